@@ -1,0 +1,1 @@
+"""The recipes of expunge: what happens, in which order."""

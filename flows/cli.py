@@ -1,0 +1,70 @@
+"""The command line `expunge`; each command's module is loaded when it is called."""
+
+import logging
+import sys
+
+from cyclopts import App
+
+from tasks.settings import load_settings
+from unlearning.errors import (
+    DataError,
+    ExpungeError,
+    GateRejectedError,
+    RequestError,
+    SettingsError,
+)
+
+EXIT_GATE = 1
+EXIT_INPUT = 2
+EXIT_OTHER = 3
+
+app = App(
+    name="expunge",
+    help="Erase people from trained models, and keep the evidence.",
+    help_epilogue="Exit status: 0 done, 1 a model failed the gate, 2 wrong settings or input, "
+    "3 anything else. Places and keys are set with EXPUNGE_* variables, see the README.",
+)
+_COMMANDS = {
+    "submit": "Put files of deletion requests into the store.",
+    "run": "Work off every open request: unlearn, gate, promote, erase, certify.",
+    "status": "Where every request stands, and every enrolled model.",
+    "trace": "Follow a subject, or a model version, through the records.",
+    "hold": "Place or release legal holds.",
+    "train": "Train a model that can be unlearned, register and enrol it.",
+    "enroll": "Adopt a PyTorch model version that was trained elsewhere.",
+}
+for _name, _help in _COMMANDS.items():
+    app.command(f"flows.commands.{_name}:{_name}", name=_name, help=_help)
+
+
+def main() -> None:
+    """Run one command; our own errors end as one sentence and an exit status."""
+    try:
+        load_settings()
+        _log_to_console()
+        app()
+    except ExpungeError as error:
+        from rich.console import Console
+
+        Console(stderr=True).print(f"[bold red]expunge:[/] {error}", highlight=False)
+        sys.exit(_exit_status(error))
+
+
+def _exit_status(error: ExpungeError) -> int:
+    if isinstance(error, GateRejectedError):
+        return EXIT_GATE
+    if isinstance(error, (SettingsError, DataError, RequestError)):
+        return EXIT_INPUT
+    return EXIT_OTHER
+
+
+def _log_to_console() -> None:
+    logger = logging.getLogger("expunge")
+    if logger.handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    # Prefect adds its own handler to the root logger, which would print every line again.
+    logger.propagate = False

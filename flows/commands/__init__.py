@@ -1,0 +1,1 @@
+"""One module per command, so that a command imports only what it needs."""

@@ -1,0 +1,31 @@
+"""`expunge run`: work off every open deletion request."""
+
+from rich.console import Console
+
+from flows.commands.tables import print_batches
+from tasks.batches import has_work, unfinished
+from tasks.object_store import open_store
+from tasks.settings import load_settings, quiet_prefect
+
+
+def run() -> None:
+    """Work off every open deletion request: validate, unlearn, gate, promote, erase, certify.
+
+    Safe to repeat and to interrupt: a second run continues where the first one stopped, and
+    with nothing new it changes nothing.
+    """
+    store = open_store()
+    store.check()
+    console = Console()
+    if not has_work(store):
+        console.print("Nothing new: every request is answered or on hold.", highlight=False)
+        return
+    before = set(unfinished(store))
+    quiet_prefect()
+    from flows.process_deletions import process_deletions
+
+    try:
+        process_deletions()
+    finally:
+        print_batches(console, store, before)
+        console.print(f"Next: [bold]expunge status[/]; store {load_settings().store_uri}")

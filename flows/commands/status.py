@@ -1,0 +1,44 @@
+"""`expunge status`: where every request stands."""
+
+import json
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from flows.commands.tables import request_table
+from tasks.object_store import open_store
+from tasks.summary import RequestSummary
+from tasks.summary import status as read_status
+
+
+def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """Show every request with its outcome and reason, and every enrolled model.
+
+    Parameters
+    ----------
+    as_json
+        Print everything as JSON, one object with requests, batches and models.
+    """
+    store = open_store()
+    store.check()
+    found = read_status(store)
+    if as_json:
+        print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for
+        return
+    console = Console()
+    if not found["requests"]:
+        console.print("No request was processed yet; submit a file, then run.")
+    else:
+        console.print(request_table("Requests", [RequestSummary(**r) for r in found["requests"]]))
+    table = Table(title="Enrolled models", title_justify="left", header_style="bold")
+    for name in ("model", "version", "trained on", "rows", "method", "ledger"):
+        table.add_column(name, overflow="fold")
+    for m in found["models"]:
+        snapshot = f"{m['dataset']} version {m['dataset_version']}"
+        ledger = "yes" if m["has_ledger"] else "no"
+        table.add_row(
+            m["model"], str(m["version"]), snapshot, str(m["row_count"]), m["method"], ledger
+        )
+    console.print(table)

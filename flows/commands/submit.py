@@ -1,0 +1,28 @@
+"""`expunge submit`: put files of deletion requests into the store."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from tasks.object_store import open_store
+from tasks.submission import submit_file
+
+
+def submit(*files: Path) -> None:
+    """Put files of deletion requests into the store, for the next run to find.
+
+    A file holds one request per row, as .json, .jsonl, .csv or .parquet, each also .gz, with the
+    fields request_id (your case number), subject_id (as in the tables), received_at (ISO 8601 with
+    time zone) and, if you like, ground (a to f, as in Art. 17(1) GDPR).
+
+    Parameters
+    ----------
+    files
+        Files to submit.
+    """
+    store = open_store()
+    store.check()
+    console = Console()
+    for path in files:
+        console.print(submit_file(store, path, "requests/incoming/"), highlight=False)
+    console.print("Next: [bold]expunge run[/]", highlight=False)

@@ -1,0 +1,36 @@
+"""`expunge trace`: what became of a subject, or what a model version was made to forget."""
+
+import json
+import sys
+
+from rich.console import Console
+
+from tasks.object_store import open_store
+from tasks.summary import trace_subject, trace_version
+
+
+def trace(*, subject: str | None = None, model: str | None = None, version: int = 0) -> None:
+    """Follow a subject through requests and models, or a model version back through erasures.
+
+    Parameters
+    ----------
+    subject
+        Subject id; `-` reads it from standard input, which keeps it out of the shell's history.
+    model
+        Registered model name; with --version.
+    version
+        Version of that model.
+    """
+    store = open_store()
+    store.check()
+    if subject is not None:
+        wanted = sys.stdin.readline().strip() if subject == "-" else subject
+        found = trace_subject(store, wanted)
+    elif model is not None:
+        found = trace_version(store, model, version)
+    else:
+        Console(stderr=True).print("Name a --subject, or a --model with its --version.")
+        sys.exit(2)
+    if not found:
+        Console(stderr=True).print("Nothing on record.")
+    print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for

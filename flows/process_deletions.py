@@ -1,0 +1,53 @@
+"""The main path: deletion requests in, unlearned models and certificates out."""
+
+from prefect import flow
+
+from flows.unlearn_model import unlearn_model
+from tasks import steps
+from unlearning.errors import GateRejectedError
+from unlearning.gate import GateDecision
+
+
+@flow(name="process-deletions", flow_run_name="process deletions", result_serializer="json")
+def process_deletions() -> int:
+    """Work off every open batch; returns how many were closed.
+
+    Raises:
+        GateRejectedError: a model failed the gate; its champion and its requests stay as they are.
+    """
+    models = steps.check_settings()
+    batches = steps.open_batches()
+    rejected = [reason for batch in batches for reason in process_batch(batch, models)]
+    if rejected:
+        raise GateRejectedError("; ".join(rejected))
+    return len(batches)
+
+
+@flow(name="process-batch", flow_run_name="batch {batch}", result_serializer="json")
+def process_batch(batch: str, models: list[str]) -> list[str]:
+    """Take one batch from validation to certificates; returns why models were rejected, if any."""
+    steps.validate_batch(batch)
+    steps.resolve_rows(batch)
+    decisions = {model: unlearn_model(batch, model) for model in models}
+    rejected = [_sentence(model, d) for model, d in decisions.items() if d and not d.passed]
+    if not rejected:
+        erase_tables(batch)
+    steps.mirror_audit(batch)
+    return rejected
+
+
+def erase_tables(batch: str) -> None:
+    """Erase the rows, then certify, then compute the next ledgers off the critical path."""
+    affected: set[str] = set()
+    for table in steps.tables_to_erase(batch):
+        steps.erase_rows(batch, table)
+        steps.purge_files(batch, table)
+        affected.update(steps.advance_models(batch, table))
+    steps.certify_requests(batch)
+    steps.close_batch(batch)
+    for model in sorted(affected):
+        steps.refresh_ledger(model)
+
+
+def _sentence(model: str, decision: GateDecision) -> str:
+    return f"{model} failed the gate: {', '.join(decision.failed_names)}"

@@ -1,0 +1,23 @@
+"""Train a model that can be unlearned, or adopt one that was trained elsewhere."""
+
+from prefect import flow
+
+from tasks import steps
+from tasks.models import ModelSource
+from unlearning.config import TrainingConfig
+
+
+@flow(name="train-model", flow_run_name="train", result_serializer="json")
+def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> int:
+    """Train with gradient restriction, register, enrol, compute the gradient ledger."""
+    version = steps.train_version(source, hidden, config)
+    steps.adopt_version(source, version, trust_pickle=False)
+    steps.refresh_ledger(source.model)
+    return version
+
+
+@flow(name="enroll-model", flow_run_name="enroll", result_serializer="json")
+def enroll_model(source: ModelSource, version: int | None, trust_pickle: bool) -> str:
+    """Check that a registered version fits its table, enrol it, compute the gradient ledger."""
+    steps.adopt_version(source, version, trust_pickle)
+    return steps.refresh_ledger(source.model)

@@ -1,0 +1,155 @@
+"""The demo: census rows in a table, a model that memorised them, and people who ask to be erased.
+
+Everything is real and stays below .demo/: table, MLflow, Prefect, store. Run it with `make demo`.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+HERE = Path(__file__).parent
+HOME = Path(os.environ.get("EXPUNGE_HOME", ".demo")).resolve()
+MODEL = "census-income"
+ROWS, HOLDOUT_ROWS = 10_000, 8_000
+SUBJECTS = 200
+CANARIES = 40
+
+
+def main() -> None:
+    """Run the five scenes of the demo, one after the other."""
+    started = time.monotonic()
+    os.environ["EXPUNGE_HOME"] = str(HOME)
+    if HOME.exists():
+        shutil.rmtree(HOME)
+    scene(1, f"{ROWS:,} census rows become a Delta table (1 row = 1 person)")
+    write_tables()
+    scene(2, "A network learns them by heart and is registered in MLflow as champion")
+    expunge(
+        "train", MODEL, "--table", str(HOME / "tables/train"),
+        "--holdout", str(HOME / "tables/holdout"),
+        "--epochs", "40", "--batch-size", "128", "--seed", "7",
+    )  # fmt: skip
+    scene(3, f"{SUBJECTS} people ask to be erased; some requests are not as they should be")
+    submit_requests()
+    scene(4, "One run: validate, resolve, unlearn, evaluate, gate, register, promote, erase, certify")
+    expunge("run")
+    scene(5, "Where to look next")
+    print_places()
+    print(f"\nDone in {time.monotonic() - started:.0f} seconds.")
+
+
+def scene(number: int, text: str) -> None:
+    """Announce what comes."""
+    from rich.console import Console
+
+    Console(highlight=False).print(f"\n[bold cyan]{number}/5[/] [bold]{text}[/]")
+
+
+def expunge(*arguments: str) -> None:
+    """Call the command line in this process, so that one Prefect server serves the whole demo."""
+    from rich.console import Console
+
+    from flows.cli import main as command_line
+
+    Console(highlight=False).print(f"[dim]$ expunge {' '.join(arguments)}[/]")
+    before, sys.argv = sys.argv, ["expunge", *arguments]
+    try:
+        command_line()
+    except SystemExit as status:
+        if status.code:
+            raise
+    finally:
+        sys.argv = before
+
+
+def write_tables() -> None:
+    """Write training and holdout rows; a few rows are canaries with the wrong label."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from deltalake import write_deltalake
+
+    without_stats = {"delta.dataSkippingStatsColumns": "label"}
+    for name, file, count in (
+        ("train", "train.parquet", ROWS),
+        ("holdout", "test.parquet", HOLDOUT_ROWS),
+    ):
+        rows = pq.read_table(HERE / "adult" / file).slice(0, count)
+        labels = rows["label"].to_numpy().copy()
+        if name == "train":
+            labels[:CANARIES] = np.random.default_rng(7).integers(0, 2, CANARIES)
+        table = pa.table(
+            {
+                "subject_id": [f"{name}-person-{i:06d}" for i in range(count)],
+                "label": pa.array(labels, pa.int64()),
+                # Delta has no unsigned bytes; these are 0 and 1.
+                "features": rows["features"].cast(pa.list_(pa.int8())),
+            }
+        )
+        write_deltalake(str(HOME / "tables" / name), table, configuration=without_stats)
+    print(f"Table {HOME / 'tables/train'}")
+    print(f"{CANARIES} of the people who will ask are canaries: their label was drawn at random, so")
+    print("that only a model which remembers them can know it.")
+
+
+def submit_requests() -> None:
+    """Submit valid requests and one of every kind of trouble."""
+    now = datetime.now(UTC).replace(microsecond=0)
+
+    def request(case: str, person: str, when: datetime) -> dict[str, str]:
+        return {
+            "request_id": case,
+            "subject_id": person,
+            "received_at": when.isoformat(),
+            "ground": "b",
+        }
+
+    week_ago = now - timedelta(days=7)
+    valid = [
+        request(f"CASE-{i:04d}", f"train-person-{i:06d}", week_ago) for i in range(SUBJECTS)
+    ]
+    held = request("CASE-1001", "train-person-005001", week_ago)
+    rows = [
+        *valid,
+        valid[0],
+        request("CASE-1000", "person-of-elsewhere", week_ago),
+        held,
+        request("CASE-1002", "train-person-005002", now + timedelta(days=30)),
+        {"request_id": "CASE-1003", "received_at": week_ago.isoformat()},
+    ]
+    folder = HOME / "inbox"
+    folder.mkdir(parents=True)
+    (folder / "requests.jsonl").write_text(
+        "\n".join([*(json.dumps(r) for r in rows), '{"request_id": "CASE-1004", "subj']) + "\n"
+    )
+    (folder / "broken.csv.gz").write_bytes(b"this is not gzip")
+    (folder / "legal-hold.jsonl").write_text(json.dumps({"subject_id": held["subject_id"]}) + "\n")
+    expunge("hold", str(folder / "legal-hold.jsonl"))
+    expunge("submit", str(folder / "requests.jsonl"), str(folder / "broken.csv.gz"))
+
+
+def print_places() -> None:
+    """Print commands for everything a person may want to see."""
+    reports = sorted((HOME / "store/reports").rglob("validation.html"))
+    certificate = HOME / "store/certificates/CASE-0000.json"
+    prefix = f"EXPUNGE_HOME={HOME} .venv/bin"
+    lines = {
+        "Validation report": str(reports[-1]),
+        "A certificate": str(certificate),
+        "Every request": f"{prefix}/expunge status",
+        "One subject": f"{prefix}/expunge trace --subject train-person-000000",
+        "A version's history": f"{prefix}/expunge trace --model {MODEL} --version 2",
+        "MLflow": f".venv/bin/mlflow ui --backend-store-uri sqlite:///{HOME}/mlflow.db",
+        "Prefect": f"PREFECT_HOME={HOME}/prefect .venv/bin/prefect server start",
+        "Run again": f"{prefix}/expunge run   (finds nothing new)",
+    }
+    for name, line in lines.items():
+        print(f"  {name:<20} {line}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The hands of expunge: each task makes one side effect against one outside system."""

@@ -1,0 +1,186 @@
+"""One attempt to unlearn a batch from a model: its plan, and the inputs that the plan fixed."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from torch import nn
+
+from tasks import batches, journal
+from tasks.datasets import read_rows, sample_rows
+from tasks.effects import once
+from tasks.enrollment import Enrollment, read_enrollment
+from tasks.object_store import ObjectStore
+from tasks.registry import alias_version, load_model
+from unlearning.errors import ConflictError, SnapshotChangedError
+from unlearning.lineage import SHORT, bytes_digest, facts_digest
+from unlearning.rows import TensorRows
+from unlearning.weights import model_digest
+
+log = logging.getLogger("expunge.attempts")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is unlearned from what, and how; the key names its effects for ever."""
+
+    key: str
+    batch: str
+    model: str
+    parent_version: int
+    parent_digest: str
+    dataset_version: int
+    row_count: int
+    forget_count: int
+    forget_digest: str
+    config_digest: str
+    method: str
+
+
+def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
+    """The attempt for this model: the one under way, else a new one; None if no row is affected.
+
+    Raises:
+        ConflictError: the alias points to a version that was not enrolled.
+    """
+    enrollment = read_enrollment(store, model)
+    champion = alias_version(model)
+    earlier = _latest(store, batch, model)
+    config = config_digest(enrollment)
+    if earlier is not None and _continues(store, earlier, champion, config):
+        return earlier
+    if champion != enrollment.version:
+        raise ConflictError(
+            f"The alias of {model} points to version {champion}, but version {enrollment.version} "
+            f"is enrolled; enrol version {champion} with `expunge enroll {model}`."
+        )
+    forget = _forget_rows(store, batch, enrollment)
+    if forget.count == 0:
+        return None
+    attempt = _new_attempt(batch, enrollment, forget, config)
+    journal.append(store, entry(attempt, "planned", "UnlearningPlanned", asdict(attempt)))
+    log.info("%s: %d of %d rows to forget", model, forget.count, enrollment.row_count)
+    return attempt
+
+
+def config_digest(enrollment: Enrollment) -> str:
+    """Digest of everything that decides how a model is unlearned and judged."""
+    return facts_digest(
+        {"unlearning": asdict(enrollment.unlearning), "policy": asdict(enrollment.policy)}
+    )
+
+
+def _latest(store: ObjectStore, batch: str, model: str) -> Attempt | None:
+    names = {f.name for f in fields(Attempt)}
+    for event in reversed(journal.read(store, batches.stream(batch))):
+        if event.name == "UnlearningPlanned" and event.facts["model"] == model:
+            return Attempt(**{k: v for k, v in event.facts.items() if k in names})
+    return None
+
+
+def _continues(store: ObjectStore, attempt: Attempt, champion: int | None, config: str) -> bool:
+    stream = batches.stream(attempt.batch)
+    if journal.find(store, stream, f"{attempt.key}/promoted") is not None:
+        return True
+    registered = journal.find(store, stream, f"{attempt.key}/registered")
+    versions = {attempt.parent_version} | ({registered.facts["version"]} if registered else set())
+    return champion in versions and config == attempt.config_digest
+
+
+def _new_attempt(
+    batch: str, enrollment: Enrollment, forget: TensorRows, config: str
+) -> Attempt:
+    facts: dict[str, Any] = {
+        "batch": batch,
+        "model": enrollment.model,
+        "parent_version": enrollment.version,
+        "parent_digest": enrollment.digest,
+        "dataset_version": enrollment.dataset_version,
+        "row_count": enrollment.row_count,
+        "forget_count": forget.count,
+        "forget_digest": _rows_digest(forget),
+        "config_digest": config,
+        "method": enrollment.unlearning.method,
+    }
+    return Attempt(key=f"a-{facts_digest(facts)[:SHORT]}", **facts)
+
+
+def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module, TensorRows]:
+    """Enrolment as planned, parent and forget rows, all compared with the plan.
+
+    Raises:
+        ConflictError: the registry holds other weights under the parent's version.
+        SnapshotChangedError: the table no longer holds the planned rows.
+    """
+    enrollment = read_enrollment(store, attempt.model)
+    parent = load_model(
+        attempt.model, attempt.parent_version, trust_pickle=enrollment.trust_pickle
+    ).module
+    if model_digest(parent.state_dict()) != attempt.parent_digest:
+        raise ConflictError(
+            f"Version {attempt.parent_version} of {attempt.model} holds other weights than were "
+            f"enrolled; enrol it again with `expunge enroll {attempt.model}`."
+        )
+    forget = _forget_rows(store, attempt.batch, enrollment)
+    if _rows_digest(forget) != attempt.forget_digest:
+        raise SnapshotChangedError(
+            f"The rows to forget from {enrollment.snapshot} changed since they were planned; "
+            "restore that version of the table, then run again."
+        )
+    return enrollment, parent, forget
+
+
+def _forget_rows(store: ObjectStore, batch: str, enrollment: Enrollment) -> TensorRows:
+    subjects = batches.subjects(store, batch)
+    return read_rows(enrollment.dataset, enrollment.dataset_version, subjects)
+
+
+def halves(
+    store: ObjectStore, attempt: Attempt, enrollment: Enrollment, kind: str
+) -> tuple[TensorRows, TensorRows]:
+    """Two disjoint samples: one the update may read, one for the evidence alone."""
+    config = enrollment.unlearning
+    count = config.retain_sample if kind == "retain" else config.holdout_sample
+    sample = sample_rows(
+        enrollment.dataset,
+        enrollment.dataset_version if kind == "retain" else None,
+        count=2 * count,
+        seed=config.seed,
+        without=batches.subjects(store, attempt.batch),
+        uri=enrollment.dataset.uri if kind == "retain" else enrollment.holdout,
+    )
+    return (
+        TensorRows(sample.inputs[0::2], sample.labels[0::2]),
+        TensorRows(sample.inputs[1::2], sample.labels[1::2]),
+    )
+
+
+def _rows_digest(rows: TensorRows) -> str:
+    return bytes_digest(rows.inputs.numpy().tobytes() + rows.labels.numpy().tobytes())
+
+
+def once_in(
+    store: ObjectStore, attempt: Attempt, step: str, event: str, **calls: Any
+) -> dict[str, Any]:
+    """Make one effect of the attempt exactly once (see `tasks.effects.once`)."""
+    return once(
+        store,
+        batches.stream(attempt.batch),
+        key=f"{attempt.key}/{step}",
+        event=event,
+        plan={"model": attempt.model, "attempt": attempt.key},
+        **calls,
+    )
+
+
+def plan_facts(plan: dict[str, Any]) -> dict[str, Any]:
+    """What was planned, as part of the outcome."""
+    return {k: v for k, v in plan.items() if k != "effect"}
+
+
+def entry(attempt: Attempt, step: str, event: str, facts: dict[str, Any]) -> journal.Entry:
+    """An event of the attempt, in its batch's stream."""
+    stream = batches.stream(attempt.batch)
+    # Through JSON, so that a recorded event and a fresh one are the same thing.
+    return journal.Entry(stream, f"{attempt.key}/{step}", event, json.loads(json.dumps(facts)))

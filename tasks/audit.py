@@ -1,0 +1,62 @@
+"""The readable audit view in MLflow: one run per batch, mirrored from the journal."""
+
+import json
+from dataclasses import asdict
+
+from tasks import batches, journal, registry
+from tasks.boundary import translated
+from tasks.certificates import certificate_key
+from tasks.object_store import ObjectStore
+from tasks.resolution import matches
+from unlearning.lineage import bytes_digest
+
+
+def mirror(store: ObjectStore, batch: str) -> None:
+    """Write the batch's events, counts, validation report and certificate digests to its run."""
+    from mlflow.entities import Metric
+
+    run_id = registry.ensure_run(registry.AUDIT_EXPERIMENT, f"audit/{batch}", f"batch {batch}")
+    events = journal.read(store, batches.stream(batch))
+    now = int(journal.now().timestamp() * 1000)
+    metrics = [Metric(f"requests_{o}", n, now, 0) for o, n in _counts(events).items()]
+    client = registry.client()
+    with translated("MLflow"):
+        client.log_batch(run_id, metrics=metrics)
+        client.log_text(run_id, json.dumps([asdict(e) for e in events], indent=1), "events.json")
+        client.log_text(run_id, _certificate_digests(store, batch), "certificates.json")
+        report = store.get(f"reports/{batch}/validation.html").decode()
+        client.log_text(run_id, report, "validation.html")
+        client.set_terminated(run_id)
+
+
+def close(store: ObjectStore, batch: str) -> None:
+    """Close a batch whose every request was answered."""
+    journal.append(store, journal.Entry(batches.stream(batch), "closed", "BatchClosed", {}))
+
+
+def block(store: ObjectStore, batch: str, model: str, attempt: str, failed: list[str]) -> None:
+    """Keep the batch and its located requests open because a model failed the gate."""
+    reason = f"{model} failed the gate: {', '.join(failed)}"
+    facts = {"model": model, "attempt": attempt, "failed": failed, "reason": reason}
+    key = f"{attempt}/blocked"
+    journal.append(store, journal.Entry(batches.stream(batch), key, "BatchBlocked", facts))
+    located = {record for m in matches(store, batch) for record in m.rows}
+    entries = [
+        journal.Entry(
+            f"requests/{d.record_id}", key, "RequestBlocked",
+            {**asdict(d), "batch": batch, "reason": reason},
+        )
+        for d in batches.accepted(store, batch)
+        if d.record_id in located
+    ]
+    journal.append_all(store, entries)
+
+
+def _counts(events: list[journal.Event]) -> dict[str, int]:
+    return next((e.facts["counts"] for e in events if e.name == "BatchValidated"), {})
+
+
+def _certificate_digests(store: ObjectStore, batch: str) -> str:
+    written = {info.key for info in store.list_objects(certificate_key("").removesuffix(".json"))}
+    keys = [certificate_key(d.request_id) for d in batches.accepted(store, batch)]
+    return json.dumps({k: bytes_digest(store.get(k)) for k in keys if k in written}, indent=1)

@@ -1,0 +1,108 @@
+"""Foreign exceptions become our own here, and here alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from unlearning.errors import DataError, ExpungeError, SettingsError, TransientError
+
+_TRANSIENT_CODES = {"SlowDown", "503", "500", "InternalError", "ServiceUnavailable", "RequestTimeout"}
+_TRANSIENT_STATUS = 500
+
+
+@contextmanager
+def translated(system: str) -> Iterator[None]:
+    """Run a block against `system`; what it raises leaves as one of our errors, cause chained.
+
+    The outside system's own words are kept out of the message: they may quote data.
+
+    Raises:
+        TransientError: the system is busy, away or timed out.
+        SettingsError: it refuses our credentials or address.
+        DataError: it answers that what we asked for is not there or not allowed.
+    """
+    try:
+        yield
+    except ExpungeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one translation point; unknown kinds are re-raised
+        raised = _counterpart(error, system)
+        if raised is None:
+            raise
+        raise raised from error
+
+
+def _counterpart(error: Exception, system: str) -> ExpungeError | None:
+    for kind in type(error).__mro__:
+        maker = _COUNTERPARTS.get(f"{kind.__module__}.{kind.__qualname__}")
+        if maker is not None:
+            return maker(error, system)
+    return None
+
+
+def _transient(error: Exception, system: str) -> ExpungeError:
+    return TransientError(f"The {system} is busy or away ({type(error).__name__}); try again later.")
+
+
+def _credentials(error: Exception, system: str) -> ExpungeError:
+    return SettingsError(
+        f"The {system} found no usable credentials ({type(error).__name__}); "
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or give the process a role."
+    )
+
+
+def _data(error: Exception, system: str) -> ExpungeError:
+    return DataError(
+        f"The {system} refused the request ({type(error).__name__}); "
+        "check that the table or object exists and has the expected form."
+    )
+
+
+def _client(error: Any, system: str) -> ExpungeError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _TRANSIENT_CODES or status >= _TRANSIENT_STATUS:
+        return _transient(error, system)
+    return DataError(f"The {system} refused the request ({code}); check name and permissions.")
+
+
+def _mlflow(error: Any, system: str) -> ExpungeError:
+    code = getattr(error, "error_code", "")
+    if code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"):
+        return _transient(error, system)
+    return DataError(f"{system} refused the request ({code}); check the model's name and version.")
+
+
+# Full names, so that naming an exception does not import its library.
+_COUNTERPARTS = {
+    "botocore.exceptions.ClientError": _client,
+    "botocore.exceptions.NoCredentialsError": _credentials,
+    "botocore.exceptions.PartialCredentialsError": _credentials,
+    "botocore.exceptions.HTTPClientError": _transient,
+    "botocore.exceptions.ConnectionError": _transient,
+    "botocore.exceptions.EndpointConnectionError": _transient,
+    "botocore.exceptions.IncompleteReadError": _transient,
+    "mlflow.exceptions.MlflowException": _mlflow,
+    "requests.exceptions.ConnectionError": _transient,
+    "requests.exceptions.Timeout": _transient,
+    "urllib3.exceptions.HTTPError": _transient,
+    "sqlalchemy.exc.OperationalError": _transient,
+    "_internal.TableNotFoundError": _data,
+    "deltalake.exceptions.TableNotFoundError": _data,
+    "deltalake.exceptions.CommitFailedError": _transient,
+    "_internal.CommitFailedError": _transient,
+    "deltalake.exceptions.DeltaError": _data,
+    "_internal.DeltaError": _data,
+    "pyarrow.lib.ArrowException": _data,
+}
+
+
+def is_transient(_task: Any, _run: Any, state: Any) -> bool:
+    """Prefect's retry predicate: only a TransientError is worth another try."""
+    try:
+        state.result()
+    except TransientError:
+        return True
+    except Exception:  # noqa: BLE001 - any other failure is final, whatever its kind
+        return False
+    return False

@@ -1,0 +1,67 @@
+"""Candidates: unlearned weights in the store, before anybody serves them."""
+
+import copy
+import logging
+from typing import Any
+
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from tasks import journal
+from tasks.attempts import Attempt, halves, inputs, once_in, plan_facts
+from tasks.device import pick_device
+from tasks.ledgers import read_ledger, store_ledger
+from tasks.object_store import ObjectStore
+from unlearning.methods import UnlearningProblem, unlearn
+from unlearning.weights import model_digest
+
+log = logging.getLogger("expunge.candidates")
+
+
+def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
+    """Unlearn the batch's rows from the parent and keep the new weights in the store, once."""
+    key = _key(attempt)
+
+    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
+        if not any(info.key == key for info in store.list_objects(key)):
+            return None
+        state = load(store.get(key))
+        return {**plan_facts(plan), "candidate": key, "digest": model_digest(state)}
+
+    def make(_: dict[str, Any]) -> None:
+        store.put_if_absent(key, save(_unlearn(store, attempt)))
+
+    return once_in(store, attempt, "unlearned", "CandidateMade", find=find, make=make)
+
+
+def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
+    enrollment, parent, forget = inputs(store, attempt)
+    if read_ledger(store, enrollment) is None:
+        log.warning("%s has no gradient ledger yet: one pass over its table", attempt.model)
+        store_ledger(store, enrollment, parent)
+    retain, _ = halves(store, attempt, enrollment, "retain")
+    holdout, _ = halves(store, attempt, enrollment, "holdout")
+    started = journal.now()
+    problem = UnlearningProblem(
+        model=parent,
+        forget=forget,
+        retain=retain,
+        holdout=holdout,
+        ledger=read_ledger(store, enrollment),
+        device=pick_device(),
+    )
+    state = unlearn(problem, enrollment.unlearning)
+    seconds = (journal.now() - started).total_seconds()
+    log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
+    return {name: value.cpu().contiguous() for name, value in state.items()}
+
+
+def load_candidate(store: ObjectStore, attempt: Attempt, parent: nn.Module) -> nn.Module:
+    """A copy of the parent with the candidate's weights."""
+    module = copy.deepcopy(parent)
+    module.load_state_dict(load(store.get(_key(attempt))))
+    return module
+
+
+def _key(attempt: Attempt) -> str:
+    return f"candidates/{attempt.key}.safetensors"

@@ -1,0 +1,142 @@
+"""One certificate per answered request: what was done and measured, and what was not proven."""
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from importlib.metadata import version as package_version
+from typing import Any
+
+from tasks import batches, journal
+from tasks.object_store import ObjectStore
+from tasks.resolution import TableMatches, matches
+from unlearning.deadline import due_date
+from unlearning.deletion import Disposition
+from unlearning.errors import ConflictError
+
+log = logging.getLogger("expunge.certificates")
+
+TYPE = "expunge/erasure-certificate/v1"
+NOT_PROVEN = [
+    "Approximate unlearning is not retraining: other attacks than the stated one might still find "
+    "traces of the rows in the model.",
+    "Backups, exports and copies outside the stated tables and models were not looked at.",
+    "Earlier model versions still exist in the registry until they are retired.",
+    "This file is not signed.",
+]
+
+
+def certify(store: ObjectStore, batch: str) -> int:
+    """Write a certificate for every accepted request of the batch and close the request.
+
+    Every effect that a certificate names was read back before; the same batch always gives the
+    same bytes, so a second run writes nothing new.
+    """
+    found = matches(store, batch)
+    evidence = _evidence(store, batch)
+    wanted = batches.accepted(store, batch)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda d: _certify_one(store, batch, d, found, evidence), wanted))
+    log.info("%d certificates", len(wanted))
+    return len(wanted)
+
+
+def certificate_key(request_id: str) -> str:
+    """Where the certificate of a request lies."""
+    return f"certificates/{request_id}.json"
+
+
+def _certify_one(
+    store: ObjectStore,
+    batch: str,
+    request: Disposition,
+    found: list[TableMatches],
+    evidence: dict[str, Any],
+) -> None:
+    located = [m for m in found if request.record_id in m.rows]
+    body = {
+        "type": TYPE,
+        "outcome": "erased" if located else "not_found",
+        "request": _request(request),
+        "batch": batch,
+        "tables_searched": [{"table": m.uri, "version": m.version} for m in found],
+    }
+    if located:
+        erased = {t["table"]: t for t in evidence["tables"]}
+        body["tables"] = [
+            {**erased[m.uri], "rows_of_this_request": m.rows[request.record_id]} for m in located
+        ]
+        body["models"] = evidence["models"]
+        body["not_proven"] = NOT_PROVEN
+    body["decided_at"] = evidence["decided_at"]
+    body["code_version"] = package_version("expunge")
+    data = json.dumps(body, indent=2, sort_keys=False, allow_nan=False).encode()
+    key = certificate_key(request.request_id)
+    if not store.put_if_absent(key, data):
+        raise ConflictError(f"Another certificate lies under {key}; look at it before going on.")
+    event = "RequestErased" if located else "SubjectNotFound"
+    facts = {"batch": batch, "certificate": key, "request_id": request.request_id}
+    facts |= {"subject": request.subject, "reason": _reason(request, located)}
+    journal.append(
+        store, journal.Entry(f"requests/{request.record_id}", f"{batch}/certified", event, facts)
+    )
+
+
+def _request(request: Disposition) -> dict[str, str]:
+    received = datetime.fromisoformat(request.received_at)
+    return {
+        "request_id": request.request_id,
+        "record_id": request.record_id,
+        "subject_pseudonym": request.subject,
+        "received_at": request.received_at,
+        "due_on": due_date(received.date()).isoformat(),
+        "ground": f"Art. 17(1)({request.ground}) GDPR" if request.ground else "not stated",
+    }
+
+
+def _reason(request: Disposition, located: list[TableMatches]) -> str:
+    rows = sum(m.rows[request.record_id] for m in located)
+    if not located:
+        return "no table holds a row of the subject"
+    return f"{rows} {'row' if rows == 1 else 'rows'} erased and unlearned"
+
+
+def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
+    """Tables and models of the batch as their outcomes were recorded."""
+    events = journal.read(store, batches.stream(batch))
+    purged = {e.facts["table"]: e.facts for e in events if e.name == "FilesPurged"}
+    tables = [
+        {
+            **e.facts,
+            "rows_matched_after": 0,
+            "files_removed": purged[e.facts["table"]]["files_removed"],
+            "files_left_over": purged[e.facts["table"]]["leftover_files"],
+        }
+        for e in events
+        if e.name == "RowsErased"
+    ]
+    promoted = [e.facts for e in events if e.name == "ChampionPromoted"]
+    models = [_model(events, facts) for facts in promoted]
+    decided = [e.at for e in events if e.name in ("RowsResolved", "FilesPurged")]
+    return {"tables": tables, "models": models, "decided_at": decided[-1]}
+
+
+def _model(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str, Any]:
+    by_id = {e.id: e.facts for e in events}
+    attempt = promoted["attempt"]
+    plan, evaluated = by_id[f"{attempt}/planned"], by_id[f"{attempt}/evaluated"]
+    return {
+        "model": promoted["model"],
+        "parent_version": plan["parent_version"],
+        "parent_digest": plan["parent_digest"],
+        "version": promoted["version"],
+        "digest": promoted["digest"],
+        "method": plan["method"],
+        "is_exact": False,
+        "forget_count": plan["forget_count"],
+        "forget_digest": plan["forget_digest"],
+        "config_digest": plan["config_digest"],
+        "before": evaluated["before"],
+        "after": evaluated["after"],
+        "checks": by_id[f"{attempt}/judged"]["checks"],
+    }

@@ -1,0 +1,94 @@
+"""What expunge knows of each enrolled model, folded from the model's stream of events."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from urllib.parse import quote, unquote
+
+from tasks import journal
+from tasks.datasets import DatasetSpec
+from tasks.object_store import ObjectStore
+from unlearning.config import GatePolicy, UnlearningConfig
+from unlearning.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """One model: its current version, the rows it was trained on, how it is unlearned and gated."""
+
+    model: str
+    version: int
+    digest: str
+    dataset: DatasetSpec
+    dataset_version: int
+    row_count: int
+    holdout: str
+    unlearning: UnlearningConfig
+    policy: GatePolicy
+    trust_pickle: bool = False
+    ledger: str = ""
+    """Key of the gradient ledger in the store; empty until it was computed."""
+
+    @property
+    def snapshot(self) -> str:
+        """Name of the training snapshot: table@version."""
+        return f"{self.dataset.uri}@{self.dataset_version}"
+
+    @property
+    def tables(self) -> list[str]:
+        """Every table that may hold rows of a subject of this model."""
+        return [self.dataset.uri, self.holdout]
+
+
+def stream(model: str) -> str:
+    """The model's stream in the journal."""
+    return f"models/{quote(model, safe='')}"
+
+
+def enroll(store: ObjectStore, enrollment: Enrollment, event_id: str) -> None:
+    """Record a model, or record it anew."""
+    facts = asdict(enrollment)
+    journal.append(store, journal.Entry(stream(enrollment.model), event_id, "ModelEnrolled", facts))
+
+
+def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
+    """The model as it stands after everything that happened to it.
+
+    Raises:
+        DataError: it was never enrolled.
+    """
+    current: Enrollment | None = None
+    for event in journal.read(store, stream(model)):
+        if event.name == "ModelEnrolled":
+            current = _from_facts(event.facts)
+        elif current is not None and event.name in _CHANGES:
+            current = replace(current, **{k: event.facts[k] for k in _CHANGES[event.name]})
+    if current is None:
+        raise DataError(f"Model {model!r} is not enrolled; run `expunge enroll {model} …` first.")
+    return current
+
+
+_CHANGES = {
+    "ChampionPromoted": ("version", "digest"),
+    "SnapshotAdvanced": ("dataset_version", "row_count"),
+    "LedgerStored": ("ledger",),
+}
+
+
+def enrolled_models(store: ObjectStore) -> Iterator[Enrollment]:
+    """Every enrolled model, in name order."""
+    for name, _ in journal.heads(store, "models"):
+        yield read_enrollment(store, unquote(name))
+
+
+def _from_facts(facts: dict[str, Any]) -> Enrollment:
+    spec = facts["dataset"]
+    spec = {**spec, "features": tuple(spec["features"]), "shape": tuple(spec["shape"])}
+    return Enrollment(
+        **{
+            **facts,
+            "dataset": DatasetSpec(**spec),
+            "unlearning": UnlearningConfig(**facts["unlearning"]),
+            "policy": GatePolicy(**facts["policy"]),
+        }
+    )

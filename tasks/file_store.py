@@ -1,0 +1,89 @@
+"""The object store on a local directory."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.object_store import MissingObjectError, ObjectInfo
+from unlearning.errors import SettingsError
+
+_SCRATCH = ".scratch"
+
+
+class FileStore:
+    """Objects are files; creation is a hard link, which the file system makes atomic."""
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root)
+        self.uri = self.root.as_uri()
+
+    def check(self) -> None:
+        """Create the directory if need be, or raise SettingsError."""
+        try:
+            (self.root / _SCRATCH).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"The store directory {self.root} cannot be written ({error.strerror}); "
+                "set EXPUNGE_STORE to one that can."
+            ) from error
+
+    def get(self, key: str) -> bytes:
+        """The file's bytes."""
+        try:
+            return self._path(key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
+
+    def put(self, key: str, data: bytes) -> None:
+        """Replace the file in one rename, so that a reader never sees half of it."""
+        path = self._path(key)
+        self._scratch(data, path).replace(path)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Create the file, or compare with the one that is there."""
+        path = self._path(key)
+        scratch = self._scratch(data, path)
+        try:
+            os.link(scratch, path)
+        except FileExistsError:
+            return path.read_bytes() == data
+        finally:
+            scratch.unlink()
+        return True
+
+    def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Files below the prefix's directory, in key order."""
+        start = self.root / prefix.rpartition("/")[0]
+        keys = (p.relative_to(self.root).as_posix() for p in start.rglob("*") if p.is_file())
+        for key in sorted(k for k in keys if k.startswith(prefix) and not k.startswith(_SCRATCH)):
+            info = (self.root / key).stat()
+            yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
+
+    def delete(self, key: str) -> None:
+        """Remove the file."""
+        self._path(key).unlink(missing_ok=True)
+
+    def purge_noncurrent(self, prefix: str) -> int:  # noqa: ARG002 - a directory keeps no versions
+        """Nothing: a directory keeps no old versions."""
+        return 0
+
+    def count_noncurrent(self, prefix: str) -> int:  # noqa: ARG002 - a directory keeps no versions
+        """Nothing: a directory keeps no old versions."""
+        return 0
+
+    def _path(self, key: str) -> Path:
+        path = self.root / key
+        if not key or ".." in Path(key).parts or Path(key).is_absolute():
+            raise MissingObjectError("An object key must be relative and must not contain '..'.")
+        return path
+
+    def _scratch(self, data: bytes, target: Path) -> Path:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path = self.root / _SCRATCH / uuid.uuid4().hex
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return path

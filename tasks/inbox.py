@@ -1,0 +1,132 @@
+"""Request files in the store: which are new, what stands in them, which belong to a batch.
+
+Everything here lies below requests/, the one place besides the tables that holds raw subject ids.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tasks import journal
+from tasks.object_store import ObjectInfo, ObjectStore
+from tasks.request_files import RawRow, parse
+from unlearning.errors import RequestError, SnapshotChangedError
+from unlearning.lineage import SHORT, bytes_digest, facts_digest
+
+INCOMING = "requests/incoming/"
+_CLAIMS = "requests/claims/"
+_MANIFESTS = "requests/batches/"
+_QUARANTINE = "requests/quarantine/"
+
+log = logging.getLogger("expunge.inbox")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFile:
+    """A request file as it was when its batch was frozen."""
+
+    file_id: str
+    key: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a batch consists of: new files, and records of earlier files looked at again."""
+
+    batch: str
+    files: list[RequestFile]
+    released: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of a batch, with the id that stands for it everywhere outside requests/."""
+
+    record_id: str
+    row: RawRow
+
+
+def new_files(store: ObjectStore) -> list[ObjectInfo]:
+    """Incoming objects that no batch has claimed yet."""
+    claimed = {info.key.removeprefix(_CLAIMS) for info in store.list_objects(_CLAIMS)}
+    return [
+        info
+        for info in store.list_objects(INCOMING)
+        if not info.key.endswith("/") and f"{_file_id(info)}.json" not in claimed
+    ]
+
+
+def freeze(store: ObjectStore, files: list[ObjectInfo], released: list[str]) -> str:
+    """Freeze files and released records into a batch; the same input always gives the same id."""
+    frozen = [
+        RequestFile(_file_id(i), i.key, i.version, bytes_digest(store.get(i.key))) for i in files
+    ]
+    facts = {"files": [asdict(f) for f in frozen], "released": sorted(released)}
+    batch = f"b-{facts_digest(facts)[:SHORT]}"
+    body = json.dumps({"batch": batch, **facts}, indent=1).encode()
+    store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
+    counts = {"file_count": len(files), "released_count": len(released)}
+    journal.append(store, journal.Entry(f"batches/{batch}", "frozen", "BatchFrozen", counts))
+    claim(store, batch)
+    return batch
+
+
+def claim(store: ObjectStore, batch: str) -> None:
+    """Mark the files of a batch as taken; safe to repeat."""
+    for file in read_manifest(store, batch).files:
+        body = json.dumps({"batch": batch, **asdict(file)}).encode()
+        store.put_if_absent(f"{_CLAIMS}{file.file_id}.json", body)
+
+
+def read_manifest(store: ObjectStore, batch: str) -> Manifest:
+    """The frozen manifest of a batch."""
+    body = json.loads(store.get(f"{_MANIFESTS}{batch}.json"))
+    return Manifest(batch, [RequestFile(**f) for f in body["files"]], body["released"])
+
+
+def read_records(store: ObjectStore, batch: str) -> Iterator[Record]:
+    """Every row of a batch; a file that cannot be read is one record with its problem."""
+    manifest = read_manifest(store, batch)
+    for file in manifest.files:
+        yield from _file_records(store, file)
+    for file_id in sorted({_file_of(record_id) for record_id in manifest.released}):
+        body = json.loads(store.get(f"{_CLAIMS}{file_id}.json"))
+        body.pop("batch")
+        wanted = set(manifest.released)
+        yield from (r for r in _file_records(store, RequestFile(**body)) if r.record_id in wanted)
+
+
+def keep_quarantined(store: ObjectStore, batch: str, rows: list[dict[str, Any]]) -> None:
+    """Keep unusable rows, with their reasons, where their sender can be helped."""
+    if rows:
+        lines = "\n".join(json.dumps(row, default=str) for row in rows)
+        store.put(f"{_QUARANTINE}{batch}.jsonl", lines.encode())
+
+
+def _file_records(store: ObjectStore, file: RequestFile) -> Iterator[Record]:
+    data = store.get(file.key)
+    if bytes_digest(data) != file.digest:
+        raise SnapshotChangedError(
+            f"Request file {file.file_id} was overwritten after its batch was frozen; "
+            "put the frozen content back and submit the new content under another name."
+        )
+    try:
+        rows = parse(file.key, data)
+    except RequestError as error:
+        log.warning("file %s: %s", file.file_id, error)
+        yield Record(f"{file.file_id}-file", RawRow(0, {}, f"file {error}"))
+        return
+    for row in rows:
+        yield Record(f"{file.file_id}-{row.index:06d}", row)
+
+
+def _file_id(info: ObjectInfo) -> str:
+    return facts_digest({"key": info.key, "version": info.version})[:SHORT]
+
+
+def _file_of(record_id: str) -> str:
+    return record_id.rpartition("-")[0]

@@ -1,0 +1,201 @@
+"""Models before any deletion: train one here, or adopt one that was trained elsewhere."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from tasks import registry
+from tasks.boundary import translated
+from tasks.datasets import DatasetSpec, TableRows, check_columns, sample_rows
+from tasks.device import pick_device
+from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
+from tasks.ledgers import read_ledger, store_ledger
+from tasks import journal
+from tasks.object_store import ObjectStore
+from tasks.settings import load_settings
+from tasks.tables import keep_ids_out_of_log, open_table
+from unlearning.architectures import mlp
+from unlearning.config import GatePolicy, TrainingConfig, UnlearningConfig
+from unlearning.errors import DataError, UnsupportedModelError
+from unlearning.lineage import SHORT, bytes_digest, facts_digest
+from unlearning.training import train
+from unlearning.weights import model_digest
+
+log = logging.getLogger("expunge.models")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Which rows a model learns from or learned from, and how it is unlearned and judged."""
+
+    model: str
+    dataset: DatasetSpec
+    dataset_version: int | None
+    holdout: str
+    unlearning: UnlearningConfig
+    policy: GatePolicy
+
+
+def train_version(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> int:
+    """Train a multilayer perceptron with gradient restriction; register it under the alias."""
+    source = pinned(source)
+    module = _train(source, hidden, config)
+    effect = f"train/{_training_key(source, hidden, config)}/{model_digest(module.state_dict())[:SHORT]}"
+    version = registry.find_version(source.model, effect)
+    if version is None:
+        run_id = registry.ensure_run(registry.TRAINING_EXPERIMENT, effect, f"train {source.model}")
+        _log_parameters(run_id, config, hidden)
+        # Two rows: with one, torch.export would fix the batch size at one.
+        example = np.zeros((2, *_input_shape(source)), dtype=np.float32)
+        uri = registry.log_new(run_id, module.cpu(), example)
+        tags = {
+            registry.EFFECT_TAG: effect,
+            "expunge.restriction": config.restriction,
+            "expunge.alpha": str(config.alpha),
+        }
+        registry.create_version(source.model, uri, run_id, tags)
+        version = registry.find_version(source.model, effect)
+    if version is None:
+        raise DataError(f"MLflow lost the version of {source.model} that was just created.")
+    registry.set_alias(source.model, version)
+    log.info("%s version %d trained, alias %s", source.model, version, load_settings().alias)
+    return version
+
+
+def adopt_version(
+    store: ObjectStore, source: ModelSource, version: int | None, *, trust_pickle: bool
+) -> Enrollment:
+    """Enrol a registered version: check that it fits its table, and record both.
+
+    Raises:
+        DataError: the alias is not set, columns are missing, or the labels do not fit.
+        UnsupportedModelError: the model cannot be loaded or gives no class scores.
+    """
+    source = pinned(source)
+    number = registry.alias_version(source.model) if version is None else version
+    if number is None:
+        raise DataError(
+            f"No version of {source.model} holds the alias {load_settings().alias!r}; set it, "
+            "or name a version with --version."
+        )
+    module = registry.load_model(source.model, number, trust_pickle=trust_pickle).module
+    _check_fit(module, source)
+    rows = TableRows(source.dataset, source.dataset_version)
+    enrollment = Enrollment(
+        model=source.model,
+        version=number,
+        digest=model_digest(module.state_dict()),
+        dataset=source.dataset,
+        dataset_version=int(source.dataset_version or 0),
+        row_count=rows.count,
+        holdout=source.holdout,
+        unlearning=source.unlearning,
+        policy=source.policy,
+        trust_pickle=trust_pickle,
+    )
+    enroll(store, enrollment, _enrolment_id(store, enrollment))
+    registry.tag_version(source.model, number, _tags(enrollment))
+    log.info("%s version %d enrolled with %d rows", source.model, number, rows.count)
+    return enrollment
+
+
+def refresh_ledger(store: ObjectStore, model: str) -> str:
+    """Compute the model's gradient ledger unless the store has it; returns its key."""
+    enrollment = read_enrollment(store, model)
+    if read_ledger(store, enrollment) is None:
+        module = registry.load_model(
+            model, enrollment.version, trust_pickle=enrollment.trust_pickle
+        ).module
+        store_ledger(store, enrollment, module)
+        enrollment = read_enrollment(store, model)
+        log.info("%s version %d: gradient ledger stored", model, enrollment.version)
+    registry.tag_version(model, enrollment.version, {"expunge.ledger": enrollment.ledger})
+    return enrollment.ledger
+
+
+def pinned(source: ModelSource) -> ModelSource:
+    """The source at a fixed table version, its columns checked, its log kept free of ids."""
+    from dataclasses import replace
+
+    check_columns(source.dataset, source.dataset_version)
+    check_columns(replace(source.dataset, uri=source.holdout), None)
+    if source.dataset_version is not None:
+        return source
+    for uri in (source.dataset.uri, source.holdout):
+        keep_ids_out_of_log(open_table(uri), source.dataset.subject)
+    return replace(source, dataset_version=open_table(source.dataset.uri).version())
+
+
+def _train(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> nn.Module:
+    spec, version = source.dataset, source.dataset_version
+    rows = TableRows(spec, version)
+    inputs = int(np.prod(_input_shape(source)))
+    classes = 1 + max(int(labels.max()) for _, labels in rows.chunks(65536))
+    module = mlp(inputs=inputs, hidden=hidden, classes=classes, seed=config.seed)
+
+    def report(epoch: int, loss: float) -> None:
+        if epoch == config.epochs or epoch % max(1, config.epochs // 6) == 0:
+            log.info("epoch %d of %d: loss %.4f", epoch, config.epochs, loss)
+
+    train(module, rows, config, device=pick_device(), on_epoch=report)
+    return module
+
+
+def _input_shape(source: ModelSource) -> tuple[int, ...]:
+    sample = sample_rows(source.dataset, source.dataset_version, count=1, seed=0)
+    return tuple(sample.inputs.shape[1:])
+
+
+def _check_fit(module: nn.Module, source: ModelSource) -> None:
+    sample = sample_rows(source.dataset, source.dataset_version, count=256, seed=0)
+    try:
+        with torch.no_grad():
+            scores = module(sample.inputs)
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        raise UnsupportedModelError(
+            f"{source.model} does not take inputs of shape {list(sample.inputs.shape[1:])}; check "
+            "--features and --shape, and that it was exported with an example of at least two rows."
+        ) from error
+    if scores.ndim != 2 or int(sample.labels.max()) >= scores.shape[1]:  # noqa: PLR2004 - [N, C]
+        raise UnsupportedModelError(
+            f"{source.model} gives scores of shape {list(scores.shape)}, but labels go up to "
+            f"{int(sample.labels.max())}; it must give one score per class."
+        )
+
+
+def _enrolment_id(store: ObjectStore, enrollment: Enrollment) -> str:
+    from dataclasses import asdict
+
+    earlier = len(journal.read(store, stream(enrollment.model)))
+    same = facts_digest({**asdict(enrollment), "shape": list(enrollment.dataset.shape)})
+    last = journal.read(store, stream(enrollment.model))[-1:] if earlier else []
+    return last[0].id if last and last[0].id.endswith(same[:SHORT]) else f"{earlier}/{same[:SHORT]}"
+
+
+def _tags(enrollment: Enrollment) -> dict[str, str]:
+    return {
+        "expunge.dataset": enrollment.dataset.uri,
+        "expunge.dataset_version": str(enrollment.dataset_version),
+        "expunge.dataset_rows": str(enrollment.row_count),
+        "expunge.digest": enrollment.digest,
+    }
+
+
+def _training_key(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> str:
+    from dataclasses import asdict
+
+    facts = {"uri": source.dataset.uri, "version": source.dataset_version, "hidden": list(hidden)}
+    return bytes_digest(repr((facts, asdict(config))).encode())[:SHORT]
+
+
+def _log_parameters(run_id: str, config: TrainingConfig, hidden: tuple[int, ...]) -> None:
+    from dataclasses import asdict
+
+    from mlflow.entities import Param
+
+    params = {**asdict(config), "hidden": ",".join(map(str, hidden))}
+    with translated("MLflow"):
+        registry.client().log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])

@@ -1,0 +1,84 @@
+"""Object storage behind six verbs, on a local directory or an S3 bucket."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from tasks.settings import Settings, load_settings
+from unlearning.errors import DataError, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One listed object; `version` changes whenever its content is written again."""
+
+    key: str
+    size: int
+    version: str
+
+
+class MissingObjectError(DataError):
+    """There is no object under this key."""
+
+
+class ObjectStore(Protocol):
+    """What expunge asks of object storage; create-only writes are the one way state changes."""
+
+    uri: str
+
+    def check(self) -> None:
+        """Raise SettingsError unless the store can be reached and listed."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes; raises MissingObjectError."""
+        ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write the object, replacing an older one."""
+        ...
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Create the object; True if it now holds `data`, False if it holds something else.
+
+        A lost reply turns our own successful write into a refusal, so a refusal is settled by
+        reading back, never by the exception.
+        """
+        ...
+
+    def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every current object whose key starts with `prefix`, in key order."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object with all its versions; absent is fine."""
+        ...
+
+    def purge_noncurrent(self, prefix: str) -> int:
+        """Remove old versions and delete markers below `prefix`; returns how many."""
+        ...
+
+    def count_noncurrent(self, prefix: str) -> int:
+        """How many old versions and delete markers lie below `prefix`."""
+        ...
+
+
+def open_store(uri: str | None = None, settings: Settings | None = None) -> ObjectStore:
+    """The store at `uri` (default: the configured one).
+
+    Raises:
+        SettingsError: the URI is neither file:// nor s3://.
+    """
+    settings = settings or load_settings()
+    uri = uri or settings.store_uri
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        from tasks.file_store import FileStore
+
+        return FileStore(unquote(parts.path))
+    if parts.scheme == "s3" and parts.netloc:
+        from tasks.s3_store import S3Store
+
+        return S3Store(parts.netloc, parts.path.strip("/"), settings)
+    raise SettingsError(f"EXPUNGE_STORE must be file:///directory or s3://bucket/prefix, not {uri!r}.")

@@ -1,0 +1,139 @@
+"""The object store on an S3 bucket, through boto3."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tasks.boundary import translated
+from tasks.object_store import MissingObjectError, ObjectInfo
+from tasks.settings import Settings
+from unlearning.errors import DataError, SettingsError, TransientError
+
+# Pinned: the library's defaults for mode and attempts have changed between releases.
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 5},
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=32,
+)
+_REFUSED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+
+
+class S3Store:
+    """Objects below one prefix of one bucket; If-None-Match is the only condition relied on."""
+
+    def __init__(self, bucket: str, prefix: str, settings: Settings) -> None:
+        self.bucket = bucket
+        self.prefix = f"{prefix}/" if prefix else ""
+        self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
+        # A session of its own: the library's shared one keeps the first credentials it saw.
+        self._client: Any = boto3.Session().client(
+            "s3",
+            endpoint_url=settings.s3_endpoint_url,
+            region_name=settings.s3_region,
+            config=_CONFIG,
+        )
+
+    def check(self) -> None:
+        """Raise SettingsError unless the bucket exists and can be listed."""
+        try:
+            with translated("object store"):
+                self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+        except (DataError, TransientError) as error:
+            raise SettingsError(
+                f"{self.uri} cannot be listed ({_code(error)}); create the bucket, or check "
+                "EXPUNGE_STORE, EXPUNGE_S3_ENDPOINT_URL and the AWS credentials."
+            ) from error
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes."""
+        with translated("object store"):
+            try:
+                return self._client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                    raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
+                raise
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write the object."""
+        with translated("object store"):
+            self._client.put_object(Bucket=self.bucket, Key=self._key(key), Body=data)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """One conditional PUT; a refusal is settled by reading back."""
+        with translated("object store"):
+            try:
+                self._client.put_object(
+                    Bucket=self.bucket, Key=self._key(key), Body=data, IfNoneMatch="*"
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _REFUSED:
+                    raise
+                return self.get(key) == data
+        return True
+
+    def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Current objects below the prefix; the version is the object's ETag and time."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=self._key(prefix)
+        )
+        with translated("object store"):
+            for page in pages:
+                for item in page.get("Contents", []):
+                    tag = item["ETag"].strip('"')
+                    version = f"{item['LastModified'].isoformat()}-{tag}"
+                    yield ObjectInfo(item["Key"][len(self.prefix) :], item["Size"], version)
+
+    def delete(self, key: str) -> None:
+        """Remove every version and marker of the object."""
+        with translated("object store"):
+            full = self._key(key)
+            for item in self._versions(full):
+                if item["Key"] == full:
+                    self._delete_version(item)
+
+    def purge_noncurrent(self, prefix: str) -> int:
+        """Remove old versions and markers below the prefix."""
+        with translated("object store"):
+            old = self._noncurrent(prefix)
+            for item in old:
+                self._delete_version(item)
+        return len(old)
+
+    def count_noncurrent(self, prefix: str) -> int:
+        """How many old versions and markers lie below the prefix."""
+        with translated("object store"):
+            return len(self._noncurrent(prefix))
+
+    def _noncurrent(self, prefix: str) -> list[dict[str, Any]]:
+        found = self._versions(self._key(prefix))
+        return [item for item in found if item["marker"] or not item["IsLatest"]]
+
+    def _versions(self, full_prefix: str) -> list[dict[str, Any]]:
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=full_prefix
+        )
+        found: list[dict[str, Any]] = []
+        for page in pages:
+            found += [{**item, "marker": False} for item in page.get("Versions", [])]
+            found += [{**item, "marker": True} for item in page.get("DeleteMarkers", [])]
+        return found
+
+    def _delete_version(self, item: dict[str, Any]) -> None:
+        self._client.delete_object(
+            Bucket=self.bucket, Key=item["Key"], VersionId=item["VersionId"]
+        )
+
+    def _key(self, key: str) -> str:
+        return self.prefix + key
+
+
+def _code(error: Exception) -> str:
+    cause = error.__cause__
+    if isinstance(cause, ClientError):
+        return cause.response["Error"]["Code"]
+    return type(cause).__name__

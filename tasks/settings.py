@@ -1,0 +1,121 @@
+"""The only reader of the environment: where the store, MLflow and the keys are."""
+
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from unlearning.errors import SettingsError
+
+PREFIX = "EXPUNGE_"
+
+# Set unless the environment says otherwise: nothing phones home, nothing is pickled by default,
+# and everything embedded lives under one directory.
+_DEFAULTS = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "expunge",
+}
+
+
+class Settings(BaseSettings):
+    """Every place and key expunge needs; each field is the variable EXPUNGE_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    home: Path = Path(".expunge")
+    """Directory of the embedded default: store, MLflow database and artifacts, Prefect home."""
+    store: str = ""
+    """Object store: file:///directory or s3://bucket/prefix; default: <home>/store."""
+    mlflow_tracking_uri: str = ""
+    """MLflow tracking and registry URI; default: SQLite under <home>."""
+    alias: str = "champion"
+    """The registry alias that serving follows."""
+    s3_endpoint_url: str | None = None
+    """Endpoint of an S3-compatible server; unset means the cloud provider's own."""
+    s3_region: str = "us-east-1"
+    """Region of the S3 buckets."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    pseudonym_key: SecretStr | None = None
+    """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>."""
+
+    @property
+    def store_uri(self) -> str:
+        """The object store's URI with the default filled in."""
+        return self.store or (self.home.resolve() / "store").as_uri()
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's URI with the default filled in."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    @property
+    def artifact_location(self) -> str | None:
+        """Where embedded MLflow keeps artifacts; None leaves it to a tracking server."""
+        if self.mlflow_tracking_uri:
+            return None
+        return (self.home.resolve() / "artifacts").as_uri()
+
+    def pseudonym_secret(self) -> bytes:
+        """The key of the subject pseudonyms; the embedded one is created on first use, mode 0600."""
+        if self.pseudonym_key is not None:
+            return _key_from_hex(self.pseudonym_key.get_secret_value())
+        path = self.home / "pseudonym.key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return _key_from_hex(path.read_text().strip())
+
+
+def _key_from_hex(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:  # noqa: PLR2004 - the length of an HMAC-SHA-256 key
+        raise SettingsError("EXPUNGE_PSEUDONYM_KEY must be 64 hexadecimal digits (32 bytes).")
+    return key
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of this process, read once; a misspelt variable is refused.
+
+    Raises:
+        SettingsError: a variable is unknown or its value does not fit.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(k for k in os.environ if k.startswith(PREFIX) and k not in known)
+    if unknown:
+        raise SettingsError(f"Unknown setting {unknown[0]}; known are {', '.join(sorted(known))}.")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        names = ", ".join(f"{PREFIX}{str(e['loc'][0]).upper()}" for e in error.errors())
+        raise SettingsError(f"These settings have unusable values: {names}.") from error
+    _prepare_environment(settings)
+    return settings
+
+
+def _prepare_environment(settings: Settings) -> None:
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect"))
+    os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
+
+
+def quiet_prefect() -> None:
+    """Keep Prefect's own lines off the console; it still records them. Call before importing it."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_ROOT_LEVEL", "CRITICAL")

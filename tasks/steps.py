@@ -1,0 +1,180 @@
+"""The steps of the flows as Prefect tasks: one side effect each, all with one retry policy.
+
+Arguments and results are references and counts: the orchestrator stores them.
+"""
+
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks import (
+    attempts,
+    audit,
+    batches,
+    candidates,
+    certificates,
+    erasure,
+    evidence,
+    models,
+    promotion,
+    registry,
+    resolution,
+)
+from tasks.attempts import Attempt
+from tasks.boundary import is_transient
+from tasks.enrollment import enrolled_models
+from tasks.object_store import open_store
+from unlearning.errors import DataError
+from unlearning.gate import GateDecision
+
+# A step may run twice, so its effects are made once (tasks/effects.py); nothing is cached.
+_STEP: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": [2, 10, 60],
+    "retry_condition_fn": is_transient,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
+@task(**_STEP)
+def check_settings() -> list[str]:
+    """Refuse to start unless store, MLflow and every enrolled model answer; names the models."""
+    store = open_store()
+    store.check()
+    registry.check_registry()
+    found = [e.model for e in enrolled_models(store)]
+    if not found:
+        raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
+    for model in found:
+        if registry.alias_version(model) is None:
+            raise DataError(f"No version of {model} holds the serving alias; set it in MLflow.")
+    return found
+
+
+@task(**_STEP)
+def open_batches() -> list[str]:
+    """Batches to work on: unfinished ones first, then whatever is new."""
+    store = open_store()
+    new = batches.freeze_new(store)
+    older = [b for b in batches.unfinished(store) if b != new]
+    return [*older, new] if new else older
+
+
+@task(**_STEP)
+def validate_batch(batch: str) -> dict[str, int]:
+    """Judge every record of the batch; counts by outcome."""
+    return batches.validate(open_store(), batch)
+
+
+@task(**_STEP)
+def resolve_rows(batch: str) -> dict[str, int]:
+    """Find the subjects' rows in every table; counts only."""
+    return resolution.resolve(open_store(), batch)
+
+
+@task(**_STEP)
+def plan_unlearning(batch: str, model: str) -> Attempt | None:
+    """What to unlearn from this model; None if it never saw the subjects."""
+    return attempts.plan(open_store(), batch, model)
+
+
+@task(**_STEP)
+def make_candidate(attempt: Attempt) -> str:
+    """Unlearn; returns the candidate's digest."""
+    return candidates.make_candidate(open_store(), attempt)["digest"]
+
+
+@task(**_STEP)
+def evaluate_candidate(attempt: Attempt) -> None:
+    """Measure utility and forgetting of parent and candidate."""
+    evidence.evaluate_candidate(open_store(), attempt)
+
+
+@task(**_STEP)
+def judge_candidate(attempt: Attempt) -> GateDecision:
+    """The gate's decision."""
+    return evidence.judge_candidate(open_store(), attempt)
+
+
+@task(**_STEP)
+def register_version(attempt: Attempt) -> int:
+    """The candidate as a new model version with its lineage."""
+    return promotion.register(open_store(), attempt)
+
+
+@task(**_STEP)
+def promote_version(attempt: Attempt, version: int) -> None:
+    """The serving alias on the new version."""
+    promotion.promote(open_store(), attempt, version)
+
+
+@task(**_STEP)
+def block_batch(attempt: Attempt, failed: list[str]) -> None:
+    """The batch kept open, with the failing checks as its reason."""
+    audit.block(open_store(), attempt.batch, attempt.model, attempt.key, failed)
+
+
+@task(**_STEP)
+def tables_to_erase(batch: str) -> list[str]:
+    """Tables in which the batch has rows."""
+    return erasure.tables_of(open_store(), batch)
+
+
+@task(**_STEP)
+def erase_rows(batch: str, table: str) -> None:
+    """The rows deleted from the table."""
+    erasure.erase_rows(open_store(), batch, table)
+
+
+@task(**_STEP)
+def purge_files(batch: str, table: str) -> None:
+    """Files and object versions that still held the rows removed."""
+    erasure.purge_files(open_store(), batch, table)
+
+
+@task(**_STEP)
+def advance_models(batch: str, table: str) -> list[str]:
+    """Every model of the table pointed to the table's new version."""
+    return erasure.advance_models(open_store(), batch, table)
+
+
+@task(**_STEP)
+def certify_requests(batch: str) -> int:
+    """One certificate for every accepted request."""
+    return certificates.certify(open_store(), batch)
+
+
+@task(**_STEP)
+def mirror_audit(batch: str) -> None:
+    """The batch's events readable in MLflow."""
+    audit.mirror(open_store(), batch)
+
+
+@task(**_STEP)
+def close_batch(batch: str) -> None:
+    """The batch closed."""
+    audit.close(open_store(), batch)
+
+
+@task(**_STEP)
+def refresh_ledger(model: str) -> str:
+    """The gradient ledger of the model's current version."""
+    return models.refresh_ledger(open_store(), model)
+
+
+@task(**_STEP)
+def train_version(
+    source: models.ModelSource, hidden: tuple[int, ...], config: models.TrainingConfig
+) -> int:
+    """A freshly trained version under the serving alias."""
+    return models.train_version(source, hidden, config)
+
+
+@task(**_STEP)
+def adopt_version(source: models.ModelSource, version: int | None, trust_pickle: bool) -> str:
+    """A registered version enrolled."""
+    return models.adopt_version(
+        open_store(), source, version, trust_pickle=trust_pickle
+    ).model

@@ -1,0 +1,31 @@
+"""Bring files from the local disk into the request store."""
+
+from pathlib import Path
+
+from tasks.object_store import ObjectStore
+from tasks.request_files import parse
+from unlearning.errors import RequestError, SettingsError
+
+
+def submit_file(store: ObjectStore, path: Path, prefix: str) -> str:
+    """Store a file below `prefix` under its own name; returns one sentence on what was stored.
+
+    A file that cannot be read is stored too: the run quarantines it with its reason, so that the
+    sender can be answered.
+
+    Raises:
+        SettingsError: there is no such file, or another content lies under its name already.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}); check its path.") from error
+    if not store.put_if_absent(prefix + path.name, data):
+        raise SettingsError(
+            f"Another file named {path.name} was submitted before; rename this one and try again."
+        )
+    try:
+        found = f"{len(parse(path.name, data))} rows"
+    except RequestError as error:
+        found = f"will be quarantined: file {error}"
+    return f"Stored {path.name} in {store.uri}/{prefix} ({found})"

@@ -1,0 +1,145 @@
+"""Delta tables: find the rows of subjects, count them, erase them for good."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+
+from tasks.boundary import translated
+from tasks.object_store import open_store
+from tasks.settings import load_settings
+from unlearning.errors import DataError
+
+_SKIPPING = "delta.dataSkippingStatsColumns"
+
+
+def open_table(uri: str, version: int | None = None) -> DeltaTable:
+    """The Delta table at `uri`, at a version or at its newest.
+
+    Raises:
+        DataError: there is no table, or this version is gone.
+    """
+    with translated("table"):
+        return DeltaTable(uri, version=version, storage_options=storage_options(uri))
+
+
+def storage_options(uri: str) -> dict[str, str] | None:
+    """What deltalake needs to reach `uri`; S3 credentials come from the standard chain."""
+    if not uri.startswith("s3://"):
+        return None
+    import boto3
+
+    settings = load_settings()
+    options = {"AWS_REGION": settings.s3_region}
+    credentials = boto3.Session().get_credentials()
+    if credentials is not None:
+        frozen = credentials.get_frozen_credentials()
+        options |= {
+            "AWS_ACCESS_KEY_ID": str(frozen.access_key),
+            "AWS_SECRET_ACCESS_KEY": str(frozen.secret_key),
+        }
+        if frozen.token:
+            options["AWS_SESSION_TOKEN"] = frozen.token
+    if settings.s3_endpoint_url:
+        options["AWS_ENDPOINT_URL"] = settings.s3_endpoint_url
+        options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint_url.startswith("http://")).lower()
+    return options
+
+
+def matching(table: DeltaTable, column: str, subjects: Iterable[str]) -> ds.Expression:
+    """A filter for the rows of these subjects; ids travel as values, never as text of a query."""
+    return ds.field(column).isin(subject_array(table, column, subjects))
+
+
+def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa.Array:
+    """The ids in the type of the table's subject column; ids that cannot be such a value drop out."""
+    field = arrow_schema(table).field(column)
+    if pa.types.is_integer(field.type):
+        return pa.array(sorted(_integers(subjects)), field.type)
+    return pa.array(sorted(set(subjects)), pa.string())
+
+
+def _integers(subjects: Iterable[str]) -> set[int]:
+    # "007" is not the subject 7: only the canonical spelling names an integer id.
+    return {int(s) for s in subjects if s.lstrip("-").isdecimal() and str(int(s)) == s}
+
+
+def arrow_schema(table: DeltaTable) -> pa.Schema:
+    """The table's schema in Arrow types."""
+    return table.to_pyarrow_dataset().schema
+
+
+def count_by_subject(table: DeltaTable, column: str, subjects: Iterable[str]) -> dict[str, int]:
+    """How many rows each of these subjects has; subjects without rows are left out."""
+    with translated("table"):
+        found = table.to_pyarrow_dataset().to_table(
+            columns=[column], filter=matching(table, column, subjects)
+        )
+    counts = pc.value_counts(found[column]).to_pylist()
+    return {str(item["values"]): item["counts"] for item in counts}
+
+
+def count_rows(table: DeltaTable, where: ds.Expression | None = None) -> int:
+    """Rows of the table, or those that match."""
+    with translated("table"):
+        return table.to_pyarrow_dataset().count_rows(filter=where)
+
+
+def keep_ids_out_of_log(table: DeltaTable, column: str) -> None:
+    """Stop the table's log from recording the smallest and largest subject id of each file."""
+    names = [field.name for field in table.schema().fields if field.name != column]
+    wanted = ",".join(names[:32])
+    if table.metadata().configuration.get(_SKIPPING) != wanted:
+        with translated("table"):
+            table.alter.set_table_properties({_SKIPPING: wanted})
+
+
+def delete_rows(uri: str, column: str, subjects: Iterable[str]) -> None:
+    """Delete the subjects' rows by a merge with a table of ids.
+
+    A predicate would be written into the table's log, ids and all, and would have to be quoted.
+    """
+    table = open_table(uri)
+    ids = pa.table({column: subject_array(table, column, subjects)})
+    with translated("table"):
+        table.merge(
+            ids, f'target."{column}" = source."{column}"', source_alias="source", target_alias="target"
+        ).when_matched_delete().execute()
+
+
+def vacuum(uri: str) -> None:
+    """Remove every file that the newest version does not use, and old object versions with it."""
+    with translated("table"):
+        open_table(uri).vacuum(
+            retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
+        )
+    open_store(uri).purge_noncurrent("")
+
+
+
+
+def leftover_files(uri: str) -> int:
+    """How many files or old object versions below the table are not part of its newest version."""
+    store = open_store(uri)
+    used = {name_of(file, uri) for file in open_table(uri).file_uris()}
+    present = {i.key for i in store.list_objects("") if not i.key.startswith("_delta_log/")}
+    missing = used - present
+    if missing:
+        raise DataError(f"{len(missing)} data files of the table are missing; restore them first.")
+    return len({key for key in present if key.endswith(".parquet")} - used) + store.count_noncurrent("")
+
+
+def name_of(file_uri: str, table_uri: str) -> str:
+    """A data file's path relative to its table."""
+    path, root = (unquote(urlsplit(u).path).rstrip("/") for u in (file_uri, table_uri))
+    return path.removeprefix(root).lstrip("/")
+
+
+def table_facts(uri: str) -> dict[str, Any]:
+    """Version and row count of the table as it is now."""
+    table = open_table(uri)
+    return {"table": uri, "version": table.version(), "rows": count_rows(table)}

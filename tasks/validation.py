@@ -1,0 +1,215 @@
+"""Validate a batch of deletion requests with Great Expectations, row by row."""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from tasks import journal
+from tasks.holds import subjects_on_hold
+from tasks.inbox import Record
+from tasks.object_store import ObjectStore
+from tasks.request_files import FIELDS
+from unlearning.deletion import Disposition
+from unlearning.errors import EvidenceError
+from unlearning.lineage import bytes_digest, pseudonym
+
+log = logging.getLogger("expunge.validation")
+
+_CLAIMS = "requests/ids/"
+_SKEW = timedelta(minutes=5)
+_MIN_QUOTED = 3
+
+REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+SUBJECT_ID = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,254}[^\s\x00-\x1f])?$"
+GROUNDS = ["a", "b", "c", "d", "e", "f"]
+
+
+def suite() -> list[tuple[Any, str, str]]:
+    """Every expectation with the outcome and reason of a row that fails it; first failure wins."""
+    from great_expectations import expectations as gxe
+
+    def true(column: str) -> Any:
+        return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=[True])
+
+    bad = "quarantined"
+    return [
+        (true("readable"), bad, "the row cannot be read"),
+        (true("known_fields"), bad, f"has a field other than {', '.join(FIELDS)}"),
+        (gxe.ExpectColumnValuesToNotBeNull(column="request_id"), bad, "request_id is missing"),
+        (
+            gxe.ExpectColumnValuesToMatchRegex(column="request_id", regex=REQUEST_ID),
+            bad,
+            "request_id must be 1-64 letters, digits, dots, dashes or underscores",
+        ),
+        (gxe.ExpectColumnValuesToNotBeNull(column="subject_id"), bad, "subject_id is missing"),
+        (
+            gxe.ExpectColumnValuesToMatchRegex(column="subject_id", regex=SUBJECT_ID),
+            bad,
+            "subject_id must be 1-256 printable characters without spaces around them",
+        ),
+        (true("ids_apart"), bad, "request_id contains the subject_id; use a case number"),
+        (gxe.ExpectColumnValuesToNotBeNull(column="received_at"), bad, "received_at is missing"),
+        (
+            true("received_readable"),
+            bad,
+            "received_at is not a date and time with time zone (ISO 8601)",
+        ),
+        (true("received_past"), bad, "received_at lies in the future"),
+        (
+            gxe.ExpectColumnValuesToBeInSet(column="ground", value_set=GROUNDS),
+            bad,
+            "ground must be one of a to f, as in Art. 17(1)",
+        ),
+        (true("one_subject"), bad, "request_id is already used for another subject"),
+        (true("first_of_id"), "duplicate", "a request with this request_id is already on record"),
+        (true("not_held"), "on_hold", "a legal hold names the subject"),
+    ]
+
+
+def judge(store: ObjectStore, records: Sequence[Record], key: bytes) -> list[Disposition]:
+    """One disposition per record: accepted, quarantined, duplicate or on hold."""
+    frame = _frame(store, records, key)
+    first: dict[int, tuple[str, str]] = {}
+    for outcome, reason, rows in _failures(frame):
+        for row in rows:
+            first.setdefault(row, (outcome, reason))
+    judged = [_disposition(item, first) for item in frame.to_dict("records")]
+    return _claim_ids(store, judged)
+
+
+def _frame(store: ObjectStore, records: Sequence[Record], key: bytes) -> pd.DataFrame:
+    held = subjects_on_hold(store)
+    limit = journal.now() + _SKEW
+    owners: dict[str, tuple[int, str]] = {}
+    rows = []
+    for number, record in enumerate(records):
+        row = {"row": number, **_columns(record, held, limit, key)}
+        if row["request_id"] and row["subject"]:
+            owner = owners.setdefault(row["request_id"], (number, row["subject"]))
+            row["one_subject"] = owner[1] == row["subject"]
+            row["first_of_id"] = owner[0] == number
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dict[str, Any]:
+    fields = record.row.fields
+    values = {name: _scalar(fields.get(name)) for name in FIELDS}
+    request, subject, received = (values[name] for name in FIELDS[:3])
+    time = _time(received)
+    apart = not (request and subject and len(subject) >= _MIN_QUOTED and subject in request)
+    return {
+        "record_id": record.record_id,
+        "problem": record.row.problem,
+        **values,
+        "subject": pseudonym(key, subject) if subject else "",
+        "readable": not record.row.problem,
+        "known_fields": set(fields) <= set(FIELDS),
+        "ids_apart": apart,
+        "received_readable": received is None or time is not None,
+        "received_past": time is None or time <= limit,
+        "not_held": subject not in held,
+        # An unusable row may hold anything in any field; only a sound pair of ids is repeated.
+        "named": _sound(request, REQUEST_ID) and _sound(subject, SUBJECT_ID) and apart,
+        "one_subject": True,
+        "first_of_id": True,
+    }
+
+
+def _scalar(value: Any) -> str | None:
+    if value is None or isinstance(value, (dict, list, float, bool)):
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def _sound(value: str | None, pattern: str) -> bool:
+    return value is not None and re.match(pattern, value) is not None
+
+
+def _time(value: str | None) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(value) if value else None
+    except ValueError:
+        return None
+    return time if time is not None and time.tzinfo is not None else None
+
+
+def _failures(frame: pd.DataFrame) -> Iterator[tuple[str, str, list[int]]]:
+    """(outcome, reason, failing rows) per expectation, in the order of the suite."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    expectations = suite()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    batch = (
+        context.data_sources.add_pandas("requests")
+        .add_dataframe_asset("batch")
+        .add_batch_definition_whole_dataframe("rows")
+        .get_batch(batch_parameters={"dataframe": frame})
+    )
+    checks = gx.ExpectationSuite(name="deletion-requests")
+    for rank, (expectation, _, _) in enumerate(expectations):
+        # Results come back regrouped by column, so each carries its rank with it.
+        expectation.meta = {"rank": rank}
+        checks.add_expectation(expectation)
+    result = batch.validate(
+        checks,
+        result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]},
+    )
+    found = {r.expectation_config.meta["rank"]: r for r in result.results}
+    for rank, (_, outcome, reason) in enumerate(expectations):
+        yield outcome, reason, _failing_rows(found.get(rank), rank)
+
+
+def _failing_rows(result: Any, rank: int) -> list[int]:
+    if result is None or "element_count" not in result.result:
+        raise EvidenceError(f"Expectation {rank} of the request suite was not evaluated.")
+    listed = result.result.get("unexpected_index_list") or []
+    return [int(item["row"]) for item in listed]
+
+
+def _disposition(item: dict[str, Any], first: dict[int, tuple[str, str]]) -> Disposition:
+    outcome, reason = first.get(item["row"], ("accepted", "valid"))
+    named = bool(item["named"])
+    return Disposition(
+        record_id=item["record_id"],
+        request_id=item["request_id"] if named else "",
+        outcome=outcome,
+        reason=item["problem"] or reason,
+        received_at=_text(item["received_at"]) if named else "",
+        ground=_text(item["ground"]) if named else "",
+        subject=item["subject"] if named else "",
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _claim_ids(store: ObjectStore, judged: list[Disposition]) -> list[Disposition]:
+    """Let the first record that ever used a request_id own it; a later one is a duplicate."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def settle(d: Disposition) -> Disposition:
+        if d.outcome not in ("accepted", "on_hold"):
+            return d
+        claim = f"{_CLAIMS}{bytes_digest(d.request_id.encode())}"
+        if store.put_if_absent(claim, f"{d.record_id} {d.subject}".encode()):
+            return d
+        owner = store.get(claim).decode().split(" ")[1]
+        if owner == d.subject:
+            reason = "a request with this request_id is already on record"
+            return Disposition(d.record_id, d.request_id, "duplicate", reason, d.received_at)
+        return Disposition(
+            d.record_id, "", "quarantined", "request_id is already used for another subject"
+        )
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(settle, judged))

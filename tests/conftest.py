@@ -1,0 +1,94 @@
+"""Fixtures that every tier shares: a home of its own for each test, and small real tables."""
+
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import servers
+
+from tasks import batches, registry
+from tasks.object_store import open_store
+from tasks.settings import load_settings
+
+
+def forget_settings():
+    load_settings.cache_clear()
+    registry.client.cache_clear()
+    batches._subjects.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    """No setting of the person who runs the tests leaks into them, and none leaks out."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("EXPUNGE_", "MLFLOW_")):
+            monkeypatch.delenv(name)
+    forget_settings()
+    yield
+    forget_settings()
+
+
+@pytest.fixture(scope="session")
+def mlflow_template(tmp_path_factory) -> Path:
+    """An MLflow database with its tables made, to be copied: making them takes seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    from mlflow import MlflowClient
+
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, mlflow_template) -> Path:
+    """A fresh EXPUNGE_HOME with an empty MLflow database."""
+    path = tmp_path / "home"
+    path.mkdir()
+    shutil.copy(mlflow_template, path / "mlflow.db")
+    monkeypatch.setenv("EXPUNGE_HOME", str(path))
+    forget_settings()
+    return path
+
+
+@pytest.fixture
+def store(home):
+    """The object store of the fresh home."""
+    found = open_store()
+    found.check()
+    return found
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(tmp_path_factory) -> Iterator[str]:
+    """A real S3 server for the whole session."""
+    with servers.s3_server(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint, monkeypatch) -> str:
+    """A fresh versioned bucket, with the settings to reach it."""
+    import boto3
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.SECRET_KEY)
+    monkeypatch.setenv("EXPUNGE_S3_ENDPOINT_URL", s3_endpoint)
+    forget_settings()
+    client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1")
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=name)
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory) -> Iterator[str]:
+    """A real Prefect server for the whole session."""
+    with servers.prefect_server(tmp_path_factory.mktemp("prefect")) as api:
+        yield api

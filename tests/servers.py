@@ -1,0 +1,107 @@
+"""Real servers that tests start on free ports of the loopback address, and stop again."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+ACCESS_KEY, SECRET_KEY = "expunge-test", "expunge-test-secret"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Popen]:
+    """A process in a group of its own; the whole group is ended afterwards."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            # A shell that starts jobs in the background makes them ignore SIGINT, and a Prefect
+            # worker that ignores it also ignores the first SIGTERM.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            **options,
+        )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+
+
+def wait_for(check, log: Path, seconds: float = 120):
+    """The first true value that `check` gives; the server's log if there is none in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            if found := check():
+                return found
+        time.sleep(0.3)
+    raise TimeoutError(log.read_text(errors="replace")[-3000:])
+
+
+def answers(url: str) -> bool:
+    with urllib.request.urlopen(url, timeout=2) as reply:
+        return reply.status == 200
+
+
+@contextlib.contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """SeaweedFS's S3 server with one user; gives its endpoint."""
+    port, others = free_port(), [free_port() for _ in range(4)]
+    identity = {
+        "name": "tests",
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    config = folder / "s3.json"
+    config.write_text(json.dumps({"identities": [identity]}))
+    master, volume, filer, grpc = others
+    command = [
+        str(BIN / "weed"), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        f"-master.port={master}", f"-master.port.grpc={free_port()}",
+        f"-volume.port={volume}", f"-volume.port.grpc={free_port()}",
+        f"-filer.port={filer}", f"-filer.port.grpc={free_port()}",
+        "-s3", f"-s3.port={port}", f"-s3.port.grpc={grpc}", f"-s3.config={config}",
+        "-master.volumeSizeLimitMB=64", "-volume.max=0", "-master.telemetry=false",
+    ]  # fmt: skip
+    log = folder / "weed.log"
+    with running(command, log):
+        wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1), log).close()
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def prefect_server(folder: Path) -> Iterator[str]:
+    """A Prefect server on its own SQLite database; gives its API URL."""
+    port = free_port()
+    environment = os.environ | {
+        "PREFECT_HOME": str(folder),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "true",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+    }
+    command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    log = folder / "server.log"
+    with running(command, log, env=environment):
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/health"), log)
+        yield f"http://127.0.0.1:{port}/api"

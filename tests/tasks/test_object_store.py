@@ -1,0 +1,92 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tasks.object_store import MissingObjectError, open_store
+from tasks.settings import load_settings
+from unlearning.errors import SettingsError
+
+
+@pytest.fixture(params=["file", "s3"])
+def any_store(request, home):
+    """The same contract on a directory and on a real S3 server with a versioned bucket."""
+    if request.param == "file":
+        store = open_store()
+    else:
+        bucket = request.getfixturevalue("s3_bucket")
+        store = open_store(f"s3://{bucket}/some/prefix")
+    store.check()
+    return store
+
+
+def test_only_the_first_writer_creates_an_object(any_store):
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(lambda i: any_store.put_if_absent("a/b", b"%d" % i), range(16)))
+    assert sum(won) == 1
+    assert any_store.get("a/b") == b"%d" % won.index(True)
+
+
+def test_creating_the_same_content_again_counts_as_done(any_store):
+    assert any_store.put_if_absent("k", b"same")
+    assert any_store.put_if_absent("k", b"same")
+    assert not any_store.put_if_absent("k", b"other")
+    assert any_store.get("k") == b"same"
+
+
+def test_listing_is_by_prefix_and_in_order(any_store):
+    for key in ("p/2", "p/1", "q/1", "p/sub/3", "pp"):
+        any_store.put(key, key.encode())
+    assert [i.key for i in any_store.list_objects("p/")] == ["p/1", "p/2", "p/sub/3"]
+    assert [i.key for i in any_store.list_objects("p")] == ["p/1", "p/2", "p/sub/3", "pp"]
+    assert [i.key for i in any_store.list_objects("none/")] == []
+
+
+def test_the_version_changes_when_the_content_does(any_store):
+    any_store.put("v", b"one")
+    (first,) = any_store.list_objects("v")
+    any_store.put("v", b"two!")
+    (second,) = any_store.list_objects("v")
+    assert first.version != second.version
+
+
+def test_deleting_leaves_no_old_version_behind(any_store):
+    any_store.put("d", b"one")
+    any_store.put("d", b"two")
+    any_store.delete("d")
+    any_store.delete("d")
+    assert any_store.count_noncurrent("d") == 0
+    with pytest.raises(MissingObjectError):
+        any_store.get("d")
+
+
+def test_purging_removes_old_versions_and_keeps_current_ones(any_store):
+    any_store.put("t/a", b"old")
+    any_store.put("t/a", b"new")
+    any_store.put("t/b", b"only")
+    any_store.purge_noncurrent("t/")
+    assert any_store.count_noncurrent("t/") == 0
+    assert any_store.get("t/a") == b"new"
+    assert any_store.get("t/b") == b"only"
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", ""])
+def test_a_key_cannot_leave_the_directory(store, key):
+    with pytest.raises(MissingObjectError):
+        store.get(key)
+
+
+@pytest.mark.parametrize("uri", ["ftp://x/y", "s3://", "relative/path"])
+def test_an_unusable_store_uri_is_refused(home, uri):
+    with pytest.raises(SettingsError, match="EXPUNGE_STORE"):
+        open_store(uri)
+
+
+def test_a_missing_bucket_is_named_before_any_work(home, s3_bucket):
+    with pytest.raises(SettingsError, match="no-such-bucket"):
+        open_store("s3://no-such-bucket/x").check()
+
+
+def test_wrong_credentials_are_named_before_any_work(home, s3_bucket, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(SettingsError, match="credentials"):
+        open_store(f"s3://{s3_bucket}/x", load_settings()).check()

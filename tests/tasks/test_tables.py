@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from tables import MARK, rows, subject
+
+from tasks import tables
+from tasks.datasets import DatasetSpec, TableRows, read_rows, sample_rows, to_tensors
+from unlearning.errors import DataError
+
+
+@pytest.fixture
+def table(tmp_path) -> str:
+    place = tmp_path / "t"
+    write_deltalake(place, rows(60, seed=1), configuration={"delta.dataSkippingStatsColumns": "label"})
+    write_deltalake(place, rows(40, first=60, seed=2), mode="append")
+    return place.as_uri()
+
+
+def spec(uri):
+    return DatasetSpec(uri=uri, features=("features",), label="label", subject="subject_id")
+
+
+def bytes_below(uri: str) -> bytes:
+    files = [p for p in Path(uri.removeprefix("file://")).rglob("*") if p.is_file()]
+    return b"".join(p.read_bytes() for p in files)
+
+
+def test_erased_rows_are_gone_from_every_byte_and_others_are_untouched(table):
+    before = DeltaTable(table).to_pyarrow_table().to_pylist()
+    gone = [subject(3), subject(70)]
+    tables.delete_rows(table, "subject_id", gone)
+    assert tables.leftover_files(table) > 0
+    tables.vacuum(table)
+    assert tables.leftover_files(table) == 0
+    after = DeltaTable(table).to_pyarrow_table()
+    kept = [row for row in before if row["subject_id"] not in gone]
+    assert sorted(after.to_pylist(), key=str) == sorted(kept, key=str)
+    assert not [s for s in gone if s.encode() in bytes_below(table)]
+    # delta-rs 1.4 and later write string_view here, which pyarrow cannot filter.
+    assert after.schema.field("subject_id").type == pa.string()
+
+
+@pytest.mark.parametrize("nasty", ["x' OR '1'='1", 'a" OR 1=1 --', "'; DROP TABLE x", "%", "*"])
+def test_an_id_cannot_become_part_of_a_query(table, nasty):
+    tables.delete_rows(table, "subject_id", [nasty])
+    assert DeltaTable(table).count() == 100
+    assert tables.count_by_subject(DeltaTable(table), "subject_id", [nasty]) == {}
+
+
+def test_the_log_of_a_deletion_names_nobody(table):
+    tables.delete_rows(table, "subject_id", [subject(3)])
+    log = Path(table.removeprefix("file://")) / "_delta_log"
+    assert MARK.encode() not in b"".join(p.read_bytes() for p in log.iterdir())
+
+
+def test_rows_are_counted_by_subject(table):
+    write_deltalake(table, rows(1, first=5), mode="append")
+    found = tables.count_by_subject(DeltaTable(table), "subject_id", [subject(5), subject(6), "no"])
+    assert found == {subject(5): 2, subject(6): 1}
+
+
+def test_integer_ids_match_only_in_their_canonical_form(tmp_path):
+    place = (tmp_path / "ints").as_uri()
+    write_deltalake(place, pa.table({"subject_id": [1, 7, 70], "label": [0, 1, 0]}))
+    found = tables.count_by_subject(DeltaTable(place), "subject_id", ["7", "007", "x", "1.0", "70"])
+    assert found == {"7": 1, "70": 1}
+
+
+def test_a_missing_table_or_version_is_named(tmp_path, table):
+    with pytest.raises(DataError):
+        tables.open_table((tmp_path / "none").as_uri())
+    with pytest.raises(DataError):
+        tables.open_table(table, 99)
+
+
+def test_a_stream_of_rows_is_the_table_whatever_the_chunk_size(table):
+    for size in (7, 1000):
+        found = TableRows(spec(table), 1)
+        chunks = list(found.chunks(size))
+        assert found.count == sum(len(labels) for _, labels in chunks) == 100
+        assert all(len(labels) <= size for _, labels in chunks)
+
+
+def test_a_pinned_version_still_shows_erased_rows_until_the_vacuum(table):
+    tables.delete_rows(table, "subject_id", [subject(3)])
+    assert read_rows(spec(table), 1, [subject(3)]).count == 1
+    assert read_rows(spec(table), None, [subject(3)]).count == 0
+
+
+def test_a_sample_is_random_repeatable_and_without_the_forgotten(table):
+    without = [subject(i) for i in range(50)]
+    one, two = (sample_rows(spec(table), 1, count=30, seed=s, without=without) for s in (1, 1))
+    other = sample_rows(spec(table), 1, count=30, seed=2, without=without)
+    assert one.inputs.equal(two.inputs)
+    assert not one.inputs.equal(other.inputs)
+    assert sample_rows(spec(table), 1, count=1000, seed=1, without=without).count == 50
+
+
+def test_a_sample_of_nothing_is_an_error(table):
+    with pytest.raises(DataError, match="No rows are left"):
+        sample_rows(spec(table), 1, count=5, seed=0, without=[subject(i) for i in range(100)])
+
+
+def test_features_may_be_a_list_or_columns_with_shape_and_scale():
+    listed = pa.table({"features": [[0, 255], [255, 0]], "label": [0, 1], "subject_id": ["a", "b"]})
+    inputs, labels = to_tensors(
+        listed, DatasetSpec("u", ("features",), "label", "subject_id", (1, 2), 255.0)
+    )
+    assert inputs.tolist() == [[[0.0, 1.0]], [[1.0, 0.0]]]
+    assert labels.tolist() == [0, 1]
+    columns = pa.table({"x": [1.5, 2.5], "y": [3, 4], "label": [1, 0]})
+    assert to_tensors(columns, DatasetSpec("u", ("y", "x"), "label", "s"))[0].tolist() == [
+        [3.0, 1.5],
+        [4.0, 2.5],
+    ]
+
+
+@pytest.mark.parametrize("features", [[[1], [1, 2]], [[1, 2], None], [[1, None], [1, 2]]])
+def test_ragged_or_missing_features_are_refused(features):
+    table = pa.table({"features": features, "label": [0, 1]})
+    with pytest.raises(DataError):
+        to_tensors(table, spec("u"))

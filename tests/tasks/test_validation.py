@@ -1,0 +1,106 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.inbox import Record
+from tasks.request_files import RawRow
+from tasks.validation import judge
+from tasks.validation_report import render_report
+from unlearning.errors import DataError
+
+PAST = "2026-01-02T03:04:05+01:00"
+KEY = b"k" * 32
+
+
+def record(number, **fields):
+    row = {"request_id": f"R-{number}", "subject_id": f"person-{number}", "received_at": PAST}
+    row |= fields
+    return Record(f"file-{number:06d}", RawRow(number, {k: v for k, v in row.items() if v != ""}))
+
+
+def verdict(store, **fields):
+    (found,) = judge(store, [record(1, **fields)], KEY)
+    return found.outcome, found.reason
+
+
+def test_a_sound_request_is_accepted(store):
+    assert verdict(store, ground="b") == ("accepted", "valid")
+    assert verdict(store, request_id="R-x", subject_id=17) == ("accepted", "valid")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"request_id": ""}, "request_id is missing"),
+        ({"request_id": "has space"}, "request_id must be"),
+        ({"request_id": "../../etc"}, "request_id must be"),
+        ({"subject_id": ""}, "subject_id is missing"),
+        ({"subject_id": " padded "}, "subject_id must be"),
+        ({"subject_id": "line\nbreak"}, "subject_id must be"),
+        ({"subject_id": "x" * 257}, "subject_id must be"),
+        ({"subject_id": 1.5}, "subject_id is missing"),
+        ({"subject_id": ["a"]}, "subject_id is missing"),
+        ({"request_id": "erase-person-1"}, "contains the subject_id"),
+        ({"received_at": ""}, "received_at is missing"),
+        ({"received_at": "yesterday"}, "ISO 8601"),
+        ({"received_at": "2026-01-02T03:04:05"}, "ISO 8601"),
+        ({"received_at": "2999-01-01T00:00:00Z"}, "lies in the future"),
+        ({"ground": "z"}, "ground must be"),
+        ({"colour": "red"}, "has a field other than"),
+    ],
+)
+def test_an_unusable_request_is_quarantined_with_its_reason(store, fields, reason):
+    outcome, found = verdict(store, **fields)
+    assert outcome == "quarantined"
+    assert reason in found
+
+
+def test_a_clock_that_is_minutes_off_is_forgiven(store):
+    soon = (datetime.now(UTC) + timedelta(minutes=2)).isoformat()
+    assert verdict(store, received_at=soon)[0] == "accepted"
+
+
+def test_the_first_of_several_equal_requests_is_kept(store):
+    judged = judge(store, [record(1), record(1), record(2)], KEY)
+    assert [d.outcome for d in judged] == ["accepted", "duplicate", "accepted"]
+
+
+def test_a_request_id_cannot_be_reused_for_somebody_else(store):
+    judge(store, [record(1)], KEY)
+    again = [Record("later-000000", record(1).row), Record("later-000001", record(1, subject_id="other").row)]
+    judged = judge(store, again, KEY)
+    assert [d.outcome for d in judged] == ["duplicate", "quarantined"]
+
+
+def test_judging_the_same_records_again_gives_the_same_verdicts(store):
+    records = [record(1), record(1), record(2, ground="z")]
+    assert judge(store, records, KEY) == judge(store, records, KEY)
+
+
+def test_a_subject_under_legal_hold_waits(store):
+    store.put("requests/holds/court.csv", b"request_id,subject_id\nH-1,person-2\n")
+    judged = judge(store, [record(1), record(2)], KEY)
+    assert [d.outcome for d in judged] == ["accepted", "on_hold"]
+
+
+@pytest.mark.parametrize("content", [b"request_id,subject_id\nH-1\n", b"\xff", b""])
+def test_an_unreadable_hold_register_stops_everything(store, content):
+    store.put("requests/holds/court.csv", content)
+    with pytest.raises(DataError, match="holds"):
+        judge(store, [record(1)], KEY)
+
+
+def test_a_file_that_cannot_be_read_gets_a_verdict_too(store):
+    broken = Record("file-file", RawRow(0, {}, "file not readable as gzip"))
+    judged = judge(store, [broken, record(1)], KEY)
+    assert (judged[0].outcome, judged[0].reason) == ("quarantined", "file not readable as gzip")
+    assert judged[1].outcome == "accepted"
+
+
+def test_the_report_names_no_subject_and_loads_nothing(store):
+    records = [record(1), record(2, request_id="person-2"), record(3, subject_id="<script>")]
+    page = render_report("b-1", judge(store, records, KEY))
+    assert "person-" not in page
+    assert "<script" not in page
+    assert "http" not in page
+    assert "contains the subject_id" in page

@@ -1,0 +1,99 @@
+import pytest
+import torch
+from torch import nn
+
+from tests.oracles import Fingerprint
+from unlearning.errors import DataError, UnsupportedModelError
+from unlearning.forward import fixed_mode, forward_state, is_exported, logits, trainable_names
+
+
+def test_only_a_model_from_torch_export_counts_as_exported(stateful, exported):
+    assert is_exported(exported)
+    assert not is_exported(stateful)
+    assert not is_exported(torch.fx.symbolic_trace(nn.Sequential(nn.Linear(2, 2))))
+
+
+def test_each_layer_gets_its_own_mode_back_even_after_an_error(stateful):
+    before = Fingerprint.of(stateful)
+    with pytest.raises(RuntimeError, match="inside"), fixed_mode(stateful):
+        raise RuntimeError("inside: " + str([layer.training for layer in stateful.modules()]))
+    with fixed_mode(stateful):
+        assert not any(layer.training for layer in stateful.modules())
+    before.assert_same(stateful)
+
+
+def test_an_exported_model_passes_through_untouched(exported):
+    before = Fingerprint.of(exported)
+    with fixed_mode(exported):
+        before.assert_same(exported)
+    before.assert_same(exported)
+
+
+def test_a_model_exported_in_training_mode_is_refused(exported_in_training):
+    for model in (exported_in_training, nn.Sequential(exported_in_training)):
+        with pytest.raises(UnsupportedModelError, match="training mode"), fixed_mode(model):
+            pass
+
+
+def test_a_layer_that_rewrites_its_weights_on_train_is_not_called():
+    class Merging(nn.Linear):
+        def train(self, mode=True):
+            raise AssertionError("called")
+
+    with fixed_mode(Merging(2, 2)):
+        pass
+
+
+def test_a_layer_that_writes_its_buffer_in_forward_writes_to_a_copy():
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, inputs):
+            self.calls += 1
+            return self.linear(inputs)
+
+    model = Counting()
+    labels = torch.zeros(3, dtype=torch.int64)
+    logits(model, forward_state(model, "cpu"), torch.ones(3, 2), labels)
+    assert model.calls == 0
+
+
+def test_frozen_parameters_are_left_out_and_a_wholly_frozen_model_is_refused(stateful):
+    stateful.first.requires_grad_(requires_grad=False)
+    assert trainable_names(stateful) == ["norm.weight", "norm.bias", "last.weight", "last.bias"]
+    stateful.requires_grad_(requires_grad=False)
+    with pytest.raises(UnsupportedModelError, match="no trainable parameter"):
+        trainable_names(stateful)
+
+
+def test_every_parameter_of_an_exported_model_counts(exported):
+    assert trainable_names(exported) == [name for name, _ in exported.named_parameters()]
+
+
+@pytest.mark.parametrize("label", [-100, -1, 2, 9])
+def test_a_label_outside_the_classes_is_refused(label):
+    model = nn.Linear(3, 2)
+    labels = torch.tensor([0, label, 1])
+    with pytest.raises(DataError, match="model has 2 classes"):
+        logits(model, forward_state(model, "cpu"), torch.ones(3, 3), labels)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Flatten(0),
+        nn.Unflatten(1, (3, 1)),
+        nn.LSTM(3, 2),
+        nn.Sequential(nn.Flatten(0), nn.Unflatten(0, (2, 3))),
+    ],
+    ids=["one axis", "three axes", "tuple", "rows lost"],
+)
+def test_a_model_without_one_score_row_for_each_input_is_refused(model):
+    inputs, labels = torch.ones(3, 3), torch.zeros(3, dtype=torch.int64)
+    if isinstance(model, nn.Sequential):
+        inputs, labels = torch.ones(1, 6), torch.zeros(1, dtype=torch.int64)
+    with pytest.raises(UnsupportedModelError, match="wrap it"):
+        logits(model, forward_state(model, "cpu"), inputs, labels)

@@ -1,0 +1,96 @@
+"""What a deletion request and a batch can go through: statuses, events and the table between them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from unlearning.errors import ConflictError
+
+TERMINAL = frozenset({"erased", "not_found", "quarantined", "duplicate"})
+"""Request statuses that nothing follows."""
+
+STATUS_MEANING: Mapping[str, str] = {
+    "accepted": "valid, waiting for its rows to be unlearned and erased",
+    "on_hold": "a legal hold names the subject; looked at again in every run",
+    "blocked": "a model failed the gate; the champion is unchanged, the request stays open",
+    "erased": "rows gone from tables and forgotten by models; certificate written",
+    "not_found": "no table holds a row of the subject; certificate of the search written",
+    "quarantined": "the row or file is unusable; kept with its reason for the sender",
+    "duplicate": "repeats a request that is already on record",
+}
+
+# Per stream kind: (status before, event) → status after.
+_REQUEST = {
+    ("", "RequestAccepted"): "accepted",
+    ("", "RequestQuarantined"): "quarantined",
+    ("", "RequestDuplicated"): "duplicate",
+    ("", "RequestHeld"): "on_hold",
+    ("on_hold", "RequestReleased"): "accepted",
+    ("on_hold", "RequestHeld"): "on_hold",
+    ("blocked", "RequestReleased"): "accepted",
+    ("blocked", "RequestHeld"): "on_hold",
+    ("accepted", "RequestBlocked"): "blocked",
+    ("blocked", "RequestBlocked"): "blocked",
+    ("accepted", "SubjectNotFound"): "not_found",
+    ("blocked", "SubjectNotFound"): "not_found",
+    ("accepted", "RequestErased"): "erased",
+    ("blocked", "RequestErased"): "erased",
+}
+_BATCH = {
+    ("", "BatchFrozen"): "frozen",
+    ("frozen", "BatchValidated"): "validated",
+    ("validated", "BatchBlocked"): "blocked",
+    ("blocked", "BatchBlocked"): "blocked",
+    ("validated", "RowsErased"): "erasing",
+    ("blocked", "RowsErased"): "erasing",
+    ("validated", "BatchClosed"): "closed",
+    ("blocked", "BatchClosed"): "closed",
+    ("erasing", "RowsErased"): "erasing",
+    ("erasing", "BatchClosed"): "closed",
+    ("blocked", "BatchSuperseded"): "closed",
+}
+_MODEL = {
+    ("", "ModelEnrolled"): "enrolled",
+    ("enrolled", "ModelEnrolled"): "enrolled",
+}
+_TABLES = {"requests": _REQUEST, "batches": _BATCH, "models": _MODEL}
+_CHANGING = {kind: {event for _, event in table} for kind, table in _TABLES.items()}
+
+
+def next_status(kind: str, status: str, event: str) -> str:
+    """The status of a `kind` stream after `event`; events outside the table leave it as it is.
+
+    Raises:
+        ConflictError: the event is not allowed in this status, so somebody else moved it on.
+    """
+    if event not in _CHANGING[kind]:
+        return status
+    after = _TABLES[kind].get((status, event))
+    if after is None:
+        raise ConflictError(f"{event} cannot follow status {status or 'none'!r}; run again.")
+    return after
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What validation decided about one row or file; holds no subject id."""
+
+    record_id: str
+    request_id: str
+    outcome: str
+    reason: str
+    received_at: str = ""
+    ground: str = ""
+    subject: str = ""
+    """Keyed pseudonym of the subject; empty when the row named none."""
+
+
+def count_outcomes(dispositions: Sequence[Disposition]) -> dict[str, int]:
+    """How many dispositions there are of each outcome, in name order."""
+    outcomes = sorted({d.outcome for d in dispositions})
+    return {o: sum(d.outcome == o for d in dispositions) for o in outcomes}
+
+
+def is_open(status: str) -> bool:
+    """Whether a request in this status still waits for something."""
+    return status not in TERMINAL
+

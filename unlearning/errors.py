@@ -1,0 +1,75 @@
+"""The error tree: grouped by what the reader should do next.
+
+    ExpungeError
+    ├── TransientError            an outside system is busy or away     → the only class that is retried
+    ├── SettingsError             a setting is wrong or missing         → mend the setting, run again
+    ├── RequestError              a request file or row is unusable     → quarantine it, tell its sender
+    ├── DataError                 table, rows or split do not fit       → an operator looks at the table
+    │   └── SnapshotChangedError  the pinned rows are no longer the same
+    ├── ModelError                this model cannot be unlearned so     → mend or re-enrol the model
+    │   ├── UnsupportedModelError
+    │   ├── StaleLedgerError      ledger of another model or table version
+    │   └── DivergenceError       non-finite loss, gradient or weight
+    ├── EvidenceError             a metric is missing or undefined      → never gate on a guess
+    ├── GateRejectedError         a check of the gate failed            → champion stays, request stays open
+    ├── ConflictError             somebody else changed it meanwhile    → reload and run again
+    └── EffectLostError           an effect was made and cannot be read back → stop, look at that system
+
+Messages hold counts and references, never the id of a data subject.
+"""
+
+
+class ExpungeError(Exception):
+    """Any error that expunge raises on purpose; its text is one sentence with a remedy."""
+
+
+class TransientError(ExpungeError):
+    """An outside system is busy or away; the same call may work later."""
+
+
+class SettingsError(ExpungeError):
+    """A setting is wrong or missing; nothing was done yet."""
+
+
+class RequestError(ExpungeError):
+    """A request file or a row of it cannot be used."""
+
+
+class DataError(ExpungeError):
+    """A table, its rows or a split of them do not fit the model or each other."""
+
+
+class SnapshotChangedError(DataError):
+    """The rows found now are not the rows that were pinned."""
+
+
+class ModelError(ExpungeError):
+    """The model cannot be unlearned in this way."""
+
+
+class UnsupportedModelError(ModelError):
+    """The model's form or layers are out of reach; the text names a remedy."""
+
+
+class StaleLedgerError(ModelError):
+    """The gradient ledger belongs to another model or to another version of the table."""
+
+
+class DivergenceError(ModelError):
+    """A loss, gradient or weight is not finite."""
+
+
+class EvidenceError(ExpungeError):
+    """A number that the gate needs is missing or undefined."""
+
+
+class GateRejectedError(ExpungeError):
+    """At least one check of the gate failed; the champion was left alone."""
+
+
+class ConflictError(ExpungeError):
+    """Somebody else changed the same thing meanwhile."""
+
+
+class EffectLostError(ExpungeError):
+    """An effect reported success but cannot be read back."""

@@ -1,0 +1,133 @@
+"""Forward passes that leave the model exactly as it was: mode, buffers, parameters, gradients.
+
+Letters: B rows in a chunk, C classes.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, fx, nn
+from torch.func import functional_call
+
+from unlearning.errors import DataError, UnsupportedModelError
+
+SCORE_AXES = 2  # rows, classes
+
+
+def is_exported(model: nn.Module) -> bool:
+    """Whether the model comes from `torch.export`, so that its mode is baked in."""
+    # torch 2.13 has no public mark: it hangs methods that refuse on the one exported object.
+    return isinstance(model, fx.GraphModule) and (
+        getattr(model.train, "__func__", None) is not nn.Module.train
+    )
+
+
+@contextmanager
+def fixed_mode(model: nn.Module) -> Generator[None]:
+    """A block in which the model is in evaluation mode; each layer's own mode comes back after it.
+
+    Only the flags of the layers are set, because a layer's own `train()` may rewrite weights.
+    An exported module passes through untouched.
+
+    Raises:
+        UnsupportedModelError: the model was exported in training mode.
+    """
+    modes = [] if is_exported(model) else [(layer, layer.training) for layer in model.modules()]
+    for layer in model.modules():
+        _refuse_baked_training(layer)
+    try:
+        for layer, _ in modes:
+            layer.training = False
+        yield
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+
+
+def forward_state(model: nn.Module, device: str) -> dict[str, Tensor]:
+    """Parameters and cloned buffers on the device, cut loose from the model's own autograd.
+
+    Buffers are cloned because a layer may write to them during a forward pass; parameters share
+    memory with the model where they already lie on the device.
+    """
+    parameters = {name: value.detach().to(device) for name, value in model.named_parameters()}
+    buffers = {name: value.detach().clone().to(device) for name, value in model.named_buffers()}
+    return parameters | buffers
+
+
+def trainable_names(model: nn.Module) -> list[str]:
+    """Names of the parameters that training moved; for an exported module, of all parameters.
+
+    Raises:
+        UnsupportedModelError: there are none.
+    """
+    is_free = is_exported(model)
+    names = [name for name, value in model.named_parameters() if is_free or value.requires_grad]
+    if not names:
+        raise UnsupportedModelError(
+            "The model has no trainable parameter; unfreeze the layers that saw the forget rows."
+        )
+    return names
+
+
+def logits(model: nn.Module, state: Mapping[str, Tensor], inputs: Tensor, labels: Tensor) -> Tensor:
+    """Class scores [B, C] of the model with the given state, checked against the labels [B].
+
+    Raises:
+        UnsupportedModelError: the model does not give one floating-point score [B, C] per class.
+        DataError: a label is not a class of the model.
+    """
+    scores: Any = functional_call(model, dict(state), (inputs,))
+    if (
+        not isinstance(scores, Tensor)
+        or scores.ndim != SCORE_AXES
+        or not scores.is_floating_point()
+    ):
+        raise UnsupportedModelError(
+            "The model does not return one tensor of class scores [rows, classes]; "
+            "wrap it in a module that does."
+        )
+    if scores.shape[0] != labels.shape[0]:
+        raise UnsupportedModelError(
+            f"The model gave {scores.shape[0]} score rows for {labels.shape[0]} inputs; "
+            "wrap it in a module that keeps the row dimension."
+        )
+    check_classes(labels, scores.shape[1])
+    return scores
+
+
+def check_classes(labels: Tensor, class_count: int) -> None:
+    """Nothing, if every label is a class from 0 to `class_count` - 1.
+
+    Torch alone would not do: its loss passes over rows labelled -100 in silence.
+
+    Raises:
+        DataError: at least one is not.
+    """
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or highest >= class_count:
+        raise DataError(
+            f"The labels run from {lowest} to {highest} and the model has {class_count} "
+            "classes; check the label column and its encoding."
+        )
+
+
+def _refuse_baked_training(layer: nn.Module) -> None:
+    if not isinstance(layer, fx.GraphModule) or not is_exported(layer):
+        return
+    if any(_is_training_node(node) for node in layer.graph.nodes):
+        raise UnsupportedModelError(
+            "The model was exported in training mode, so dropout or batch statistics stay active; "
+            "call eval() on it before torch.export."
+        )
+
+
+def _is_training_node(node: fx.Node) -> bool:
+    """Whether an operator such as dropout or batch norm was recorded with training switched on."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return False
+    names = [argument.name for argument in schema.arguments]
+    arguments = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+    return any(arguments.get(name) is True for name in ("train", "training"))

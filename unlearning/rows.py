@@ -1,0 +1,105 @@
+"""Rows: labelled examples that can be read again and again, in the same order, chunk by chunk.
+
+Letters: N rows in all, B rows in a chunk.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from unlearning.errors import DataError
+
+
+class Rows(Protocol):
+    """A source of labelled rows; reading it twice gives the same rows in the same order."""
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        ...
+
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs [B, ...] and int64 labels [B], B at most `size`; the same chunks each time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorRows:
+    """Rows held in memory.
+
+    Raises:
+        DataError: labels are not int64 [N], or inputs have another number of rows.
+    """
+
+    inputs: Tensor  # [N, ...]
+    labels: Tensor  # [N]
+
+    def __post_init__(self) -> None:
+        if self.inputs.ndim == 0 or self.inputs.shape[0] != self.labels.shape[:1].numel():
+            raise DataError(
+                f"The inputs have shape {tuple(self.inputs.shape)} and the labels "
+                f"{tuple(self.labels.shape)}; give one label for each row."
+            )
+        _check_labels(self.labels)
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.labels.shape[0]
+
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Consecutive views of the two tensors."""
+        if size < 1:
+            raise ValueError(f"The chunk size is {size}; give at least 1.")
+        for start in range(0, self.count, size):
+            yield self.inputs[start : start + size], self.labels[start : start + size]
+
+
+def read_chunks(rows: Rows, size: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every chunk of the rows, moved to the device and checked on the way.
+
+    Raises:
+        DataError: there are no rows, labels are not int64 [B], inputs and labels differ in number,
+            or the source gave another number of rows than it announced.
+    """
+    if rows.count < 1:
+        raise DataError("The row set is empty; check the split that made it.")
+    seen = 0
+    for inputs, labels in rows.chunks(size):
+        _check_labels(labels)
+        if inputs.shape[:1] != labels.shape:
+            raise DataError(
+                f"A chunk has {inputs.shape[0]} inputs and {labels.shape[0]} labels; "
+                "check the reader of this table."
+            )
+        seen += labels.shape[0]
+        yield inputs.to(device), labels.to(device)
+    if seen != rows.count:
+        raise DataError(
+            f"The source announced {rows.count} rows and gave {seen}; pin the table version again."
+        )
+
+
+def gather(rows: Rows, size: int = 4096) -> TensorRows:
+    """All rows in memory at once; an in-memory source comes back as it is.
+
+    Raises:
+        DataError: as `read_chunks`.
+    """
+    if isinstance(rows, TensorRows):
+        return rows
+    chunks = list(read_chunks(rows, size, "cpu"))
+    inputs = torch.cat([inputs for inputs, _ in chunks])
+    labels = torch.cat([labels for _, labels in chunks])
+    return TensorRows(inputs, labels)
+
+
+def _check_labels(labels: Tensor) -> None:
+    if labels.ndim != 1 or labels.dtype != torch.int64:
+        raise DataError(
+            f"The labels have shape {tuple(labels.shape)} and type {labels.dtype}; "
+            "give one int64 class number for each row."
+        )
