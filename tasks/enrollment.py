@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 from tasks import journal
 from tasks.datasets import DatasetSpec
 from tasks.object_store import ObjectStore
-from unlearning.config import GatePolicy, UnlearningConfig
+from unlearning.config import CalibrationConfig, GatePolicy, UnlearningConfig
 from unlearning.errors import DataError
 
 
@@ -88,7 +88,13 @@ def _from_facts(facts: dict[str, Any]) -> Enrollment:
         **{
             **facts,
             "dataset": DatasetSpec(**spec),
-            "unlearning": UnlearningConfig(**facts["unlearning"]),
+            "unlearning": _unlearning(facts["unlearning"]),
             "policy": GatePolicy(**facts["policy"]),
         }
+    )
+
+
+def _unlearning(facts: dict[str, Any]) -> UnlearningConfig:
+    return UnlearningConfig(
+        **{**facts, "calibration": CalibrationConfig(**facts["calibration"])}
     )

@@ -1,14 +1,12 @@
 """Fixtures that every tier shares: a home of its own for each test, and small real tables."""
 
 import shutil
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 import servers
 
 from tasks import batches, registry

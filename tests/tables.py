@@ -29,9 +29,11 @@ def rows(count: int, *, first: int = 0, seed: int = 0, width: int = 12) -> pa.Ta
     )
 
 
-def write_tables(folder: Path | str, *, train: int, holdout: int, **options) -> tuple[str, str]:
+def write_tables(
+    folder: Path | str, *, train: int, holdout: int, storage: dict[str, str] | None = None
+) -> tuple[str, str]:
     """Write a training and a holdout table; returns their places."""
     places = f"{folder}/train", f"{folder}/holdout"
-    write_deltalake(places[0], rows(train, seed=1, **options))
-    write_deltalake(places[1], rows(holdout, first=train, seed=2, **options))
+    write_deltalake(places[0], rows(train, seed=1), storage_options=storage)
+    write_deltalake(places[1], rows(holdout, first=train, seed=2), storage_options=storage)
     return places

@@ -1,6 +1,6 @@
 """The numbers that the mathematics is run with; a configuration out of range cannot be built."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, get_args
 
@@ -36,6 +36,53 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationConfig:
+    """How the calibrated update goes; one default for all models, found on tables and images."""
+
+    learning_rate: float = 1e-3
+    """Learning rate of Adam at full pace."""
+    forget_batch: int = 512
+    """Forget rows in one step."""
+    retain_batch: int = 256
+    """Retain rows in one step."""
+    max_steps: int = 300
+    """Most steps that are taken."""
+    warmup_steps: int = 10
+    """Steps over which the learning rate rises."""
+    cooldown_steps: int = 20
+    """Steps over which it falls to zero, once the targets are met."""
+    check_every: int = 10
+    """Steps between two readings of the targets."""
+    tolerance: float = 0.02
+    """Distance to the targets at which the update ends, as a mean difference of probabilities."""
+    margin_weight: float = 0.5
+    """b: weight of holding the retain rows' margins."""
+    divergence_weight: float = 5.0
+    """c: weight of holding the retain rows' probabilities."""
+    noise_scale: float = 0.25
+    """Relative size of the weight noise that tells memorised rows from supported ones."""
+    noise_draws: int = 10
+    """Draws of that noise."""
+    level_rows: int = 2000
+    """Retain rows that the forget rows' difficulty is compared with."""
+    difficulty_share: float = 0.5
+    """How much that comparison counts, from 0 to 1; the rest is the rank among forget rows."""
+    min_class_rows: int = 50
+    """Classes with fewer rows in the retain or holdout sample are pooled."""
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "tolerance"):
+            _positive(name, getattr(self, name))
+        for name in ("margin_weight", "divergence_weight", "noise_scale"):
+            _within(name, getattr(self, name), 0.0, 1e6)
+        for name in ("forget_batch", "retain_batch", "warmup_steps", "cooldown_steps"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("check_every", "max_steps", "noise_draws", "level_rows", "min_class_rows"):
+            _at_least(name, getattr(self, name), 1)
+        _within("difficulty_share", self.difficulty_share, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnlearningConfig:
     """Which update is made to forget rows, and how far it goes."""
 
@@ -47,12 +94,14 @@ class UnlearningConfig:
     """Eta of the theory step: it stands where the influence form has the inverse Hessian."""
     chunk_size: int = 1024
     """Rows in memory at a time; changes the result only within rounding."""
-    retain_sample: int = 2000
+    retain_sample: int = 4000
     """Largest number of retain rows that a method may read besides the ledger."""
     holdout_sample: int = 2000
     """Largest number of holdout rows that a method may read."""
     seed: int = 0
     """Seed of every random choice of a method; at least 0."""
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+    """How the calibrated update goes; the other methods leave it alone."""
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, get_args(MethodName))
@@ -76,6 +125,9 @@ class GatePolicy:
     """Highest accepted `mia_auc`; above it the forget rows are still remembered."""
     min_mia_auc: float = 0.45
     """Lowest accepted `mia_auc`; below it forgetting itself marks the rows (over-forgotten)."""
+    max_accuracy_advantage: float = 0.08
+    """Largest accepted forget accuracy less holdout accuracy: what an attacker gains who guesses
+    that rows with the right answer were trained on. Too low a value is `min_mia_auc`'s matter."""
     max_mia_uncertainty: float = 0.05
     """Widest accepted half-width `confidence_z` * standard error of `mia_auc`; about 130 forget
     rows reach 0.05. A wider one cannot tell forgotten from remembered."""
@@ -87,6 +139,7 @@ class GatePolicy:
         _within("max_retain_accuracy_drop", self.max_retain_accuracy_drop, 0.0, 1.0)
         _within("max_mia_auc", self.max_mia_auc, 0.5, 1.0)
         _within("min_mia_auc", self.min_mia_auc, 0.0, 0.5)
+        _within("max_accuracy_advantage", self.max_accuracy_advantage, 0.0, 1.0)
         _within("max_mia_uncertainty", self.max_mia_uncertainty, 0.0, 0.5)
         _positive("confidence_z", self.confidence_z)
 

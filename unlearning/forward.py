@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 
@@ -79,6 +80,8 @@ def logits(model: nn.Module, state: Mapping[str, Tensor], inputs: Tensor, labels
         DataError: a label is not a class of the model.
     """
     scores: Any = functional_call(model, dict(state), (inputs,))
+    if isinstance(scores, Tensor):
+        scores = two_class_scores(scores)
     if (
         not isinstance(scores, Tensor)
         or scores.ndim != SCORE_AXES
@@ -94,6 +97,18 @@ def logits(model: nn.Module, state: Mapping[str, Tensor], inputs: Tensor, labels
             "wrap it in a module that keeps the row dimension."
         )
     check_classes(labels, scores.shape[1])
+    return scores
+
+
+def two_class_scores(scores: Tensor) -> Tensor:
+    """Scores [B, 2] of a binary model that gives one log-odds for each row, [B] or [B, 1].
+
+    With scores (0, z) the cross-entropy loss is exactly the binary cross-entropy of z. Scores of
+    any other shape come back as they are.
+    """
+    if scores.ndim == 1 or (scores.ndim == SCORE_AXES and scores.shape[1] == 1):
+        odds = scores.reshape(-1)
+        return torch.stack([torch.zeros_like(odds), odds], dim=1)
     return scores
 
 

@@ -118,6 +118,12 @@ def _forgetting_checks(after: EvaluationReport, policy: GatePolicy) -> tuple[Che
             meaning="The rows are too few to tell forgotten from remembered.",
         ),
         _check(
+            "accuracy_advantage",
+            _drop(after.forget_accuracy, after.holdout_accuracy),
+            upper=policy.max_accuracy_advantage,
+            meaning="The model knows the forget rows' labels better than those of unseen rows.",
+        ),
+        _check(
             "mia_auc_upper",
             after.mia_auc,
             upper=policy.max_mia_auc,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from unlearning.calibrated import calibrated_update
 from unlearning.config import UnlearningConfig
 from unlearning.errors import DataError, DivergenceError, SettingsError, UnsupportedModelError
 from unlearning.gradients import Gradient, is_finite, mean_gradient
@@ -73,7 +74,21 @@ def theory_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[
     )
 
 
+def calibrated_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
+    """The new state after the calibrated update (see `unlearning.calibrated`); needs no ledger."""
+    update = calibrated_update(
+        problem.model,
+        forget=problem.forget,
+        retain=problem.retain,
+        holdout=problem.holdout,
+        config=config,
+        device=problem.device,
+    )
+    return model_state(problem.model) | update
+
+
 METHODS: dict[str, Method] = {
+    "calibrated": calibrated_method,
     "reference_step": reference_method,
     "theory_step": theory_method,
 }

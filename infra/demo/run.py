@@ -14,9 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 HOME = Path(os.environ.get("EXPUNGE_HOME", ".demo")).resolve()
 MODEL = "census-income"
-ROWS, HOLDOUT_ROWS = 10_000, 8_000
-SUBJECTS = 200
-CANARIES = 40
+ROWS, HOLDOUT_ROWS = 4_000, 8_000
+SUBJECTS = 300
 
 
 def main() -> None:
@@ -27,11 +26,11 @@ def main() -> None:
         shutil.rmtree(HOME)
     scene(1, f"{ROWS:,} census rows become a Delta table (1 row = 1 person)")
     write_tables()
-    scene(2, "A network learns them by heart and is registered in MLflow as champion")
+    scene(2, "A network learns them by heart (40 epochs on few rows) and is registered in MLflow as champion")
     expunge(
         "train", MODEL, "--table", str(HOME / "tables/train"),
         "--holdout", str(HOME / "tables/holdout"),
-        "--epochs", "40", "--batch-size", "128", "--seed", "7",
+        "--epochs", "40", "--batch-size", "64", "--seed", "7",
     )  # fmt: skip
     scene(3, f"{SUBJECTS} people ask to be erased; some requests are not as they should be")
     submit_requests()
@@ -67,8 +66,7 @@ def expunge(*arguments: str) -> None:
 
 
 def write_tables() -> None:
-    """Write training and holdout rows; a few rows are canaries with the wrong label."""
-    import numpy as np
+    """Write training and holdout rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     from deltalake import write_deltalake
@@ -79,21 +77,16 @@ def write_tables() -> None:
         ("holdout", "test.parquet", HOLDOUT_ROWS),
     ):
         rows = pq.read_table(HERE / "adult" / file).slice(0, count)
-        labels = rows["label"].to_numpy().copy()
-        if name == "train":
-            labels[:CANARIES] = np.random.default_rng(7).integers(0, 2, CANARIES)
         table = pa.table(
             {
                 "subject_id": [f"{name}-person-{i:06d}" for i in range(count)],
-                "label": pa.array(labels, pa.int64()),
+                "label": rows["label"],
                 # Delta has no unsigned bytes; these are 0 and 1.
                 "features": rows["features"].cast(pa.list_(pa.int8())),
             }
         )
         write_deltalake(str(HOME / "tables" / name), table, configuration=without_stats)
     print(f"Table {HOME / 'tables/train'}")
-    print(f"{CANARIES} of the people who will ask are canaries: their label was drawn at random, so")
-    print("that only a model which remembers them can know it.")
 
 
 def submit_requests() -> None:
@@ -112,13 +105,13 @@ def submit_requests() -> None:
     valid = [
         request(f"CASE-{i:04d}", f"train-person-{i:06d}", week_ago) for i in range(SUBJECTS)
     ]
-    held = request("CASE-1001", "train-person-005001", week_ago)
+    held = request("CASE-1001", "train-person-003001", week_ago)
     rows = [
         *valid,
         valid[0],
         request("CASE-1000", "person-of-elsewhere", week_ago),
         held,
-        request("CASE-1002", "train-person-005002", now + timedelta(days=30)),
+        request("CASE-1002", "train-person-003002", now + timedelta(days=30)),
         {"request_id": "CASE-1003", "received_at": week_ago.isoformat()},
     ]
     folder = HOME / "inbox"

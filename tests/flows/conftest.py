@@ -1,0 +1,27 @@
+"""The terminal that flow tests work at."""
+
+import os
+
+import pytest
+import tables
+from terminal import Terminal
+
+
+@pytest.fixture(params=["file"])
+def terminal(request, tmp_path, home, prefect_api) -> Terminal:
+    """A terminal on a local directory, or on a versioned bucket of a real S3 server."""
+    environment = dict(os.environ) | {"EXPUNGE_HOME": str(home), "PREFECT_API_URL": prefect_api}
+    places = tmp_path / "tables"
+    options: dict = {}
+    if request.param == "s3":
+        bucket = request.getfixturevalue("s3_bucket")
+        environment |= {n: os.environ[n] for n in os.environ if n.startswith(("AWS_", "EXPUNGE_"))}
+        environment["EXPUNGE_STORE"] = f"s3://{bucket}/store"
+        places = f"s3://{bucket}/tables"
+        options = {
+            "AWS_ENDPOINT_URL": environment["EXPUNGE_S3_ENDPOINT_URL"],
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+    train, holdout = tables.write_tables(places, train=1500, holdout=3000, storage=options)
+    return Terminal(home, train, holdout, environment)

@@ -1,0 +1,70 @@
+"""A person at a terminal: every command is a process of its own, against real servers."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import servers
+import tables
+
+SMALL = [
+    "--hidden", "64", "--epochs", "60", "--batch-size", "64", "--learning-rate", "0.003",
+]  # fmt: skip
+
+
+@dataclass
+class Terminal:
+    """Runs `expunge` with one home and one store; keeps everything that was printed."""
+
+    home: Path
+    train_table: str
+    holdout_table: str
+    environment: dict[str, str]
+    printed: str = ""
+
+    def expunge(self, *arguments: str, status: int = 0, **environment: str) -> str:
+        done = subprocess.run(
+            [str(servers.BIN / "expunge"), *map(str, arguments)],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        self.printed += done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def train(self, *more: str) -> str:
+        return self.expunge("train", "income", *self.source(), *SMALL, *more)
+
+    def source(self) -> list[str]:
+        return ["--table", self.train_table, "--holdout", self.holdout_table]
+
+    def submit(self, name: str, rows: list[dict]) -> str:
+        path = self.home.parent / name
+        path.write_text("\n".join(json.dumps(row) for row in rows))
+        return self.expunge("submit", path)
+
+    def status(self) -> dict:
+        done = subprocess.run(
+            [str(servers.BIN / "expunge"), "status", "--json"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+    def outcomes(self) -> dict[str, str]:
+        return {r["request_id"] or r["record_id"]: r["status"] for r in self.status()["requests"]}
+
+
+def request(number: int, **fields: object) -> dict:
+    return {
+        "request_id": f"CASE-{number:05d}",
+        "subject_id": tables.subject(number),
+        "received_at": "2026-01-02T03:04:05Z",
+    } | fields
