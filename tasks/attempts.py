@@ -88,9 +88,7 @@ def _continues(store: ObjectStore, attempt: Attempt, champion: int | None, confi
     return champion in versions and config == attempt.config_digest
 
 
-def _new_attempt(
-    batch: str, enrollment: Enrollment, forget: TensorRows, config: str
-) -> Attempt:
+def _new_attempt(batch: str, enrollment: Enrollment, forget: TensorRows, config: str) -> Attempt:
     facts: dict[str, Any] = {
         "batch": batch,
         "model": enrollment.model,

@@ -43,7 +43,9 @@ def block(store: ObjectStore, batch: str, model: str, attempt: str, failed: list
     located = {record for m in matches(store, batch) for record in m.rows}
     entries = [
         journal.Entry(
-            f"requests/{d.record_id}", key, "RequestBlocked",
+            f"requests/{d.record_id}",
+            key,
+            "RequestBlocked",
             {**asdict(d), "batch": batch, "reason": reason},
         )
         for d in batches.accepted(store, batch)

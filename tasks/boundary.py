@@ -6,7 +6,14 @@ from typing import Any
 
 from unlearning.errors import DataError, ExpungeError, SettingsError, TransientError
 
-_TRANSIENT_CODES = {"SlowDown", "503", "500", "InternalError", "ServiceUnavailable", "RequestTimeout"}
+_TRANSIENT_CODES = {
+    "SlowDown",
+    "503",
+    "500",
+    "InternalError",
+    "ServiceUnavailable",
+    "RequestTimeout",
+}
 _TRANSIENT_STATUS = 500
 
 
@@ -25,7 +32,7 @@ def translated(system: str) -> Iterator[None]:
         yield
     except ExpungeError:
         raise
-    except Exception as error:  # noqa: BLE001 - the one translation point; unknown kinds are re-raised
+    except Exception as error:
         raised = _counterpart(error, system)
         if raised is None:
             raise
@@ -41,7 +48,9 @@ def _counterpart(error: Exception, system: str) -> ExpungeError | None:
 
 
 def _transient(error: Exception, system: str) -> ExpungeError:
-    return TransientError(f"The {system} is busy or away ({type(error).__name__}); try again later.")
+    return TransientError(
+        f"The {system} is busy or away ({type(error).__name__}); try again later."
+    )
 
 
 def _credentials(error: Exception, system: str) -> ExpungeError:

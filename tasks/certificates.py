@@ -18,8 +18,7 @@ log = logging.getLogger("expunge.certificates")
 
 TYPE = "expunge/erasure-certificate/v1"
 NOT_PROVEN = [
-    "Approximate unlearning is not retraining: other attacks than the stated one might still find "
-    "traces of the rows in the model.",
+    "Approximate unlearning is not retraining: other attacks may still find traces of the rows.",
     "Backups, exports and copies outside the stated tables and models were not looked at.",
     "Earlier model versions still exist in the registry until they are retired.",
     "This file is not signed.",

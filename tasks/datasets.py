@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import torch
 from torch import Tensor
@@ -134,7 +133,7 @@ def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:
     if not _is_list(first.type):
         columns = [table[name].to_numpy(zero_copy_only=False) for name in spec.features]
         return np.stack(columns, axis=1).astype(np.float32)
-    lengths = pc.unique(pc.list_value_length(first))
+    lengths = first.value_lengths().unique()
     values = first.flatten()
     if len(lengths) > 1 or values.null_count:
         raise DataError(
@@ -144,7 +143,9 @@ def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
 
 
 def check_columns(spec: DatasetSpec, version: int | None) -> None:
@@ -162,7 +163,9 @@ def check_columns(spec: DatasetSpec, version: int | None) -> None:
     if not pa.types.is_integer(schema.field(spec.label).type):
         raise DataError(f"Label column {spec.label!r} must hold integers from 0.")
     kind = schema.field(spec.subject).type
-    if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not (
+        pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    ):
         raise DataError(f"Subject column {spec.subject!r} must hold strings or integers.")
     if len(spec.features) > 1 and any(_is_list(schema.field(n).type) for n in spec.features):
         raise DataError("Name one list column, or several numeric columns, not a mixture.")

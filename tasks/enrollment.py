@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from tasks import journal
@@ -10,6 +10,9 @@ from tasks.datasets import DatasetSpec
 from tasks.object_store import ObjectStore
 from unlearning.config import CalibrationConfig, GatePolicy, UnlearningConfig
 from unlearning.errors import DataError
+
+Loss = Literal["cross_entropy", "binary_cross_entropy"]
+"""What the model was trained with: one score per class, or one log-odds of class 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Enrollment:
     holdout: str
     unlearning: UnlearningConfig
     policy: GatePolicy
+    loss: Loss = "cross_entropy"
     trust_pickle: bool = False
     ledger: str = ""
     """Key of the gradient ledger in the store; empty until it was computed."""
@@ -95,6 +99,4 @@ def _from_facts(facts: dict[str, Any]) -> Enrollment:
 
 
 def _unlearning(facts: dict[str, Any]) -> UnlearningConfig:
-    return UnlearningConfig(
-        **{**facts, "calibration": CalibrationConfig(**facts["calibration"])}
-    )
+    return UnlearningConfig(**{**facts, "calibration": CalibrationConfig(**facts["calibration"])})

@@ -48,8 +48,13 @@ def erase_rows(store: ObjectStore, batch: str, uri: str) -> dict[str, Any]:
         return facts
 
     facts = once(
-        store, batches.stream(batch), key=_key("erased", uri), event="RowsErased",
-        plan=plan, find=find, make=lambda _: delete_rows(uri, column, subjects),
+        store,
+        batches.stream(batch),
+        key=_key("erased", uri),
+        event="RowsErased",
+        plan=plan,
+        find=find,
+        make=lambda _: delete_rows(uri, column, subjects),
     )
     log.info("%s: erased %d rows", uri, facts["rows_matched"])
     return facts
@@ -71,9 +76,13 @@ def purge_files(store: ObjectStore, batch: str, uri: str) -> dict[str, Any]:
         }
 
     return once(
-        store, batches.stream(batch), key=_key("purged", uri), event="FilesPurged",
+        store,
+        batches.stream(batch),
+        key=_key("purged", uri),
+        event="FilesPurged",
         plan={"table": uri, "files_found": leftover_files(uri)},
-        find=find, make=lambda _: vacuum(uri),
+        find=find,
+        make=lambda _: vacuum(uri),
     )
 
 
@@ -105,7 +114,7 @@ def _check_arithmetic(facts: Facts) -> None:
     alone = facts["version_after"] <= facts["version_before"] + 1
     if alone and facts["rows_after"] != facts["rows_before"] - facts["rows_matched"]:
         raise DataError(
-            f"{facts['table']} had {facts['rows_before']} rows, {facts['rows_matched']} matched and "
+            f"{facts['table']} had {facts['rows_before']} rows, {facts['rows_matched']} matched, "
             f"{facts['rows_after']} are left; stop and restore version {facts['version_before']}."
         )
 

@@ -4,7 +4,6 @@ Everything here lies below requests/, the one place besides the tables that hold
 """
 
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,8 +18,6 @@ INCOMING = "requests/incoming/"
 _CLAIMS = "requests/claims/"
 _MANIFESTS = "requests/batches/"
 _QUARANTINE = "requests/quarantine/"
-
-log = logging.getLogger("expunge.inbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,6 @@ def _file_records(store: ObjectStore, file: RequestFile) -> Iterator[Record]:
     try:
         rows = parse(file.key, data)
     except RequestError as error:
-        log.warning("file %s: %s", file.file_id, error)
         yield Record(f"{file.file_id}-file", RawRow(0, {}, f"file {error}"))
         return
     for row in rows:

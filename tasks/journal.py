@@ -93,6 +93,7 @@ def heads(store: ObjectStore, kind: str) -> Iterator[tuple[str, Event]]:
         last[info.key.split("/")[2]] = info.key
     with ThreadPoolExecutor(_WRITERS) as pool:
         yield from zip(
-            last, (Event(**json.loads(data)) for data in pool.map(store.get, last.values())),
+            last,
+            (Event(**json.loads(data)) for data in pool.map(store.get, last.values())),
             strict=True,
         )

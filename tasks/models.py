@@ -7,13 +7,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasks import registry
+from tasks import journal, registry
 from tasks.boundary import translated
 from tasks.datasets import DatasetSpec, TableRows, check_columns, sample_rows
 from tasks.device import pick_device
-from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
+from tasks.enrollment import Enrollment, Loss, enroll, read_enrollment, stream
 from tasks.ledgers import read_ledger, store_ledger
-from tasks import journal
 from tasks.object_store import ObjectStore
 from tasks.settings import load_settings
 from tasks.tables import keep_ids_out_of_log, open_table
@@ -37,13 +36,16 @@ class ModelSource:
     holdout: str
     unlearning: UnlearningConfig
     policy: GatePolicy
+    loss: Loss = "cross_entropy"
 
 
 def train_version(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> int:
     """Train a multilayer perceptron with gradient restriction; register it under the alias."""
     source = pinned(source)
     module = _train(source, hidden, config)
-    effect = f"train/{_training_key(source, hidden, config)}/{model_digest(module.state_dict())[:SHORT]}"
+    effect = (
+        f"train/{_training_key(source, hidden, config)}/{model_digest(module.state_dict())[:SHORT]}"
+    )
     version = registry.find_version(source.model, effect)
     if version is None:
         run_id = registry.ensure_run(registry.TRAINING_EXPERIMENT, effect, f"train {source.model}")
@@ -71,8 +73,8 @@ def adopt_version(
     """Enrol a registered version: check that it fits its table, and record both.
 
     Raises:
-        DataError: the alias is not set, columns are missing, or the labels do not fit.
-        UnsupportedModelError: the model cannot be loaded or gives no class scores.
+        DataError: the alias is not set, or columns are missing.
+        UnsupportedModelError: the model cannot be loaded, or its scores do not fit the labels.
     """
     source = pinned(source)
     number = registry.alias_version(source.model) if version is None else version
@@ -94,6 +96,7 @@ def adopt_version(
         holdout=source.holdout,
         unlearning=source.unlearning,
         policy=source.policy,
+        loss=source.loss,
         trust_pickle=trust_pickle,
     )
     enroll(store, enrollment, _enrolment_id(store, enrollment))
@@ -159,10 +162,28 @@ def _check_fit(module: nn.Module, source: ModelSource) -> None:
             f"{source.model} does not take inputs of shape {list(sample.inputs.shape[1:])}; check "
             "--features and --shape, and that it was exported with an example of at least two rows."
         ) from error
-    if scores.ndim != 2 or int(sample.labels.max()) >= scores.shape[1]:  # noqa: PLR2004 - [N, C]
+    _check_scores(scores, int(sample.labels.max()), source)
+
+
+def _check_scores(scores: torch.Tensor, highest: int, source: ModelSource) -> None:
+    single = scores.ndim == 1 or scores.shape[1:] == (1,)
+    if single != (source.loss == "binary_cross_entropy"):
         raise UnsupportedModelError(
-            f"{source.model} gives scores of shape {list(scores.shape)}, but labels go up to "
-            f"{int(sample.labels.max())}; it must give one score per class."
+            f"{source.model} gives scores of shape {list(scores.shape)}, which does not go with "
+            f"the loss {source.loss}; change --loss, or wrap the model."
+        )
+    classes = 2 if single else scores.shape[-1]
+    if scores.ndim > 2 or highest >= classes:  # noqa: PLR2004 - [N, C]
+        raise UnsupportedModelError(
+            f"{source.model} tells {classes} classes apart, but labels go up to {highest}; "
+            "check --label, and that it gives one score per class."
+        )
+    rows = scores.reshape(len(scores), -1)
+    sums = rows.sum(dim=1)
+    if not single and bool((rows >= 0).all() and torch.allclose(sums, torch.ones_like(sums))):
+        raise UnsupportedModelError(
+            f"{source.model} gives probabilities; register it without its last softmax, so that "
+            "it gives scores (logits) or log-probabilities."
         )
 
 

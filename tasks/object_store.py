@@ -81,4 +81,6 @@ def open_store(uri: str | None = None, settings: Settings | None = None) -> Obje
         from tasks.s3_store import S3Store
 
         return S3Store(parts.netloc, parts.path.strip("/"), settings)
-    raise SettingsError(f"EXPUNGE_STORE must be file:///directory or s3://bucket/prefix, not {uri!r}.")
+    raise SettingsError(
+        f"EXPUNGE_STORE must be file:///directory or s3://bucket/prefix, not {uri!r}."
+    )

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tasks import registry
-from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
+from tasks import batches, journal, registry
+from tasks.attempts import Attempt, inputs, once_in, plan_facts
 from tasks.boundary import translated
 from tasks.candidates import load_candidate
 from tasks.enrollment import read_enrollment, stream
 from tasks.evidence import evaluate_candidate
 from tasks.object_store import ObjectStore
-from tasks import batches, journal
 from unlearning.errors import UnsupportedModelError
 from unlearning.rows import TensorRows
-from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.promotion")
 
@@ -38,9 +36,7 @@ def register(store: ObjectStore, attempt: Attempt) -> int:
         _log_lineage(store, attempt, run_id)
         registry.create_version(attempt.model, source, run_id, lineage_tags(store, attempt))
 
-    facts = once_in(
-        store, attempt, "registered", "VersionRegistered", find=find, make=make
-    )
+    facts = once_in(store, attempt, "registered", "VersionRegistered", find=find, make=make)
     log.info("%s: registered version %d", attempt.model, facts["version"])
     return facts["version"]
 
@@ -58,7 +54,9 @@ def promote(store: ObjectStore, attempt: Attempt, version: int) -> None:
 
     facts = once_in(store, attempt, "promoted", "ChampionPromoted", find=find, make=make)
     promoted = journal.Entry(
-        stream(attempt.model), f"{attempt.key}/promoted", "ChampionPromoted",
+        stream(attempt.model),
+        f"{attempt.key}/promoted",
+        "ChampionPromoted",
         {**facts, "batch": attempt.batch, "parent_version": attempt.parent_version},
     )
     journal.append(store, promoted)
@@ -99,8 +97,7 @@ def _log_candidate(store: ObjectStore, attempt: Attempt, run_id: str) -> str:
         attempt.model, attempt.parent_version, trust_pickle=enrollment.trust_pickle
     )
     module = load_candidate(store, attempt, original.module)
-    source = registry.log_successor(run_id, original, module, _example(original.example, forget))
-    return source
+    return registry.log_successor(run_id, original, module, _example(original.example, forget))
 
 
 def _example(example: Any, forget: TensorRows) -> Any:

@@ -49,9 +49,7 @@ def experiment_id(name: str) -> str:
         found = client().get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id
-        return client().create_experiment(
-            name, artifact_location=_below_artifacts(name)
-        )
+        return client().create_experiment(name, artifact_location=_below_artifacts(name))
 
 
 def _below_artifacts(name: str) -> str | None:
@@ -172,7 +170,7 @@ def log_new(run_id: str, module: nn.Module, example: np.ndarray) -> str:
 
 
 def create_version(model: str, source: str, run_id: str, tags: Mapping[str, str]) -> None:
-    """Register a logged model; the tags, our effect key among them, are written in the same call."""
+    """Register a logged model; its tags, our effect key among them, come in the same call."""
     with translated("MLflow"):
         if not client().search_registered_models(f"name = '{_quoted(model)}'"):
             client().create_registered_model(model)

@@ -50,9 +50,7 @@ def resolve(store: ObjectStore, batch: str) -> dict[str, int]:
         "located": len(wanted & located),
         "not_found": len(wanted - located),
     }
-    journal.append(
-        store, journal.Entry(batches.stream(batch), "resolved", "RowsResolved", counts)
-    )
+    journal.append(store, journal.Entry(batches.stream(batch), "resolved", "RowsResolved", counts))
     return counts
 
 
@@ -78,4 +76,3 @@ def _search(store: ObjectStore, batch: str) -> list[TableMatches]:
 
 def _key(batch: str) -> str:
     return f"batches/{batch}/matches.json"
-

@@ -52,7 +52,9 @@ class S3Store:
         """The object's bytes."""
         with translated("object store"):
             try:
-                return self._client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"].read()
+                return self._client.get_object(Bucket=self.bucket, Key=self._key(key))[
+                    "Body"
+                ].read()
             except ClientError as error:
                 if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                     raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
@@ -124,9 +126,7 @@ class S3Store:
         return found
 
     def _delete_version(self, item: dict[str, Any]) -> None:
-        self._client.delete_object(
-            Bucket=self.bucket, Key=item["Key"], VersionId=item["VersionId"]
-        )
+        self._client.delete_object(Bucket=self.bucket, Key=item["Key"], VersionId=item["VersionId"])
 
     def _key(self, key: str) -> str:
         return self.prefix + key

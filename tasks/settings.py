@@ -21,6 +21,8 @@ _DEFAULTS = {
     "GX_ANALYTICS_ENABLED": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "expunge",
@@ -67,7 +69,7 @@ class Settings(BaseSettings):
         return (self.home.resolve() / "artifacts").as_uri()
 
     def pseudonym_secret(self) -> bytes:
-        """The key of the subject pseudonyms; the embedded one is created on first use, mode 0600."""
+        """The key of the subject pseudonyms; the embedded one is made on first use, mode 0600."""
         if self.pseudonym_key is not None:
             return _key_from_hex(self.pseudonym_key.get_secret_value())
         path = self.home / "pseudonym.key"

@@ -175,6 +175,4 @@ def train_version(
 @task(**_STEP)
 def adopt_version(source: models.ModelSource, version: int | None, trust_pickle: bool) -> str:
     """A registered version enrolled."""
-    return models.adopt_version(
-        open_store(), source, version, trust_pickle=trust_pickle
-    ).model
+    return models.adopt_version(open_store(), source, version, trust_pickle=trust_pickle).model

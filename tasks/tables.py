@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
@@ -56,7 +55,7 @@ def matching(table: DeltaTable, column: str, subjects: Iterable[str]) -> ds.Expr
 
 
 def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa.Array:
-    """The ids in the type of the table's subject column; ids that cannot be such a value drop out."""
+    """The ids in the type of the table's subject column; ids that cannot be such drop out."""
     field = arrow_schema(table).field(column)
     if pa.types.is_integer(field.type):
         return pa.array(sorted(_integers(subjects)), field.type)
@@ -79,7 +78,7 @@ def count_by_subject(table: DeltaTable, column: str, subjects: Iterable[str]) ->
         found = table.to_pyarrow_dataset().to_table(
             columns=[column], filter=matching(table, column, subjects)
         )
-    counts = pc.value_counts(found[column]).to_pylist()
+    counts = found[column].value_counts().to_pylist()
     return {str(item["values"]): item["counts"] for item in counts}
 
 
@@ -107,7 +106,10 @@ def delete_rows(uri: str, column: str, subjects: Iterable[str]) -> None:
     ids = pa.table({column: subject_array(table, column, subjects)})
     with translated("table"):
         table.merge(
-            ids, f'target."{column}" = source."{column}"', source_alias="source", target_alias="target"
+            ids,
+            f'target."{column}" = source."{column}"',
+            source_alias="source",
+            target_alias="target",
         ).when_matched_delete().execute()
 
 
@@ -120,8 +122,6 @@ def vacuum(uri: str) -> None:
     open_store(uri).purge_noncurrent("")
 
 
-
-
 def leftover_files(uri: str) -> int:
     """How many files or old object versions below the table are not part of its newest version."""
     store = open_store(uri)
@@ -130,7 +130,9 @@ def leftover_files(uri: str) -> int:
     missing = used - present
     if missing:
         raise DataError(f"{len(missing)} data files of the table are missing; restore them first.")
-    return len({key for key in present if key.endswith(".parquet")} - used) + store.count_noncurrent("")
+    return len(
+        {key for key in present if key.endswith(".parquet")} - used
+    ) + store.count_noncurrent("")
 
 
 def name_of(file_uri: str, table_uri: str) -> str:

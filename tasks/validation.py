@@ -163,9 +163,13 @@ def _failures(frame: pd.DataFrame) -> Iterator[tuple[str, str, list[int]]]:
         checks,
         result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]},
     )
-    found = {r.expectation_config.meta["rank"]: r for r in result.results}
+    found = {_rank(r): r for r in result.results}
     for rank, (_, outcome, reason) in enumerate(expectations):
         yield outcome, reason, _failing_rows(found.get(rank), rank)
+
+
+def _rank(result: Any) -> int:
+    return result.expectation_config.meta["rank"]
 
 
 def _failing_rows(result: Any, rank: int) -> list[int]:

@@ -33,7 +33,9 @@ def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Pop
             start_new_session=True,
             # A shell that starts jobs in the background makes them ignore SIGINT, and a Prefect
             # worker that ignores it also ignores the first SIGTERM.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            preexec_fn=lambda: signal.signal(  # noqa: PLW1509
+                signal.SIGINT, signal.default_int_handler
+            ),
             **options,
         )
         try:
@@ -60,7 +62,7 @@ def wait_for(check, log: Path, seconds: float = 120):
 
 
 def answers(url: str) -> bool:
-    with urllib.request.urlopen(url, timeout=2) as reply:
+    with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310
         return reply.status == 200
 
 

@@ -1,1 +1,1 @@
-"""The head of expunge: pure unlearning mathematics and decisions; no framework, clock, file or network."""
+"""The head of expunge: pure mathematics and decisions; no framework, clock, file or network."""

@@ -54,7 +54,8 @@ class _Network:
     def read(self, rows: TensorRows) -> Tensor:
         """Class scores of all rows [N, C], chunk by chunk, on the CPU."""
         with torch.no_grad():
-            chunks = torch.arange(rows.count).split(self.chunk_size)
+            starts = range(0, rows.count, self.chunk_size)
+            chunks = [torch.arange(s, min(s + self.chunk_size, rows.count)) for s in starts]
             return torch.cat([self.scores(rows, chunk).cpu() for chunk in chunks])
 
     def margins(self, rows: TensorRows) -> Tensor:
@@ -102,7 +103,7 @@ def calibrated_update(
 
 
 class _Targets:
-    """Where each forget row should stand, read from the holdout's margins under the current state."""
+    """Where each forget row should stand, read from the holdout under the current state."""
 
     def __init__(
         self, network: _Network, sets: _Sets, config: CalibrationConfig, random: torch.Generator
@@ -146,7 +147,7 @@ def _robust_margins(
     config: CalibrationConfig,
     random: torch.Generator,
 ) -> list[Tensor]:
-    """Mean margin of each row under weight noise: (1/K) sum_k phi(theta (1 + s e_k)), e_k ~ N(0, I).
+    """Mean margin of each row under weight noise: mean_k phi(theta (1 + s e_k)), e_k ~ N(0, I).
 
     A row that was merely memorised sits in a narrow valley and loses its margin under noise; a row
     that the rest of the data supports keeps it. Only the order of the result is used.
@@ -157,8 +158,8 @@ def _robust_margins(
         for name in network.names:
             noise = torch.randn(original[name].shape, generator=random).to(original[name])
             network.state[name] = original[name].detach() * (1 + config.noise_scale * noise)
-        for total, rows in zip(totals, sets, strict=True):
-            total += network.margins(rows) / config.noise_draws
+        for held, rows in zip(totals, sets, strict=True):
+            held.add_(network.margins(rows) / config.noise_draws)
     network.state.update(original)
     return totals
 
@@ -198,7 +199,9 @@ def _descend(
 def _push(network: _Network, rows: TensorRows, index: Tensor, goal: Tensor) -> Tensor:
     """The calibrated incremental approximation: mean H(phi - t) over a batch of forget rows."""
     labels = rows.labels[index].to(network.device)
-    return smooth_l1_loss(margin(network.scores(rows, index), labels), goal[index].to(labels.device))
+    return smooth_l1_loss(
+        margin(network.scores(rows, index), labels), goal[index].to(labels.device)
+    )
 
 
 def _hold(

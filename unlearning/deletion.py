@@ -1,4 +1,4 @@
-"""What a deletion request and a batch can go through: statuses, events and the table between them."""
+"""What requests and batches go through: statuses, events, and the table between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,4 +93,3 @@ def count_outcomes(dispositions: Sequence[Disposition]) -> dict[str, int]:
 def is_open(status: str) -> bool:
     """Whether a request in this status still waits for something."""
     return status not in TERMINAL
-

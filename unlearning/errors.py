@@ -1,19 +1,19 @@
 """The error tree: grouped by what the reader should do next.
 
     ExpungeError
-    ├── TransientError            an outside system is busy or away     → the only class that is retried
-    ├── SettingsError             a setting is wrong or missing         → mend the setting, run again
-    ├── RequestError              a request file or row is unusable     → quarantine it, tell its sender
-    ├── DataError                 table, rows or split do not fit       → an operator looks at the table
-    │   └── SnapshotChangedError  the pinned rows are no longer the same
-    ├── ModelError                this model cannot be unlearned so     → mend or re-enrol the model
+    ├── TransientError            a system is busy or away          → retried, the only one that is
+    ├── SettingsError             a setting is wrong or missing     → mend it, run again
+    ├── RequestError              a request file or row is unusable → quarantine, tell its sender
+    ├── DataError                 table, rows or split do not fit   → an operator looks at the table
+    │   └── SnapshotChangedError  the pinned rows are others now
+    ├── ModelError                the model cannot be unlearned so  → mend or re-enrol the model
     │   ├── UnsupportedModelError
-    │   ├── StaleLedgerError      ledger of another model or table version
+    │   ├── StaleLedgerError      ledger of another model or snapshot
     │   └── DivergenceError       non-finite loss, gradient or weight
-    ├── EvidenceError             a metric is missing or undefined      → never gate on a guess
-    ├── GateRejectedError         a check of the gate failed            → champion stays, request stays open
-    ├── ConflictError             somebody else changed it meanwhile    → reload and run again
-    └── EffectLostError           an effect was made and cannot be read back → stop, look at that system
+    ├── EvidenceError             a number is missing or undefined  → never gate on a guess
+    ├── GateRejectedError         a check of the gate failed        → champion and request stay
+    ├── ConflictError             somebody else changed it          → reload and run again
+    └── EffectLostError           an effect cannot be read back     → stop, look at that system
 
 Messages hold counts and references, never the id of a data subject.
 """

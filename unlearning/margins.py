@@ -23,8 +23,10 @@ def margin(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def class_groups(forget: Tensor, retain: Tensor, holdout: Tensor, *, min_rows: int) -> Tensor:
-    """The group of each class [C]: the class itself where retain and holdout sample hold
-    `min_rows` of it, else -1, so that rare classes are pooled. Arguments are labels.
+    """The group of each class [C]: the class itself, or -1 for all rare classes together.
+
+    A class is rare if the retain or the holdout sample holds fewer than `min_rows` of it. The
+    arguments are labels.
     """
     classes = 1 + int(torch.cat([forget, retain, holdout]).max())
     counts = torch.stack([torch.bincount(part, minlength=classes) for part in (retain, holdout)])
@@ -50,7 +52,7 @@ def difficulty_levels(
     scores, labels = forget
     retain_scores, retain_labels = retain
     levels = torch.empty(len(labels), dtype=torch.double)
-    for group in groups[labels].unique().tolist():
+    for group in _distinct(groups[labels]):
         mine = groups[labels] == group
         index, weights = _peers(labels[mine], retain_labels, len(groups))
         level = _distribution(retain_scores[index], weights, scores[mine])
@@ -69,11 +71,15 @@ def target_margins(
     """
     margins, holdout_labels = holdout
     targets = torch.empty(len(labels), dtype=margins.dtype)
-    for group in groups[labels].unique().tolist():
+    for group in _distinct(groups[labels]):
         mine = groups[labels] == group
         index, weights = _peers(labels[mine], holdout_labels, len(groups))
         targets[mine] = _quantile(margins[index], weights, levels[mine])
     return targets
+
+
+def _distinct(groups: Tensor) -> list[int]:
+    return sorted({int(group) for group in groups})
 
 
 def _peers(labels: Tensor, sample: Tensor, classes: int) -> tuple[Tensor, Tensor]:

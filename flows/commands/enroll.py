@@ -1,6 +1,9 @@
 """`expunge enroll`: adopt a model that was trained elsewhere."""
 
+from dataclasses import replace
+
 from flows.commands.source import SourceOptions
+from tasks.enrollment import Loss
 from tasks.settings import quiet_prefect
 
 
@@ -9,11 +12,10 @@ def enroll(
     *,
     source: SourceOptions,
     version: int | None = None,
+    loss: Loss = "cross_entropy",
     trust_pickle: bool = False,
 ) -> None:
     """Enrol a PyTorch classifier that mlflow.pytorch registered, so that runs can unlearn it.
-
-    Its loss is taken to be the cross-entropy of its class scores.
 
     Parameters
     ----------
@@ -23,10 +25,13 @@ def enroll(
         Rows and policies.
     version
         Version to enrol; the one under the serving alias if omitted.
+    loss
+        What it was trained with: cross_entropy for one score (logit or log-probability) per class,
+        binary_cross_entropy for a single log-odds.
     trust_pickle
         Load a pickled model, which runs code from the registry; needed unless it is in pt2 form.
     """
     quiet_prefect()
     from flows.train_model import enroll_model
 
-    enroll_model(source.source(model), version, trust_pickle)
+    enroll_model(replace(source.source(model), loss=loss), version, trust_pickle)

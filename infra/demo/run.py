@@ -26,7 +26,10 @@ def main() -> None:
         shutil.rmtree(HOME)
     scene(1, f"{ROWS:,} census rows become a Delta table (1 row = 1 person)")
     write_tables()
-    scene(2, "A network learns them by heart (40 epochs on few rows) and is registered in MLflow as champion")
+    scene(
+        2,
+        "A network learns them by heart and is registered in MLflow as champion",
+    )
     expunge(
         "train", MODEL, "--table", str(HOME / "tables/train"),
         "--holdout", str(HOME / "tables/holdout"),
@@ -34,7 +37,9 @@ def main() -> None:
     )  # fmt: skip
     scene(3, f"{SUBJECTS} people ask to be erased; some requests are not as they should be")
     submit_requests()
-    scene(4, "One run: validate, resolve, unlearn, evaluate, gate, register, promote, erase, certify")
+    scene(
+        4, "One run: validate, resolve, unlearn, evaluate, gate, register, promote, erase, certify"
+    )
     expunge("run")
     scene(5, "Where to look next")
     print_places()
@@ -102,9 +107,7 @@ def submit_requests() -> None:
         }
 
     week_ago = now - timedelta(days=7)
-    valid = [
-        request(f"CASE-{i:04d}", f"train-person-{i:06d}", week_ago) for i in range(SUBJECTS)
-    ]
+    valid = [request(f"CASE-{i:04d}", f"train-person-{i:06d}", week_ago) for i in range(SUBJECTS)]
     held = request("CASE-1001", "train-person-003001", week_ago)
     rows = [
         *valid,

@@ -4,9 +4,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from terminal import request
 from mlflow import MlflowClient
 from tables import MARK, subject
+from terminal import request
 
 from tasks.object_store import open_store
 from tasks.settings import Settings
@@ -53,9 +53,7 @@ def test_from_request_to_promoted_version_and_certificate(terminal):
 
 
 def store_of(terminal):
-    settings = Settings(
-        home=terminal.home, store=terminal.environment.get("EXPUNGE_STORE", "")
-    )
+    settings = Settings(home=terminal.home, store=terminal.environment.get("EXPUNGE_STORE", ""))
     return open_store(settings.store_uri)
 
 

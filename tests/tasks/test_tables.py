@@ -13,7 +13,9 @@ from unlearning.errors import DataError
 @pytest.fixture
 def table(tmp_path) -> str:
     place = tmp_path / "t"
-    write_deltalake(place, rows(60, seed=1), configuration={"delta.dataSkippingStatsColumns": "label"})
+    write_deltalake(
+        place, rows(60, seed=1), configuration={"delta.dataSkippingStatsColumns": "label"}
+    )
     write_deltalake(place, rows(40, first=60, seed=2), mode="append")
     return place.as_uri()
 

@@ -67,7 +67,10 @@ def test_the_first_of_several_equal_requests_is_kept(store):
 
 def test_a_request_id_cannot_be_reused_for_somebody_else(store):
     judge(store, [record(1)], KEY)
-    again = [Record("later-000000", record(1).row), Record("later-000001", record(1, subject_id="other").row)]
+    again = [
+        Record("later-000000", record(1).row),
+        Record("later-000001", record(1, subject_id="other").row),
+    ]
     judged = judge(store, again, KEY)
     assert [d.outcome for d in judged] == ["duplicate", "quarantined"]
 
