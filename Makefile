@@ -1,6 +1,7 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
+WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
 .PHONY: help install demo check fix test test-all lock clean
@@ -30,7 +31,7 @@ fix: $(STAMP)    ## Format and apply safe lint fixes
 	$(BIN)/ruff check --fix .
 
 test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadfile
 
 test-all: $(STAMP) ## Every test this machine can run
 	$(BIN)/python -m pytest

@@ -10,6 +10,7 @@ from unlearning.errors import (
     DataError,
     ExpungeError,
     GateRejectedError,
+    ModelError,
     RequestError,
     SettingsError,
 )
@@ -53,7 +54,7 @@ def main() -> None:
 def _exit_status(error: ExpungeError) -> int:
     if isinstance(error, GateRejectedError):
         return EXIT_GATE
-    if isinstance(error, (SettingsError, DataError, RequestError)):
+    if isinstance(error, (SettingsError, DataError, ModelError, RequestError)):
         return EXIT_INPUT
     return EXIT_OTHER
 

@@ -30,7 +30,10 @@ def mirror(store: ObjectStore, batch: str) -> None:
 
 
 def close(store: ObjectStore, batch: str) -> None:
-    """Close a batch whose every request was answered."""
+    """Close a batch whose every request was answered, and drop its candidates."""
+    for event in journal.read(store, batches.stream(batch)):
+        if event.name == "CandidateMade":
+            store.delete(event.facts["candidate"])
     journal.append(store, journal.Entry(batches.stream(batch), "closed", "BatchClosed", {}))
 
 

@@ -61,8 +61,8 @@ def _released(store: ObjectStore) -> list[str]:
     return [name for name, event in waiting if event.facts["subject"] not in held]
 
 
-def _supersede(store: ObjectStore, batch: str) -> None:
-    """Close blocked batches whose requests this batch took over."""
+def supersede(store: ObjectStore, batch: str) -> None:
+    """Close blocked batches whose requests this batch took over; safe to repeat."""
     for record_id in inbox.read_manifest(store, batch).released:
         for event in journal.read(store, f"requests/{record_id}"):
             old = event.facts["batch"]
@@ -80,7 +80,6 @@ def validate(store: ObjectStore, batch: str) -> dict[str, int]:
     if done is not None:
         return done.facts["counts"]
     inbox.claim(store, batch)
-    _supersede(store, batch)
     judged = _judge_once(store, batch)
     released = set(inbox.read_manifest(store, batch).released)
     journal.append_all(store, (_entry(batch, d, released) for d in judged))

@@ -10,6 +10,7 @@ from tasks.datasets import DatasetSpec
 from tasks.object_store import ObjectStore
 from unlearning.config import CalibrationConfig, GatePolicy, UnlearningConfig
 from unlearning.errors import DataError
+from unlearning.lineage import SHORT, bytes_digest
 
 Loss = Literal["cross_entropy", "binary_cross_entropy"]
 """What the model was trained with: one score per class, or one log-odds of class 1."""
@@ -30,8 +31,6 @@ class Enrollment:
     policy: GatePolicy
     loss: Loss = "cross_entropy"
     trust_pickle: bool = False
-    ledger: str = ""
-    """Key of the gradient ledger in the store; empty until it was computed."""
 
     @property
     def snapshot(self) -> str:
@@ -49,10 +48,16 @@ def stream(model: str) -> str:
     return f"models/{quote(model, safe='')}"
 
 
-def enroll(store: ObjectStore, enrollment: Enrollment, event_id: str) -> None:
+def ledger_key(enrollment: Enrollment) -> str:
+    """Where the ledger of this version over this snapshot lies."""
+    return f"ledgers/{enrollment.digest}/{bytes_digest(enrollment.snapshot.encode())[:SHORT]}"
+
+
+def enroll(store: ObjectStore, enrollment: Enrollment) -> None:
     """Record a model, or record it anew."""
-    facts = asdict(enrollment)
-    journal.append(store, journal.Entry(stream(enrollment.model), event_id, "ModelEnrolled", facts))
+    name = stream(enrollment.model)
+    event_id = f"enrolled/{len(journal.read(store, name)) + 1}"
+    journal.append(store, journal.Entry(name, event_id, "ModelEnrolled", asdict(enrollment)))
 
 
 def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
@@ -75,7 +80,6 @@ def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
 _CHANGES = {
     "ChampionPromoted": ("version", "digest"),
     "SnapshotAdvanced": ("dataset_version", "row_count"),
-    "LedgerStored": ("ledger",),
 }
 
 

@@ -6,16 +6,10 @@ from torch import nn
 from tasks import journal
 from tasks.datasets import TableRows
 from tasks.device import pick_device
-from tasks.enrollment import Enrollment, stream
+from tasks.enrollment import Enrollment, ledger_key, stream
 from tasks.object_store import MissingObjectError, ObjectStore
 from unlearning.gradients import mean_gradient
 from unlearning.ledger import Ledger, check_ledger, ledger_from, ledger_metadata, ledger_tensors
-from unlearning.lineage import SHORT, bytes_digest
-
-
-def ledger_key(enrollment: Enrollment) -> str:
-    """Where the ledger of this version over this snapshot lies."""
-    return f"ledgers/{enrollment.digest}/{bytes_digest(enrollment.snapshot.encode())[:SHORT]}"
 
 
 def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) -> None:
@@ -46,6 +40,13 @@ def read_ledger(store: ObjectStore, enrollment: Enrollment) -> Ledger | None:
     ledger = ledger_from(load(data), _metadata(data))
     check_ledger(ledger, model_digest=enrollment.digest, dataset=enrollment.snapshot)
     return ledger
+
+
+def drop_older_ledgers(store: ObjectStore, model: str, *, keep: str) -> None:
+    """Delete the model's earlier ledgers: they are means over rows that were erased since."""
+    for event in journal.read(store, stream(model)):
+        if event.name == "LedgerStored" and event.facts["ledger"] != keep:
+            store.delete(event.facts["ledger"])
 
 
 def _metadata(data: bytes) -> dict[str, str]:

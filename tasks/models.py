@@ -7,19 +7,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasks import journal, registry
+from tasks import registry
 from tasks.boundary import translated
 from tasks.datasets import DatasetSpec, TableRows, check_columns, sample_rows
 from tasks.device import pick_device
-from tasks.enrollment import Enrollment, Loss, enroll, read_enrollment, stream
-from tasks.ledgers import read_ledger, store_ledger
+from tasks.enrollment import Enrollment, Loss, enroll, ledger_key, read_enrollment
+from tasks.ledgers import drop_older_ledgers, read_ledger, store_ledger
 from tasks.object_store import ObjectStore
 from tasks.settings import load_settings
 from tasks.tables import keep_ids_out_of_log, open_table
 from unlearning.architectures import mlp
 from unlearning.config import GatePolicy, TrainingConfig, UnlearningConfig
 from unlearning.errors import DataError, UnsupportedModelError
-from unlearning.lineage import SHORT, bytes_digest, facts_digest
+from unlearning.lineage import SHORT, bytes_digest
 from unlearning.training import train
 from unlearning.weights import model_digest
 
@@ -99,7 +99,7 @@ def adopt_version(
         loss=source.loss,
         trust_pickle=trust_pickle,
     )
-    enroll(store, enrollment, _enrolment_id(store, enrollment))
+    enroll(store, enrollment)
     registry.tag_version(source.model, number, _tags(enrollment))
     log.info("%s version %d enrolled with %d rows", source.model, number, rows.count)
     return enrollment
@@ -113,10 +113,11 @@ def refresh_ledger(store: ObjectStore, model: str) -> str:
             model, enrollment.version, trust_pickle=enrollment.trust_pickle
         ).module
         store_ledger(store, enrollment, module)
-        enrollment = read_enrollment(store, model)
         log.info("%s version %d: gradient ledger stored", model, enrollment.version)
-    registry.tag_version(model, enrollment.version, {"expunge.ledger": enrollment.ledger})
-    return enrollment.ledger
+    key = ledger_key(enrollment)
+    registry.tag_version(model, enrollment.version, {"expunge.ledger": key})
+    drop_older_ledgers(store, model, keep=key)
+    return key
 
 
 def pinned(source: ModelSource) -> ModelSource:
@@ -185,15 +186,6 @@ def _check_scores(scores: torch.Tensor, highest: int, source: ModelSource) -> No
             f"{source.model} gives probabilities; register it without its last softmax, so that "
             "it gives scores (logits) or log-probabilities."
         )
-
-
-def _enrolment_id(store: ObjectStore, enrollment: Enrollment) -> str:
-    from dataclasses import asdict
-
-    earlier = len(journal.read(store, stream(enrollment.model)))
-    same = facts_digest({**asdict(enrollment), "shape": list(enrollment.dataset.shape)})
-    last = journal.read(store, stream(enrollment.model))[-1:] if earlier else []
-    return last[0].id if last and last[0].id.endswith(same[:SHORT]) else f"{earlier}/{same[:SHORT]}"
 
 
 def _tags(enrollment: Enrollment) -> dict[str, str]:

@@ -114,8 +114,14 @@ def load_model(model: str, version: int, *, trust_pickle: bool = False) -> Loade
             f"{model} version {version} is pickled, and loading it runs code from the registry; "
             "log it in MLflow's pt2 form, or enrol it with --trust-pickle."
         )
-    with _pickle_allowed(trust_pickle), translated("MLflow"):
-        module = mlflow.pytorch.load_model(str(directory), map_location="cpu")
+    try:
+        with _pickle_allowed(trust_pickle), translated("MLflow"):
+            module = mlflow.pytorch.load_model(str(directory), map_location="cpu")
+    except (ImportError, AttributeError) as error:
+        raise UnsupportedModelError(
+            f"{model} version {version} needs code that is not installed here; install it, or log "
+            "the model again with code_paths."
+        ) from error
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     return LoadedModel(module, is_exported, directory, info.signature, example)
 

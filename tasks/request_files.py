@@ -113,9 +113,15 @@ def _parquet(data: bytes) -> Iterator[RawRow]:
 
 
 def _row(index: int, item: Any) -> RawRow:
-    if isinstance(item, dict):
-        return RawRow(index, {str(k): v for k, v in item.items()})
-    return RawRow(index, {}, "the entry is not a JSON object")
+    if not isinstance(item, dict):
+        return RawRow(index, {}, "the entry is not a JSON object")
+    try:
+        json.dumps(item, ensure_ascii=False, default=str).encode()
+    except (
+        UnicodeEncodeError
+    ):  # half of a surrogate pair, which JSON can spell but nobody can store
+        return RawRow(index, {}, "the entry holds text that is not valid Unicode")
+    return RawRow(index, {str(k): v for k, v in item.items()})
 
 
 _READERS: dict[str, Callable[[bytes], Iterator[RawRow]]] = {

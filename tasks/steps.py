@@ -3,6 +3,7 @@
 Arguments and results are references and counts: the orchestrator stores them.
 """
 
+import logging
 from typing import Any
 
 from prefect import task
@@ -27,6 +28,8 @@ from tasks.enrollment import enrolled_models
 from tasks.object_store import open_store
 from unlearning.errors import DataError
 from unlearning.gate import GateDecision
+
+log = logging.getLogger("expunge.steps")
 
 # A step may run twice, so its effects are made once (tasks/effects.py); nothing is cached.
 _STEP: dict[str, Any] = {
@@ -57,9 +60,13 @@ def check_settings() -> list[str]:
 def open_batches() -> list[str]:
     """Batches to work on: unfinished ones first, then whatever is new."""
     store = open_store()
-    new = batches.freeze_new(store)
-    older = [b for b in batches.unfinished(store) if b != new]
-    return [*older, new] if new else older
+    batches.freeze_new(store)
+    for batch in batches.unfinished(store):
+        batches.supersede(store, batch)
+    found = batches.unfinished(store)
+    if not found:
+        log.info("Nothing new: every request is answered or on hold")
+    return found
 
 
 @task(**_STEP)

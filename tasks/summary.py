@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks import batches, journal
-from tasks.enrollment import enrolled_models, stream
+from tasks.enrollment import enrolled_models, ledger_key, stream
 from tasks.object_store import ObjectStore
 from tasks.settings import load_settings
 from unlearning.deletion import STATUS_MEANING, is_open
@@ -101,7 +101,7 @@ def status(store: ObjectStore) -> dict[str, Any]:
                 "dataset_version": e.dataset_version,
                 "row_count": e.row_count,
                 "method": e.unlearning.method,
-                "has_ledger": bool(e.ledger),
+                "has_ledger": any(store.list_objects(ledger_key(e))),
             }
             for e in enrolled_models(store)
         ],

@@ -23,8 +23,8 @@ _CLAIMS = "requests/ids/"
 _SKEW = timedelta(minutes=5)
 _MIN_QUOTED = 3
 
-REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-SUBJECT_ID = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,254}[^\s\x00-\x1f])?$"
+REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
+SUBJECT_ID = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,254}[^\s\x00-\x1f])?\Z"
 GROUNDS = ["a", "b", "c", "d", "e", "f"]
 
 

@@ -1,6 +1,7 @@
 """Closed forms and brute-force answers that the mathematics is held against; no code of ours."""
 
 from dataclasses import dataclass
+from math import exp, log
 
 import torch
 from torch import Tensor, nn
@@ -93,3 +94,26 @@ class Fingerprint:
         assert self.wants_gradient == now.wants_gradient
         pairs = zip(self.gradients, now.gradients, strict=True)
         assert all(before is after for before, after in pairs)
+
+
+def log_odds_of_label(scores: list[float], label: int) -> float:
+    """log p_y - log(1 - p_y) from the probabilities themselves, 1 - p_y as the sum of the others."""
+    top = max(scores)
+    weights = [exp(score - top) for score in scores]
+    share = weights[label] / sum(weights)
+    others = sum(weight for place, weight in enumerate(weights) if place != label) / sum(weights)
+    return log(share) - log(others)
+
+
+def midpoint_shares(values: list[float], points: list[float]) -> list[float]:
+    """Share of values below each point, equal ones counted half, half a row away from 0 and 1."""
+    edge = 0.5 / len(values)
+    counts = [sum(1.0 if v < p else 0.5 for v in values if v <= p) for p in points]
+    return [min(max(count / len(values), edge), 1 - edge) for count in counts]
+
+
+def binary_linear_gradient(model: nn.Linear, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """(sigmoid(z) - y) x / n and its sum without x, in float64, for one log-odds z per row."""
+    odds = inputs.double() @ model.weight.detach().double()[0] + model.bias.detach().double()
+    excess = 1 / (1 + torch.exp(-odds)) - labels.double()
+    return {"weight": (excess @ inputs.double() / len(labels))[None], "bias": excess.mean()[None]}

@@ -14,7 +14,7 @@ def subject(number: int) -> str:
     return f"{MARK}-{number:05d}"
 
 
-def rows(count: int, *, first: int = 0, seed: int = 0, width: int = 12) -> pa.Table:
+def rows(count: int, *, first: int = 0, seed: int = 0, width: int = 40) -> pa.Table:
     """Two classes that a small network learns by heart before it learns them well."""
     random = np.random.default_rng(seed)
     features = random.integers(0, 2, (count, width)).astype(np.int8)

@@ -26,7 +26,10 @@ def print_batches(console: Console, store: ObjectStore, older: Iterable[str]) ->
     names = [name for name, _ in heads(store, "batches")]
     touched = set(older) | {n for n in names if n == _newest(store)}
     for batch in (n for n in names if n in touched):
-        console.print(request_table(f"Requests of batch {batch}", requests(store, batch)))
+        found = list(requests(store, batch))
+        if not found:  # a later batch took them all over
+            continue
+        console.print(request_table(f"Requests of batch {batch}", found))
         for model in batch_models(store, batch):
             console.print(model_table(model))
 

@@ -7,6 +7,14 @@ import tables
 from terminal import Terminal
 
 
+@pytest.fixture
+def plain_terminal(tmp_path, home, prefect_api) -> Terminal:
+    """A terminal on a local directory, with small tables."""
+    environment = dict(os.environ) | {"EXPUNGE_HOME": str(home), "PREFECT_API_URL": prefect_api}
+    train, holdout = tables.write_tables(tmp_path / "tables", train=50, holdout=50)
+    return Terminal(home, train, holdout, environment)
+
+
 @pytest.fixture(params=["file"])
 def terminal(request, tmp_path, home, prefect_api) -> Terminal:
     """A terminal on a local directory, or on a versioned bucket of a real S3 server."""

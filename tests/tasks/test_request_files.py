@@ -45,7 +45,7 @@ def test_every_format_gives_the_same_row(name, zipped):
     ("name", "data", "reason"),
     [
         ("a.csv.gz", b"not gzip", "gzip"),
-        ("a.csv.gz", gzip.compress(b"x" * 1000)[:-12], "gzip"),
+        ("a.csv.gz", gzip.compress(b"x" * 1000, mtime=0)[:-12], "gzip"),
         ("a.json", b"{", "JSON"),
         ("a.json", b"[" * 100_000, "JSON"),
         ("a.json", b"\xff\xfe", "UTF-8"),

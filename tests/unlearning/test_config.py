@@ -2,12 +2,12 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from unlearning.config import GatePolicy, TrainingConfig, UnlearningConfig
+from unlearning.config import CalibrationConfig, GatePolicy, TrainingConfig, UnlearningConfig
 
 NAN, INF = float("nan"), float("inf")
 
 
-@pytest.mark.parametrize("kind", [TrainingConfig, UnlearningConfig, GatePolicy])
+@pytest.mark.parametrize("kind", [TrainingConfig, CalibrationConfig, UnlearningConfig, GatePolicy])
 def test_defaults_are_in_range_and_frozen(kind):
     config = kind()
     with pytest.raises(FrozenInstanceError):
@@ -25,6 +25,25 @@ def test_defaults_are_in_range_and_frozen(kind):
         (TrainingConfig, "alpha", INF),
         (TrainingConfig, "restriction", "both"),
         (TrainingConfig, "seed", -1),
+        (CalibrationConfig, "learning_rate", 0.0),
+        (CalibrationConfig, "learning_rate", INF),
+        (CalibrationConfig, "forget_batch", 0),
+        (CalibrationConfig, "retain_batch", 0),
+        (CalibrationConfig, "max_steps", 0),
+        (CalibrationConfig, "warmup_steps", 0),
+        (CalibrationConfig, "cooldown_steps", 0),
+        (CalibrationConfig, "check_every", 0),
+        (CalibrationConfig, "tolerance", 0.0),
+        (CalibrationConfig, "tolerance", NAN),
+        (CalibrationConfig, "margin_weight", -0.1),
+        (CalibrationConfig, "divergence_weight", NAN),
+        (CalibrationConfig, "divergence_weight", 2e6),
+        (CalibrationConfig, "noise_scale", -1.0),
+        (CalibrationConfig, "noise_draws", 0),
+        (CalibrationConfig, "level_rows", 0),
+        (CalibrationConfig, "difficulty_share", -0.01),
+        (CalibrationConfig, "difficulty_share", 1.01),
+        (CalibrationConfig, "min_class_rows", 0),
         (UnlearningConfig, "method", "magic"),
         (UnlearningConfig, "learning_rate", INF),
         (UnlearningConfig, "step_size", -1.0),
@@ -36,6 +55,8 @@ def test_defaults_are_in_range_and_frozen(kind):
         (GatePolicy, "max_retain_accuracy_drop", 1.1),
         (GatePolicy, "max_mia_auc", 0.49),
         (GatePolicy, "min_mia_auc", 0.51),
+        (GatePolicy, "max_accuracy_advantage", -0.01),
+        (GatePolicy, "max_accuracy_advantage", NAN),
         (GatePolicy, "max_mia_uncertainty", NAN),
         (GatePolicy, "confidence_z", 0.0),
     ],
@@ -43,3 +64,23 @@ def test_defaults_are_in_range_and_frozen(kind):
 def test_a_value_out_of_range_is_refused_by_name(kind, field, value):
     with pytest.raises(ValueError, match=field):
         kind(**{field: value})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"difficulty_share": 0.0},
+        {"difficulty_share": 1.0},
+        {"margin_weight": 0.0, "divergence_weight": 0.0, "noise_scale": 0.0},
+        {"noise_draws": 1, "level_rows": 1, "min_class_rows": 1, "max_steps": 1, "check_every": 1},
+    ],
+)
+def test_the_ends_of_the_calibration_ranges_belong_to_them(changes):
+    config = UnlearningConfig(calibration=CalibrationConfig(**changes))
+    assert all(getattr(config.calibration, name) == value for name, value in changes.items())
+
+
+def test_every_number_of_the_calibration_is_checked():
+    for item in fields(CalibrationConfig):
+        with pytest.raises(ValueError, match=item.name):
+            CalibrationConfig(**{item.name: NAN})

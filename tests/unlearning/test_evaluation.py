@@ -41,6 +41,17 @@ def test_the_report_of_a_model_with_known_scores():
     assert report.mia_standard_error == pytest.approx(hanley_mcneil_error(auc, 2, 4))
 
 
+@pytest.mark.parametrize("shape", [nn.Identity(), nn.Flatten(0)])
+def test_a_binary_model_with_one_log_odds_gets_the_report_of_its_two_class_form(shape):
+    def single(rows):
+        return TensorRows((rows.inputs[:, 1] - rows.inputs[:, 0]).unsqueeze(1), rows.labels)
+
+    sets = {"retain": RETAIN, "forget": FORGET, "holdout": HOLDOUT}
+    singles = {name: single(rows) for name, rows in sets.items()}
+    expected = evaluate(nn.Identity(), **sets, chunk_size=3).as_dict()
+    assert evaluate(shape, **singles, chunk_size=3).as_dict() == pytest.approx(expected)
+
+
 def test_the_report_is_plain_numbers_that_json_can_carry():
     report = evaluate(nn.Identity(), retain=RETAIN, forget=FORGET, holdout=HOLDOUT, chunk_size=2)
     text = json.dumps(report.as_dict(), allow_nan=False)

@@ -1,10 +1,20 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from tests.oracles import Fingerprint
 from unlearning.errors import DataError, UnsupportedModelError
-from unlearning.forward import fixed_mode, forward_state, is_exported, logits, trainable_names
+from unlearning.forward import (
+    fixed_mode,
+    forward_state,
+    is_exported,
+    logits,
+    trainable_names,
+    two_class_scores,
+)
 
 
 def test_only_a_model_from_torch_export_counts_as_exported(stateful, exported):
@@ -97,3 +107,34 @@ def test_a_model_without_one_score_row_for_each_input_is_refused(model):
         inputs, labels = torch.ones(1, 6), torch.zeros(1, dtype=torch.int64)
     with pytest.raises(UnsupportedModelError, match="wrap it"):
         logits(model, forward_state(model, "cpu"), inputs, labels)
+
+
+@given(
+    rows=st.lists(st.tuples(st.floats(-40, 40), st.integers(0, 1)), min_size=1, max_size=6),
+    column=st.booleans(),
+)
+def test_one_log_odds_for_each_row_has_the_binary_cross_entropy_and_its_gradient(rows, column):
+    labels = torch.tensor([label for _, label in rows])
+    odds = torch.tensor([odd for odd, _ in rows], dtype=torch.double).requires_grad_()
+    scores = two_class_scores(odds.unsqueeze(1) if column else odds)
+    ours = cross_entropy(scores, labels)
+    expected = binary_cross_entropy_with_logits(odds, labels.double())
+    torch.testing.assert_close(ours, expected)
+    gradients = [torch.autograd.grad(loss, odds)[0] for loss in (ours, expected)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (1, 4), (3, 1, 1), (), (3, 1, 2)])
+def test_scores_of_any_other_shape_come_back_as_they_are(shape):
+    scores = torch.zeros(shape)
+    assert two_class_scores(scores) is scores
+
+
+@pytest.mark.parametrize("model", [nn.Linear(3, 1), nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))])
+def test_a_binary_model_knows_the_classes_zero_and_one_and_no_other(model):
+    state, inputs = forward_state(model, "cpu"), torch.ones(3, 3)
+    scores = logits(model, state, inputs, torch.tensor([0, 1, 1]))
+    odds = model(inputs).reshape(-1)
+    assert torch.equal(scores, torch.stack([torch.zeros(3), odds], dim=1))
+    with pytest.raises(DataError, match="model has 2 classes"):
+        logits(model, state, inputs, torch.tensor([0, 1, 2]))

@@ -43,7 +43,7 @@ def test_a_forgotten_and_useful_model_passes():
 
 
 def test_the_original_itself_does_not_pass():
-    assert failed(after=BEFORE) == ("mia_auc_upper",)
+    assert failed(after=BEFORE) == ("accuracy_advantage", "mia_auc_upper")
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,18 @@ def test_the_original_itself_does_not_pass():
         ({"mia_auc": 0.4499}, ("mia_auc_lower",)),
         ({"mia_standard_error": 0.0255}, ()),
         ({"mia_standard_error": 0.0256}, ("mia_evidence",)),
+        ({"forget_accuracy": 0.91}, ()),
+        ({"forget_accuracy": 0.9101}, ("accuracy_advantage",)),
         ({"forget_accuracy": 0.0}, ()),
         ({"holdout_accuracy": 0.99, "retain_accuracy": 1.0}, ()),
         (
             {"holdout_accuracy": 0.5, "retain_accuracy": 0.5, "mia_auc": 0.9},
-            ("holdout_accuracy_drop", "retain_accuracy_drop", "mia_auc_upper"),
+            (
+                "holdout_accuracy_drop",
+                "retain_accuracy_drop",
+                "accuracy_advantage",
+                "mia_auc_upper",
+            ),
         ),
     ],
 )
@@ -122,33 +129,61 @@ def test_sampling_error_never_helps_a_model_through(auc, error):
         assert decide(BEFORE, replace(noisy, mia_standard_error=0.0), POLICY).passed
 
 
+def test_a_candidate_that_knows_the_forget_labels_is_refused_at_any_auc():
+    knowing = replace(AFTER, forget_accuracy=0.95, mia_auc=0.5)
+    assert failed(knowing) == ("accuracy_advantage",)
+    assert failed(knowing, policy=GatePolicy(max_accuracy_advantage=0.12)) == ()
+    strict = GatePolicy(max_accuracy_advantage=0.0)
+    assert failed(policy=strict) == ()
+    assert failed(replace(AFTER, forget_accuracy=0.831), policy=strict) == ("accuracy_advantage",)
+
+
+def test_the_advantage_is_measured_on_the_candidate_and_against_its_own_holdout():
+    checks = {check.name: check for check in decide(BEFORE, AFTER, POLICY).checks}
+    assert checks["accuracy_advantage"].value == pytest.approx(0.0)
+    better_served = replace(AFTER, holdout_accuracy=0.9, forget_accuracy=0.95)
+    checks = {check.name: check for check in decide(BEFORE, better_served, POLICY).checks}
+    assert checks["accuracy_advantage"].value == pytest.approx(0.05)
+
+
 SHARE = st.floats(0, 1)
 
 
 @given(
-    worse=st.tuples(SHARE, SHARE, SHARE, SHARE),
+    retain=st.floats(0.87, 1),
+    holdout=st.floats(0.8, 1),
+    forget=st.floats(0.8, 1),
+    auc=st.floats(0.44, 0.56),
     gains=st.tuples(SHARE, SHARE, SHARE, SHARE),
-    error=st.floats(0, 0.05),
     flip=st.booleans(),
 )
-def test_a_better_candidate_never_fails_where_a_worse_one_passed(worse, gains, error, flip):
-    names = ("retain_accuracy", "forget_accuracy", "holdout_accuracy")
-    better = [value + gain * (1 - value) for value, gain in zip(worse[:3], gains[:3], strict=True)]
-    nearer = 0.5 + (worse[3] - 0.5) * (1 - gains[3]) * (-1 if flip else 1)
+def test_a_better_candidate_never_fails_where_a_worse_one_passed(
+    retain, holdout, forget, auc, gains, flip
+):
+    # Better: more accurate on the people who stay and on new ones, less sure of the forgotten ones.
     bad = replace(
         AFTER,
-        **dict(zip(names, worse[:3], strict=True)),
-        mia_auc=worse[3],
-        mia_standard_error=error,
+        retain_accuracy=retain,
+        holdout_accuracy=holdout,
+        forget_accuracy=forget,
+        mia_auc=auc,
     )
-    good = replace(bad, **dict(zip(names, better, strict=True)), mia_auc=nearer)
+    good = replace(
+        bad,
+        retain_accuracy=retain + gains[0] * (1 - retain),
+        holdout_accuracy=holdout + gains[1] * (1 - holdout),
+        forget_accuracy=forget * (1 - gains[2]),
+        mia_auc=0.5 + (auc - 0.5) * (1 - gains[3]) * (-1 if flip else 1),
+    )
     if decide(BEFORE, bad, POLICY).passed:
         assert decide(BEFORE, good, POLICY).passed
 
 
 @given(delta=st.floats(-0.05, 0.05))
 def test_near_the_limits_too_a_better_candidate_never_fails(delta):
-    at_limit = replace(AFTER, holdout_accuracy=0.81, retain_accuracy=0.89, mia_auc=0.55)
+    at_limit = replace(
+        AFTER, holdout_accuracy=0.81, forget_accuracy=0.89, retain_accuracy=0.89, mia_auc=0.55
+    )
     shifted = replace(at_limit, holdout_accuracy=0.81 + abs(delta), mia_auc=0.55 - abs(delta))
     assert decide(BEFORE, at_limit, POLICY).passed
     assert decide(BEFORE, shifted, POLICY).passed

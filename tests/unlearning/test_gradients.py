@@ -6,6 +6,7 @@ from torch import nn
 
 from tests.oracles import (
     Fingerprint,
+    binary_linear_gradient,
     linear_model,
     softmax_linear_gradient,
     softmax_linear_loss,
@@ -24,6 +25,14 @@ def test_the_gradient_of_a_softmax_linear_model_is_the_closed_form(rows):
     assert gradient.mean_loss == pytest.approx(float(losses.mean()), rel=1e-6)
     assert gradient.values.keys() == expected.keys()
     for name, value in expected.items():
+        torch.testing.assert_close(gradient.values[name], value, rtol=1e-5, atol=1e-7)
+
+
+def test_the_gradient_of_a_binary_model_with_one_log_odds_is_the_closed_form(rows):
+    model, data = linear_model(5, 1), rows(50)
+    labels = data.labels.clamp(max=1)
+    gradient = mean_gradient(model, TensorRows(data.inputs, labels), chunk_size=16)
+    for name, value in binary_linear_gradient(model, data.inputs, labels).items():
         torch.testing.assert_close(gradient.values[name], value, rtol=1e-5, atol=1e-7)
 
 

@@ -1,0 +1,81 @@
+import json
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import servers
+from mlflow import MlflowClient
+from terminal import request
+
+pytestmark = pytest.mark.integration
+
+PROJECT = Path(__file__).parents[2]
+
+
+def prefect(terminal, *arguments):
+    done = subprocess.run(
+        [str(servers.BIN / "prefect"), "--no-prompt", *map(str, arguments)],
+        env=terminal.environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def champion(terminal) -> int:
+    client = MlflowClient(f"sqlite:///{terminal.home / 'mlflow.db'}")
+    return int(client.get_model_version_by_alias("income", "champion").version)
+
+
+def wait_for_champion(terminal, version, worker_log, seconds=150):
+    end = time.monotonic() + seconds
+    while champion(terminal) != version:
+        assert time.monotonic() < end, worker_log.read_text()[-3000:]
+        time.sleep(1)
+
+
+def scheduled_runs(terminal) -> list[dict]:
+    query = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}, "sort": "END_TIME_DESC"}
+    call = urllib.request.Request(  # noqa: S310 - the test's own server
+        f"{terminal.environment['PREFECT_API_URL']}/flow_runs/filter",
+        data=json.dumps(query).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(call, timeout=10) as reply:  # noqa: S310
+        return [run for run in json.load(reply) if run["auto_scheduled"]]
+
+
+def test_a_worker_runs_the_deployment_when_triggered_and_when_scheduled(terminal, tmp_path):
+    terminal.environment |= {"PREFECT_WORKER_QUERY_SECONDS": "2"}
+    terminal.train()
+    prefect(terminal, "work-pool", "create", "expunge", "--type", "process")
+    prefect(terminal, "deploy", "--all")
+    log = tmp_path / "worker.log"
+    worker = [str(servers.BIN / "prefect"), "worker", "start", "--pool", "expunge"]
+    with servers.running(worker, log, env=terminal.environment, cwd=PROJECT):
+        terminal.submit("first.jsonl", [request(i) for i in range(150)])
+        prefect(terminal, "deployment", "run", "process-deletions/nightly", "--watch")
+        assert champion(terminal) == 2, log.read_text()[-3000:]
+
+        # With SQLAlchemy 2.1 a schedule never fires, and nothing says so.
+        every_minute = tmp_path / "prefect.yaml"
+        original = (PROJECT / "prefect.yaml").read_text()
+        every_minute.write_text(original.replace('"0 2 * * *"', '"* * * * *"'))
+        assert every_minute.read_text() != original
+        terminal.submit("second.jsonl", [request(i) for i in range(150, 320)])
+        prefect(terminal, "deploy", "--all", "--prefect-file", every_minute)
+        wait_for_champion(terminal, 3, log)
+        deadline = time.monotonic() + 60
+        while not scheduled_runs(terminal):
+            assert time.monotonic() < deadline, log.read_text()[-3000:]
+            time.sleep(1)
+        prefect(terminal, "deployment", "delete", "process-deletions/nightly")
+    outcomes = terminal.outcomes()
+    assert len(outcomes) == 320
+    assert set(outcomes.values()) == {"erased"}

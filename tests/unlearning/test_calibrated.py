@@ -1,0 +1,383 @@
+import copy
+from dataclasses import dataclass, replace
+from math import ceil
+
+import pytest
+import torch
+from torch import nn
+
+from tests.oracles import Fingerprint, linear_model
+from unlearning.calibrated import calibrated_update
+from unlearning.config import CalibrationConfig, TrainingConfig, UnlearningConfig
+from unlearning.errors import DataError, DivergenceError
+from unlearning.evaluation import evaluate
+from unlearning.rows import TensorRows
+from unlearning.training import train
+
+FEATURES = 16
+SHORT = CalibrationConfig(max_steps=12, check_every=4, cooldown_steps=4, noise_draws=2)
+
+
+def config(calibration=SHORT, **changes):
+    return UnlearningConfig(calibration=calibration, **changes)
+
+
+def noisy_rows(count, seed):
+    """Two classes with three labels of ten drawn at random: those can only be learned by heart."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(count, FEATURES, generator=generator)
+    rule = torch.randn(FEATURES, 2, generator=torch.Generator().manual_seed(99))
+    chance = torch.randint(2, (count,), generator=generator)
+    is_noise = torch.rand(count, generator=generator) < 0.3
+    return TensorRows(inputs, torch.where(is_noise, chance, (inputs @ rule).argmax(1)))
+
+
+@dataclass(frozen=True)
+class World:
+    """A model that learned its rows by heart, the rows, and others that it never saw."""
+
+    model: nn.Module
+    forget: TensorRows
+    retain: TensorRows
+    unseen: TensorRows  # as many as forget rows
+    holdout: TensorRows  # what the update may read
+    judge: TensorRows  # what the result is measured on
+
+    def update(self, forget, calibration, **changes):
+        """The model after the update, and what it returned."""
+        sets = {"forget": forget, "retain": self.retain, "holdout": self.holdout} | changes
+        update = calibrated_update(self.model, **sets, config=config(calibration))
+        model = copy.deepcopy(self.model)
+        model.load_state_dict(update)
+        return model, update
+
+    def report(self, model, forget):
+        return evaluate(
+            model, retain=self.retain, forget=forget, holdout=self.judge, chunk_size=2048
+        )
+
+
+@pytest.fixture(scope="module")
+def world():
+    data = noisy_rows(600, 1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(FEATURES, 128), nn.ReLU(), nn.Linear(128, 2))
+    plan = TrainingConfig(epochs=30, batch_size=100, learning_rate=1e-2, restriction="none")
+    train(model, data, plan)
+    return World(
+        model=model,
+        forget=TensorRows(data.inputs[:150], data.labels[:150]),
+        retain=TensorRows(data.inputs[150:], data.labels[150:]),
+        unseen=noisy_rows(150, 7),
+        holdout=noisy_rows(500, 2),
+        judge=noisy_rows(1500, 3),
+    )
+
+
+@pytest.fixture(scope="module")
+def reports(world):
+    """Before and after an update with the default configuration."""
+    model, _ = world.update(world.forget, CalibrationConfig())
+    return world.report(world.model, world.forget), world.report(model, world.forget)
+
+
+def test_the_world_starts_with_forget_rows_that_are_clearly_remembered(reports):
+    before, _ = reports
+    assert before.mia_auc > 0.62
+    assert before.forget_accuracy > before.holdout_accuracy + 0.25
+    assert before.forget_loss < 0.3 * before.holdout_loss
+
+
+def test_forget_rows_move_to_where_unseen_rows_stand(reports):
+    _, after = reports
+    assert after.mia_auc == pytest.approx(0.5, abs=0.06)
+    assert after.forget_accuracy == pytest.approx(after.holdout_accuracy, abs=0.1)
+    assert after.forget_loss == pytest.approx(after.holdout_loss, rel=0.4)
+
+
+def test_retain_and_unseen_rows_are_served_as_before(reports):
+    before, after = reports
+    assert after.retain_accuracy > before.retain_accuracy - 0.03
+    assert after.holdout_accuracy > before.holdout_accuracy - 0.03
+    assert after.retain_loss == pytest.approx(before.retain_loss, abs=0.05)
+    assert after.holdout_loss < before.holdout_loss + 0.1
+
+
+def test_a_forget_set_within_the_tolerance_leaves_every_weight_bit_for_bit(world):
+    _, update = world.update(world.forget, replace(SHORT, tolerance=0.9))
+    for name, value in world.model.named_parameters():
+        assert torch.equal(update[name], value)
+
+
+def test_rows_that_stand_exactly_where_the_holdout_stands_are_left_alone(world):
+    # Without noise and by rank alone, each row's target is its own margin.
+    by_rank = CalibrationConfig(difficulty_share=0.0, noise_scale=0.0, tolerance=1e-4)
+    _, update = world.update(world.holdout, by_rank)
+    for name, value in world.model.named_parameters():
+        assert torch.equal(update[name], value)
+
+
+def assert_nearly_unchanged(before, after):
+    assert after.mia_auc == pytest.approx(before.mia_auc, abs=0.03)
+    assert after.forget_accuracy == pytest.approx(before.forget_accuracy, abs=0.05)
+    assert after.holdout_accuracy == pytest.approx(before.holdout_accuracy, abs=0.02)
+
+
+def test_with_levels_by_rank_rows_that_were_never_trained_on_hardly_move(world):
+    model, _ = world.update(world.unseen, CalibrationConfig(difficulty_share=0.0))
+    assert_nearly_unchanged(
+        world.report(world.model, world.unseen), world.report(model, world.unseen)
+    )
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="default difficulty_share: levels against trained retain rows push unseen rows below "
+    "the holdout (mia_auc 0.49 to 0.44, accuracy 0.65 to 0.55)",
+)
+def test_rows_that_were_never_trained_on_hardly_move(world):
+    model, _ = world.update(world.unseen, CalibrationConfig())
+    assert_nearly_unchanged(
+        world.report(world.model, world.unseen), world.report(model, world.unseen)
+    )
+
+
+def test_over_forgotten_rows_are_brought_back_up(world):
+    flipped = TensorRows(world.unseen.inputs, 1 - world.model(world.unseen.inputs).argmax(1))
+    model, _ = world.update(flipped, CalibrationConfig())
+    before, after = world.report(world.model, flipped), world.report(model, flipped)
+    assert before.mia_auc < 0.2
+    assert after.mia_auc > before.mia_auc + 0.15
+    assert after.forget_loss < 0.6 * before.forget_loss
+
+
+def test_the_holdout_decides_how_far_the_forget_rows_go(world):
+    guesses = world.model(world.holdout.inputs).argmax(1)
+    losses = []
+    for labels in (guesses, 1 - guesses):  # all right, all wrong
+        holdout = TensorRows(world.holdout.inputs, labels)
+        model, _ = world.update(world.forget, CalibrationConfig(max_steps=60), holdout=holdout)
+        losses.append(world.report(model, world.forget).forget_loss)
+    assert losses[1] > 5 * losses[0]
+
+
+def with_gradient(rows):
+    return TensorRows(rows.inputs.clone().requires_grad_(), rows.labels)
+
+
+def test_no_gradient_ever_comes_from_the_holdout(world):
+    forget, retain, holdout = map(with_gradient, (world.forget, world.retain, world.holdout))
+    _, update = world.update(forget, SHORT, retain=retain, holdout=holdout)
+    assert holdout.inputs.grad is None
+    assert float(forget.inputs.grad.abs().sum()) > 0  # the probe does see gradients
+    assert float(retain.inputs.grad.abs().sum()) > 0
+    assert not any(value.requires_grad for value in update.values())
+
+
+def test_the_order_of_the_holdout_rows_does_not_matter(world):
+    double = replace(
+        world,
+        model=copy.deepcopy(world.model).double(),
+        retain=TensorRows(world.retain.inputs.double(), world.retain.labels),
+    )
+    forget = TensorRows(world.forget.inputs.double(), world.forget.labels)
+    order = torch.randperm(world.holdout.count)
+    inputs, labels = world.holdout.inputs.double(), world.holdout.labels
+    _, straight = double.update(forget, SHORT, holdout=TensorRows(inputs, labels))
+    _, shuffled = double.update(forget, SHORT, holdout=TensorRows(inputs[order], labels[order]))
+    for name, value in straight.items():
+        torch.testing.assert_close(shuffled[name], value, rtol=1e-9, atol=1e-9)
+        assert not torch.equal(value, double.model.get_parameter(name))
+
+
+def problem(rows):
+    return {"forget": rows(12), "retain": rows(40, 1), "holdout": rows(30, 2)}
+
+
+@pytest.mark.parametrize("name", ["stateful", "exported"])
+def test_the_model_is_left_bit_for_bit_as_it_was(name, rows, request):
+    model = request.getfixturevalue(name)
+    next(model.parameters()).grad = torch.full_like(next(model.parameters()), 3.0)
+    before = Fingerprint.of(model)
+    update = calibrated_update(model, **problem(rows), config=config())
+    before.assert_same(model)
+    assert update.keys() == {name for name, _ in model.named_parameters()}
+    for parameter, value in model.named_parameters():
+        assert not torch.equal(update[parameter], value)
+        assert update[parameter].data_ptr() != value.data_ptr()
+    next(model.parameters()).grad = None
+
+
+def test_an_exported_model_moves_as_its_source_does(export_source, exported, rows):
+    expected = calibrated_update(export_source, **problem(rows), config=config())
+    actual = calibrated_update(exported, **problem(rows), config=config())
+    for name, value in expected.items():
+        torch.testing.assert_close(actual[name], value)
+
+
+def test_dropout_and_batch_statistics_take_no_part(stateful, rows):
+    expected = calibrated_update(stateful.eval(), **problem(rows), config=config())
+    actual = calibrated_update(stateful.train(), **problem(rows), config=config())
+    assert all(torch.equal(value, actual[name]) for name, value in expected.items())
+
+
+def test_the_same_seed_gives_the_same_bits_whatever_torch_drew_before(stateful, rows):
+    first = calibrated_update(stateful, **problem(rows), config=config(seed=3))
+    state = torch.random.get_rng_state()
+    again = calibrated_update(stateful, **problem(rows), config=config(seed=3))
+    assert torch.equal(state, torch.random.get_rng_state())
+    other = calibrated_update(stateful, **problem(rows), config=config(seed=4))
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not all(torch.equal(value, other[name]) for name, value in first.items())
+
+
+def test_the_chunk_size_changes_nothing_but_rounding(stateful, rows):
+    whole = calibrated_update(stateful, **problem(rows), config=config())
+    chunked = calibrated_update(stateful, **problem(rows), config=config(chunk_size=7))
+    for name, value in whole.items():
+        torch.testing.assert_close(chunked[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_it_works_where_the_caller_switched_autograd_off(stateful, rows):
+    expected = calibrated_update(stateful, **problem(rows), config=config())
+    with torch.no_grad():
+        update = calibrated_update(stateful, **problem(rows), config=config())
+    assert all(torch.equal(value, update[name]) for name, value in expected.items())
+
+
+def test_one_row_in_each_set_is_enough(stateful, rows):
+    update = calibrated_update(
+        stateful, forget=rows(1), retain=rows(1, 1), holdout=rows(1, 2), config=config()
+    )
+    assert all(bool(value.isfinite().all()) for value in update.values())
+
+
+class CountingRows:
+    """Rows that remember how many of them were given out."""
+
+    def __init__(self, rows):
+        self._rows = rows
+        self.count = rows.count
+        self.given = 0
+
+    def chunks(self, size):
+        for inputs, labels in self._rows.chunks(size):
+            self.given += len(labels)
+            yield inputs, labels
+
+
+class CountingModel(nn.Linear):
+    """A model that remembers how many rows passed through it."""
+
+    seen = 0
+
+    def forward(self, inputs):
+        self.seen += len(inputs)
+        return super().forward(inputs)
+
+
+def test_each_source_of_rows_is_read_once(rows):
+    sets = {name: CountingRows(held) for name, held in problem(rows).items()}
+    calibrated_update(linear_model(5, 3), **sets, config=config())
+    assert {name: held.given for name, held in sets.items()} == {
+        "forget": 12, "retain": 40, "holdout": 30
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("retained", [40, 400])
+def test_the_forward_passes_are_those_that_the_docstring_names(rows, retained):
+    model = CountingModel(5, 3)
+    rule = replace(SHORT, forget_batch=4, retain_batch=8, level_rows=10, tolerance=1e-9)
+    sets = {"forget": rows(12), "retain": rows(retained, 1), "holdout": rows(30, 2)}
+    calibrated_update(model, **sets, config=config(rule))
+    steps = rule.max_steps * (rule.forget_batch + rule.retain_batch)
+    noise = rule.noise_draws * (12 + rule.level_rows)
+    checks = (1 + ceil(rule.max_steps / rule.check_every)) * (12 + 30)
+    anchor = retained  # once, the sample that the caller cut
+    assert model.seen <= steps + noise + checks + anchor
+
+
+def test_the_update_ends_soon_after_the_targets_are_met(world):
+    model = CountingModel(FEATURES, 2)
+    sets = {"forget": world.unseen, "retain": world.retain, "holdout": world.holdout}
+    rule = CalibrationConfig(max_steps=400, cooldown_steps=5, difficulty_share=0.0, tolerance=0.05)
+    calibrated_update(model, **sets, config=config(rule))
+    assert model.seen < 100 * (rule.retain_batch + 150)
+
+
+@pytest.mark.parametrize("learning_rate", [1e19, 1e30])
+def test_a_step_into_infinity_is_refused_and_the_model_stays(world, learning_rate):
+    before = Fingerprint.of(world.model)
+    with pytest.raises(DivergenceError, match="lower the learning rate"):
+        world.update(world.forget, replace(SHORT, learning_rate=learning_rate))
+    before.assert_same(world.model)
+
+
+@pytest.mark.parametrize("name", ["forget", "retain", "holdout"])
+def test_inputs_that_are_not_finite_are_refused(rows, name):
+    sets = problem(rows)
+    sets[name] = TensorRows(torch.full((20, 5), float("nan")), torch.tensor([0, 1] * 10))
+    with pytest.raises(DivergenceError):
+        calibrated_update(linear_model(5, 3), **sets, config=config())
+
+
+def mislabelled(rows, name, label):
+    sets = problem(rows)
+    labels = sets[name].labels.clone()
+    labels[1] = label
+    return sets | {name: TensorRows(sets[name].inputs, labels)}
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("forget", 3), ("forget", -100), ("retain", 3), ("holdout", 3)],
+)
+def test_a_label_that_is_not_a_class_is_refused(rows, name, label, stateful):
+    before = Fingerprint.of(stateful)
+    with pytest.raises(DataError, match="3 classes"):
+        calibrated_update(stateful, **mislabelled(rows, name, label), config=config())
+    before.assert_same(stateful)
+
+
+@pytest.mark.xfail(
+    strict=True, raises=RuntimeError, reason="class_groups counts labels before they are checked"
+)
+@pytest.mark.parametrize("name", ["retain", "holdout"])
+def test_a_negative_label_is_refused_too(rows, name):
+    with pytest.raises(DataError, match="3 classes"):
+        calibrated_update(linear_model(5, 3), **mislabelled(rows, name, -100), config=config())
+
+
+@pytest.mark.xfail(
+    strict=True, raises=ValueError, reason="gather passes an empty in-memory set through unchecked"
+)
+@pytest.mark.parametrize("name", ["forget", "retain", "holdout"])
+def test_an_empty_set_is_refused(rows, name):
+    with pytest.raises(DataError, match="empty"):
+        calibrated_update(linear_model(5, 3), **problem(rows) | {name: rows(0)}, config=config())
+
+
+class WithZeroScore(nn.Linear):
+    """The same binary model, its first score spelt out as zero."""
+
+    def forward(self, inputs):
+        odds = super().forward(inputs)
+        return torch.cat([torch.zeros_like(odds), odds], dim=1)
+
+
+class OneAxis(nn.Linear):
+    def forward(self, inputs):
+        return super().forward(inputs).squeeze(1)
+
+
+@pytest.mark.parametrize("kind", [nn.Linear, OneAxis])
+def test_a_model_with_one_log_odds_moves_as_its_two_class_form_does(world, kind):
+    states = []
+    for make in (kind, WithZeroScore):
+        model = make(FEATURES, 1)
+        model.load_state_dict(linear_model(FEATURES, 1).state_dict())
+        sets = {"forget": world.forget, "retain": world.retain, "holdout": world.holdout}
+        states.append(calibrated_update(model, **sets, config=config()))
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert not torch.equal(states[0]["weight"], linear_model(FEATURES, 1).weight)
