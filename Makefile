@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install demo check fix test test-all lock clean
+.PHONY: help install demo ui check fix test test-all lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -19,6 +19,14 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP)   ## Erase people from a model on this machine, from request to certificate
 	$(BIN)/python infra/demo/run.py
+
+ui: $(STAMP)     ## Show the demo in MLflow and Prefect; stop with Ctrl-C
+	@echo "MLflow http://127.0.0.1:5000   Prefect http://127.0.0.1:4200"
+	@export DO_NOT_TRACK=true MLFLOW_DISABLE_TELEMETRY=true PREFECT_SERVER_ANALYTICS_ENABLED=false \
+	PREFECT_HOME=$(CURDIR)/.demo/prefect; trap 'kill 0' EXIT INT TERM; \
+	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
+	  --backend-store-uri sqlite:///$(CURDIR)/.demo/mlflow.db & \
+	$(BIN)/prefect server start --host 127.0.0.1 --port 4200; wait
 
 check: $(STAMP)  ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -60,7 +60,6 @@ def _exit_status(error: ExpungeError) -> int:
 
 
 def _log_to_console() -> None:
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     logger = logging.getLogger("expunge")
     if logger.handlers:
         return

@@ -102,6 +102,7 @@ def _judge_once(store: ObjectStore, batch: str) -> list[Disposition]:
         from tasks.validation import judge
 
         records = list(inbox.read_records(store, batch))
+        log.info("Batch %s: validating %d records", batch, len(records))
         judged = judge(store, records, load_settings().pseudonym_secret())
         store.put_if_absent(key, json.dumps([asdict(d) for d in judged]).encode())
         return dispositions(store, batch)

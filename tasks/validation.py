@@ -146,6 +146,8 @@ def _failures(frame: pd.DataFrame) -> Iterator[tuple[str, str, list[int]]]:
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     expectations = suite()
+    # It names its temporary directory at INFO, and sets that level itself on import.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     batch = (

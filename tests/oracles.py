@@ -97,7 +97,7 @@ class Fingerprint:
 
 
 def log_odds_of_label(scores: list[float], label: int) -> float:
-    """log p_y - log(1 - p_y) from the probabilities themselves, 1 - p_y as the sum of the others."""
+    """log p_y - log(1 - p_y) from the probabilities; 1 - p_y is the sum of the others."""
     top = max(scores)
     weights = [exp(score - top) for score in scores]
     share = weights[label] / sum(weights)

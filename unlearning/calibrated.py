@@ -21,7 +21,7 @@ from torch.nn.functional import kl_div, smooth_l1_loss
 
 from unlearning.config import CalibrationConfig, UnlearningConfig
 from unlearning.errors import DivergenceError
-from unlearning.forward import fixed_mode, forward_state, logits, trainable_names
+from unlearning.forward import check_classes, fixed_mode, forward_state, logits, trainable_names
 from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
 from unlearning.rows import Rows, TensorRows, gather
 
@@ -31,6 +31,8 @@ class _Sets:
     forget: TensorRows
     retain: TensorRows
     holdout: TensorRows
+    anchor: Tensor
+    """Class scores of the retain rows before the update [N, C]."""
 
 
 class _Network:
@@ -83,7 +85,10 @@ def calibrated_update(
     not trained further. The targets t are read again from the holdout's margins every
     `check_every` steps; no gradient ever comes from the holdout. Once the mean of
     |sigmoid(phi) - sigmoid(t)| over the forget rows is within `tolerance`, the learning rate falls
-    to zero over `cooldown_steps`; a forget set that already looks unseen is left alone.
+    to zero over `cooldown_steps`.
+
+    It takes for granted that the model was trained on the forget rows: rows that it never saw are
+    compared with trained retain rows, look hard, and end a little below the holdout's level.
 
     Cost: at most `max_steps` mini-batches of forget and retain rows, `noise_draws` forward passes
     over the forget rows and as many retain rows, one pass over forget and holdout per check; it
@@ -93,13 +98,21 @@ def calibrated_update(
         DataError: a set is empty, or a label is not a class of the model.
         DivergenceError: the distance to the targets is no longer finite.
     """
-    sets = _Sets(gather(forget), gather(retain), gather(holdout))
     network = _Network(model, device, config.chunk_size)
     random = torch.Generator().manual_seed(config.seed)
     with fixed_mode(model), torch.enable_grad():
+        sets = _read_sets(network, forget, retain, holdout)
         targets = _Targets(network, sets, config.calibration, random)
         _descend(network, sets, targets, config, random)
     return {n: v.detach().cpu() for n, v in zip(network.names, network.parameters(), strict=True)}
+
+
+def _read_sets(network: _Network, forget: Rows, retain: Rows, holdout: Rows) -> _Sets:
+    held = gather(retain)
+    sets = _Sets(gather(forget), held, gather(holdout), anchor=network.read(held))
+    for rows in (sets.forget, sets.holdout):
+        check_classes(rows.labels, sets.anchor.shape[1])
+    return sets
 
 
 class _Targets:
@@ -172,7 +185,6 @@ def _descend(
     random: torch.Generator,
 ) -> None:
     rule = config.calibration
-    anchor = network.read(sets.retain)
     optimiser = torch.optim.Adam(network.parameters(), lr=rule.learning_rate)
     forget_batches = _batches(sets.forget.count, rule.forget_batch, random)
     retain_batches = _batches(sets.retain.count, rule.retain_batch, random)
@@ -186,7 +198,7 @@ def _descend(
             return
         forget, retain = next(forget_batches), next(retain_batches)
         loss = _push(network, sets.forget, forget, goal) + _hold(
-            network, sets.retain, retain, anchor, rule
+            network, sets.retain, retain, sets.anchor, rule
         )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -101,12 +101,12 @@ def logits(model: nn.Module, state: Mapping[str, Tensor], inputs: Tensor, labels
 
 
 def two_class_scores(scores: Tensor) -> Tensor:
-    """Scores [B, 2] of a binary model that gives one log-odds for each row, [B] or [B, 1].
+    """Scores [B, 2] of a binary model that gives one log-odds for each row, [B, 1], [B] or [].
 
     With scores (0, z) the cross-entropy loss is exactly the binary cross-entropy of z. Scores of
     any other shape come back as they are.
     """
-    if scores.ndim == 1 or (scores.ndim == SCORE_AXES and scores.shape[1] == 1):
+    if scores.ndim <= 1 or (scores.ndim == SCORE_AXES and scores.shape[1] == 1):
         odds = scores.reshape(-1)
         return torch.stack([torch.zeros_like(odds), odds], dim=1)
     return scores

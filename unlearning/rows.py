@@ -89,7 +89,7 @@ def gather(rows: Rows, size: int = 4096) -> TensorRows:
     Raises:
         DataError: as `read_chunks`.
     """
-    if isinstance(rows, TensorRows):
+    if isinstance(rows, TensorRows) and rows.count:
         return rows
     chunks = list(read_chunks(rows, size, "cpu"))
     inputs = torch.cat([inputs for inputs, _ in chunks])

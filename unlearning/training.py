@@ -17,8 +17,15 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from unlearning.config import Restriction, TrainingConfig
-from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
-from unlearning.forward import check_classes, fixed_mode, forward_state, is_exported, logits
+from unlearning.errors import DivergenceError, UnsupportedModelError
+from unlearning.forward import (
+    check_classes,
+    fixed_mode,
+    forward_state,
+    is_exported,
+    logits,
+    two_class_scores,
+)
 from unlearning.gradients import is_finite
 from unlearning.rows import Rows, gather
 
@@ -37,7 +44,7 @@ def restricted_loss(
 
     Cost: about three times a plain backward pass. Shapes: inputs [B, ...], labels int64 [B].
     """
-    loss = cross_entropy(model(inputs), labels)
+    loss = cross_entropy(two_class_scores(model(inputs)), labels)
     if restriction == "none" or alpha == 0.0:
         return loss
     parameters = [value for value in model.parameters() if value.requires_grad]
@@ -130,8 +137,6 @@ def _train_batch(
 
 
 def _check_rows(model: nn.Module, inputs: Tensor, labels: Tensor, device: str) -> None:
-    if not labels.numel():
-        raise DataError("There are no training rows; check the split that made them.")
     with fixed_mode(model), torch.no_grad():
         scores = logits(model, forward_state(model, device), inputs[:1], labels[:1])
     check_classes(labels, scores.shape[1])

@@ -139,8 +139,7 @@ def print_places() -> None:
         "Every request": f"{prefix}/expunge status",
         "One subject": f"{prefix}/expunge trace --subject train-person-000000",
         "A version's history": f"{prefix}/expunge trace --model {MODEL} --version 2",
-        "MLflow": f".venv/bin/mlflow ui --backend-store-uri sqlite:///{HOME}/mlflow.db",
-        "Prefect": f"PREFECT_HOME={HOME}/prefect .venv/bin/prefect server start",
+        "MLflow and Prefect": "make ui   (http://127.0.0.1:5000 and http://127.0.0.1:4200)",
         "Run again": f"{prefix}/expunge run   (finds nothing new)",
     }
     for name, line in lines.items():

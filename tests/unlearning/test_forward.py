@@ -124,7 +124,7 @@ def test_one_log_odds_for_each_row_has_the_binary_cross_entropy_and_its_gradient
     torch.testing.assert_close(*gradients)
 
 
-@pytest.mark.parametrize("shape", [(3, 2), (1, 4), (3, 1, 1), (), (3, 1, 2)])
+@pytest.mark.parametrize("shape", [(3, 2), (1, 4), (3, 1, 1), (3, 1, 2)])
 def test_scores_of_any_other_shape_come_back_as_they_are(shape):
     scores = torch.zeros(shape)
     assert two_class_scores(scores) is scores
@@ -138,3 +138,16 @@ def test_a_binary_model_knows_the_classes_zero_and_one_and_no_other(model):
     assert torch.equal(scores, torch.stack([torch.zeros(3), odds], dim=1))
     with pytest.raises(DataError, match="model has 2 classes"):
         logits(model, state, inputs, torch.tensor([0, 1, 2]))
+
+
+def test_a_score_without_an_axis_is_the_log_odds_of_one_row_and_of_no_more():
+    class Squeezing(nn.Linear):
+        def forward(self, inputs):
+            return super().forward(inputs[:1]).squeeze()
+
+    model = Squeezing(3, 1)
+    state, odds = forward_state(model, "cpu"), model(torch.ones(1, 3))
+    scores = logits(model, state, torch.ones(1, 3), torch.tensor([1]))
+    assert scores.tolist() == [[0.0, odds.item()]]
+    with pytest.raises(UnsupportedModelError, match="keeps the row dimension"):
+        logits(model, state, torch.ones(2, 3), torch.tensor([1, 0]))

@@ -135,3 +135,15 @@ def test_the_mode_comes_back_when_a_row_is_refused(stateful, rows):
     with pytest.raises(DataError):
         mean_gradient(stateful, bad, chunk_size=2)
     before.assert_same(stateful)
+
+
+def test_a_binary_model_that_squeezes_survives_a_last_chunk_of_one_row(rows):
+    class Squeezing(nn.Linear):
+        def forward(self, inputs):
+            return super().forward(inputs).squeeze()
+
+    data = TensorRows(rows(9).inputs, rows(9).labels.clamp(max=1))
+    model = Squeezing(5, 1)
+    gradient = mean_gradient(model, data, chunk_size=4)
+    for name, value in binary_linear_gradient(model, data.inputs, data.labels).items():
+        torch.testing.assert_close(gradient.values[name], value, rtol=1e-5, atol=1e-7)

@@ -28,7 +28,9 @@ from unlearning.rows import TensorRows
 
 PAPER = ["reference_step", "theory_step"]
 ALL = sorted(METHODS)
-SHORT = CalibrationConfig(max_steps=12, check_every=4, cooldown_steps=4, noise_draws=2)
+SHORT = CalibrationConfig(
+    max_steps=12, check_every=4, cooldown_steps=4, noise_draws=2, tolerance=1e-6
+)
 
 
 def split(data, forgotten):

@@ -144,7 +144,7 @@ def test_frozen_parameters_are_not_trained(stateful, rows):
 
 
 def test_no_rows_are_refused(rows):
-    with pytest.raises(DataError, match="no training rows"):
+    with pytest.raises(DataError, match="empty"):
         train(mlp(5, [4], 3, seed=0), rows(0), TrainingConfig())
 
 
@@ -163,3 +163,14 @@ def test_a_diverging_training_is_stopped(rows):
     config = TrainingConfig(epochs=3, batch_size=4, learning_rate=1e30)
     with pytest.raises(DivergenceError, match="after epoch"):
         train(mlp(5, [4], 3, seed=0), rows(16), config)
+
+
+@pytest.mark.parametrize("restriction", ["global", "none"])
+def test_a_binary_model_with_one_log_odds_can_be_trained(restriction):
+    inputs = torch.randn(40, 5)
+    data = TensorRows(inputs, (inputs[:, 0] > 0).long())
+    model = linear_model(5, 1)
+    before = score_rows(model, data, chunk_size=64).mean_loss
+    plan = TrainingConfig(epochs=20, batch_size=8, learning_rate=0.05, restriction=restriction)
+    train(model, data, plan)
+    assert score_rows(model, data, chunk_size=64).mean_loss < 0.7 * before
