@@ -30,9 +30,10 @@ def process_batch(batch: str, models: list[str]) -> list[str]:
     steps.resolve_rows(batch)
     decisions = {model: unlearn_model(batch, model) for model in models}
     rejected = [_sentence(model, d) for model, d in decisions.items() if d and not d.passed]
-    if not rejected:
+    if rejected:
+        steps.mirror_audit(batch)
+    else:
         erase_tables(batch)
-    steps.mirror_audit(batch)
     return rejected
 
 
@@ -44,6 +45,7 @@ def erase_tables(batch: str) -> None:
         steps.purge_files(batch, table)
         affected.update(steps.advance_models(batch, table))
     steps.certify_requests(batch)
+    steps.mirror_audit(batch)
     steps.close_batch(batch)
     for model in sorted(affected):
         steps.refresh_ledger(model)

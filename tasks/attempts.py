@@ -45,6 +45,9 @@ def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
         ConflictError: the alias points to a version that was not enrolled.
     """
     enrollment = read_enrollment(store, model)
+    stream, untouched = batches.stream(batch), f"{model}/untouched"
+    if journal.find(store, stream, untouched) is not None:
+        return None
     champion = alias_version(model)
     earlier = _latest(store, batch, model)
     config = config_digest(enrollment)
@@ -57,6 +60,9 @@ def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
         )
     forget = _forget_rows(store, batch, enrollment)
     if forget.count == 0:
+        # Recorded, because after the vacuum this snapshot can no longer be asked.
+        facts = {"model": model}
+        journal.append(store, journal.Entry(stream, untouched, "ModelUntouched", facts))
         return None
     attempt = _new_attempt(batch, enrollment, forget, config)
     journal.append(store, entry(attempt, "planned", "UnlearningPlanned", asdict(attempt)))

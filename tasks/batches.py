@@ -39,16 +39,38 @@ def has_work(store: ObjectStore) -> bool:
     return bool(unfinished(store) or inbox.new_files(store) or _released(store))
 
 
-def freeze_new(store: ObjectStore) -> str | None:
+def open_batches(store: ObjectStore) -> list[str]:
+    """Freeze what is new and list every batch to work on, oldest first.
+
+    Files of a batch whose freezing was interrupted are claimed before anything new is frozen, so
+    that no row can end up in two batches.
+    """
+    for batch in unfinished(store):
+        inbox.claim(store, batch)
+    _freeze_new(store)
+    for batch in unfinished(store):
+        _supersede(store, batch)
+    return unfinished(store)
+
+
+def _freeze_new(store: ObjectStore) -> None:
     """Freeze all unclaimed files, and requests whose hold was lifted, into a batch.
 
-    Requests that a gate blocked join it: more rows together can decide what few could not.
+    Open requests of blocked batches join it: more rows together can decide what few could not.
     """
     files, released = inbox.new_files(store), _released(store)
-    if not files and not released:
-        return None
-    blocked = [name for name, e in journal.heads(store, "requests") if e.status == "blocked"]
-    return inbox.freeze(store, files, released + blocked)
+    if files or released:
+        inbox.freeze(store, files, released + _stuck(store))
+
+
+def _stuck(store: ObjectStore) -> list[str]:
+    """Records of blocked batches that were not answered."""
+    blocked = {name for name, e in journal.heads(store, "batches") if e.status == "blocked"}
+    return [
+        name
+        for name, event in journal.heads(store, "requests")
+        if event.facts["batch"] in blocked and event.status in ("accepted", "blocked")
+    ]
 
 
 def _released(store: ObjectStore) -> list[str]:
@@ -61,17 +83,16 @@ def _released(store: ObjectStore) -> list[str]:
     return [name for name, event in waiting if event.facts["subject"] not in held]
 
 
-def supersede(store: ObjectStore, batch: str) -> None:
+def _supersede(store: ObjectStore, batch: str) -> None:
     """Close blocked batches whose requests this batch took over; safe to repeat."""
-    for record_id in inbox.read_manifest(store, batch).released:
-        for event in journal.read(store, f"requests/{record_id}"):
-            old = event.facts["batch"]
-            if event.name == "RequestBlocked" and old != batch:
-                entry = journal.Entry(
-                    stream(old), f"superseded/{batch}", "BatchSuperseded", {"by": batch}
-                )
-                if journal.read(store, stream(old))[-1].status == "blocked":
-                    journal.append(store, entry)
+    records = inbox.read_manifest(store, batch).released
+    events = (e for r in records for e in journal.read(store, f"requests/{r}"))
+    for old in {e.facts["batch"] for e in events} - {batch}:
+        if journal.read(store, stream(old))[-1].status == "blocked":
+            entry = journal.Entry(
+                stream(old), f"superseded/{batch}", "BatchSuperseded", {"by": batch}
+            )
+            journal.append(store, entry)
 
 
 def validate(store: ObjectStore, batch: str) -> dict[str, int]:
@@ -79,7 +100,6 @@ def validate(store: ObjectStore, batch: str) -> dict[str, int]:
     done = journal.find(store, stream(batch), "validated")
     if done is not None:
         return done.facts["counts"]
-    inbox.claim(store, batch)
     judged = _judge_once(store, batch)
     released = set(inbox.read_manifest(store, batch).released)
     journal.append_all(store, (_entry(batch, d, released) for d in judged))

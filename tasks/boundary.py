@@ -21,7 +21,8 @@ _TRANSIENT_STATUS = 500
 def translated(system: str) -> Iterator[None]:
     """Run a block against `system`; what it raises leaves as one of our errors, cause chained.
 
-    The outside system's own words are kept out of the message: they may quote data.
+    The outside system's own words are kept out of the message, and Arrow's and Delta's out of the
+    chain too: they quote values, and the orchestrator stores tracebacks.
 
     Raises:
         TransientError: the system is busy, away or timed out.
@@ -36,7 +37,7 @@ def translated(system: str) -> Iterator[None]:
         raised = _counterpart(error, system)
         if raised is None:
             raise
-        raise raised from error
+        raise raised from (None if system == "table" else error)
 
 
 def _counterpart(error: Exception, system: str) -> ExpungeError | None:
@@ -85,6 +86,7 @@ def _mlflow(error: Any, system: str) -> ExpungeError:
 # Full names, so that naming an exception does not import its library.
 _COUNTERPARTS = {
     "botocore.exceptions.ClientError": _client,
+    "botocore.exceptions.BotoCoreError": _data,
     "botocore.exceptions.NoCredentialsError": _credentials,
     "botocore.exceptions.PartialCredentialsError": _credentials,
     "botocore.exceptions.HTTPClientError": _transient,
@@ -103,6 +105,10 @@ _COUNTERPARTS = {
     "deltalake.exceptions.DeltaError": _data,
     "_internal.DeltaError": _data,
     "pyarrow.lib.ArrowException": _data,
+    # deltalake and pyarrow raise these for object stores, too.
+    "builtins.FileNotFoundError": _data,
+    "builtins.PermissionError": _data,
+    "builtins.OSError": _transient,
 }
 
 

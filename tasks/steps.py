@@ -59,11 +59,7 @@ def check_settings() -> list[str]:
 @task(**_STEP)
 def open_batches() -> list[str]:
     """Batches to work on: unfinished ones first, then whatever is new."""
-    store = open_store()
-    batches.freeze_new(store)
-    for batch in batches.unfinished(store):
-        batches.supersede(store, batch)
-    found = batches.unfinished(store)
+    found = batches.open_batches(open_store())
     if not found:
         log.info("Nothing new: every request is answered or on hold")
     return found

@@ -58,7 +58,8 @@ def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa
     """The ids in the type of the table's subject column; ids that cannot be such drop out."""
     field = arrow_schema(table).field(column)
     if pa.types.is_integer(field.type):
-        return pa.array(sorted(_integers(subjects)), field.type)
+        limit = 2 ** (field.type.bit_width - 1)
+        return pa.array([i for i in sorted(_integers(subjects)) if abs(i) < limit], field.type)
     return pa.array(sorted(set(subjects)), pa.string())
 
 

@@ -27,6 +27,8 @@ _REQUEST = {
     ("on_hold", "RequestReleased"): "accepted",
     ("on_hold", "RequestHeld"): "on_hold",
     ("blocked", "RequestReleased"): "accepted",
+    ("accepted", "RequestReleased"): "accepted",
+    ("accepted", "RequestHeld"): "on_hold",
     ("blocked", "RequestHeld"): "on_hold",
     ("accepted", "RequestBlocked"): "blocked",
     ("blocked", "RequestBlocked"): "blocked",

@@ -300,19 +300,38 @@ def test_the_forward_passes_are_those_that_the_docstring_names(rows, retained):
     assert model.seen <= steps + noise + checks + anchor
 
 
-def test_the_update_ends_soon_after_the_targets_are_met(world):
-    model = CountingModel(FEATURES, 2)
-    sets = {"forget": world.unseen, "retain": world.retain, "holdout": world.holdout}
-    rule = CalibrationConfig(max_steps=400, cooldown_steps=5, difficulty_share=0.0, tolerance=0.05)
+def test_the_update_ends_one_cooldown_after_a_reading_that_met_the_targets(world):
+    model, with_gradient = copy.deepcopy(world.model), []
+    model.register_forward_pre_hook(lambda *_: with_gradient.append(torch.is_grad_enabled()))
+    sets = {"forget": world.forget, "retain": world.retain, "holdout": world.holdout}
+    rule = CalibrationConfig(max_steps=400, cooldown_steps=5, tolerance=0.1)
     calibrated_update(model, **sets, config=config(rule))
-    assert model.seen < 100 * (rule.retain_batch + 150)
+    steps = sum(with_gradient) // 2  # one pass over forget and one over retain rows
+    assert rule.cooldown_steps < steps < 200
+    assert (steps - rule.cooldown_steps) % rule.check_every == 0
 
 
+@pytest.mark.parametrize(
+    ("warmup", "cooldown", "pace"), [(1, 1, 1.0), (10, 1, 0.1), (1, 4, 0.25), (2, 4, 0.25)]
+)
+def test_the_first_step_moves_weights_by_the_learning_rate_times_the_pace(
+    world, warmup, cooldown, pace
+):
+    rule = replace(SHORT, max_steps=1, warmup_steps=warmup, cooldown_steps=cooldown)
+    _, update = world.update(world.forget, rule)
+    moved = (update["2.bias"] - world.model[2].bias).abs()
+    torch.testing.assert_close(
+        moved, torch.full_like(moved, pace * rule.learning_rate), rtol=1e-3, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("check_every", [4, 5, 100])  # 12 steps: the last one is always read
 @pytest.mark.parametrize("learning_rate", [1e19, 1e30])
-def test_a_step_into_infinity_is_refused_and_the_model_stays(world, learning_rate):
+def test_a_step_into_infinity_is_refused_and_the_model_stays(world, learning_rate, check_every):
     before = Fingerprint.of(world.model)
+    rule = replace(SHORT, learning_rate=learning_rate, check_every=check_every)
     with pytest.raises(DivergenceError, match="lower the learning rate"):
-        world.update(world.forget, replace(SHORT, learning_rate=learning_rate))
+        world.update(world.forget, rule)
     before.assert_same(world.model)
 
 
