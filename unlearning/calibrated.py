@@ -85,14 +85,13 @@ def calibrated_update(
     not trained further. The targets t are read again from the holdout's margins every
     `check_every` steps; no gradient ever comes from the holdout. Once the mean of
     |sigmoid(phi) - sigmoid(t)| over the forget rows is within `tolerance`, the learning rate falls
-    to zero over `cooldown_steps`.
-
-    It takes for granted that the model was trained on the forget rows: rows that it never saw are
-    compared with trained retain rows, look hard, and end a little below the holdout's level.
+    to zero over `cooldown_steps`. Rows that already look unseen hardly move, so that a second
+    update does not over-forget.
 
     Cost: at most `max_steps` mini-batches of forget and retain rows, `noise_draws` forward passes
-    over the forget rows and as many retain rows, one pass over forget and holdout per check; it
-    does not depend on the size of the training table. Same seed, same bits on the CPU.
+    over the forget rows and up to `level_rows` retain rows, one pass over the retain rows given,
+    one over forget and holdout per check and at the start; nothing depends on the size of the
+    training table. Same seed, same bits on the CPU.
 
     Raises:
         DataError: a set is empty, or a label is not a class of the model.
@@ -132,12 +131,26 @@ class _Targets:
             min_rows=config.min_class_rows,
         )
         scores = _robust_margins(network, (sets.forget, some), config, random)
-        self._levels = difficulty_levels(
-            (scores[0], sets.forget.labels),
-            (scores[1], some.labels),
-            self._groups,
-            share=config.difficulty_share,
-        )
+        reference = (scores[1], some.labels)
+        share = config.difficulty_share if self._stands_out(reference, config) else 0.0
+        self._levels = self._read_levels(scores[0], reference, share)
+
+    def _stands_out(self, reference: tuple[Tensor, Tensor], config: CalibrationConfig) -> bool:
+        """Whether the forget rows look trained on: further from the holdout than chance explains.
+
+        Only then is it fair to compare their difficulty with that of trained retain rows. Chance
+        is taken as half a probability over the square root of N, the spread of a mean.
+        """
+        margins = self._network.margins(self._sets.forget)
+        self._levels = self._read_levels(margins, reference, 0.0)
+        _, distance = self.read()
+        return distance > config.tolerance + 0.5 / self._sets.forget.count**0.5
+
+    def _read_levels(
+        self, scores: Tensor, reference: tuple[Tensor, Tensor], share: float
+    ) -> Tensor:
+        labels = self._sets.forget.labels
+        return difficulty_levels((scores, labels), reference, self._groups, share=share)
 
     def read(self) -> tuple[Tensor, float]:
         """Targets [N] and the mean distance of the forget rows from them, as probabilities."""
@@ -146,7 +159,7 @@ class _Targets:
         targets = target_margins(self._levels, labels, seen, self._groups)
         now = self._network.margins(self._sets.forget)
         distance = float((now.sigmoid() - targets.sigmoid()).abs().mean())
-        if not distance < float("inf"):
+        if not bool(now.isfinite().all() and targets.isfinite().all()):
             raise DivergenceError(
                 "The update diverged: margins are no longer finite; lower the learning rate, "
                 "or retrain the model."

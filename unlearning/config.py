@@ -54,7 +54,8 @@ class CalibrationConfig:
     check_every: int = 10
     """Steps between two readings of the targets."""
     tolerance: float = 0.02
-    """Distance to the targets at which the update ends, as a mean difference of probabilities."""
+    """Distance to the targets at which the update ends, as a mean difference of probabilities; at
+    most 0.5."""
     margin_weight: float = 0.5
     """b: weight of holding the retain rows' margins."""
     divergence_weight: float = 5.0
@@ -71,8 +72,9 @@ class CalibrationConfig:
     """Classes with fewer rows in the retain or holdout sample are pooled."""
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "tolerance"):
-            _positive(name, getattr(self, name))
+        _positive("learning_rate", self.learning_rate)
+        _positive("tolerance", self.tolerance)
+        _within("tolerance", self.tolerance, 0.0, 0.5)
         for name in ("margin_weight", "divergence_weight", "noise_scale"):
             _within(name, getattr(self, name), 0.0, 1e6)
         for name in ("forget_batch", "retain_batch", "warmup_steps", "cooldown_steps"):

@@ -57,8 +57,9 @@ class GateDecision:
 def decide(before: EvaluationReport, after: EvaluationReport, policy: GatePolicy) -> GateDecision:
     """The decision on a candidate, with every check named.
 
-    Our choice of checks; all must pass. A better candidate (higher accuracy, or `mia_auc` nearer
-    to 0.5 on the same side) never fails where a worse one passed.
+    Our choice of checks; all must pass. A better candidate (higher retain or holdout accuracy,
+    lower forget accuracy, or `mia_auc` nearer to 0.5 on the same side) never fails where a worse
+    one passed.
 
     Args:
         before: The original model.

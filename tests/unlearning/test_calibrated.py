@@ -108,7 +108,7 @@ def test_retain_and_unseen_rows_are_served_as_before(reports):
 
 
 def test_a_forget_set_within_the_tolerance_leaves_every_weight_bit_for_bit(world):
-    _, update = world.update(world.forget, replace(SHORT, tolerance=0.9))
+    _, update = world.update(world.forget, replace(SHORT, tolerance=0.5))
     for name, value in world.model.named_parameters():
         assert torch.equal(update[name], value)
 
@@ -127,21 +127,19 @@ def assert_nearly_unchanged(before, after):
     assert after.holdout_accuracy == pytest.approx(before.holdout_accuracy, abs=0.02)
 
 
-def test_with_levels_by_rank_rows_that_were_never_trained_on_hardly_move(world):
-    model, _ = world.update(world.unseen, CalibrationConfig(difficulty_share=0.0))
+def test_rows_that_were_never_trained_on_hardly_move(world):
+    model, _ = world.update(world.unseen, CalibrationConfig())
     assert_nearly_unchanged(
         world.report(world.model, world.unseen), world.report(model, world.unseen)
     )
 
 
-def test_rows_that_were_never_trained_on_end_below_the_holdout_but_within_bounds(world):
-    # The docstring's warning: against trained retain rows they look hard.
-    model, _ = world.update(world.unseen, CalibrationConfig())
-    before, after = world.report(world.model, world.unseen), world.report(model, world.unseen)
-    assert before.mia_auc == pytest.approx(0.5, abs=0.03)
-    assert before.mia_auc - 0.1 < after.mia_auc < before.mia_auc
-    assert before.forget_accuracy - 0.15 < after.forget_accuracy < before.forget_accuracy
-    assert after.holdout_accuracy == pytest.approx(before.holdout_accuracy, abs=0.03)
+def test_a_second_update_on_the_same_rows_hardly_moves_them(world):
+    once, _ = world.update(world.forget, CalibrationConfig())
+    sets = {"forget": world.forget, "retain": world.retain, "holdout": world.holdout}
+    twice = copy.deepcopy(once)
+    twice.load_state_dict(calibrated_update(once, **sets, config=config(CalibrationConfig())))
+    assert_nearly_unchanged(world.report(once, world.forget), world.report(twice, world.forget))
 
 
 def test_over_forgotten_rows_are_brought_back_up(world):
@@ -295,7 +293,8 @@ def test_the_forward_passes_are_those_that_the_docstring_names(rows, retained):
     calibrated_update(model, **sets, config=config(rule))
     steps = rule.max_steps * (rule.forget_batch + rule.retain_batch)
     noise = rule.noise_draws * (12 + rule.level_rows)
-    checks = (1 + ceil(rule.max_steps / rule.check_every)) * (12 + 30)
+    start = 12 + 12 + 30  # do the forget rows stand out at all?
+    checks = start + (1 + ceil(rule.max_steps / rule.check_every)) * (12 + 30)
     anchor = retained  # once, the sample that the caller cut
     assert model.seen <= steps + noise + checks + anchor
 
