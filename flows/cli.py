@@ -1,7 +1,9 @@
 """The command line `expunge`; each command's module is loaded when it is called."""
 
 import logging
+import os
 import sys
+import traceback
 
 from cyclopts import App
 
@@ -49,6 +51,12 @@ def main() -> None:
 
         Console(stderr=True).print(f"[bold red]expunge:[/] {error}", highlight=False)
         sys.exit(_exit_status(error))
+    except BrokenPipeError:
+        # Whoever read our output has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:  # noqa: BLE001 - the last resort: Python's own status 1 means a failed gate
+        traceback.print_exc()
+        sys.exit(EXIT_OTHER)
 
 
 def _exit_status(error: ExpungeError) -> int:

@@ -59,7 +59,7 @@ class TableRows:
 
 
 def read_rows(spec: DatasetSpec, version: int | None, subjects: Sequence[str]) -> TensorRows:
-    """The subjects' rows, in memory, in an order that depends on the rows alone."""
+    """The subjects' rows, in memory, in the order of the pinned files."""
     table = open_table(spec.uri, version)
     columns = [*spec.features, spec.label]
     with translated("table"):
@@ -160,6 +160,11 @@ def check_columns(spec: DatasetSpec, version: int | None) -> None:
         raise DataError(
             f"{spec.uri} has no column {missing[0]!r}; it has {', '.join(schema.names)}."
         )
+    for name in spec.features:
+        kind = schema.field(name).type
+        kind = kind.value_type if _is_list(kind) else kind
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.bool_()):
+            raise DataError(f"Feature column {name!r} must hold numbers, or lists of numbers.")
     if not pa.types.is_integer(schema.field(spec.label).type):
         raise DataError(f"Label column {spec.label!r} must hold integers from 0.")
     kind = schema.field(spec.subject).type

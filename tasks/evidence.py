@@ -10,7 +10,7 @@ from tasks.device import pick_device
 from tasks.enrollment import read_enrollment
 from tasks.object_store import ObjectStore
 from unlearning.evaluation import EvaluationReport, evaluate
-from unlearning.gate import GateDecision, decide
+from unlearning.gate import Check, GateDecision, decide
 
 
 def evaluate_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, EvaluationReport]:
@@ -50,5 +50,6 @@ def judge_candidate(store: ObjectStore, attempt: Attempt) -> GateDecision:
     decision = decide(reports["before"], reports["after"], policy)
     event = "CandidateAccepted" if decision.passed else "CandidateRejected"
     facts = {"model": attempt.model, "checks": [asdict(c) for c in decision.checks]}
-    journal.append(store, entry(attempt, "judged", event, facts))
-    return decision
+    judged = journal.append(store, entry(attempt, "judged", event, facts))
+    checks = tuple(Check(**c) for c in judged.facts["checks"])
+    return GateDecision(all(c.passed for c in checks), checks)

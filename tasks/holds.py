@@ -1,10 +1,13 @@
 """The register of legal holds: subjects whose rows must not be erased (Art. 17(3) GDPR)."""
 
+import re
+
 from tasks.object_store import ObjectStore
-from tasks.request_files import parse
+from tasks.request_files import RawRow, parse, plain_text
 from unlearning.errors import DataError, RequestError
 
 PREFIX = "requests/holds/"
+SUBJECT_ID = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,254}[^\s\x00-\x1f])?\Z"
 
 
 def subjects_on_hold(store: ObjectStore) -> set[str]:
@@ -20,8 +23,15 @@ def subjects_on_hold(store: ObjectStore) -> set[str]:
             rows = parse(info.key, store.get(info.key))
         except RequestError as error:
             raise DataError(f"A file of {PREFIX} is {error}; mend it, then run again.") from error
-        ids = [str(row.fields.get("subject_id", "")).strip() for row in rows]
-        if not all(ids):
-            raise DataError(f"A row of {PREFIX} names no subject_id; mend it, then run again.")
-        held.update(ids)
+        held.update(_subject(row) for row in rows)
     return held
+
+
+def _subject(row: RawRow) -> str:
+    subject = plain_text(row.fields.get("subject_id"))
+    if subject is None or not re.match(SUBJECT_ID, subject):
+        raise DataError(
+            f"A row of {PREFIX} has no usable subject_id (text or a whole number); mend it, then "
+            "run again."
+        )
+    return subject

@@ -126,10 +126,10 @@ def pinned(source: ModelSource) -> ModelSource:
 
     check_columns(source.dataset, source.dataset_version)
     check_columns(replace(source.dataset, uri=source.holdout), None)
-    if source.dataset_version is not None:
-        return source
     for uri in (source.dataset.uri, source.holdout):
         keep_ids_out_of_log(open_table(uri), source.dataset.subject)
+    if source.dataset_version is not None:
+        return source
     return replace(source, dataset_version=open_table(source.dataset.uri).version())
 
 

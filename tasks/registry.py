@@ -192,12 +192,6 @@ def find_version(model: str, effect: str) -> int | None:
     return min((int(v.version) for v in found), default=None)
 
 
-def version_tags(model: str, version: int) -> dict[str, str]:
-    """The tags of a model version."""
-    with translated("MLflow"):
-        return dict(client().get_model_version(model, str(version)).tags)
-
-
 def tag_version(model: str, version: int, tags: Mapping[str, str]) -> None:
     """Set tags on a model version."""
     with translated("MLflow"):

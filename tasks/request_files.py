@@ -61,13 +61,14 @@ def _text(data: bytes) -> str:
 
 def _json(data: bytes) -> Iterator[RawRow]:
     try:
-        document = json.loads(_text(data))
+        document = json.loads(_text(data), object_pairs_hook=_object)
+        if isinstance(document, dict) and isinstance(document.get("requests"), list):
+            document = document["requests"]
+        items = document if isinstance(document, list) else [document]
+        rows = [_row(index, item) for index, item in enumerate(items)]
     except (ValueError, RecursionError) as error:
         raise RequestError("not readable as JSON") from error
-    if isinstance(document, dict) and isinstance(document.get("requests"), list):
-        document = document["requests"]
-    for index, item in enumerate(document if isinstance(document, list) else [document]):
-        yield _row(index, item)
+    return iter(rows)
 
 
 def _json_lines(data: bytes) -> Iterator[RawRow]:
@@ -75,7 +76,7 @@ def _json_lines(data: bytes) -> Iterator[RawRow]:
     rows: list[RawRow] = []
     for index, line in enumerate(lines):
         try:
-            rows.append(_row(index, json.loads(line)))
+            rows.append(_row(index, json.loads(line, object_pairs_hook=_object)))
         except (ValueError, RecursionError):
             rows.append(RawRow(index, {}, "the line is not readable as JSON"))
     if rows and all(row.problem for row in rows):
@@ -90,6 +91,8 @@ def _csv(data: bytes) -> Iterator[RawRow]:
         raise RequestError("not readable as CSV") from error
     lines = [line for line in lines if line]
     header = [name.strip() for name in lines[0]] if lines else []
+    if len(set(header)) < len(header):
+        raise RequestError("names a column twice in its first line")
     if not set(FIELDS[:2]) <= set(header):
         raise RequestError("the first line lacks the columns request_id and subject_id")
     for index, cells in enumerate(lines[1:]):
@@ -106,10 +109,24 @@ def _parquet(data: bytes) -> Iterator[RawRow]:
     try:
         table = pq.read_table(io.BytesIO(data))
         rows = table.to_pylist()
-    except (pa.ArrowException, ValueError) as error:
+    # pyarrow reports damaged pages, dates out of range and unknown zones in its own several ways.
+    except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
         raise RequestError("not readable as Parquet") from error
     for index, item in enumerate(rows):
         yield _row(index, {k: v for k, v in item.items() if v is not None})
+
+
+def plain_text(value: Any) -> str | None:
+    """Text or a whole number as text; None for anything else, which no id can be."""
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("the same key twice")
+    return dict(pairs)
 
 
 def _row(index: int, item: Any) -> RawRow:

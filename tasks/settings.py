@@ -1,5 +1,6 @@
 """The only reader of the environment: where the store, MLflow and the keys are."""
 
+import contextlib
 import os
 import secrets
 from functools import cache
@@ -75,8 +76,13 @@ class Settings(BaseSettings):
         path = self.home / "pseudonym.key"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(32))
+            # Whole or not at all: an empty key file would lock every later run out.
+            fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(32))
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)
+            fresh.unlink()
         return _key_from_hex(path.read_text().strip())
 
 

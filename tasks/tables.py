@@ -1,7 +1,7 @@
 """Delta tables: find the rows of subjects, count them, erase them for good."""
 
+import re
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -65,7 +65,7 @@ def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa
 
 def _integers(subjects: Iterable[str]) -> set[int]:
     # "007" is not the subject 7: only the canonical spelling names an integer id.
-    return {int(s) for s in subjects if s.lstrip("-").isdecimal() and str(int(s)) == s}
+    return {int(s) for s in subjects if re.fullmatch(r"-?(0|[1-9][0-9]*)", s)}
 
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:
@@ -138,11 +138,9 @@ def leftover_files(uri: str) -> int:
 
 def name_of(file_uri: str, table_uri: str) -> str:
     """A data file's path relative to its table."""
-    path, root = (unquote(urlsplit(u).path).rstrip("/") for u in (file_uri, table_uri))
-    return path.removeprefix(root).lstrip("/")
-
-
-def table_facts(uri: str) -> dict[str, Any]:
-    """Version and row count of the table as it is now."""
-    table = open_table(uri)
-    return {"table": uri, "version": table.version(), "rows": count_rows(table)}
+    root = table_uri.rstrip("/")
+    if root.startswith("file://"):
+        # A local data file comes as a plain path, whose percent signs are part of its name.
+        root = unquote(urlsplit(root).path)
+        file_uri = file_uri.removeprefix("file://")
+    return file_uri.removeprefix(root).lstrip("/")

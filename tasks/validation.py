@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from tasks import journal
-from tasks.holds import subjects_on_hold
+from tasks.holds import SUBJECT_ID, subjects_on_hold
 from tasks.inbox import Record
 from tasks.object_store import ObjectStore
-from tasks.request_files import FIELDS
+from tasks.request_files import FIELDS, plain_text
 from unlearning.deletion import Disposition
 from unlearning.errors import EvidenceError
 from unlearning.lineage import bytes_digest, pseudonym
@@ -23,9 +23,8 @@ _CLAIMS = "requests/ids/"
 _SKEW = timedelta(minutes=5)
 _MIN_QUOTED = 3
 
-REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
-SUBJECT_ID = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,254}[^\s\x00-\x1f])?\Z"
 GROUNDS = ["a", "b", "c", "d", "e", "f"]
+REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 
 
 def suite() -> list[tuple[Any, str, str]]:
@@ -88,7 +87,7 @@ def _frame(store: ObjectStore, records: Sequence[Record], key: bytes) -> pd.Data
     rows = []
     for number, record in enumerate(records):
         row = {"row": number, **_columns(record, held, limit, key)}
-        if row["request_id"] and row["subject"]:
+        if row["named"] and row["readable"] and row["known_fields"] and _is_sound_rest(row):
             owner = owners.setdefault(row["request_id"], (number, row["subject"]))
             row["one_subject"] = owner[1] == row["subject"]
             row["first_of_id"] = owner[0] == number
@@ -96,9 +95,16 @@ def _frame(store: ObjectStore, records: Sequence[Record], key: bytes) -> pd.Data
     return pd.DataFrame(rows)
 
 
+def _is_sound_rest(row: dict[str, Any]) -> bool:
+    """Whether received_at and ground are usable: an unusable row must not own its request_id."""
+    dated = row["received_at"] and row["received_readable"] and row["received_past"]
+    return bool(dated) and row["ground"] in (None, *GROUNDS)
+
+
 def _columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dict[str, Any]:
     fields = record.row.fields
-    values = {name: _scalar(fields.get(name)) for name in FIELDS}
+    values = {name: plain_text(fields.get(name)) for name in FIELDS[:2]}
+    values |= {name: _moment(fields.get(name)) for name in FIELDS[2:]}
     request, subject, received = (values[name] for name in FIELDS[:3])
     time = _time(received)
     apart = not (request and subject and len(subject) >= _MIN_QUOTED and subject in request)
@@ -120,12 +126,8 @@ def _columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dic
     }
 
 
-def _scalar(value: Any) -> str | None:
-    if value is None or isinstance(value, (dict, list, float, bool)):
-        return None
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value)
+def _moment(value: Any) -> str | None:
+    return value.isoformat() if isinstance(value, datetime) else plain_text(value)
 
 
 def _sound(value: str | None, pattern: str) -> bool:
@@ -189,8 +191,9 @@ def _disposition(item: dict[str, Any], first: dict[int, tuple[str, str]]) -> Dis
         request_id=item["request_id"] if named else "",
         outcome=outcome,
         reason=item["problem"] or reason,
-        received_at=_text(item["received_at"]) if named else "",
-        ground=_text(item["ground"]) if named else "",
+        # Free text of an unusable row may name anybody.
+        received_at=_text(item["received_at"]) if outcome != "quarantined" else "",
+        ground=_text(item["ground"]) if outcome != "quarantined" else "",
         subject=item["subject"] if named else "",
     )
 

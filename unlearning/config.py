@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, get_args
 
+from unlearning.errors import SettingsError
+
 Restriction = Literal["global", "per_tensor", "none"]
 MethodName = Literal["calibrated", "reference_step", "theory_step"]
 
@@ -148,19 +150,19 @@ class GatePolicy:
 
 def _at_least(name: str, value: int, lowest: int) -> None:
     if not value >= lowest:
-        raise ValueError(f"{name} is {value}; give at least {lowest}.")
+        raise SettingsError(f"{name} is {value}; give at least {lowest}.")
 
 
 def _positive(name: str, value: float) -> None:
     if not 0.0 < value < inf:
-        raise ValueError(f"{name} is {value}; give a finite number above 0.")
+        raise SettingsError(f"{name} is {value}; give a finite number above 0.")
 
 
 def _within(name: str, value: float, lowest: float, highest: float) -> None:
     if not (lowest <= value <= highest and value < inf):
-        raise ValueError(f"{name} is {value}; give a finite number from {lowest} to {highest}.")
+        raise SettingsError(f"{name} is {value}; give a finite number from {lowest} to {highest}.")
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}; choose one of {', '.join(choices)}.")
+        raise SettingsError(f"{name} is {value!r}; choose one of {', '.join(choices)}.")

@@ -27,7 +27,7 @@ class TransientError(ExpungeError):
     """An outside system is busy or away; the same call may work later."""
 
 
-class SettingsError(ExpungeError):
+class SettingsError(ExpungeError, ValueError):
     """A setting is wrong or missing; nothing was done yet."""
 
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 HERE = Path(__file__).parent
-HOME = Path(os.environ.get("EXPUNGE_HOME", ".demo")).resolve()
+HOME = Path(".demo").resolve()
+MARKER = HOME / "made-by-the-demo"
 MODEL = "census-income"
 ROWS, HOLDOUT_ROWS = 4_000, 8_000
 SUBJECTS = 300
@@ -21,9 +22,7 @@ SUBJECTS = 300
 def main() -> None:
     """Run the five scenes of the demo, one after the other."""
     started = time.monotonic()
-    os.environ["EXPUNGE_HOME"] = str(HOME)
-    if HOME.exists():
-        shutil.rmtree(HOME)
+    use_own_directory()
     scene(1, f"{ROWS:,} census rows become a Delta table (1 row = 1 person)")
     write_tables()
     scene(
@@ -44,6 +43,19 @@ def main() -> None:
     scene(5, "Where to look next")
     print_places()
     print(f"\nDone in {time.monotonic() - started:.0f} seconds.")
+
+
+def use_own_directory() -> None:
+    """Start from an empty .demo, and keep the person's own settings and services out of it."""
+    for name in list(os.environ):
+        if name.startswith(("EXPUNGE_", "MLFLOW_", "PREFECT_", "AWS_")):
+            del os.environ[name]
+    if HOME.exists() and not MARKER.exists():
+        sys.exit(f"{HOME} was not made by the demo; move it away, then try again.")
+    shutil.rmtree(HOME, ignore_errors=True)
+    HOME.mkdir()
+    MARKER.touch()
+    os.environ["EXPUNGE_HOME"] = str(HOME)
 
 
 def scene(number: int, text: str) -> None:
