@@ -10,14 +10,19 @@ from unlearning.gate import GateDecision
 
 @flow(name="process-deletions", flow_run_name="process deletions", result_serializer="json")
 def process_deletions() -> int:
-    """Work off every open batch; returns how many were closed.
+    """Work off every open batch, each for itself; returns how many there were.
 
     Raises:
         GateRejectedError: a model failed the gate; its champion and its requests stay as they are.
+        ExpungeError: a batch stopped for another reason; the batches after it were worked off.
     """
     models = steps.check_settings()
     batches = steps.open_batches()
-    rejected = [reason for batch in batches for reason in process_batch(batch, models)]
+    states = [process_batch(batch, models, return_state=True) for batch in batches]
+    outcomes = [state.result(raise_on_failure=False) for state in states]
+    for error in (o for o in outcomes if isinstance(o, BaseException)):
+        raise error
+    rejected = [reason for o in outcomes if isinstance(o, list) for reason in o]
     if rejected:
         raise GateRejectedError("; ".join(rejected))
     return len(batches)

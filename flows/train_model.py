@@ -10,6 +10,7 @@ from unlearning.config import TrainingConfig
 @flow(name="train-model", flow_run_name="train", result_serializer="json")
 def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> int:
     """Train with gradient restriction, register, enrol, compute the gradient ledger."""
+    source = steps.pin_source(source)
     version = steps.train_version(source, hidden, config)
     steps.adopt_version(source, version, trust_pickle=False)
     steps.refresh_ledger(source.model)

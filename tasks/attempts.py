@@ -13,6 +13,7 @@ from tasks.effects import once
 from tasks.enrollment import Enrollment, read_enrollment
 from tasks.object_store import ObjectStore
 from tasks.registry import alias_version, load_model
+from tasks.tables import open_table
 from unlearning.errors import ConflictError, SnapshotChangedError
 from unlearning.lineage import SHORT, bytes_digest, facts_digest
 from unlearning.rows import TensorRows
@@ -30,7 +31,9 @@ class Attempt:
     model: str
     parent_version: int
     parent_digest: str
+    dataset: str
     dataset_version: int
+    holdout_version: int
     row_count: int
     forget_count: int
     forget_digest: str
@@ -45,7 +48,8 @@ def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
         ConflictError: the alias points to a version that was not enrolled.
     """
     enrollment = read_enrollment(store, model)
-    stream, untouched = batches.stream(batch), f"{model}/untouched"
+    stream = batches.stream(batch)
+    untouched = f"{model}/untouched/{enrollment.version}/{enrollment.dataset_version}"
     if journal.find(store, stream, untouched) is not None:
         return None
     champion = alias_version(model)
@@ -86,10 +90,17 @@ def _latest(store: ObjectStore, batch: str, model: str) -> Attempt | None:
 
 
 def _continues(store: ObjectStore, attempt: Attempt, champion: int | None, config: str) -> bool:
-    stream = batches.stream(attempt.batch)
-    if journal.find(store, stream, f"{attempt.key}/promoted") is not None:
-        return True
-    registered = journal.find(store, stream, f"{attempt.key}/registered")
+    """Whether an earlier attempt still holds: same champion, same rules, same requests."""
+    events = journal.read(store, batches.stream(attempt.batch))
+    by_id = {e.id: e for e in events}
+    promoted = by_id.get(f"{attempt.key}/promoted")
+    if promoted is not None:
+        # Once rows are erased there is nothing left to unlearn them with.
+        return events[-1].status == "erasing" or champion == promoted.facts["version"]
+    withheld = [e.number for e in events if e.name == "RequestsWithheld"]
+    if max(withheld, default=0) > by_id[f"{attempt.key}/planned"].number:
+        return False
+    registered = by_id.get(f"{attempt.key}/registered")
     versions = {attempt.parent_version} | ({registered.facts["version"]} if registered else set())
     return champion in versions and config == attempt.config_digest
 
@@ -100,7 +111,9 @@ def _new_attempt(batch: str, enrollment: Enrollment, forget: TensorRows, config:
         "model": enrollment.model,
         "parent_version": enrollment.version,
         "parent_digest": enrollment.digest,
+        "dataset": enrollment.dataset.uri,
         "dataset_version": enrollment.dataset_version,
+        "holdout_version": open_table(enrollment.holdout).version(),
         "row_count": enrollment.row_count,
         "forget_count": forget.count,
         "forget_digest": _rows_digest(forget),
@@ -148,7 +161,7 @@ def halves(
     count = config.retain_sample if kind == "retain" else config.holdout_sample
     sample = sample_rows(
         enrollment.dataset,
-        enrollment.dataset_version if kind == "retain" else None,
+        attempt.dataset_version if kind == "retain" else attempt.holdout_version,
         count=2 * count,
         seed=config.seed,
         without=batches.subjects(store, attempt.batch),

@@ -1,16 +1,19 @@
-"""Batches of deletion requests: freeze, validate, and who is in them."""
+"""A batch of deletion requests: its verdicts, and who is in it."""
 
 import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
+from importlib.metadata import version as package_version
+from typing import Any
 
 from tasks import holds, inbox, journal
-from tasks.object_store import MissingObjectError, ObjectStore
+from tasks.object_store import MissingObjectError, ObjectStore, open_store
 from tasks.settings import load_settings
 from tasks.validation_report import render_report
 from unlearning.deletion import Disposition, count_outcomes
+from unlearning.errors import ConflictError
 from unlearning.lineage import pseudonym
 
 log = logging.getLogger("expunge.batches")
@@ -28,71 +31,65 @@ def stream(batch: str) -> str:
     return f"batches/{batch}"
 
 
-def unfinished(store: ObjectStore) -> list[str]:
-    """Batches that are not closed, oldest first."""
-    found = [(e.at, name) for name, e in journal.heads(store, "batches") if e.status != "closed"]
-    return [name for _, name in sorted(found)]
-
-
-def has_work(store: ObjectStore) -> bool:
-    """Whether a run would find anything to do or to report."""
-    return bool(unfinished(store) or inbox.new_files(store) or _released(store))
-
-
-def open_batches(store: ObjectStore) -> list[str]:
-    """Freeze what is new and list every batch to work on, oldest first.
-
-    Files of a batch whose freezing was interrupted are claimed before anything new is frozen, so
-    that no row can end up in two batches.
-    """
-    for batch in unfinished(store):
-        inbox.claim(store, batch)
-    _freeze_new(store)
-    for batch in unfinished(store):
-        _supersede(store, batch)
-    return unfinished(store)
-
-
-def _freeze_new(store: ObjectStore) -> None:
-    """Freeze all unclaimed files, and requests whose hold was lifted, into a batch.
-
-    Open requests of blocked batches join it: more rows together can decide what few could not.
-    """
-    files, released = inbox.new_files(store), _released(store)
-    if files or released:
-        inbox.freeze(store, files, released + _stuck(store))
-
-
-def _stuck(store: ObjectStore) -> list[str]:
-    """Records of blocked batches that were not answered."""
-    blocked = {name for name, e in journal.heads(store, "batches") if e.status == "blocked"}
-    return [
-        name
-        for name, event in journal.heads(store, "requests")
-        if event.facts["batch"] in blocked and event.status in ("accepted", "blocked")
-    ]
-
-
-def _released(store: ObjectStore) -> list[str]:
-    """Records on hold that no hold names any more."""
-    waiting = [(n, e) for n, e in journal.heads(store, "requests") if e.status == "on_hold"]
-    if not waiting:
-        return []
+def pseudonyms_on_hold(store: ObjectStore) -> set[str]:
+    """Pseudonyms of all subjects under a hold."""
     key = load_settings().pseudonym_secret()
-    held = {pseudonym(key, subject) for subject in holds.subjects_on_hold(store)}
-    return [name for name, event in waiting if event.facts["subject"] not in held]
+    return {pseudonym(key, subject) for subject in holds.subjects_on_hold(store)}
 
 
-def _supersede(store: ObjectStore, batch: str) -> None:
-    """Close blocked batches whose requests this batch took over; safe to repeat."""
-    records = inbox.read_manifest(store, batch).released
-    events = (e for r in records for e in journal.read(store, f"requests/{r}"))
-    for old in {e.facts["batch"] for e in events} - {batch}:
-        if journal.read(store, stream(old))[-1].status == "blocked":
-            entry = journal.Entry(
-                stream(old), f"superseded/{batch}", "BatchSuperseded", {"by": batch}
+def withhold(store: ObjectStore, batch: str) -> int:
+    """Take requests out of the batch whose subject came under a hold since; returns how many.
+
+    A hold that is placed while a batch waits or runs protects the rows as long as they are there.
+    """
+    held = pseudonyms_on_hold(store)
+    now_held = [d for d in accepted(store, batch) if d.subject in held]
+    if now_held:
+        records = sorted(d.record_id for d in now_held)
+        number = len(journal.read(store, stream(batch))) + 1
+        facts: dict[str, Any] = {"records": records}
+        entry = journal.Entry(stream(batch), f"withheld/{number}", "RequestsWithheld", facts)
+        journal.append(store, entry)
+    _journal_withheld(store, batch)
+    return len(now_held)
+
+
+def _journal_withheld(store: ObjectStore, batch: str) -> None:
+    by_id = {d.record_id: d for d in dispositions(store, batch)}
+    journal.append_all(
+        store,
+        (
+            journal.Entry(
+                f"requests/{record}",
+                f"{batch}/{event_id}",
+                "RequestHeld",
+                {**asdict(by_id[record]), "batch": batch, "reason": "a legal hold was placed"},
             )
-            journal.append(store, entry)
+            for event_id, records in _withheld(store, batch).items()
+            for record in records
+        ),
+    )
+
+
+def refuse_held(store: ObjectStore, batch: str) -> None:
+    """Stop before an effect that cannot be undone if a hold now names one of the subjects.
+
+    Raises:
+        ConflictError: at least one is held; the next run takes those requests out.
+    """
+    held = pseudonyms_on_hold(store)
+    count = sum(d.subject in held for d in accepted(store, batch))
+    if count:
+        raise ConflictError(
+            f"A legal hold was placed on {count} subjects of batch {batch} meanwhile; run again "
+            "to go on without them."
+        )
+
+
+def _withheld(store: ObjectStore, batch: str) -> dict[str, list[str]]:
+    """Records taken out of the batch, by the event that did it."""
+    events = journal.read(store, stream(batch))
+    return {e.id: e.facts["records"] for e in events if e.name == "RequestsWithheld"}
 
 
 def validate(store: ObjectStore, batch: str) -> dict[str, int]:
@@ -107,7 +104,7 @@ def validate(store: ObjectStore, batch: str) -> dict[str, int]:
     counts = count_outcomes(judged)
     report = f"reports/{batch}/validation.html"
     store.put(report, render_report(batch, judged).encode())
-    facts = {"counts": counts, "report": report}
+    facts = {"counts": counts, "report": report, "code_version": package_version("expunge")}
     journal.append(store, journal.Entry(stream(batch), "validated", "BatchValidated", facts))
     log.info("Batch %s: %s", batch, ", ".join(f"{n} {o}" for o, n in counts.items()))
     return counts
@@ -134,8 +131,10 @@ def dispositions(store: ObjectStore, batch: str) -> list[Disposition]:
 
 
 def accepted(store: ObjectStore, batch: str) -> list[Disposition]:
-    """The batch's records that are to be erased."""
-    return [d for d in dispositions(store, batch) if d.outcome == "accepted"]
+    """The batch's records that are to be erased, less those withheld since for a hold."""
+    out = {record for records in _withheld(store, batch).values() for record in records}
+    judged = dispositions(store, batch)
+    return [d for d in judged if d.outcome == "accepted" and d.record_id not in out]
 
 
 def _entry(batch: str, d: Disposition, released: set[str]) -> journal.Entry:
@@ -157,11 +156,8 @@ def _keep_quarantined(store: ObjectStore, batch: str, judged: Sequence[Dispositi
 
 
 @cache
-def _subjects(uri: str, batch: str) -> dict[str, str]:
-    from tasks.object_store import open_store
-
+def _subjects(uri: str, batch: str, wanted: frozenset[str]) -> dict[str, str]:
     store = open_store(uri)
-    wanted = {d.record_id for d in accepted(store, batch)}
     return {
         r.record_id: str(r.row.fields["subject_id"])
         for r in inbox.read_records(store, batch)
@@ -171,7 +167,8 @@ def _subjects(uri: str, batch: str) -> dict[str, str]:
 
 def subjects_by_record(store: ObjectStore, batch: str) -> dict[str, str]:
     """Raw subject id of each accepted record; read from requests/ again, never leaves a task."""
-    return _subjects(store.uri, batch)
+    wanted = frozenset(d.record_id for d in accepted(store, batch))
+    return _subjects(store.uri, batch, wanted)
 
 
 def subjects(store: ObjectStore, batch: str) -> list[str]:

@@ -4,7 +4,6 @@ import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from importlib.metadata import version as package_version
 from typing import Any
 
 from tasks import batches, journal
@@ -20,6 +19,7 @@ TYPE = "expunge/erasure-certificate/v1"
 NOT_PROVEN = [
     "Approximate unlearning is not retraining: other attacks may still find traces of the rows.",
     "Backups, exports and copies outside the stated tables and models were not looked at.",
+    "The table's log may keep the smallest and largest ids of files from before its enrolment.",
     "Earlier model versions still exist in the registry until they are retired.",
     "This file is not signed.",
 ]
@@ -65,17 +65,18 @@ def _certify_one(
         body["tables"] = [
             {**erased[m.uri], "rows_of_this_request": m.rows[request.record_id]} for m in located
         ]
-        body["models"] = evidence["models"]
+        body["models"] = [m for m in evidence["models"] if m["dataset"] in {t.uri for t in located}]
         body["not_proven"] = NOT_PROVEN
     body["decided_at"] = evidence["decided_at"]
-    body["code_version"] = package_version("expunge")
+    body["code_version"] = evidence["code_version"]
     data = json.dumps(body, indent=2, sort_keys=False, allow_nan=False).encode()
     key = certificate_key(request.request_id)
     if not store.put_if_absent(key, data):
         raise ConflictError(f"Another certificate lies under {key}; look at it before going on.")
     event = "RequestErased" if located else "SubjectNotFound"
     facts = {"batch": batch, "certificate": key, "request_id": request.request_id}
-    facts |= {"subject": request.subject, "reason": _reason(request, located)}
+    facts["subject"] = request.subject
+    facts["reason"] = _reason(request, located, is_unlearned=bool(body.get("models")))
     journal.append(
         store, journal.Entry(f"requests/{request.record_id}", f"{batch}/certified", event, facts)
     )
@@ -93,11 +94,12 @@ def _request(request: Disposition) -> dict[str, str]:
     }
 
 
-def _reason(request: Disposition, located: list[TableMatches]) -> str:
+def _reason(request: Disposition, located: list[TableMatches], *, is_unlearned: bool) -> str:
     rows = sum(m.rows[request.record_id] for m in located)
     if not located:
         return "no table holds a row of the subject"
-    return f"{rows} {'row' if rows == 1 else 'rows'} erased and unlearned"
+    done = "erased and unlearned" if is_unlearned else "erased; no model was trained on them"
+    return f"{rows} {'row' if rows == 1 else 'rows'} {done}"
 
 
 def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
@@ -107,17 +109,23 @@ def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
     tables = [
         {
             **e.facts,
-            "rows_matched_after": 0,
             "files_removed": purged[e.facts["table"]]["files_removed"],
             "files_left_over": purged[e.facts["table"]]["leftover_files"],
         }
         for e in events
         if e.name == "RowsErased"
     ]
-    promoted = [e.facts for e in events if e.name == "ChampionPromoted"]
-    models = [_model(events, facts) for facts in promoted]
+    # The latest promotion of each model counts: an earlier one may have been overtaken.
+    promoted = {e.facts["model"]: e.facts for e in events if e.name == "ChampionPromoted"}
+    models = [_model(events, facts) for facts in promoted.values()]
+    validated = next(e for e in events if e.name == "BatchValidated")
     decided = [e.at for e in events if e.name in ("RowsResolved", "FilesPurged")]
-    return {"tables": tables, "models": models, "decided_at": decided[-1]}
+    return {
+        "tables": tables,
+        "models": models,
+        "decided_at": decided[-1],
+        "code_version": validated.facts["code_version"],
+    }
 
 
 def _model(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str, Any]:
@@ -126,6 +134,7 @@ def _model(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str, A
     plan, evaluated = by_id[f"{attempt}/planned"], by_id[f"{attempt}/evaluated"]
     return {
         "model": promoted["model"],
+        "dataset": plan["dataset"],
         "parent_version": plan["parent_version"],
         "parent_digest": plan["parent_digest"],
         "version": promoted["version"],

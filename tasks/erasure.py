@@ -44,8 +44,13 @@ def erase_rows(store: ObjectStore, batch: str, uri: str) -> dict[str, Any]:
             return None
         facts = {k: planned[k] for k in plan}
         facts |= {"version_after": now.version(), "rows_after": count_rows(now)}
+        facts["rows_matched_after"] = matched(now)
         _check_arithmetic(facts)
         return facts
+
+    def make(_: Facts) -> None:
+        batches.refuse_held(store, batch)
+        delete_rows(uri, column, subjects)
 
     facts = once(
         store,
@@ -54,7 +59,7 @@ def erase_rows(store: ObjectStore, batch: str, uri: str) -> dict[str, Any]:
         event="RowsErased",
         plan=plan,
         find=find,
-        make=lambda _: delete_rows(uri, column, subjects),
+        make=make,
     )
     log.info("%s: erased %d rows", uri, facts["rows_matched"])
     return facts
@@ -106,7 +111,8 @@ def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
 
 def tables_of(store: ObjectStore, batch: str) -> list[str]:
     """The tables in which the batch has rows to erase."""
-    return [m.uri for m in matches(store, batch) if m.rows]
+    wanted = {d.record_id for d in batches.accepted(store, batch)}
+    return [m.uri for m in matches(store, batch) if wanted & set(m.rows)]
 
 
 def _check_arithmetic(facts: Facts) -> None:

@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks import journal
-from tasks.object_store import ObjectInfo, ObjectStore
+from tasks.object_store import MissingObjectError, ObjectInfo, ObjectStore
 from tasks.request_files import RawRow, parse
 from unlearning.errors import RequestError, SnapshotChangedError
 from unlearning.lineage import SHORT, bytes_digest, facts_digest
 
 INCOMING = "requests/incoming/"
 _CLAIMS = "requests/claims/"
+_FILES = "requests/files/"
 _MANIFESTS = "requests/batches/"
 _QUARANTINE = "requests/quarantine/"
 
@@ -57,19 +58,36 @@ def new_files(store: ObjectStore) -> list[ObjectInfo]:
     ]
 
 
-def freeze(store: ObjectStore, files: list[ObjectInfo], released: list[str]) -> str:
-    """Freeze files and released records into a batch; the same input always gives the same id."""
-    frozen = [
-        RequestFile(_file_id(i), i.key, i.version, bytes_digest(store.get(i.key))) for i in files
-    ]
-    facts = {"files": [asdict(f) for f in frozen], "released": sorted(released)}
+def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]) -> str:
+    """Freeze files and released records into a batch; the same input always gives the same id.
+
+    `released` gives the number of each record's latest event, so that a record which comes back a
+    second time makes another batch.
+    """
+    frozen = [copied for info in files if (copied := _copy(store, info)) is not None]
+    facts = {
+        "files": [asdict(f) for f in frozen],
+        "released": sorted(released),
+        "as_of": released,
+    }
     batch = f"b-{facts_digest(facts)[:SHORT]}"
     body = json.dumps({"batch": batch, **facts}, indent=1).encode()
     store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
-    counts = {"file_count": len(files), "released_count": len(released)}
+    counts = {"file_count": len(frozen), "released_count": len(released)}
     journal.append(store, journal.Entry(f"batches/{batch}", "frozen", "BatchFrozen", counts))
     claim(store, batch)
     return batch
+
+
+def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:
+    """Keep the file's bytes: the sender may overwrite or remove it. None if it is gone already."""
+    file_id = _file_id(info)
+    try:
+        store.put_if_absent(f"{_FILES}{file_id}", store.get(info.key))
+    except MissingObjectError:
+        return None
+    kept = store.get(f"{_FILES}{file_id}")
+    return RequestFile(file_id, info.key, info.version, bytes_digest(kept))
 
 
 def claim(store: ObjectStore, batch: str) -> None:
@@ -105,11 +123,10 @@ def keep_quarantined(store: ObjectStore, batch: str, rows: list[dict[str, Any]])
 
 
 def _file_records(store: ObjectStore, file: RequestFile) -> Iterator[Record]:
-    data = store.get(file.key)
+    data = store.get(f"{_FILES}{file.file_id}")
     if bytes_digest(data) != file.digest:
         raise SnapshotChangedError(
-            f"Request file {file.file_id} was overwritten after its batch was frozen; "
-            "put the frozen content back and submit the new content under another name."
+            f"The kept copy of request file {file.file_id} was changed; restore {_FILES}."
         )
     try:
         rows = parse(file.key, data)

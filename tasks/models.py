@@ -11,7 +11,14 @@ from tasks import registry
 from tasks.boundary import translated
 from tasks.datasets import DatasetSpec, TableRows, check_columns, sample_rows
 from tasks.device import pick_device
-from tasks.enrollment import Enrollment, Loss, enroll, ledger_key, read_enrollment
+from tasks.enrollment import (
+    Enrollment,
+    Loss,
+    enroll,
+    enrolled_models,
+    ledger_key,
+    read_enrollment,
+)
 from tasks.ledgers import drop_older_ledgers, read_ledger, store_ledger
 from tasks.object_store import ObjectStore
 from tasks.settings import load_settings
@@ -77,6 +84,7 @@ def adopt_version(
         UnsupportedModelError: the model cannot be loaded, or its scores do not fit the labels.
     """
     source = pinned(source)
+    _check_subject_column(store, source)
     number = registry.alias_version(source.model) if version is None else version
     if number is None:
         raise DataError(
@@ -151,6 +159,18 @@ def _train(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig)
 def _input_shape(source: ModelSource) -> tuple[int, ...]:
     sample = sample_rows(source.dataset, source.dataset_version, count=1, seed=0)
     return tuple(sample.inputs.shape[1:])
+
+
+def _check_subject_column(store: ObjectStore, source: ModelSource) -> None:
+    mine = {source.dataset.uri, source.holdout}
+    for other in enrolled_models(store):
+        if other.model == source.model or not mine & set(other.tables):
+            continue
+        if other.dataset.subject != source.dataset.subject:
+            raise DataError(
+                f"{other.model} takes {other.dataset.subject!r} for the subject of the same table; "
+                "one id can name one kind of subject only, so give the same --subject."
+            )
 
 
 def _check_fit(module: nn.Module, source: ModelSource) -> None:

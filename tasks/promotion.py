@@ -50,6 +50,7 @@ def promote(store: ObjectStore, attempt: Attempt, version: int) -> None:
         return {**plan_facts(plan), "version": version, "digest": _candidate_digest(store, attempt)}
 
     def make(_: dict[str, Any]) -> None:
+        batches.refuse_held(store, attempt.batch)
         registry.move_alias(attempt.model, parent=attempt.parent_version, version=version)
 
     facts = once_in(store, attempt, "promoted", "ChampionPromoted", find=find, make=make)

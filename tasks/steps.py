@@ -17,6 +17,7 @@ from tasks import (
     certificates,
     erasure,
     evidence,
+    intake,
     models,
     promotion,
     registry,
@@ -59,7 +60,7 @@ def check_settings() -> list[str]:
 @task(**_STEP)
 def open_batches() -> list[str]:
     """Batches to work on: unfinished ones first, then whatever is new."""
-    found = batches.open_batches(open_store())
+    found = intake.open_batches(open_store())
     if not found:
         log.info("Nothing new: every request is answered or on hold")
     return found
@@ -67,8 +68,10 @@ def open_batches() -> list[str]:
 
 @task(**_STEP)
 def validate_batch(batch: str) -> dict[str, int]:
-    """Judge every record of the batch; counts by outcome."""
-    return batches.validate(open_store(), batch)
+    """Judge every record of the batch, then take out those held since; counts by outcome."""
+    counts = batches.validate(open_store(), batch)
+    batches.withhold(open_store(), batch)
+    return counts
 
 
 @task(**_STEP)
@@ -165,6 +168,12 @@ def close_batch(batch: str) -> None:
 def refresh_ledger(model: str) -> str:
     """The gradient ledger of the model's current version."""
     return models.refresh_ledger(open_store(), model)
+
+
+@task(**_STEP)
+def pin_source(source: models.ModelSource) -> models.ModelSource:
+    """The source at one table version, for training and enrolment alike."""
+    return models.pinned(source)
 
 
 @task(**_STEP)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -138,9 +137,7 @@ def leftover_files(uri: str) -> int:
 
 def name_of(file_uri: str, table_uri: str) -> str:
     """A data file's path relative to its table."""
-    root = table_uri.rstrip("/")
-    if root.startswith("file://"):
-        # A local data file comes as a plain path, whose percent signs are part of its name.
-        root = unquote(urlsplit(root).path)
-        file_uri = file_uri.removeprefix("file://")
+    # A local file comes as the path of the table's URI, not decoded, and its own name as on disk.
+    root = table_uri.rstrip("/").removeprefix("file://")
+    file_uri = file_uri.removeprefix("file://")
     return file_uri.removeprefix(root).lstrip("/")

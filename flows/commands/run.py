@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from flows.commands.tables import print_batches
-from tasks.batches import has_work, unfinished
+from tasks.intake import has_work, unfinished
 from tasks.object_store import open_store
 from tasks.settings import load_settings, quiet_prefect
 

@@ -53,6 +53,8 @@ def test_every_format_gives_the_same_row(name, zipped):
         ("a.csv", b"who,what\n1,2\n", "lacks the columns"),
         ("a.csv", b'request_id,subject_id\n"1,2\n', "CSV"),
         ("a.parquet", b"PAR1", "Parquet"),
+        ("a.json", b'{"request_id": "1", "request_id": "2"}', "JSON"),
+        ("a.csv", b"request_id,subject_id,subject_id\n1,alice,bob\n", "twice"),
         ("a.xml", b"<a/>", "unknown file type"),
         ("a.json", b"[]", "no request"),
         ("a.csv", b"", "lacks"),
@@ -78,3 +80,18 @@ def test_any_bytes_either_parse_or_are_refused_in_words(data, name):
     with contextlib.suppress(RequestError):
         rows = parse(name, data)
         assert [row.index for row in rows] == list(range(len(rows)))
+
+
+@given(st.integers(4, 600), st.integers(0, 255))
+def test_a_damaged_parquet_file_is_refused_in_words(place, byte):
+    data = bytearray(FILES["a.parquet"])
+    data[place % len(data)] = byte
+    with contextlib.suppress(RequestError):
+        parse("a.parquet", bytes(data))
+
+
+@pytest.mark.parametrize("depth", range(900, 1010, 7))
+def test_no_depth_of_nesting_breaks_the_run(depth):
+    data = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+    with contextlib.suppress(RequestError):
+        parse("a.json", data)

@@ -6,7 +6,7 @@ from deltalake import DeltaTable, write_deltalake
 from tables import MARK, rows, subject
 
 from tasks import tables
-from tasks.datasets import DatasetSpec, TableRows, read_rows, sample_rows, to_tensors
+from tasks.datasets import DatasetSpec, TableRows, check_columns, read_rows, sample_rows, to_tensors
 from unlearning.errors import DataError
 
 
@@ -67,9 +67,25 @@ def test_integer_ids_match_only_in_their_canonical_form(tmp_path):
     place = (tmp_path / "ints").as_uri()
     write_deltalake(place, pa.table({"subject_id": [1, 7, 70], "label": [0, 1, 0]}))
     found = tables.count_by_subject(
-        DeltaTable(place), "subject_id", ["7", "007", "x", "1.0", "70", "9" * 40]
+        DeltaTable(place), "subject_id", ["7", "007", "x", "1.0", "70", "9" * 40, "--5", "-"]
     )
     assert found == {"7": 1, "70": 1}
+
+
+def test_a_partition_whose_name_must_be_quoted_is_purged_too(tmp_path):
+    place = (tmp_path / "a table").as_uri()
+    regions = {"region": ["a b", "c/d", "a b"], "subject_id": ["x", "y", "z"], "n": [1, 2, 3]}
+    write_deltalake(place, pa.table(regions), partition_by=["region"])
+    tables.delete_rows(place, "subject_id", ["x", "y"])
+    tables.vacuum(place)
+    assert tables.leftover_files(place) == 0
+    assert DeltaTable(place).count() == 1
+
+
+def test_a_text_column_is_no_feature(table):
+    wrong = DatasetSpec(table, ("subject_id",), "label", "subject_id")
+    with pytest.raises(DataError, match="must hold numbers"):
+        check_columns(wrong, None)
 
 
 def test_a_missing_table_or_version_is_named(tmp_path, table):

@@ -75,6 +75,26 @@ def test_a_request_id_cannot_be_reused_for_somebody_else(store):
     assert [d.outcome for d in judged] == ["duplicate", "quarantined"]
 
 
+@pytest.mark.parametrize("flaw", [{"received_at": "soon"}, {"ground": "z"}, {"colour": "red"}])
+def test_an_unusable_row_does_not_own_its_request_id(store, flaw):
+    judged = judge(store, [record(1, **flaw), record(1), record(1, subject_id="other")], KEY)
+    assert [d.outcome for d in judged] == ["quarantined", "accepted", "quarantined"]
+
+
+def test_free_text_of_an_unusable_row_is_not_repeated(store):
+    (found,) = judge(store, [record(1, received_at="person-9 wrote", ground="person-9")], KEY)
+    assert "person-9" not in str(found)
+
+
+@pytest.mark.parametrize("odd", [["a"], 17.0, None, True, b"raw", " padded "])
+def test_a_hold_that_names_nobody_sound_stops_everything(store, monkeypatch, odd):
+    rows = [RawRow(0, {"subject_id": odd})]
+    monkeypatch.setattr("tasks.holds.parse", lambda *_: rows)
+    store.put("requests/holds/court.json", b"[]")
+    with pytest.raises(DataError, match="usable subject_id"):
+        judge(store, [record(1)], KEY)
+
+
 def test_judging_the_same_records_again_gives_the_same_verdicts(store):
     records = [record(1), record(1), record(2, ground="z")]
     assert judge(store, records, KEY) == judge(store, records, KEY)

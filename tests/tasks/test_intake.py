@@ -1,0 +1,164 @@
+"""Which batches there are, whatever was interrupted; no model and no table is needed for that."""
+
+import json
+
+import pytest
+
+from tasks import audit, batches, inbox, intake, journal
+from unlearning.errors import ConflictError
+
+
+def submit(store, name, *numbers, line=""):
+    rows = [
+        {"request_id": f"R-{n}", "subject_id": f"person-{n}", "received_at": "2026-01-02T03:04:05Z"}
+        for n in numbers
+    ]
+    text = "\n".join(json.dumps(row) for row in rows)
+    store.put(f"requests/incoming/{name}.jsonl", f"{text}\n{line}".encode())
+
+
+def hold(store, number):
+    rows = json.dumps({"subject_id": f"person-{number}"})
+    store.put(f"requests/holds/{number}.jsonl", rows.encode())
+
+
+def release(store, number):
+    store.delete(f"requests/holds/{number}.jsonl")
+
+
+def block(store, batch, attempt="a"):
+    """Block a batch as a failed gate does, all its requests having rows."""
+    rows = {d.record_id: 1 for d in batches.accepted(store, batch)}
+    found = [{"uri": "t", "column": "c", "version": 1, "row_count": 1, "rows": rows}]
+    store.put(f"batches/{batch}/matches.json", json.dumps(found).encode())
+    audit.block(store, batch, "model", attempt, ["mia_evidence"])
+
+
+def frozen(store):
+    (batch,) = intake.open_batches(store)
+    return batch
+
+
+def statuses(store):
+    heads = journal.heads(store, "requests")
+    return {e.facts["request_id"]: e.status for _, e in heads}
+
+
+def batch_status(store, batch):
+    return journal.read(store, batches.stream(batch))[-1].status
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_nothing_new_is_nothing_to_do(store):
+    assert intake.open_batches(store) == []
+    assert not intake.has_work(store)
+
+
+def test_a_batch_keeps_its_files_when_the_sender_overwrites_or_removes_them(store):
+    submit(store, "daily", 1, 2)
+    batch = frozen(store)
+    submit(store, "daily", 3)
+    batches.validate(store, batch)
+    assert statuses(store) == {"R-1": "accepted", "R-2": "accepted"}
+    _, second = intake.open_batches(store)
+    store.delete("requests/incoming/daily.jsonl")
+    batches.validate(store, second)
+    assert statuses(store)["R-3"] == "accepted"
+
+
+def test_a_freeze_killed_before_its_claims_puts_no_row_into_two_batches(store, monkeypatch):
+    submit(store, "one", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox, "claim", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            intake.open_batches(store)
+    submit(store, "two", 2)
+    found = intake.open_batches(store)
+    records = [r.record_id for b in found for r in inbox.read_records(store, b)]
+    assert len(found) == 2
+    assert len(records) == len(set(records)) == 2
+
+
+def test_a_released_record_of_an_interrupted_batch_is_not_frozen_again(store):
+    hold(store, 1)
+    submit(store, "one", 1)
+    batches.validate(store, frozen(store))
+    journal.append(store, journal.Entry(f"batches/{frozen(store)}", "c", "BatchClosed", {}))
+    release(store, 1)
+    second = frozen(store)  # and the run is killed before it validates
+    submit(store, "two", 2)
+    found = intake.open_batches(store)
+    assert found[0] == second
+    assert [len(list(inbox.read_records(store, b))) for b in found] == [1, 1]
+    for batch in found:
+        batches.validate(store, batch)
+    assert statuses(store) == {"R-1": "accepted", "R-2": "accepted"}
+
+
+def test_a_batch_is_closed_only_if_all_its_open_requests_went_on(store):
+    hold(store, 1)
+    submit(store, "one", 1, 2, 3)
+    first = frozen(store)
+    batches.validate(store, first)
+    release(store, 1)
+    _, second = intake.open_batches(store)  # takes the released request alone
+    batches.validate(store, second)
+    block(store, first)
+    block(store, second)
+    assert set(intake.open_batches(store)) == {first, second}
+    submit(store, "two", 4)
+    (third,) = intake.open_batches(store)
+    batches.validate(store, third)
+    assert set(statuses(store).values()) == {"accepted"}
+    assert {e.facts["batch"] for _, e in journal.heads(store, "requests")} == {third}
+    assert (batch_status(store, first), batch_status(store, second)) == ("closed", "closed")
+
+
+def test_a_request_that_is_held_and_released_twice_is_worked_on_twice(store):
+    hold(store, 1)
+    submit(store, "one", 1)
+    batches.validate(store, frozen(store))
+    journal.append(store, journal.Entry(f"batches/{frozen(store)}", "c", "BatchClosed", {}))
+    release(store, 1)
+    second = frozen(store)
+    batches.validate(store, second)
+    block(store, second)
+    hold(store, 1)
+    submit(store, "two", 2)
+    third = frozen(store)
+    batches.validate(store, third)
+    assert statuses(store) == {"R-1": "on_hold", "R-2": "accepted"}
+    journal.append(store, journal.Entry(f"batches/{third}", "c", "BatchClosed", {}))
+    release(store, 1)
+    fourth = frozen(store)
+    batches.validate(store, fourth)
+    assert statuses(store)["R-1"] == "accepted"
+    assert len({second, third, fourth}) == 3
+
+
+def test_a_hold_placed_while_a_batch_waits_takes_the_request_out(store):
+    submit(store, "one", 1, 2)
+    batch = frozen(store)
+    batches.validate(store, batch)
+    hold(store, 1)
+    with pytest.raises(ConflictError, match="1 subjects"):
+        batches.refuse_held(store, batch)
+    assert batches.withhold(store, batch) == 1
+    assert batches.withhold(store, batch) == 0
+    batches.refuse_held(store, batch)
+    assert statuses(store) == {"R-1": "on_hold", "R-2": "accepted"}
+    assert batches.subjects(store, batch) == ["person-2"]
+    release(store, 1)
+    assert len(intake.open_batches(store)) == 2
+
+
+def test_batches_are_worked_off_in_the_order_in_which_they_came(store):
+    submit(store, "one", 1)
+    first = frozen(store)
+    submit(store, "two", 2)
+    second = intake.open_batches(store)[1]
+    batches.validate(store, first)  # its latest event is now the younger one
+    assert intake.open_batches(store) == [first, second]
