@@ -39,7 +39,7 @@ fix: $(STAMP)    ## Format and apply safe lint fixes
 	$(BIN)/ruff check --fix .
 
 test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadfile
 
 test-all: $(STAMP) ## Every test this machine can run
 	$(BIN)/python -m pytest

@@ -56,6 +56,8 @@ def use_own_directory() -> None:
     HOME.mkdir()
     MARKER.touch()
     os.environ["EXPUNGE_HOME"] = str(HOME)
+    # So small a network gains nothing from threads, and they fight when the machine is busy.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def scene(number: int, text: str) -> None:
