@@ -12,7 +12,8 @@ from tasks.attempts import Attempt, halves, inputs, once_in, plan_facts
 from tasks.device import pick_device
 from tasks.ledgers import read_ledger, store_ledger
 from tasks.object_store import ObjectStore
-from unlearning.methods import UnlearningProblem, unlearn
+from unlearning.methods.catalog import unlearn
+from unlearning.methods.problem import UnlearningProblem
 from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.candidates")

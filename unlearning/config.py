@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from unlearning.errors import SettingsError
 
 Restriction = Literal["global", "per_tensor", "none"]
+Derivative = Literal["finite_difference", "exact"]
 MethodName = Literal["calibrated", "reference_step", "theory_step"]
 
 
@@ -25,6 +26,12 @@ class TrainingConfig:
     restriction: Restriction = "global"
     """Which norm: one over all parameters ("global", the paper's formula), the sum of one norm for
     each tensor ("per_tensor", what the public reference script does), or "none"."""
+    derivative: Derivative = "finite_difference"
+    """How the norm is differentiated: from a second gradient at a small distance (two backward
+    passes), or exactly by double backward (three to four)."""
+    radius: float = 0.005
+    """That distance in weight space; above 0. With radius = alpha the second gradient is the whole
+    answer, which is sharpness-aware minimisation."""
     seed: int = 0
     """Seed of the shuffling and of dropout; at least 0."""
 
@@ -34,6 +41,8 @@ class TrainingConfig:
         _positive("learning_rate", self.learning_rate)
         _within("alpha", self.alpha, 0.0, inf)
         _one_of("restriction", self.restriction, get_args(Restriction))
+        _one_of("derivative", self.derivative, get_args(Derivative))
+        _positive("radius", self.radius)
         _at_least("seed", self.seed, 0)
 
 
@@ -91,7 +100,7 @@ class UnlearningConfig:
     """Which update is made to forget rows, and how far it goes."""
 
     method: MethodName = "calibrated"
-    """Name of the update; see `unlearning.methods.METHODS`."""
+    """Name of the update; see `unlearning.methods.catalog.METHODS`."""
     learning_rate: float = 1e-3
     """Learning rate of the fresh Adam in the reference step: about how far each weight moves."""
     step_size: float = 1.0

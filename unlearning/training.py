@@ -1,8 +1,4 @@
-"""Training of a new model, with the paper's gradient restriction.
-
-Symbols: l the mean loss of a mini-batch, ∇l its gradient in all trainable parameters, ∇_t l the
-part for parameter tensor t, alpha the weight of the restriction. Letters: B rows in a batch.
-"""
+"""Training of a new model, with the paper's gradient restriction."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # (torch 2.13 leaves some of its functions without types)
@@ -10,13 +6,11 @@ part for parameter tensor t, alpha the weight of the restriction. Letters: B row
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from math import isfinite
-from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from unlearning.config import Restriction, TrainingConfig
+from unlearning.config import TrainingConfig
 from unlearning.errors import DivergenceError, UnsupportedModelError
 from unlearning.forward import (
     check_classes,
@@ -24,34 +18,10 @@ from unlearning.forward import (
     forward_state,
     is_exported,
     logits,
-    two_class_scores,
 )
 from unlearning.gradients import is_finite
+from unlearning.restriction import restricted_backward
 from unlearning.rows import Rows, gather
-
-
-def restricted_loss(
-    model: nn.Module, inputs: Tensor, labels: Tensor, *, alpha: float, restriction: Restriction
-) -> Tensor:
-    """The gradient-restriction loss of one mini-batch, a scalar that can be differentiated.
-
-    Formula, by `restriction`:
-        "global"      l + alpha ‖∇l‖            IAU paper
-        "per_tensor"  l + alpha sum_t ‖∇_t l‖   the public reference script; larger for equal alpha
-        "none"        l                         plain training
-    with Euclidean norms. The gradient is that of the batch mean (our choice; the formula does not
-    say). Its own derivative is exact (double backward), and 0 where a norm is 0.
-
-    Cost: about three times a plain backward pass. Shapes: inputs [B, ...], labels int64 [B].
-    """
-    loss = cross_entropy(two_class_scores(model(inputs)), labels)
-    if restriction == "none" or alpha == 0.0:
-        return loss
-    parameters = [value for value in model.parameters() if value.requires_grad]
-    parts = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
-    norms = torch.stack([torch.linalg.vector_norm(part) for part in parts])  # one per tensor
-    penalty = torch.linalg.vector_norm(norms) if restriction == "global" else norms.sum()
-    return loss + alpha * cast("Tensor", penalty)
 
 
 def train(
@@ -127,13 +97,10 @@ def _train_batch(
     config: TrainingConfig,
 ) -> float:
     """The restricted loss of the batch before the step that it causes."""
-    loss = restricted_loss(
-        model, inputs, labels, alpha=config.alpha, restriction=config.restriction
-    )
     optimiser.zero_grad()
-    loss.backward()
+    loss = restricted_backward(model, inputs, labels, config)
     optimiser.step()
-    return float(loss.detach())
+    return loss
 
 
 def _check_rows(model: nn.Module, inputs: Tensor, labels: Tensor, device: str) -> None:

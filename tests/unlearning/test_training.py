@@ -3,76 +3,18 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from tests.oracles import linear_model, norm_of_all, softmax_linear_gradient, sum_of_norms
+from tests.oracles import linear_model, norm_of_all
 from unlearning.architectures import mlp
 from unlearning.config import TrainingConfig
 from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
 from unlearning.losses import score_rows
 from unlearning.rows import TensorRows
-from unlearning.training import batch_indices, restricted_loss, train
-
-NORMS = {"global": norm_of_all, "per_tensor": sum_of_norms}
+from unlearning.training import batch_indices, train
 
 
 def separable(count):
     inputs = torch.randn(count, 5)
     return TensorRows(inputs, (inputs[:, 0] > 0).long() + (inputs[:, 1] > 1).long())
-
-
-@pytest.mark.parametrize("restriction", ["global", "per_tensor"])
-def test_the_restricted_loss_adds_the_norm_of_the_closed_form_gradient(rows, restriction):
-    model, data = linear_model(5, 3), rows(20)
-    parts = softmax_linear_gradient(model.weight, model.bias, data.inputs, data.labels)
-    plain = cross_entropy(model(data.inputs), data.labels).item()
-    expected = plain + 0.3 * NORMS[restriction](list(parts.values()))
-    loss = restricted_loss(model, data.inputs, data.labels, alpha=0.3, restriction=restriction)
-    assert loss.item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_two_norms_differ_and_the_sum_is_the_larger(rows):
-    model, data = linear_model(5, 3), rows(20)
-    one, other = (
-        restricted_loss(model, data.inputs, data.labels, alpha=1.0, restriction=name).item()
-        for name in ("global", "per_tensor")
-    )
-    assert other > one + 0.01
-
-
-@pytest.mark.parametrize("restriction", ["global", "per_tensor", "none"])
-def test_the_slope_of_the_restricted_loss_agrees_with_finite_differences(rows, restriction):
-    model, data = mlp(5, [4], 3, seed=1).double(), rows(12)
-    inputs = data.inputs.double()
-
-    def loss():
-        return restricted_loss(model, inputs, data.labels, alpha=0.7, restriction=restriction)
-
-    loss().backward()
-    for parameter in model.parameters():
-        toward = torch.randn_like(parameter)
-        slope = float((parameter.grad * toward).sum())
-        values = []
-        for step in (1e-6, -2e-6):
-            parameter.data += step * toward
-            values.append(loss().item())
-        parameter.data += 1e-6 * toward
-        assert (values[0] - values[1]) / 2e-6 == pytest.approx(slope, rel=1e-4, abs=1e-7)
-
-
-@pytest.mark.parametrize(("alpha", "restriction"), [(0.0, "global"), (0.5, "none")])
-def test_without_restriction_it_is_the_plain_loss(rows, alpha, restriction):
-    model, data = linear_model(5, 3), rows(8)
-    loss = restricted_loss(model, data.inputs, data.labels, alpha=alpha, restriction=restriction)
-    assert torch.equal(loss, cross_entropy(model(data.inputs), data.labels))
-
-
-@pytest.mark.parametrize("restriction", ["global", "per_tensor"])
-def test_a_layer_with_no_gradient_does_not_make_the_slope_nan(rows, restriction):
-    model = mlp(5, [4], 3, seed=0)
-    with torch.no_grad():
-        model[0].bias.fill_(-100.0)  # every hidden unit is dead
-    data = rows(8)
-    restricted_loss(model, data.inputs, data.labels, alpha=1.0, restriction=restriction).backward()
-    assert all(value.grad.isfinite().all() for value in model.parameters())
 
 
 @pytest.mark.parametrize("restriction", ["global", "per_tensor", "none"])

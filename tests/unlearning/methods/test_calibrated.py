@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from tests.oracles import Fingerprint, linear_model
-from unlearning.calibrated import calibrated_update
 from unlearning.config import CalibrationConfig, TrainingConfig, UnlearningConfig
 from unlearning.errors import DataError, DivergenceError
 from unlearning.evaluation import evaluate
+from unlearning.methods.calibrated import calibrated_update
 from unlearning.rows import TensorRows
 from unlearning.training import train
 

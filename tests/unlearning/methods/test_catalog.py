@@ -11,8 +11,6 @@ from tests.oracles import (
     linear_model,
     softmax_linear_gradient,
 )
-from unlearning import methods
-from unlearning.calibrated import calibrated_update
 from unlearning.config import CalibrationConfig, MethodName, UnlearningConfig
 from unlearning.errors import (
     DataError,
@@ -23,7 +21,9 @@ from unlearning.errors import (
 )
 from unlearning.gradients import mean_gradient
 from unlearning.ledger import Ledger
-from unlearning.methods import METHODS, UnlearningProblem, model_state, unlearn
+from unlearning.methods.calibrated import calibrated_update
+from unlearning.methods.catalog import METHODS, unlearn
+from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.rows import TensorRows
 
 PAPER = ["reference_step", "theory_step"]
@@ -228,7 +228,7 @@ def test_a_method_cannot_return_a_nan(problem, monkeypatch):
     def broken(problem, config):
         return model_state(problem.model) | {"bias": torch.full((3,), float("nan"))}
 
-    monkeypatch.setitem(methods.METHODS, "theory_step", broken)
+    monkeypatch.setitem(METHODS, "theory_step", broken)
     with pytest.raises(DivergenceError, match="theory_step"):
         unlearn(problem, config("theory_step"))
 

@@ -23,6 +23,7 @@ from unlearning.config import CalibrationConfig, UnlearningConfig
 from unlearning.errors import DivergenceError
 from unlearning.forward import check_classes, fixed_mode, forward_state, logits, trainable_names
 from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
+from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.rows import Rows, TensorRows, gather
 
 
@@ -112,6 +113,19 @@ def _read_sets(network: _Network, forget: Rows, retain: Rows, holdout: Rows) -> 
     for rows in (sets.forget, sets.holdout):
         check_classes(rows.labels, sets.anchor.shape[1])
     return sets
+
+
+def calibrated_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
+    """The new state after the calibrated update (see `unlearning.calibrated`); needs no ledger."""
+    update = calibrated_update(
+        problem.model,
+        forget=problem.forget,
+        retain=problem.retain,
+        holdout=problem.holdout,
+        config=config,
+        device=problem.device,
+    )
+    return model_state(problem.model) | update
 
 
 class _Targets:

@@ -1,0 +1,1 @@
+"""Measurements of every unlearning method against retraining; nothing the product imports."""

@@ -1,0 +1,60 @@
+"""The unlearning methods by name, and the one function that runs and checks them."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from unlearning.config import UnlearningConfig
+from unlearning.errors import DataError, DivergenceError, SettingsError
+from unlearning.gradients import is_finite
+from unlearning.methods.calibrated import calibrated_method
+from unlearning.methods.paper_steps import reference_method, theory_method
+from unlearning.methods.problem import Method, UnlearningProblem
+
+METHODS: dict[str, Method] = {
+    "calibrated": calibrated_method,
+    "reference_step": reference_method,
+    "theory_step": theory_method,
+}
+
+
+def unlearn(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
+    """The unlearned model's state: every parameter and persistent buffer, in memory of its own.
+
+    The original model is left bit for bit as it was. Same problem, configuration and device: same
+    bits, on the CPU.
+
+    Raises:
+        SettingsError: no method has this name.
+        DataError: a set is empty, or the forget set is not smaller than the ledger's rows.
+        ModelError: the model cannot be unlearned so, or its ledger is stale.
+        DivergenceError: a loss, gradient or new weight is not finite.
+    """
+    method = METHODS.get(config.method)
+    if method is None:
+        raise SettingsError(
+            f"There is no method {config.method!r}; choose one of {', '.join(sorted(METHODS))}."
+        )
+    _check_problem(problem)
+    state = _with_ties(problem.model, method(problem, config))
+    if not is_finite(state):
+        raise DivergenceError(
+            f"The method {config.method!r} gave weights that are not finite; "
+            "take a smaller step, or retrain the model."
+        )
+    return state
+
+
+def _check_problem(problem: UnlearningProblem) -> None:
+    sets = {"forget": problem.forget, "retain": problem.retain, "holdout": problem.holdout}
+    for name, rows in sets.items():
+        if rows.count < 1:
+            raise DataError(f"The {name} set is empty; check the split that made it.")
+
+
+def _with_ties(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state in which every further name of a shared parameter has the first name's value."""
+    first_names = {id(value): name for name, value in model.named_parameters()}
+    every_name = model.named_parameters(remove_duplicate=False)
+    ties = {name: state[first_names[id(value)]].clone() for name, value in every_name}
+    return dict(state) | ties

@@ -1,0 +1,48 @@
+"""The two steps of IAU, with the gradient ledger or with a full pass over the retain set."""
+
+from torch import Tensor
+
+from unlearning.config import UnlearningConfig
+from unlearning.gradients import Gradient, mean_gradient
+from unlearning.iau import direction, reference_step, theory_step
+from unlearning.ledger import retain_gradient
+from unlearning.methods.problem import UnlearningProblem, model_state
+from unlearning.rows import Rows
+
+
+def reference_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
+    """The new state after the public script's step (see `unlearning.iau.reference_step`).
+
+    One pass over the forget rows with a ledger; without one, also one over the retain rows.
+    """
+    retain, forget = _gradients(problem, config)
+    state = model_state(problem.model)
+    return reference_step(state, direction(retain, forget), learning_rate=config.learning_rate)
+
+
+def theory_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
+    """The new state after the paper's plain step (see `unlearning.iau.theory_step`).
+
+    One pass over the forget rows with a ledger; without one, also one over the retain rows.
+    """
+    retain, forget = _gradients(problem, config)
+    return theory_step(
+        model_state(problem.model),
+        direction(retain, forget),
+        step_size=config.step_size,
+        forget_share=forget.row_count / (forget.row_count + retain.row_count),
+    )
+
+
+def _gradients(problem: UnlearningProblem, config: UnlearningConfig) -> tuple[Gradient, Gradient]:
+    """The mean gradients over retain and forget, in this order."""
+
+    def gradient_over(rows: Rows) -> Gradient:
+        return mean_gradient(
+            problem.model, rows, chunk_size=config.chunk_size, device=problem.device
+        )
+
+    forget = gradient_over(problem.forget)
+    if problem.ledger is not None:
+        return retain_gradient(problem.ledger, forget), forget
+    return gradient_over(problem.retain), forget

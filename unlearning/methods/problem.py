@@ -1,0 +1,48 @@
+"""What every unlearning method is given: a model, rows to forget, and what may be read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from unlearning.config import UnlearningConfig
+from unlearning.errors import UnsupportedModelError
+from unlearning.iau import copied_state
+from unlearning.ledger import Ledger
+from unlearning.rows import Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnlearningProblem:
+    """A model, the rows it shall forget, and what may be read to do so."""
+
+    model: nn.Module
+    """The original model; no method changes it."""
+    forget: Rows
+    """All rows to forget."""
+    retain: Rows
+    """With a ledger a sample of the retain set; without one the whole retain set."""
+    holdout: Rows
+    """Rows that the model was never trained on, or a sample of them."""
+    ledger: Ledger | None = None
+    """The gradient ledger of this very model (see `check_ledger`); None reads `retain` instead."""
+    device: str = "cpu"
+    """Where forward and backward passes run."""
+
+
+Method = Callable[[UnlearningProblem, UnlearningConfig], dict[str, Tensor]]
+
+
+def model_state(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of every parameter and persistent buffer, by name.
+
+    Raises:
+        UnsupportedModelError: a state entry is not a tensor.
+    """
+    state: dict[str, object] = dict(model.state_dict())
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    if len(tensors) < len(state):
+        raise UnsupportedModelError(
+            "The model keeps state that is not a tensor; move it into buffers or attributes."
+        )
+    return copied_state(tensors)
