@@ -8,15 +8,15 @@ from typing import Any
 from torch import nn
 
 from tasks import batches, journal
-from tasks.datasets import read_rows, sample_rows
+from tasks.datasets import TableRows, sample_rows
 from tasks.effects import once
 from tasks.enrollment import Enrollment, read_enrollment
 from tasks.object_store import ObjectStore
 from tasks.registry import alias_version, load_model
 from tasks.tables import open_table
 from unlearning.errors import ConflictError, SnapshotChangedError
-from unlearning.lineage import SHORT, bytes_digest, facts_digest
-from unlearning.rows import TensorRows
+from unlearning.lineage import SHORT, facts_digest
+from unlearning.rows import Rows, TensorRows, rows_digest
 from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.attempts")
@@ -105,7 +105,7 @@ def _continues(store: ObjectStore, attempt: Attempt, champion: int | None, confi
     return champion in versions and config == attempt.config_digest
 
 
-def _new_attempt(batch: str, enrollment: Enrollment, forget: TensorRows, config: str) -> Attempt:
+def _new_attempt(batch: str, enrollment: Enrollment, forget: Rows, config: str) -> Attempt:
     facts: dict[str, Any] = {
         "batch": batch,
         "model": enrollment.model,
@@ -116,14 +116,14 @@ def _new_attempt(batch: str, enrollment: Enrollment, forget: TensorRows, config:
         "holdout_version": open_table(enrollment.holdout).version(),
         "row_count": enrollment.row_count,
         "forget_count": forget.count,
-        "forget_digest": _rows_digest(forget),
+        "forget_digest": rows_digest(forget),
         "config_digest": config,
         "method": enrollment.unlearning.method,
     }
     return Attempt(key=f"a-{facts_digest(facts)[:SHORT]}", **facts)
 
 
-def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module, TensorRows]:
+def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module, TableRows]:
     """Enrolment as planned, parent and forget rows, all compared with the plan.
 
     Raises:
@@ -140,7 +140,7 @@ def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module,
             f"enrolled; enrol it again with `expunge enroll {attempt.model}`."
         )
     forget = _forget_rows(store, attempt.batch, enrollment)
-    if _rows_digest(forget) != attempt.forget_digest:
+    if forget.count != attempt.forget_count or rows_digest(forget) != attempt.forget_digest:
         raise SnapshotChangedError(
             f"The rows to forget from {enrollment.snapshot} changed since they were planned; "
             "restore that version of the table, then run again."
@@ -148,9 +148,9 @@ def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module,
     return enrollment, parent, forget
 
 
-def _forget_rows(store: ObjectStore, batch: str, enrollment: Enrollment) -> TensorRows:
+def _forget_rows(store: ObjectStore, batch: str, enrollment: Enrollment) -> TableRows:
     subjects = batches.subjects(store, batch)
-    return read_rows(enrollment.dataset, enrollment.dataset_version, subjects)
+    return TableRows(enrollment.dataset, enrollment.dataset_version, only=subjects)
 
 
 def halves(
@@ -171,10 +171,6 @@ def halves(
         TensorRows(sample.inputs[0::2], sample.labels[0::2]),
         TensorRows(sample.inputs[1::2], sample.labels[1::2]),
     )
-
-
-def _rows_digest(rows: TensorRows) -> str:
-    return bytes_digest(rows.inputs.numpy().tobytes() + rows.labels.numpy().tobytes())
 
 
 def once_in(

@@ -1,7 +1,8 @@
-"""Rows of a pinned table as tensors: the forget set, a retain sample, the holdout set."""
+"""Rows of a pinned table as tensors: all or some as a stream, or a sample in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor
 
 from tasks.boundary import translated
-from tasks.tables import arrow_schema, count_rows, matching, open_table
+from tasks.fragments import TableShare
+from tasks.streams import cut, read_ahead
+from tasks.tables import arrow_schema, matching, open_table
 from unlearning.errors import DataError
 from unlearning.rows import TensorRows
 
@@ -31,7 +34,10 @@ class DatasetSpec:
 
 
 class TableRows:
-    """Rows of a table read as a stream, in file order; memory does not grow with the table."""
+    """Rows of a table read as a stream, in file order; memory does not grow with their number.
+
+    The next chunks are read and decoded by a thread while the caller works on the one before.
+    """
 
     def __init__(
         self,
@@ -40,33 +46,43 @@ class TableRows:
         *,
         only: Sequence[str] | None = None,
         uri: str | None = None,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
+        """Open the table.
+
+        Args:
+            spec: How its rows become inputs and labels.
+            version: Version of the table; None for the newest.
+            only: The subjects whose rows are meant; None for all.
+            uri: Another table of the same columns.
+            part: Rank and number of ranks: together they read every row once, each its own.
+        """
         self._spec = spec
-        self._table = open_table(uri or spec.uri, version)
-        self._where = None if only is None else matching(self._table, spec.subject, only)
-        self.count = count_rows(self._table, self._where)
+        table = open_table(uri or spec.uri, version)
+        where = None if only is None else matching(table, spec.subject, only)
+        self._share = TableShare(table, where, part)
+        self.count = self._share.count
 
-    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """(inputs, labels) of up to `size` rows at a time."""
-        columns = [*self._spec.features, self._spec.label]
+    def chunks(self, size: int) -> Generator[tuple[Tensor, Tensor]]:
+        """(inputs, labels) of exactly `size` rows at a time, fewer only at the end.
+
+        Raises:
+            DataError: a value is missing, or rows have different numbers of features.
+        """
+        return read_ahead(self._chunks(size))
+
+    def _chunks(self, size: int) -> Generator[tuple[Tensor, Tensor]]:
+        if size < 1:
+            raise ValueError(f"The chunk size is {size}; give at least 1.")
+        width: int | None = None
         with translated("table"):
-            batches = self._table.to_pyarrow_dataset().to_batches(
-                columns=columns, filter=self._where, batch_size=size
-            )
-            for batch in batches:
-                if batch.num_rows:
-                    yield to_tensors(pa.Table.from_batches([batch]), self._spec)
-
-
-def read_rows(spec: DatasetSpec, version: int | None, subjects: Sequence[str]) -> TensorRows:
-    """The subjects' rows, in memory, in the order of the pinned files."""
-    table = open_table(spec.uri, version)
-    columns = [*spec.features, spec.label]
-    with translated("table"):
-        found = table.to_pyarrow_dataset().to_table(
-            columns=columns, filter=matching(table, spec.subject, subjects)
-        )
-    return TensorRows(*to_tensors(found, spec))
+            batches = self._share.batches([*self._spec.features, self._spec.label], size)
+            for table in cut(batches, size):
+                inputs, labels = to_tensors(table, self._spec)
+                width = width or inputs[0].numel()
+                if inputs[0].numel() != width:
+                    raise _ragged(self._spec)
+                yield inputs, labels
 
 
 def sample_rows(
@@ -115,12 +131,17 @@ def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
     """Inputs float32 [N, *shape] and labels int64 [N].
 
     Raises:
-        DataError: a value is missing, or rows have different numbers of features.
+        DataError: a value is missing, or rows have another number of features than they should.
     """
     if any(table[name].null_count for name in (*spec.features, spec.label)):
         raise DataError(f"A feature or label is missing in {spec.uri}; fill or drop such rows.")
     inputs = torch.from_numpy(_matrix(table, spec)).div_(spec.scale)
     if spec.shape and len(inputs):
+        if inputs.shape[1] != prod(spec.shape):
+            raise DataError(
+                f"Rows of {spec.uri} have {inputs.shape[1]} features, which do not make the shape "
+                f"{list(spec.shape)}; change --shape or --features."
+            )
         inputs = inputs.reshape(-1, *spec.shape)
     labels = table[spec.label].to_numpy(zero_copy_only=False).astype(np.int64)
     return inputs, torch.from_numpy(labels)
@@ -136,10 +157,14 @@ def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:
     lengths = first.value_lengths().unique()
     values = first.flatten()
     if len(lengths) > 1 or values.null_count:
-        raise DataError(
-            f"Rows of {spec.uri} have missing features or different numbers of them; mend them."
-        )
+        raise _ragged(spec)
     return values.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(first), -1)
+
+
+def _ragged(spec: DatasetSpec) -> DataError:
+    return DataError(
+        f"Rows of {spec.uri} have missing features or different numbers of them; mend them."
+    )
 
 
 def _is_list(kind: pa.DataType) -> bool:

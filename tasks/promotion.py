@@ -15,7 +15,7 @@ from tasks.enrollment import read_enrollment, stream
 from tasks.evidence import evaluate_candidate
 from tasks.object_store import ObjectStore
 from unlearning.errors import UnsupportedModelError
-from unlearning.rows import TensorRows
+from unlearning.rows import Rows
 
 log = logging.getLogger("expunge.promotion")
 
@@ -101,15 +101,15 @@ def _log_candidate(store: ObjectStore, attempt: Attempt, run_id: str) -> str:
     return registry.log_successor(run_id, original, module, _example(original.example, forget))
 
 
-def _example(example: Any, forget: TensorRows) -> Any:
+def _example(example: Any, forget: Rows) -> Any:
     """The parent's input example, or zeros if it is one of the rows being forgotten."""
     if example is None:
         first, _ = next(iter(forget.chunks(1)))
         # Two rows: with one, torch.export would fix the batch size at one.
         return np.zeros((2, *first.shape[1:]), dtype=np.float32)
     values = np.asarray(example, dtype=np.float32).reshape(len(example), -1)
-    rows = forget.inputs.flatten(1).numpy()
-    if any((rows == value).all(axis=1).any() for value in values):
+    rows = (inputs.flatten(1).numpy() for inputs, _ in forget.chunks(4096))
+    if any((chunk == value).all(axis=1).any() for chunk in rows for value in values):
         return np.zeros_like(np.asarray(example))
     return example
 

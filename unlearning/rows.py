@@ -5,6 +5,7 @@ Letters: N rows in all, B rows in a chunk.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 import torch
@@ -95,6 +96,21 @@ def gather(rows: Rows, size: int = 4096) -> TensorRows:
     inputs = torch.cat([inputs for inputs, _ in chunks])
     labels = torch.cat([labels for _, labels in chunks])
     return TensorRows(inputs, labels)
+
+
+def rows_digest(rows: Rows, size: int = 4096) -> str:
+    """SHA-256 over the bytes of all inputs and labels, whatever the chunk size.
+
+    Cost: one pass over the rows, memory for one chunk.
+
+    Raises:
+        DataError: as `read_chunks`.
+    """
+    inputs_digest, labels_digest = sha256(), sha256()
+    for inputs, labels in read_chunks(rows, size, "cpu"):
+        inputs_digest.update(inputs.contiguous().numpy())
+        labels_digest.update(labels.contiguous().numpy())
+    return sha256(inputs_digest.digest() + labels_digest.digest()).hexdigest()
 
 
 def _check_labels(labels: Tensor) -> None:
