@@ -8,6 +8,7 @@ from unlearning.errors import SettingsError
 
 Restriction = Literal["global", "per_tensor", "none"]
 Derivative = Literal["finite_difference", "exact"]
+Precision = Literal["float32", "bfloat16"]
 MethodName = Literal["calibrated", "reference_step", "theory_step"]
 
 
@@ -107,6 +108,9 @@ class UnlearningConfig:
     """Eta of the theory step: it stands where the influence form has the inverse Hessian."""
     chunk_size: int = 1024
     """Rows in memory at a time; changes the result only within rounding."""
+    precision: Precision = "float32"
+    """Type of the forward passes behind a gradient; bfloat16 is faster on a GPU and keeps three
+    digits. Sums are float64 in either."""
     retain_sample: int = 4000
     """Largest number of retain rows that a method may read besides the ledger."""
     holdout_sample: int = 2000
@@ -121,6 +125,7 @@ class UnlearningConfig:
         _positive("learning_rate", self.learning_rate)
         _positive("step_size", self.step_size)
         _at_least("chunk_size", self.chunk_size, 1)
+        _one_of("precision", self.precision, get_args(Precision))
         _at_least("retain_sample", self.retain_sample, 1)
         _at_least("holdout_sample", self.holdout_sample, 1)
         _at_least("seed", self.seed, 0)

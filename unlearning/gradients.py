@@ -3,7 +3,8 @@
 Letters: N rows, B rows in a chunk, C classes; L_mean the mean cross-entropy loss.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from math import isfinite
 
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from unlearning.errors import DivergenceError
+from unlearning.config import Precision
+from unlearning.errors import DataError, DivergenceError
 from unlearning.forward import fixed_mode, forward_state, logits, trainable_names
 from unlearning.rows import Rows, read_chunks
 
@@ -28,8 +30,25 @@ class Gradient:
     """Mean cross-entropy loss of these rows, in nats."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GradientSum:
+    """The gradient of a summed loss over a part of the rows; parts can be added."""
+
+    values: dict[str, Tensor]
+    """For each trainable parameter a float64 tensor of its shape, on the CPU."""
+    row_count: int
+    """Rows in the sum; a part may be empty."""
+    total_loss: float
+    """Sum of the cross-entropy losses of these rows, in nats."""
+
+
 def mean_gradient(
-    model: nn.Module, rows: Rows, *, chunk_size: int, device: str = "cpu"
+    model: nn.Module,
+    rows: Rows,
+    *,
+    chunk_size: int,
+    device: str = "cpu",
+    precision: Precision = "float32",
 ) -> Gradient:
     """The gradient of the mean cross-entropy loss over all rows.
 
@@ -44,13 +63,28 @@ def mean_gradient(
         UnsupportedModelError: the model has no trainable parameter or no plain class scores.
         DivergenceError: a loss or a gradient is not finite.
     """
+    return mean_of(
+        gradient_sum(model, rows, chunk_size=chunk_size, device=device, precision=precision)
+    )
+
+
+def gradient_sum(
+    model: nn.Module, rows: Rows, *, chunk_size: int, device: str, precision: Precision
+) -> GradientSum:
+    """The gradient of the summed loss: all of `mean_gradient` but the division; zeros for no rows.
+
+    Raises:
+        DataError: a label is not a class of the model, or the source is broken.
+        UnsupportedModelError: the model has no trainable parameter or no plain class scores.
+    """
     state = forward_state(model, device)
     leaves = {name: state[name].requires_grad_() for name in trainable_names(model)}
     sums = {name: torch.zeros_like(leaf, dtype=torch.float64) for name, leaf in leaves.items()}
     total, count = 0.0, 0
-    with fixed_mode(model), torch.enable_grad():
-        for inputs, labels in read_chunks(rows, chunk_size, device):
-            scores = logits(model, state, inputs, labels)
+    with fixed_mode(model), torch.enable_grad(), closing(_chunks(rows, chunk_size, device)) as read:
+        for inputs, labels in read:
+            with _autocast(device, precision):
+                scores = logits(model, state, inputs, labels)
             # float64: confident rows have losses below what float32 can tell from 0
             loss = cross_entropy(scores.double(), labels, reduction="sum")
             parts = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
@@ -58,8 +92,35 @@ def mean_gradient(
                 sums[name] += part
             total += float(loss.detach())
             count += labels.shape[0]
-    values = {name: (held / count).cpu() for name, held in sums.items()}
-    return checked_gradient(Gradient(values=values, row_count=count, mean_loss=total / count))
+    values = {name: held.cpu() for name, held in sums.items()}
+    return GradientSum(values=values, row_count=count, total_loss=total)
+
+
+def mean_of(part: GradientSum) -> Gradient:
+    """The mean gradient that a sum over all rows makes.
+
+    Raises:
+        DataError: there are no rows in it.
+        DivergenceError: a loss or a gradient is not finite.
+    """
+    count = part.row_count
+    if count < 1:
+        raise DataError("The row set is empty; check the split that made it.")
+    values = {name: held / count for name, held in part.values.items()}
+    return checked_gradient(
+        Gradient(values=values, row_count=count, mean_loss=part.total_loss / count)
+    )
+
+
+def _chunks(rows: Rows, size: int, device: str) -> Generator[tuple[Tensor, Tensor]]:
+    if rows.count:
+        yield from read_chunks(rows, size, device)
+
+
+def _autocast(device: str, precision: Precision) -> torch.autocast:
+    """A block for the forward pass; in float32 one that does nothing, whatever the caller set."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def checked_gradient(gradient: Gradient) -> Gradient:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from unlearning.config import UnlearningConfig
+from unlearning.distributed import rank_count, total_count
 from unlearning.errors import DataError, DivergenceError, SettingsError
 from unlearning.gradients import is_finite
 from unlearning.methods.calibrated import calibrated_method
@@ -16,6 +17,9 @@ METHODS: dict[str, Method] = {
     "reference_step": reference_method,
     "theory_step": theory_method,
 }
+GRADIENT_METHODS = frozenset({"reference_step", "theory_step"})
+"""Methods made of mean gradients alone: a ledger spares them the retain rows, and several ranks
+can share their passes."""
 
 
 def unlearn(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
@@ -25,7 +29,7 @@ def unlearn(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, T
     bits, on the CPU.
 
     Raises:
-        SettingsError: no method has this name.
+        SettingsError: no method has this name, or several ranks cannot share it.
         DataError: a set is empty, or the forget set is not smaller than the ledger's rows.
         ModelError: the model cannot be unlearned so, or its ledger is stale.
         DivergenceError: a loss, gradient or new weight is not finite.
@@ -34,6 +38,11 @@ def unlearn(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, T
     if method is None:
         raise SettingsError(
             f"There is no method {config.method!r}; choose one of {', '.join(sorted(METHODS))}."
+        )
+    if rank_count() > 1 and config.method not in GRADIENT_METHODS:
+        raise SettingsError(
+            f"The method {config.method!r} cannot be shared by several ranks; run it in one "
+            f"process, or choose one of {', '.join(sorted(GRADIENT_METHODS))}."
         )
     _check_problem(problem)
     state = _with_ties(problem.model, method(problem, config))
@@ -48,7 +57,7 @@ def unlearn(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, T
 def _check_problem(problem: UnlearningProblem) -> None:
     sets = {"forget": problem.forget, "retain": problem.retain, "holdout": problem.holdout}
     for name, rows in sets.items():
-        if rows.count < 1:
+        if total_count(rows) < 1:
             raise DataError(f"The {name} set is empty; check the split that made it.")
 
 

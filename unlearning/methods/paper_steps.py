@@ -1,9 +1,13 @@
-"""The two steps of IAU, with the gradient ledger or with a full pass over the retain set."""
+"""The two steps of IAU, with the gradient ledger or with a full pass over the retain set.
+
+Several ranks may share the passes, each with its own part of the rows; all get the same state.
+"""
 
 from torch import Tensor
 
 from unlearning.config import UnlearningConfig
-from unlearning.gradients import Gradient, mean_gradient
+from unlearning.distributed import shared_gradient
+from unlearning.gradients import Gradient
 from unlearning.iau import direction, reference_step, theory_step
 from unlearning.ledger import retain_gradient
 from unlearning.methods.problem import UnlearningProblem, model_state
@@ -38,8 +42,12 @@ def _gradients(problem: UnlearningProblem, config: UnlearningConfig) -> tuple[Gr
     """The mean gradients over retain and forget, in this order."""
 
     def gradient_over(rows: Rows) -> Gradient:
-        return mean_gradient(
-            problem.model, rows, chunk_size=config.chunk_size, device=problem.device
+        return shared_gradient(
+            problem.model,
+            rows,
+            chunk_size=config.chunk_size,
+            device=problem.device,
+            precision=config.precision,
         )
 
     forget = gradient_over(problem.forget)

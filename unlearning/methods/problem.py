@@ -19,7 +19,7 @@ class UnlearningProblem:
     model: nn.Module
     """The original model; no method changes it."""
     forget: Rows
-    """All rows to forget."""
+    """All rows to forget; where several ranks share a pass, this rank's part, here and below."""
     retain: Rows
     """With a ledger a sample of the retain set; without one the whole retain set."""
     holdout: Rows
