@@ -33,6 +33,7 @@ _COMMANDS = {
     "status": "Where every request stands, and every enrolled model.",
     "trace": "Follow a subject, or a model version, through the records.",
     "hold": "Place or release legal holds.",
+    "ledger": "Compute missing gradient ledgers; also in parallel, under torchrun.",
     "train": "Train a model that can be unlearned, register and enrol it.",
     "enroll": "Adopt a PyTorch model version that was trained elsewhere.",
 }
@@ -77,3 +78,7 @@ def _log_to_console() -> None:
     logger.addHandler(handler)
     # Prefect adds its own handler to the root logger, which would print every line again.
     logger.propagate = False
+
+
+if __name__ == "__main__":
+    main()

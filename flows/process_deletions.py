@@ -43,17 +43,19 @@ def process_batch(batch: str, models: list[str]) -> list[str]:
 
 
 def erase_tables(batch: str) -> None:
-    """Erase the rows, then certify, then compute the next ledgers off the critical path."""
-    affected: set[str] = set()
+    """Erase the rows and every ledger over them, then certify.
+
+    The next ledgers are another flow's affair (`flows.refresh_ledgers`): a pass over a whole table
+    must not hold up a certificate.
+    """
     for table in steps.tables_to_erase(batch):
         steps.erase_rows(batch, table)
         steps.purge_files(batch, table)
-        affected.update(steps.advance_models(batch, table))
+        for model in steps.advance_models(batch, table):
+            steps.drop_ledgers(model)
     steps.certify_requests(batch)
     steps.mirror_audit(batch)
     steps.close_batch(batch)
-    for model in sorted(affected):
-        steps.refresh_ledger(model)
 
 
 def _sentence(model: str, decision: GateDecision) -> str:

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from tasks import journal
 from tasks.attempts import Attempt, halves, inputs, once_in, plan_facts
 from tasks.device import pick_device
+from tasks.enrollment import Enrollment
 from tasks.ledgers import read_ledger, store_ledger
 from tasks.object_store import ObjectStore
-from unlearning.methods.catalog import unlearn
+from unlearning.ledger import Ledger
+from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.weights import model_digest
 
@@ -37,9 +39,7 @@ def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
 
 def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
     enrollment, parent, forget = inputs(store, attempt)
-    if read_ledger(store, enrollment) is None:
-        log.warning("%s has no gradient ledger yet: one pass over its table", attempt.model)
-        store_ledger(store, enrollment, parent)
+    ledger = _ledger(store, enrollment, parent)
     retain, _ = halves(store, attempt, enrollment, "retain")
     holdout, _ = halves(store, attempt, enrollment, "holdout")
     started = journal.now()
@@ -48,13 +48,23 @@ def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
         forget=forget,
         retain=retain,
         holdout=holdout,
-        ledger=read_ledger(store, enrollment),
+        ledger=ledger,
         device=pick_device(),
     )
     state = unlearn(problem, enrollment.unlearning)
     seconds = (journal.now() - started).total_seconds()
     log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
     return {name: value.cpu().contiguous() for name, value in state.items()}
+
+
+def _ledger(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> Ledger | None:
+    """The ledger, if the method takes one; a missing one is computed first."""
+    if enrollment.unlearning.method not in GRADIENT_METHODS:
+        return None
+    if read_ledger(store, enrollment) is None:
+        log.warning("%s has no gradient ledger yet: one pass over its table", enrollment.model)
+        store_ledger(store, enrollment, parent)
+    return read_ledger(store, enrollment)
 
 
 def load_candidate(store: ObjectStore, attempt: Attempt, parent: nn.Module) -> nn.Module:

@@ -2,19 +2,29 @@
 
 import torch
 
-from tasks.settings import load_settings
+from tasks.settings import load_rank, load_settings
 from unlearning.errors import SettingsError
 
 
 def pick_device() -> str:
-    """The configured device; auto takes a GPU when there is one.
+    """The configured device; auto takes a GPU when there is one, under torchrun one for each rank.
 
     Raises:
         SettingsError: a device is asked for that this machine does not have.
     """
     wanted = load_settings().device
     if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
     if wanted.startswith("cuda") and not torch.cuda.is_available():
         raise SettingsError("EXPUNGE_DEVICE asks for cuda, but there is no GPU; use auto or cpu.")
-    return wanted
+    return _own_gpu() if wanted == "cuda" and load_rank().world > 1 else wanted
+
+
+def _own_gpu() -> str:
+    local, present = load_rank().local, torch.cuda.device_count()
+    if local >= present:
+        raise SettingsError(
+            f"Rank {local} of this machine finds {present} GPUs; start torchrun with "
+            f"--nproc-per-node {present}, or set EXPUNGE_DEVICE=cpu."
+        )
+    return f"cuda:{local}"

@@ -1,23 +1,60 @@
-"""Gradient ledgers in the store: computed once per model version, read at every request."""
+"""Gradient ledgers in the store: computed once per model version, off every critical path."""
 
+import logging
+
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from tasks import journal
+from tasks import journal, registry
 from tasks.datasets import TableRows
 from tasks.device import pick_device
-from tasks.enrollment import Enrollment, ledger_key, stream
+from tasks.enrollment import Enrollment, enrolled_models, ledger_key, read_enrollment, stream
 from tasks.object_store import MissingObjectError, ObjectStore
-from unlearning.gradients import mean_gradient
+from unlearning.distributed import agree, own_rank, rank_count, refuse_other, shared_gradient
+from unlearning.errors import ConflictError, ModelError, SnapshotChangedError, StaleLedgerError
+from unlearning.gradients import Gradient
 from unlearning.ledger import Ledger, check_ledger, ledger_from, ledger_metadata, ledger_tensors
+from unlearning.weights import model_digest
+
+log = logging.getLogger("expunge.ledgers")
+
+
+def refresh_ledger(store: ObjectStore, model: str) -> str:
+    """Compute the model's gradient ledger unless the store has it; returns its key.
+
+    Under torchrun every rank calls it: all share the pass, and the first one writes.
+
+    Raises:
+        ConflictError: the registry holds other weights than were enrolled, or the ranks disagree.
+        SnapshotChangedError: the table has another number of rows than were enrolled.
+    """
+    enrollment = read_enrollment(store, model)
+    key = ledger_key(enrollment)
+    missing = agree("" if _has_ledger(store, enrollment) else key)
+    if missing:
+        refuse_other(key, missing)
+        module = registry.load_model(
+            model, enrollment.version, trust_pickle=enrollment.trust_pickle
+        ).module
+        store_ledger(store, enrollment, module)
+    if own_rank() == 0:
+        registry.tag_version(model, enrollment.version, {"expunge.ledger": key})
+        drop_stale_ledgers(store, model)
+    return key
 
 
 def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) -> None:
-    """Compute the mean gradient over the whole snapshot and keep it: one pass over the table."""
-    rows = TableRows(enrollment.dataset, enrollment.dataset_version)
-    gradient = mean_gradient(
-        module, rows, chunk_size=enrollment.unlearning.chunk_size, device=pick_device()
-    )
+    """Compute the mean gradient over the whole snapshot and keep it: one pass over the table.
+
+    Raises:
+        ConflictError: the module has other weights than were enrolled.
+        SnapshotChangedError: the table has another number of rows than were enrolled.
+        DivergenceError: a loss or gradient is not finite.
+    """
+    gradient = _gradient(enrollment, module)
+    if own_rank() != 0:
+        return
     ledger = Ledger(gradient, model_digest=enrollment.digest, dataset=enrollment.snapshot)
     key = ledger_key(enrollment)
     store.put(key, save(ledger_tensors(ledger), metadata=ledger_metadata(ledger)))
@@ -25,28 +62,72 @@ def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) 
     journal.append(
         store, journal.Entry(stream(enrollment.model), f"ledger/{key}", "LedgerStored", facts)
     )
+    log.info("%s version %d: gradient ledger stored", enrollment.model, enrollment.version)
+    # A batch may have erased rows, and the old ledgers with them, while this one was computed.
+    drop_stale_ledgers(store, enrollment.model)
+
+
+def _gradient(enrollment: Enrollment, module: nn.Module) -> Gradient:
+    if model_digest(module.state_dict()) != enrollment.digest:
+        raise ConflictError(
+            f"Version {enrollment.version} of {enrollment.model} holds other weights than were "
+            f"enrolled; enrol it again with `expunge enroll {enrollment.model}`."
+        )
+    gradient = shared_gradient(
+        module,
+        TableRows(enrollment.dataset, enrollment.dataset_version, part=(own_rank(), rank_count())),
+        chunk_size=enrollment.unlearning.chunk_size,
+        device=pick_device(),
+        precision=enrollment.unlearning.precision,
+    )
+    if gradient.row_count != enrollment.row_count:
+        raise SnapshotChangedError(
+            f"{enrollment.snapshot} has {gradient.row_count} rows and {enrollment.row_count} were "
+            f"enrolled; enrol the model again with `expunge enroll {enrollment.model}`."
+        )
+    return gradient
 
 
 def read_ledger(store: ObjectStore, enrollment: Enrollment) -> Ledger | None:
     """The ledger of this version over this snapshot; None when it was not computed yet.
 
     Raises:
-        StaleLedgerError: what lies there belongs to another model or snapshot.
+        StaleLedgerError: what lies there is damaged or belongs to another model or snapshot.
+        DivergenceError: a number in it is not finite.
     """
     try:
         data = store.get(ledger_key(enrollment))
     except MissingObjectError:
         return None
-    ledger = ledger_from(load(data), _metadata(data))
+    try:
+        tensors, metadata = load(data), _metadata(data)
+    except (SafetensorError, ValueError) as error:
+        raise StaleLedgerError(
+            f"The stored ledger of {enrollment.model} is damaged; "
+            f"compute it again with `expunge ledger {enrollment.model}`."
+        ) from error
+    ledger = ledger_from(tensors, metadata)
     check_ledger(ledger, model_digest=enrollment.digest, dataset=enrollment.snapshot)
     return ledger
 
 
-def drop_older_ledgers(store: ObjectStore, model: str, *, keep: str) -> None:
-    """Delete the model's earlier ledgers: they are means over rows that were erased since."""
-    for event in journal.read(store, stream(model)):
-        if event.name == "LedgerStored" and event.facts["ledger"] != keep:
-            store.delete(event.facts["ledger"])
+def drop_stale_ledgers(store: ObjectStore, model: str) -> None:
+    """Delete the model's ledgers over other snapshots: they are means over rows erased since."""
+    events = journal.read(store, stream(model))
+    current = {ledger_key(enrollment) for enrollment in enrolled_models(store)}
+    for digest in sorted({e.facts["digest"] for e in events if "digest" in e.facts}):
+        for info in list(store.list_objects(f"ledgers/{digest}/")):
+            if info.key not in current:
+                store.delete(info.key)
+
+
+def _has_ledger(store: ObjectStore, enrollment: Enrollment) -> bool:
+    """Whether a usable ledger lies there; a damaged one counts as none and is written anew."""
+    try:
+        return read_ledger(store, enrollment) is not None
+    except ModelError as error:
+        log.warning("%s: %s", enrollment.model, error)
+        return False
 
 
 def _metadata(data: bytes) -> dict[str, str]:

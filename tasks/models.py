@@ -11,15 +11,7 @@ from tasks import registry
 from tasks.boundary import translated
 from tasks.datasets import DatasetSpec, TableRows, check_columns, sample_rows
 from tasks.device import pick_device
-from tasks.enrollment import (
-    Enrollment,
-    Loss,
-    enroll,
-    enrolled_models,
-    ledger_key,
-    read_enrollment,
-)
-from tasks.ledgers import drop_older_ledgers, read_ledger, store_ledger
+from tasks.enrollment import Enrollment, Loss, enroll, enrolled_models
 from tasks.object_store import ObjectStore
 from tasks.settings import load_settings
 from tasks.tables import keep_ids_out_of_log, open_table
@@ -111,21 +103,6 @@ def adopt_version(
     registry.tag_version(source.model, number, _tags(enrollment))
     log.info("%s version %d enrolled with %d rows", source.model, number, rows.count)
     return enrollment
-
-
-def refresh_ledger(store: ObjectStore, model: str) -> str:
-    """Compute the model's gradient ledger unless the store has it; returns its key."""
-    enrollment = read_enrollment(store, model)
-    if read_ledger(store, enrollment) is None:
-        module = registry.load_model(
-            model, enrollment.version, trust_pickle=enrollment.trust_pickle
-        ).module
-        store_ledger(store, enrollment, module)
-        log.info("%s version %d: gradient ledger stored", model, enrollment.version)
-    key = ledger_key(enrollment)
-    registry.tag_version(model, enrollment.version, {"expunge.ledger": key})
-    drop_older_ledgers(store, model, keep=key)
-    return key
 
 
 def pinned(source: ModelSource) -> ModelSource:

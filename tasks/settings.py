@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -94,6 +95,24 @@ def _key_from_hex(text: str) -> bytes:
     if len(key) != 32:  # noqa: PLR2004 - the length of an HMAC-SHA-256 key
         raise SettingsError("EXPUNGE_PSEUDONYM_KEY must be 64 hexadecimal digits (32 bytes).")
     return key
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """This process among those that torchrun started together; alone it is the first of one."""
+
+    number: int
+    world: int
+    local: int
+    """Its number among those on this machine."""
+
+
+def load_rank() -> Rank:
+    """What torchrun's variables say about this process; others of the same names say nothing."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return Rank(number=0, world=1, local=0)
+    number, world, local = (int(os.environ[n]) for n in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    return Rank(number, world, local)
 
 
 @cache

@@ -18,6 +18,7 @@ from tasks import (
     erasure,
     evidence,
     intake,
+    ledgers,
     models,
     promotion,
     registry,
@@ -167,7 +168,19 @@ def close_batch(batch: str) -> None:
 @task(**_STEP)
 def refresh_ledger(model: str) -> str:
     """The gradient ledger of the model's current version."""
-    return models.refresh_ledger(open_store(), model)
+    return ledgers.refresh_ledger(open_store(), model)
+
+
+@task(**_STEP)
+def ledger_models() -> list[str]:
+    """Every enrolled model, in name order."""
+    return [e.model for e in enrolled_models(open_store())]
+
+
+@task(**_STEP)
+def drop_ledgers(model: str) -> None:
+    """The model's ledgers over erased rows deleted; they are computed anew elsewhere."""
+    ledgers.drop_stale_ledgers(open_store(), model)
 
 
 @task(**_STEP)

@@ -21,6 +21,11 @@ def rank_count() -> int:
     return distributed.get_world_size() if _has_group() else 1
 
 
+def own_rank() -> int:
+    """This process's number among the ranks, from 0."""
+    return distributed.get_rank() if _has_group() else 0
+
+
 def shared_gradient(
     model: nn.Module,
     rows: Rows,
@@ -80,7 +85,7 @@ def refuse_other(own: str, agreed: str) -> None:
     """
     if own != agreed:
         raise ConflictError(
-            f"Rank {distributed.get_rank()} works on {own!r} and rank 0 on {agreed!r}; "
+            f"Rank {own_rank()} works on {own!r} and rank 0 on {agreed!r}; "
             "give all ranks the same store and models, then run again."
         )
 
@@ -95,7 +100,7 @@ def _added(part: GradientSum, device: str) -> GradientSum:
     own = torch.cat([*numbers, *(value.reshape(-1) for value in part.values.values())]).to(device)
     total = torch.zeros_like(own)
     for rank in range(rank_count()):
-        sent = own.clone() if rank == distributed.get_rank() else torch.empty_like(own)
+        sent = own.clone() if rank == own_rank() else torch.empty_like(own)
         distributed.broadcast(sent, src=rank)
         total += sent
     total = total.cpu()
@@ -107,11 +112,12 @@ def _added(part: GradientSum, device: str) -> GradientSum:
 
 
 def _unpacked(flat: Tensor, like: dict[str, Tensor]) -> dict[str, Tensor]:
-    pieces = flat.split([value.numel() for value in like.values()])
-    return {
-        name: piece.reshape(value.shape)
-        for piece, (name, value) in zip(pieces, like.items(), strict=True)
-    }
+    unpacked: dict[str, Tensor] = {}
+    start = 0
+    for name, value in like.items():
+        unpacked[name] = flat[start : start + value.numel()].reshape(value.shape)
+        start += value.numel()
+    return unpacked
 
 
 def _refuse_failed(device: str, *, failed: bool) -> None:
@@ -119,7 +125,7 @@ def _refuse_failed(device: str, *, failed: bool) -> None:
     if not _has_group():
         return
     flags = torch.zeros(rank_count(), device=device)
-    flags[distributed.get_rank()] = float(failed)
+    flags[own_rank()] = float(failed)
     distributed.all_reduce(flags)
     if not failed and bool(flags.any()):
         raise ExpungeError(

@@ -108,8 +108,8 @@ def rows_digest(rows: Rows, size: int = 4096) -> str:
     """
     inputs_digest, labels_digest = sha256(), sha256()
     for inputs, labels in read_chunks(rows, size, "cpu"):
-        inputs_digest.update(inputs.contiguous().numpy())
-        labels_digest.update(labels.contiguous().numpy())
+        inputs_digest.update(inputs.contiguous().numpy().data)
+        labels_digest.update(labels.contiguous().numpy().data)
     return sha256(inputs_digest.digest() + labels_digest.digest()).hexdigest()
 
 

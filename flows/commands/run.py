@@ -6,6 +6,7 @@ from flows.commands.tables import print_batches
 from tasks.intake import has_work, unfinished
 from tasks.object_store import open_store
 from tasks.settings import load_settings, quiet_prefect
+from unlearning.errors import ExpungeError
 
 
 def run() -> None:
@@ -29,3 +30,18 @@ def run() -> None:
     finally:
         print_batches(console, store, before)
         console.print(f"Next: [bold]expunge status[/]; store {load_settings().store_uri}")
+    _refresh_ledgers(console)
+
+
+def _refresh_ledgers(console: Console) -> None:
+    """The next ledgers, for who has no `refresh-ledgers` deployment; a failure changes nothing."""
+    from flows.refresh_ledgers import refresh_ledgers
+
+    try:
+        refresh_ledgers()
+    except ExpungeError as error:
+        console.print(
+            f"Everything is done but the gradient ledgers: {error} Try again with "
+            "[bold]expunge ledger[/].",
+            highlight=False,
+        )

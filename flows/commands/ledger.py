@@ -1,0 +1,32 @@
+"""`expunge ledger`: compute missing gradient ledgers."""
+
+from tasks.enrollment import enrolled_models
+from tasks.ledgers import refresh_ledger
+from tasks.object_store import open_store
+from tasks.ranks import rank_group
+from tasks.settings import quiet_prefect
+
+
+def ledger(*models: str) -> None:
+    """Compute the gradient ledger of models that have none: one pass over each training table.
+
+    Several processes or machines can share the passes, each reading files of its own:
+    torchrun --nproc-per-node 4 -m flows.cli ledger MODEL
+
+    Parameters
+    ----------
+    models
+        Enrolled models; all of them if omitted.
+    """
+    store = open_store()
+    store.check()
+    wanted = list(models) or [e.model for e in enrolled_models(store)]
+    with rank_group() as is_first:
+        if is_first:
+            quiet_prefect()
+            from flows.refresh_ledgers import refresh_ledgers
+
+            refresh_ledgers(wanted)
+        else:
+            for model in wanted:
+                refresh_ledger(store, model)
