@@ -13,7 +13,7 @@ from torch import Tensor
 from tasks.boundary import translated
 from tasks.fragments import TableShare
 from tasks.streams import cut, read_ahead
-from tasks.tables import arrow_schema, matching, open_table
+from tasks.tables import arrow_dataset, arrow_schema, matching, open_table
 from unlearning.errors import DataError
 from unlearning.rows import TensorRows
 
@@ -105,7 +105,7 @@ def sample_rows(
     where = ~matching(table, spec.subject, without) if without else None
     pool: list[tuple[Tensor, Tensor]] = []
     with translated("table"):
-        for group in _shuffled_row_groups(table.to_pyarrow_dataset(), random):
+        for group in _shuffled_row_groups(arrow_dataset(table), random):
             part = group.to_table(columns=columns, filter=where)
             if part.num_rows:
                 pool.append(to_tensors(part, spec))

@@ -7,6 +7,7 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from tasks.boundary import translated
+from tasks.tables import arrow_dataset
 
 # Column chunks are read through a small buffer: with pre-buffering, a whole row group is held.
 _SCAN = {
@@ -30,7 +31,7 @@ class TableShare:
     ) -> None:
         self._where = where
         with translated("table"):
-            whole = table.to_pyarrow_dataset()
+            whole = arrow_dataset(table)
             groups = _row_groups(whole, where)
             groups = _dealt(groups, part)
         self.count = sum(rows for _, rows in groups)

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
+from pyarrow import fs
 
 from tasks.boundary import translated
 from tasks.object_store import open_store
@@ -23,6 +26,22 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable:
     """
     with translated("table"):
         return DeltaTable(uri, version=version, storage_options=storage_options(uri))
+
+
+def arrow_dataset(table: DeltaTable) -> ds.FileSystemDataset:
+    """The table's files as Arrow reads them."""
+    return table.to_pyarrow_dataset(filesystem=_local_files(table.table_uri))
+
+
+def _local_files(uri: str) -> fs.FileSystem | None:
+    """Arrow's own access to a local table; None leaves an object store to deltalake.
+
+    Deltalake's way needs Python in Arrow's threads, which aborts now and then as the process ends.
+    """
+    place = urlparse(uri)
+    if place.scheme != "file":
+        return None
+    return fs.SubTreeFileSystem(url2pathname(place.path), fs.LocalFileSystem())
 
 
 def storage_options(uri: str) -> dict[str, str] | None:
@@ -69,13 +88,13 @@ def _integers(subjects: Iterable[str]) -> set[int]:
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:
     """The table's schema in Arrow types."""
-    return table.to_pyarrow_dataset().schema
+    return arrow_dataset(table).schema
 
 
 def count_by_subject(table: DeltaTable, column: str, subjects: Iterable[str]) -> dict[str, int]:
     """How many rows each of these subjects has; subjects without rows are left out."""
     with translated("table"):
-        found = table.to_pyarrow_dataset().to_table(
+        found = arrow_dataset(table).to_table(
             columns=[column], filter=matching(table, column, subjects)
         )
     counts = found[column].value_counts().to_pylist()
@@ -85,7 +104,7 @@ def count_by_subject(table: DeltaTable, column: str, subjects: Iterable[str]) ->
 def count_rows(table: DeltaTable, where: ds.Expression | None = None) -> int:
     """Rows of the table, or those that match."""
     with translated("table"):
-        return table.to_pyarrow_dataset().count_rows(filter=where)
+        return arrow_dataset(table).count_rows(filter=where)
 
 
 def keep_ids_out_of_log(table: DeltaTable, column: str) -> None:
