@@ -81,8 +81,13 @@ def gradient_sum(
     leaves = {name: state[name].requires_grad_() for name in trainable_names(model)}
     sums = {name: torch.zeros_like(leaf, dtype=torch.float64) for name, leaf in leaves.items()}
     total, count = 0.0, 0
-    with fixed_mode(model), torch.enable_grad(), closing(_chunks(rows, chunk_size, device)) as read:
-        for inputs, labels in read:
+    with (
+        fixed_mode(model),
+        torch.enable_grad(),
+        _autocast(device, "float32"),
+        closing(_chunks(rows, chunk_size, device)) as chunks,
+    ):
+        for inputs, labels in chunks:
             with _autocast(device, precision):
                 scores = logits(model, state, inputs, labels)
             # float64: confident rows have losses below what float32 can tell from 0
@@ -118,7 +123,7 @@ def _chunks(rows: Rows, size: int, device: str) -> Generator[tuple[Tensor, Tenso
 
 
 def _autocast(device: str, precision: Precision) -> torch.autocast:
-    """A block for the forward pass; in float32 one that does nothing, whatever the caller set."""
+    """A block in this precision, whatever the caller set; float32 casts nothing."""
     kind = torch.device(device).type
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 

@@ -6,7 +6,6 @@ from flows.commands.tables import print_batches
 from tasks.intake import has_work, unfinished
 from tasks.object_store import open_store
 from tasks.settings import load_settings, quiet_prefect
-from unlearning.errors import ExpungeError
 
 
 def run() -> None:
@@ -39,7 +38,7 @@ def _refresh_ledgers(console: Console) -> None:
 
     try:
         refresh_ledgers()
-    except ExpungeError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it was, the batches are done
         console.print(
             f"Everything is done but the gradient ledgers: {error} Try again with "
             "[bold]expunge ledger[/].",

@@ -48,6 +48,7 @@ def test_defaults_are_in_range_and_frozen(kind):
         (UnlearningConfig, "learning_rate", INF),
         (UnlearningConfig, "step_size", -1.0),
         (UnlearningConfig, "chunk_size", 0),
+        (UnlearningConfig, "precision", "float16"),
         (UnlearningConfig, "retain_sample", 0),
         (UnlearningConfig, "holdout_sample", 0),
         (UnlearningConfig, "seed", -1),

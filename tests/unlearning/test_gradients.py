@@ -12,7 +12,7 @@ from tests.oracles import (
     softmax_linear_loss,
 )
 from unlearning.errors import DataError, DivergenceError
-from unlearning.gradients import mean_gradient
+from unlearning.gradients import gradient_sum, mean_gradient, mean_of
 from unlearning.rows import TensorRows
 
 
@@ -147,3 +147,45 @@ def test_a_binary_model_that_squeezes_survives_a_last_chunk_of_one_row(rows):
     gradient = mean_gradient(model, data, chunk_size=4)
     for name, value in binary_linear_gradient(model, data.inputs, data.labels).items():
         torch.testing.assert_close(gradient.values[name], value, rtol=1e-5, atol=1e-7)
+
+
+def test_bfloat16_gives_nearly_the_same_gradient(rows):
+    model = nn.Sequential(linear_model(5, 16), nn.Tanh(), linear_model(16, 3))
+    exact = mean_gradient(model, rows(200), chunk_size=64)
+    rough = mean_gradient(model, rows(200), chunk_size=64, precision="bfloat16")
+    one, other = (
+        torch.cat([value.flatten() for value in g.values.values()]) for g in (exact, rough)
+    )
+    assert not one.equal(other)
+    assert float(torch.cosine_similarity(one, other, dim=0)) > 0.99
+    assert rough.mean_loss == pytest.approx(exact.mean_loss, rel=0.01)
+    assert all(value.dtype == torch.float64 for value in rough.values.values())
+
+
+def test_float32_is_float32_also_where_the_caller_autocasts(rows):
+    model = nn.Sequential(linear_model(5, 16), nn.Tanh(), linear_model(16, 3))
+    plain = mean_gradient(model, rows(40), chunk_size=16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        within = mean_gradient(model, rows(40), chunk_size=16, precision="float32")
+    assert all(value.equal(within.values[name]) for name, value in plain.values.items())
+
+
+def test_sums_over_parts_add_up_to_the_sum_over_all(rows):
+    model, data = linear_model(5, 3), rows(40)
+    parts = [TensorRows(data.inputs[p], data.labels[p]) for p in (slice(16), slice(16, 40))]
+    how = {"chunk_size": 16, "device": "cpu", "precision": "float32"}
+    first, second = (gradient_sum(model, part, **how) for part in parts)
+    whole = gradient_sum(model, data, **how)
+    assert first.row_count + second.row_count == whole.row_count == 40
+    for name, value in whole.values.items():
+        torch.testing.assert_close(first.values[name] + second.values[name], value)
+
+
+def test_a_sum_over_no_rows_is_zero_and_has_no_mean(rows):
+    part = gradient_sum(
+        linear_model(5, 3), rows(0), chunk_size=4, device="cpu", precision="float32"
+    )
+    assert part.row_count == 0
+    assert not any(value.any() for value in part.values.values())
+    with pytest.raises(DataError, match="empty"):
+        mean_of(part)

@@ -240,3 +240,18 @@ def test_a_model_with_state_that_is_not_a_tensor_is_refused():
 
     with pytest.raises(UnsupportedModelError, match="not a tensor"):
         model_state(Chatty(2, 2))
+
+
+def test_a_method_that_ranks_cannot_share_is_refused_among_several(problem, monkeypatch):
+    monkeypatch.setattr("unlearning.methods.catalog.rank_count", lambda: 2)
+    with pytest.raises(SettingsError, match="several ranks"):
+        unlearn(problem, config("calibrated"))
+
+
+@pytest.mark.parametrize("method", PAPER)
+def test_the_precision_of_the_configuration_is_used(problem, method):
+    exact, rough = (unlearn(problem, config(method, precision=p)) for p in ("float32", "bfloat16"))
+    start = problem.model.state_dict()["weight"]
+    one, other = (state["weight"] - start for state in (exact, rough))
+    assert not one.equal(other) or method == "reference_step"
+    assert float(torch.cosine_similarity(one.flatten(), other.flatten(), dim=0)) > 0.9
