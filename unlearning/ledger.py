@@ -12,7 +12,7 @@ from unlearning.errors import DataError, StaleLedgerError
 from unlearning.gradients import Gradient, checked_gradient
 
 FORM = "expunge-ledger/1"
-_REMEDY = "build a new ledger by enrolling this model version again."
+_REMEDY = "build a new ledger of this model version, as `expunge ledger` does."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,165 @@
+"""Bad input on the streamed path: a typed error with a remedy, and no candidate written."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from deltalake import write_deltalake
+from tables import rows, subject
+from torch import nn
+
+from tasks import attempts, candidates, ledgers, promotion
+from tasks.datasets import DatasetSpec, TableRows
+from tasks.enrollment import Enrollment, enroll, ledger_key
+from unlearning.config import GatePolicy, UnlearningConfig
+from unlearning.errors import (
+    ConflictError,
+    DataError,
+    DivergenceError,
+    SnapshotChangedError,
+    StaleLedgerError,
+)
+from unlearning.gradients import mean_gradient
+from unlearning.ledger import Ledger
+from unlearning.weights import model_digest
+
+FORGOTTEN = [subject(i) for i in range(10)]
+
+
+class World:
+    """A table, an enrolled linear model and a batch of ten subjects."""
+
+    def __init__(self, store, folder, table, monkeypatch, *, method="theory_step"):
+        self.store, self.uri = store, (folder / "t").as_uri()
+        self.module = nn.Linear(40, 2)
+        write_deltalake(self.uri, table)
+        holdout = (folder / "h").as_uri()
+        write_deltalake(holdout, rows(50, first=500, seed=7))
+        self.enrollment = Enrollment(
+            model="income",
+            version=1,
+            digest=model_digest(self.module.state_dict()),
+            dataset=DatasetSpec(self.uri, ("features",), "label", "subject_id"),
+            dataset_version=0,
+            row_count=table.num_rows,
+            holdout=holdout,
+            unlearning=UnlearningConfig(method=method, retain_sample=20, holdout_sample=20),
+            policy=GatePolicy(),
+        )
+        enroll(store, self.enrollment)
+        monkeypatch.setattr(
+            attempts, "load_model", lambda *_, **__: SimpleNamespace(module=self.module)
+        )
+        monkeypatch.setattr(attempts.batches, "subjects", lambda *_: FORGOTTEN)
+
+    def plan(self):
+        forget = attempts._forget_rows(self.store, "b", self.enrollment)
+        return attempts._new_attempt(
+            "b", self.enrollment, forget, attempts.config_digest(self.enrollment)
+        )
+
+    def candidate_keys(self):
+        return [i.key for i in self.store.list_objects("candidates/")]
+
+
+@pytest.fixture
+def world(store, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+
+    def build(table=None, **options):
+        table = rows(100, seed=1) if table is None else table
+        return World(store, tmp_path, table, monkeypatch, **options)
+
+    return build
+
+
+def refused(world, attempt, error, match):
+    with pytest.raises(error, match=match):
+        candidates.make_candidate(world.store, attempt)
+    assert world.candidate_keys() == []
+
+
+def test_a_planned_attempt_makes_a_candidate_and_a_ledger_of_the_whole_table(world):
+    here = world()
+    made = candidates.make_candidate(here.store, here.plan())
+    assert here.candidate_keys() == [made["candidate"]]
+    assert ledgers.read_ledger(here.store, here.enrollment).gradient.row_count == 100
+
+
+def test_rows_that_changed_since_planning_are_refused(world):
+    here = world()
+    attempt = here.plan()
+    refused(here, replace(attempt, forget_digest="0"), SnapshotChangedError, "restore that version")
+    refused(here, replace(attempt, forget_count=9), SnapshotChangedError, "restore that version")
+
+
+def test_subjects_without_a_row_are_refused(world, monkeypatch):
+    here = world()
+    attempt = here.plan()
+    monkeypatch.setattr(attempts.batches, "subjects", lambda *_: ["nobody"])
+    refused(here, attempt, SnapshotChangedError, "changed since they were planned")
+
+
+def test_other_weights_than_were_enrolled_are_refused(world):
+    here = world()
+    attempt = here.plan()
+    here.module = nn.Linear(40, 2)
+    refused(here, attempt, ConflictError, "expunge enroll income")
+
+
+def test_a_ledger_of_fewer_rows_than_are_to_be_forgotten_is_refused(world, monkeypatch):
+    here = world()
+    few = TableRows(here.enrollment.dataset, 0, only=FORGOTTEN[:5])
+    ledger = Ledger(
+        mean_gradient(here.module, few, chunk_size=8),
+        model_digest=here.enrollment.digest,
+        dataset=here.enrollment.snapshot,
+    )
+    monkeypatch.setattr(candidates, "read_ledger", lambda *_: ledger)
+    refused(here, here.plan(), DataError, "10 rows and the ledger 5")
+
+
+def test_a_stale_ledger_is_refused(world):
+    here = world()
+    candidate = here.plan()
+    ledgers.store_ledger(here.store, here.enrollment, here.module)
+    data = here.store.get(ledger_key(here.enrollment))
+    elsewhere = here.enrollment.snapshot.replace("@0", "@8")
+    here.store.put(
+        ledger_key(here.enrollment),
+        data.replace(here.enrollment.snapshot.encode(), elsewhere.encode()),
+    )
+    refused(here, candidate, StaleLedgerError, "build a new ledger")
+
+
+@pytest.mark.parametrize("method", ["theory_step", "reference_step", "calibrated"])
+def test_a_label_outside_the_classes_is_refused(world, method):
+    table = rows(100, seed=1)
+    labels = table["label"].to_numpy().copy()
+    labels[3] = 2
+    here = world(table.set_column(1, "label", pa.array(labels)), method=method)
+    refused(here, here.plan(), DataError, "classes")
+
+
+@pytest.mark.parametrize("method", ["theory_step", "calibrated"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_feature_that_is_not_finite_is_refused(world, method, value):
+    table = rows(100, seed=1)
+    values = np.stack(table["features"].to_numpy()).astype(np.float32)
+    values[3, 5] = value
+    listed = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 40)
+    here = world(table.set_column(2, "features", listed), method=method)
+    refused(here, here.plan(), DivergenceError, "finite")
+
+
+def test_an_example_that_is_a_row_to_forget_is_replaced(world):
+    here = world()
+    forget = TableRows(here.enrollment.dataset, 0, only=FORGOTTEN)
+    ((inputs, _),) = forget.chunks(100)
+    mine, free = inputs[6:8].numpy(), np.full((2, 40), 3, np.float32)
+    assert not promotion._example(mine, forget).any()
+    assert promotion._example(free, forget) is free
+    assert promotion._example(None, forget).shape == (2, 40)
