@@ -1,6 +1,7 @@
 """Which parquet files and row groups of a table are read, and by which rank."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -9,6 +10,7 @@ from deltalake import DeltaTable
 from tasks.boundary import translated
 from tasks.tables import arrow_dataset
 
+_READERS = 8
 # Column chunks are read through a small buffer: with pre-buffering, a whole row group is held.
 _SCAN = {
     "batch_readahead": 2,
@@ -53,13 +55,20 @@ def _row_groups(data: ds.Dataset, where: ds.Expression | None) -> list[Group]:
 
     Cost: the footers of all files; with a condition also one pass over the columns it names.
     """
+
+    def split(file: ds.ParquetFileFragment) -> list[ds.ParquetFileFragment]:
+        return file.split_by_row_group(filter=where)
+
+    def count(group: ds.ParquetFileFragment) -> int:
+        if where is None:  # Arrow would count the whole file
+            return sum(part.num_rows for part in group.row_groups)
+        return group.count_rows(filter=where)
+
     files = sorted(data.get_fragments(filter=where), key=lambda file: file.path)
-    groups = [g for file in files for g in file.split_by_row_group(filter=where)]
-    if where is None:
-        counted = [(g, sum(part.num_rows for part in g.row_groups)) for g in groups]
-    else:
-        counted = [(g, g.count_rows(filter=where)) for g in groups]
-    return [(group, rows) for group, rows in counted if rows]
+    with ThreadPoolExecutor(_READERS) as readers:
+        groups = [group for found in readers.map(split, files) for group in found]
+        counts = list(readers.map(count, groups))
+    return [(group, rows) for group, rows in zip(groups, counts, strict=True) if rows]
 
 
 def _dealt(groups: list[Group], part: tuple[int, int]) -> list[Group]:

@@ -116,9 +116,11 @@ def drop_stale_ledgers(store: ObjectStore, model: str) -> None:
     events = journal.read(store, stream(model))
     current = {ledger_key(enrollment) for enrollment in enrolled_models(store)}
     for digest in sorted({e.facts["digest"] for e in events if "digest" in e.facts}):
-        for info in list(store.list_objects(f"ledgers/{digest}/")):
+        folder = f"ledgers/{digest}/"
+        for info in list(store.list_objects(folder)):
             if info.key not in current:
                 store.delete(info.key)
+        store.purge_noncurrent(folder)
 
 
 def _has_ledger(store: ObjectStore, enrollment: Enrollment) -> bool:
