@@ -85,7 +85,7 @@ def test_a_ledger_of_this_model_and_table_passes():
     [("sha:b", "file://people@7", "sha:b"), ("sha:a", "file://people@8", "people@8")],
 )
 def test_a_ledger_of_another_model_or_table_is_stale_and_says_so(digest, dataset, told):
-    with pytest.raises(StaleLedgerError, match=f"{told}.*enrolling"):
+    with pytest.raises(StaleLedgerError, match=f"{told}.*expunge ledger"):
         check_ledger(ledger(), model_digest=digest, dataset=dataset)
 
 
