@@ -157,6 +157,21 @@ class GatePolicy:
         _positive("confidence_z", self.confidence_z)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionBudget:
+    """How much may be unlearned approximately before the model must be retrained."""
+
+    max_share: float = 0.10
+    """Largest share of the rows of the last exact training that may be unlearned approximately; 0
+    retrains at every request, 1 sets no limit."""
+    max_updates: int = 50
+    """Most approximate updates in a row since the last exact training; at least 0."""
+
+    def __post_init__(self) -> None:
+        _within("max_share", self.max_share, 0.0, 1.0)
+        _at_least("max_updates", self.max_updates, 0)
+
+
 def _at_least(name: str, value: int, lowest: int) -> None:
     if not value >= lowest:
         raise SettingsError(f"{name} is {value}; give at least {lowest}.")
