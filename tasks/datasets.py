@@ -39,11 +39,14 @@ class TableRows:
         version: int | None,
         *,
         only: Sequence[str] | None = None,
+        without: Sequence[str] = (),
         uri: str | None = None,
     ) -> None:
         self._spec = spec
         self._table = open_table(uri or spec.uri, version)
         self._where = None if only is None else matching(self._table, spec.subject, only)
+        if without:
+            self._where = ~matching(self._table, spec.subject, without)
         self.count = count_rows(self._table, self._where)
 
     def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:

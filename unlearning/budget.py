@@ -1,17 +1,18 @@
 """The deletion budget: how far a lineage may drift by approximate updates before a retrain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from unlearning.config import DeletionBudget
+from unlearning.config import DeletionBudget, MethodName
 from unlearning.errors import DataError
 
-_EXACT_METHODS = frozenset({"retrain"})
+RETRAIN: MethodName = "retrain"
+"""The exact method: fresh weights, trained on the retain set alone."""
 _ROUNDING = 1e-9
 
 
 def is_exact(method: str) -> bool:
     """Whether the method's result owes nothing to the forget rows, so that the lineage is new."""
-    return method in _EXACT_METHODS
+    return method == RETRAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Deletions:
     """What a model has been made to forget since it was last trained exactly.
 
     Raises:
-        DataError: a count is negative, or more rows were forgotten than were trained on.
+        DataError: a count is negative.
     """
 
     trained_rows: int
@@ -30,26 +31,26 @@ class Deletions:
     """Approximate updates since then."""
 
     def __post_init__(self) -> None:
-        if min(self.forgotten, self.updates) < 0 or self.forgotten > self.trained_rows:
+        if min(self.trained_rows, self.forgotten, self.updates) < 0:
             raise DataError(
-                f"{self.forgotten} rows were forgotten in {self.updates} updates, out of "
-                f"{self.trained_rows} trained rows; enrol the model again with its own table."
+                f"{self.forgotten} rows forgotten in {self.updates} updates out of "
+                f"{self.trained_rows} rows cannot be; enrol the model again with its own table."
             )
 
-    def after(self, forget_count: int, method: str) -> "Deletions":
+    def after(self, forget_count: int, method: str, *, row_count: int) -> "Deletions":
         """The deletions after one more batch: one update more, or a lineage that starts anew.
 
-        A retrain starts from the rows that are left then.
+        Args:
+            forget_count: Rows of the batch.
+            method: How they were unlearned.
+            row_count: Rows of the training snapshot, those of the batch among them.
 
         Raises:
-            DataError: fewer rows are left than shall be forgotten.
+            DataError: the batch has more rows than the snapshot.
         """
-        forgotten = self.forgotten + forget_count
-        if not is_exact(method):
-            return Deletions(
-                trained_rows=self.trained_rows, forgotten=forgotten, updates=self.updates + 1
-            )
-        return Deletions(trained_rows=self.trained_rows - forgotten)
+        if is_exact(method):
+            return Deletions(trained_rows=row_count - forget_count)
+        return replace(self, forgotten=self.forgotten + forget_count, updates=self.updates + 1)
 
 
 def overrun(budget: DeletionBudget, deletions: Deletions, forget_count: int) -> str:

@@ -8,7 +8,7 @@ from unlearning.errors import SettingsError
 
 Restriction = Literal["global", "per_tensor", "none"]
 Derivative = Literal["finite_difference", "exact"]
-MethodName = Literal["calibrated", "reference_step", "theory_step"]
+MethodName = Literal["calibrated", "reference_step", "theory_step", "retrain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,8 @@ class UnlearningConfig:
     """Seed of every random choice of a method; at least 0."""
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     """How the calibrated update goes; the other methods leave it alone."""
+    retraining: TrainingConfig = field(default_factory=TrainingConfig)
+    """How the method "retrain" trains."""
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, get_args(MethodName))
@@ -164,8 +166,9 @@ class DeletionBudget:
     max_share: float = 0.10
     """Largest share of the rows of the last exact training that may be unlearned approximately; 0
     retrains at every request, 1 sets no limit."""
-    max_updates: int = 50
-    """Most approximate updates in a row since the last exact training; at least 0."""
+    max_updates: int = 10
+    """Most approximate updates in a row since the last exact training; at least 0. What drifts is
+    the number of updates, see benchmarks/sequential.py."""
 
     def __post_init__(self) -> None:
         _within("max_share", self.max_share, 0.0, 1.0)

@@ -19,7 +19,7 @@ def follow(budget: DeletionBudget, sizes: list[int]) -> tuple[Deletions, list[bo
     for size in sizes:
         fits.append(not overrun(budget, deletions, size))
         if fits[-1]:
-            deletions = deletions.after(size, "calibrated")
+            deletions = deletions.after(size, "calibrated", row_count=10_000)
     return deletions, fits
 
 
@@ -64,9 +64,10 @@ def test_a_wider_budget_takes_what_a_narrower_one_took(budget, forgotten, update
 @given(budgets, batches)
 def test_a_retrain_starts_a_new_lineage_on_the_rows_that_are_left(budget, sizes):
     deletions, _ = follow(budget, sizes)
-    fresh = deletions.after(7, "retrain")
+    left = FRESH.trained_rows - deletions.forgotten
+    fresh = deletions.after(7, "retrain", row_count=left)
     assert (fresh.forgotten, fresh.updates) == (0, 0)
-    assert fresh.trained_rows == FRESH.trained_rows - deletions.forgotten - 7
+    assert fresh.trained_rows == left - 7
     fits = not overrun(budget, fresh, 1)
     assert fits == (budget.max_updates >= 1 and budget.max_share * fresh.trained_rows >= 1 - 1e-9)
 
@@ -78,7 +79,7 @@ def test_both_limits_are_inclusive_and_named():
     assert overrun(budget, deletions, 7) == (
         "It would make 11 of 100 trained rows unlearned approximately; at most 10.0%."
     )
-    deletions = deletions.after(1, "calibrated")
+    deletions = deletions.after(1, "calibrated", row_count=96)
     assert overrun(budget, deletions, 1) == (
         "It would be approximate update 3 in a row; at most 2."
     )
@@ -91,8 +92,8 @@ def test_only_retraining_is_exact():
 
 @pytest.mark.parametrize(
     "counts",
-    [{"forgotten": -1}, {"updates": -1}, {"forgotten": 11}],
+    [{"forgotten": -1}, {"updates": -1}, {"trained_rows": -1}],
 )
 def test_impossible_counts_are_refused(counts):
     with pytest.raises(DataError):
-        Deletions(trained_rows=10, **counts)
+        Deletions(**({"trained_rows": 10} | counts))

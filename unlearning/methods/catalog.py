@@ -10,11 +10,13 @@ from unlearning.gradients import is_finite
 from unlearning.methods.calibrated import calibrated_method
 from unlearning.methods.paper_steps import reference_method, theory_method
 from unlearning.methods.problem import Method, UnlearningProblem
+from unlearning.methods.retrain import retrain_method
 
 METHODS: dict[str, Method] = {
     "calibrated": calibrated_method,
     "reference_step": reference_method,
     "theory_step": theory_method,
+    "retrain": retrain_method,
 }
 
 
