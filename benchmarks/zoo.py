@@ -46,6 +46,12 @@ class Zoo:
         facts = {"role": "retrained", "share": forget_share, "forget_seed": seed}
         return self._model(rows, RETRAINED_SEED + 100 * seed + number, facts)
 
+    def retrained_on(self, rows: TensorRows, *, number: int) -> Trained:
+        """The `number`-th model trained on exactly these rows, whatever was left out of them."""
+        digest = model_digest({"inputs": rows.inputs, "labels": rows.labels})
+        facts: dict[str, object] = {"role": "retrained", "rows": digest}
+        return self._model(rows, RETRAINED_SEED + number, facts)
+
     def _model(self, rows: TensorRows, seed: int, facts: dict[str, object]) -> Trained:
         config = replace(self._case.training, seed=seed)
         model = self._case.build(self._data, seed)

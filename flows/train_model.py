@@ -12,7 +12,7 @@ def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingCo
     """Train with gradient restriction, register, enrol, compute the gradient ledger."""
     source = steps.pin_source(source)
     version = steps.train_version(source, hidden, config)
-    steps.adopt_version(source, version, trust_pickle=False)
+    steps.adopt_version(source.retrained_as(config), version, trust_pickle=False)
     steps.refresh_ledger(source.model)
     return version
 

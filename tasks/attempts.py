@@ -14,6 +14,7 @@ from tasks.enrollment import Enrollment, read_enrollment
 from tasks.object_store import ObjectStore
 from tasks.registry import alias_version, load_model
 from tasks.tables import open_table
+from unlearning.budget import RETRAIN, is_exact, overrun
 from unlearning.errors import ConflictError, SnapshotChangedError
 from unlearning.lineage import SHORT, facts_digest
 from unlearning.rows import Rows, TensorRows, rows_digest
@@ -39,6 +40,8 @@ class Attempt:
     forget_digest: str
     config_digest: str
     method: str
+    reason: str = ""
+    """Why the method is another than the enrolment's; empty if it is the same."""
 
 
 def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
@@ -77,7 +80,11 @@ def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
 def config_digest(enrollment: Enrollment) -> str:
     """Digest of everything that decides how a model is unlearned and judged."""
     return facts_digest(
-        {"unlearning": asdict(enrollment.unlearning), "policy": asdict(enrollment.policy)}
+        {
+            "unlearning": asdict(enrollment.unlearning),
+            "policy": asdict(enrollment.policy),
+            "budget": asdict(enrollment.budget),
+        }
     )
 
 
@@ -118,9 +125,20 @@ def _new_attempt(batch: str, enrollment: Enrollment, forget: Rows, config: str) 
         "forget_count": forget.count,
         "forget_digest": rows_digest(forget),
         "config_digest": config,
-        "method": enrollment.unlearning.method,
+        **_method(enrollment, forget.count),
     }
     return Attempt(key=f"a-{facts_digest(facts)[:SHORT]}", **facts)
+
+
+def _method(enrollment: Enrollment, forget_count: int) -> dict[str, str]:
+    """The enrolment's method; a retrain, with its reason, where the deletion budget is spent."""
+    method = enrollment.unlearning.method
+    reason = ""
+    if not is_exact(method):
+        reason = overrun(enrollment.budget, enrollment.deletions, forget_count)
+    if reason:
+        log.warning("%s: the deletion budget forces a retrain. %s", enrollment.model, reason)
+    return {"method": RETRAIN if reason else method, "reason": reason}
 
 
 def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module, TableRows]:
@@ -171,6 +189,12 @@ def halves(
         TensorRows(sample.inputs[0::2], sample.labels[0::2]),
         TensorRows(sample.inputs[1::2], sample.labels[1::2]),
     )
+
+
+def kept_rows(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> TableRows:
+    """Every row of the planned snapshot that is not one of the batch's subjects', as a stream."""
+    subjects = batches.subjects(store, attempt.batch)
+    return TableRows(enrollment.dataset, attempt.dataset_version, without=subjects)
 
 
 def once_in(

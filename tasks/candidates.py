@@ -2,20 +2,25 @@
 
 import copy
 import logging
+from dataclasses import replace
 from typing import Any
 
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tasks import journal
-from tasks.attempts import Attempt, halves, inputs, once_in, plan_facts
+from tasks.attempts import Attempt, halves, inputs, kept_rows, once_in, plan_facts
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment
 from tasks.ledgers import read_ledger, store_ledger
 from tasks.object_store import ObjectStore
+from unlearning.budget import is_exact
+from unlearning.config import UnlearningConfig
+from unlearning.errors import UnsupportedModelError
 from unlearning.ledger import Ledger
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
 from unlearning.methods.problem import UnlearningProblem
+from unlearning.rows import Rows
 from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.candidates")
@@ -39,8 +44,8 @@ def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
 
 def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
     enrollment, parent, forget = inputs(store, attempt)
-    ledger = _ledger(store, enrollment, parent)
-    retain, _ = halves(store, attempt, enrollment, "retain")
+    retain = _retain(store, attempt, enrollment)
+    ledger = _ledger(store, attempt, enrollment, parent)
     holdout, _ = halves(store, attempt, enrollment, "holdout")
     started = journal.now()
     problem = UnlearningProblem(
@@ -51,20 +56,46 @@ def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
         ledger=ledger,
         device=pick_device(),
     )
-    state = unlearn(problem, enrollment.unlearning)
+    config = replace(enrollment.unlearning, method=attempt.method)
+    state = _new_state(problem, config, attempt)
     seconds = (journal.now() - started).total_seconds()
     log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
     return {name: value.cpu().contiguous() for name, value in state.items()}
 
 
-def _ledger(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> Ledger | None:
+def _retain(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> Rows:
+    """A sample of the retain set; the whole set to retrain on."""
+    if is_exact(attempt.method):
+        return kept_rows(store, attempt, enrollment)
+    retain, _ = halves(store, attempt, enrollment, "retain")
+    return retain
+
+
+def _ledger(
+    store: ObjectStore, attempt: Attempt, enrollment: Enrollment, parent: nn.Module
+) -> Ledger | None:
     """The ledger, if the method takes one; a missing one is computed first."""
-    if enrollment.unlearning.method not in GRADIENT_METHODS:
+    if attempt.method not in GRADIENT_METHODS:
         return None
     if read_ledger(store, enrollment) is None:
         log.warning("%s has no gradient ledger yet: one pass over its table", enrollment.model)
         store_ledger(store, enrollment, parent)
     return read_ledger(store, enrollment)
+
+
+def _new_state(
+    problem: UnlearningProblem, config: UnlearningConfig, attempt: Attempt
+) -> dict[str, Tensor]:
+    try:
+        return unlearn(problem, config)
+    except UnsupportedModelError as error:
+        if not attempt.reason:
+            raise
+        raise UnsupportedModelError(
+            f"The deletion budget forces a retrain of {attempt.model}, which expunge cannot do: "
+            f"{attempt.reason} {error} Train it yourself without the requests' subjects and enrol "
+            f"that version, or widen the budget with `expunge enroll {attempt.model} --budget.…`."
+        ) from error
 
 
 def load_candidate(store: ObjectStore, attempt: Attempt, parent: nn.Module) -> nn.Module:

@@ -9,6 +9,7 @@ from typing import Any
 from tasks import batches, journal
 from tasks.object_store import ObjectStore
 from tasks.resolution import TableMatches, matches
+from unlearning.budget import is_exact
 from unlearning.deadline import due_date
 from unlearning.deletion import Disposition
 from unlearning.errors import ConflictError
@@ -140,7 +141,7 @@ def _model(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str, A
         "version": promoted["version"],
         "digest": promoted["digest"],
         "method": plan["method"],
-        "is_exact": False,
+        "is_exact": is_exact(plan["method"]),
         "forget_count": plan["forget_count"],
         "forget_digest": plan["forget_digest"],
         "config_digest": plan["config_digest"],

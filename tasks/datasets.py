@@ -45,6 +45,7 @@ class TableRows:
         version: int | None,
         *,
         only: Sequence[str] | None = None,
+        without: Sequence[str] = (),
         uri: str | None = None,
         part: tuple[int, int] = (0, 1),
     ) -> None:
@@ -54,12 +55,15 @@ class TableRows:
             spec: How its rows become inputs and labels.
             version: Version of the table; None for the newest.
             only: The subjects whose rows are meant; None for all.
+            without: The subjects whose rows are left out.
             uri: Another table of the same columns.
             part: Rank and number of ranks: together they read every row once, each its own.
         """
         self._spec = spec
         table = open_table(uri or spec.uri, version)
         where = None if only is None else matching(table, spec.subject, only)
+        if without:
+            where = ~matching(table, spec.subject, without)
         self._share = TableShare(table, where, part)
         self.count = self._share.count
 

@@ -1,14 +1,21 @@
 """What expunge knows of each enrolled model, folded from the model's stream of events."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from tasks import journal
 from tasks.datasets import DatasetSpec
 from tasks.object_store import ObjectStore
-from unlearning.config import CalibrationConfig, GatePolicy, UnlearningConfig
+from unlearning.budget import Deletions
+from unlearning.config import (
+    CalibrationConfig,
+    DeletionBudget,
+    GatePolicy,
+    TrainingConfig,
+    UnlearningConfig,
+)
 from unlearning.errors import DataError
 from unlearning.lineage import SHORT, bytes_digest
 
@@ -29,6 +36,9 @@ class Enrollment:
     holdout: str
     unlearning: UnlearningConfig
     policy: GatePolicy
+    deletions: Deletions
+    """What was unlearned since the model was last trained exactly."""
+    budget: DeletionBudget = field(default_factory=DeletionBudget)
     loss: Loss = "cross_entropy"
     trust_pickle: bool = False
 
@@ -63,15 +73,21 @@ def enroll(store: ObjectStore, enrollment: Enrollment) -> None:
 def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
     """The model as it stands after everything that happened to it.
 
+    Enrolling the same weights again, say with another policy, does not give back any of the budget.
+
     Raises:
         DataError: it was never enrolled.
     """
     current: Enrollment | None = None
+    spent: dict[str, Deletions] = {}
     for event in journal.read(store, stream(model)):
         if event.name == "ModelEnrolled":
             current = _from_facts(event.facts)
+            current = replace(current, deletions=spent.get(current.digest, current.deletions))
         elif current is not None and event.name in _CHANGES:
-            current = replace(current, **{k: event.facts[k] for k in _CHANGES[event.name]})
+            current = _changed(current, event)
+        if current is not None and current.deletions.updates:
+            spent[current.digest] = current.deletions
     if current is None:
         raise DataError(f"Model {model!r} is not enrolled; run `expunge enroll {model} …` first.")
     return current
@@ -81,6 +97,15 @@ _CHANGES = {
     "ChampionPromoted": ("version", "digest"),
     "SnapshotAdvanced": ("dataset_version", "row_count"),
 }
+
+
+def _changed(current: Enrollment, event: journal.Event) -> Enrollment:
+    changes = {k: event.facts[k] for k in _CHANGES[event.name]}
+    if event.name == "ChampionPromoted":
+        # Promotions of older releases say neither how many rows they took nor how.
+        count, method = event.facts.get("forget_count", 0), event.facts.get("method", "")
+        changes["deletions"] = current.deletions.after(count, method, row_count=current.row_count)
+    return replace(current, **changes)
 
 
 def enrolled_models(store: ObjectStore) -> Iterator[Enrollment]:
@@ -98,9 +123,15 @@ def _from_facts(facts: dict[str, Any]) -> Enrollment:
             "dataset": DatasetSpec(**spec),
             "unlearning": _unlearning(facts["unlearning"]),
             "policy": GatePolicy(**facts["policy"]),
+            "budget": DeletionBudget(**facts.get("budget", {})),
+            "deletions": Deletions(**facts.get("deletions", {"trained_rows": facts["row_count"]})),
         }
     )
 
 
 def _unlearning(facts: dict[str, Any]) -> UnlearningConfig:
-    return UnlearningConfig(**{**facts, "calibration": CalibrationConfig(**facts["calibration"])})
+    parts = {
+        "calibration": CalibrationConfig(**facts["calibration"]),
+        "retraining": TrainingConfig(**facts.get("retraining", {})),
+    }
+    return UnlearningConfig(**{**facts, **parts})

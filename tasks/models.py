@@ -1,7 +1,7 @@
 """Models before any deletion: train one here, or adopt one that was trained elsewhere."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from tasks.object_store import ObjectStore
 from tasks.settings import load_settings
 from tasks.tables import keep_ids_out_of_log, open_table
 from unlearning.architectures import mlp
-from unlearning.config import GatePolicy, TrainingConfig, UnlearningConfig
+from unlearning.budget import Deletions
+from unlearning.config import DeletionBudget, GatePolicy, TrainingConfig, UnlearningConfig
 from unlearning.errors import DataError, UnsupportedModelError
 from unlearning.lineage import SHORT, bytes_digest
 from unlearning.training import train
@@ -35,7 +36,12 @@ class ModelSource:
     holdout: str
     unlearning: UnlearningConfig
     policy: GatePolicy
+    budget: DeletionBudget = field(default_factory=DeletionBudget)
     loss: Loss = "cross_entropy"
+
+    def retrained_as(self, config: TrainingConfig) -> "ModelSource":
+        """The source of a model that is retrained, when it must be, as it was trained."""
+        return replace(self, unlearning=replace(self.unlearning, retraining=config))
 
 
 def train_version(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> int:
@@ -96,6 +102,8 @@ def adopt_version(
         holdout=source.holdout,
         unlearning=source.unlearning,
         policy=source.policy,
+        budget=source.budget,
+        deletions=Deletions(trained_rows=rows.count),
         loss=source.loss,
         trust_pickle=trust_pickle,
     )
@@ -107,8 +115,6 @@ def adopt_version(
 
 def pinned(source: ModelSource) -> ModelSource:
     """The source at a fixed table version, its columns checked, its log kept free of ids."""
-    from dataclasses import replace
-
     check_columns(source.dataset, source.dataset_version)
     check_columns(replace(source.dataset, uri=source.holdout), None)
     for uri in (source.dataset.uri, source.holdout):

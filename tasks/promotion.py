@@ -58,7 +58,14 @@ def promote(store: ObjectStore, attempt: Attempt, version: int) -> None:
         stream(attempt.model),
         f"{attempt.key}/promoted",
         "ChampionPromoted",
-        {**facts, "batch": attempt.batch, "parent_version": attempt.parent_version},
+        {
+            **facts,
+            "batch": attempt.batch,
+            "parent_version": attempt.parent_version,
+            "forget_count": attempt.forget_count,
+            "method": attempt.method,
+            "reason": attempt.reason,
+        },
     )
     journal.append(store, promoted)
     log.info("%s: version %d is the champion", attempt.model, version)
@@ -67,6 +74,9 @@ def promote(store: ObjectStore, attempt: Attempt, version: int) -> None:
 def lineage_tags(store: ObjectStore, attempt: Attempt) -> dict[str, str]:
     """What the new version descends from, as tags of the model version."""
     enrollment = read_enrollment(store, attempt.model)
+    deletions = enrollment.deletions.after(
+        attempt.forget_count, attempt.method, row_count=attempt.row_count
+    )
     return {
         registry.EFFECT_TAG: f"{attempt.key}/registered",
         "expunge.batch": attempt.batch,
@@ -78,7 +88,9 @@ def lineage_tags(store: ObjectStore, attempt: Attempt) -> dict[str, str]:
         "expunge.dataset_version_before": str(attempt.dataset_version),
         "expunge.forget_count": str(attempt.forget_count),
         "expunge.forget_digest": attempt.forget_digest,
-        "expunge.method": enrollment.unlearning.method,
+        "expunge.method": attempt.method,
+        "expunge.forgotten_since_training": str(deletions.forgotten),
+        "expunge.updates_since_training": str(deletions.updates),
         "expunge.config_digest": attempt.config_digest,
         "expunge.code_version": package_version("expunge"),
         "expunge.gate": "passed",
@@ -127,7 +139,8 @@ def _log_lineage(store: ObjectStore, attempt: Attempt, run_id: str) -> None:
         for when, report in reports.items()
         for name, value in asdict(report).items()
     ]
-    params = [Param(k, str(v)) for k, v in asdict(enrollment.unlearning).items()]
+    values = asdict(enrollment.unlearning) | {"method": attempt.method, "reason": attempt.reason}
+    params = [Param(k, str(v)) for k, v in values.items()]
     source = f'{{"uri": "{enrollment.dataset.uri}"}}'
     dataset = Dataset(enrollment.model, attempt.forget_digest[:12], "delta", source)
     parent = registry.logged_model_id(attempt.model, attempt.parent_version)

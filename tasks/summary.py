@@ -41,6 +41,8 @@ class ModelSummary:
     before: dict[str, Any]
     after: dict[str, Any]
     failed: list[str]
+    reason: str
+    """Why it was retrained and not unlearned; empty if it was unlearned."""
 
 
 def requests(store: ObjectStore, batch: str | None = None) -> Iterator[RequestSummary]:
@@ -82,6 +84,7 @@ def _model(plan: dict[str, Any], by_id: dict[str, journal.Event]) -> ModelSummar
         before=by_id[f"{key}/evaluated"].facts["before"],
         after=by_id[f"{key}/evaluated"].facts["after"],
         failed=[c["name"] for c in judged.facts["checks"] if not c["passed"]] if judged else [],
+        reason=plan.get("reason", ""),
     )
 
 
@@ -101,6 +104,8 @@ def status(store: ObjectStore) -> dict[str, Any]:
                 "dataset_version": e.dataset_version,
                 "row_count": e.row_count,
                 "method": e.unlearning.method,
+                "deletions": asdict(e.deletions),
+                "budget": asdict(e.budget),
                 "has_ledger": any(store.list_objects(ledger_key(e))),
             }
             for e in enrolled_models(store)

@@ -9,7 +9,7 @@ from unlearning.errors import SettingsError
 Restriction = Literal["global", "per_tensor", "none"]
 Derivative = Literal["finite_difference", "exact"]
 Precision = Literal["float32", "bfloat16"]
-MethodName = Literal["calibrated", "reference_step", "theory_step"]
+MethodName = Literal["calibrated", "reference_step", "theory_step", "retrain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,8 @@ class UnlearningConfig:
     """Seed of every random choice of a method; at least 0."""
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     """How the calibrated update goes; the other methods leave it alone."""
+    retraining: TrainingConfig = field(default_factory=TrainingConfig)
+    """How the method "retrain" trains."""
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, get_args(MethodName))
@@ -160,6 +162,22 @@ class GatePolicy:
         _within("max_accuracy_advantage", self.max_accuracy_advantage, 0.0, 1.0)
         _within("max_mia_uncertainty", self.max_mia_uncertainty, 0.0, 0.5)
         _positive("confidence_z", self.confidence_z)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionBudget:
+    """How much may be unlearned approximately before the model must be retrained."""
+
+    max_share: float = 0.10
+    """Largest share of the rows of the last exact training that may be unlearned approximately; 0
+    retrains at every request, 1 sets no limit."""
+    max_updates: int = 10
+    """Most approximate updates in a row since the last exact training; at least 0. What drifts is
+    the number of updates, see benchmarks/sequential.py."""
+
+    def __post_init__(self) -> None:
+        _within("max_share", self.max_share, 0.0, 1.0)
+        _at_least("max_updates", self.max_updates, 0)
 
 
 def _at_least(name: str, value: int, lowest: int) -> None:

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from tasks.datasets import DatasetSpec
 from tasks.models import ModelSource
-from unlearning.config import GatePolicy, UnlearningConfig
+from unlearning.config import DeletionBudget, GatePolicy, UnlearningConfig
 
 
 @Parameter(name="*")
@@ -35,6 +35,7 @@ class SourceOptions:
     "Version of the table that the model was trained on; the newest if omitted."
     unlearning: UnlearningConfig = field(default_factory=UnlearningConfig)
     policy: GatePolicy = field(default_factory=GatePolicy)
+    budget: DeletionBudget = field(default_factory=DeletionBudget)
 
     def source(self, model: str) -> ModelSource:
         """The options as the flows take them."""
@@ -53,6 +54,7 @@ class SourceOptions:
             holdout=_uri(self.holdout),
             unlearning=self.unlearning,
             policy=self.policy,
+            budget=self.budget,
         )
 
 

@@ -33,12 +33,21 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     else:
         console.print(request_table("Requests", [RequestSummary(**r) for r in found["requests"]]))
     table = Table(title="Enrolled models", title_justify="left", header_style="bold")
-    for name in ("model", "version", "trained on", "rows", "method", "ledger"):
+    for name in ("model", "version", "trained on", "rows", "method", "ledger", "budget used"):
         table.add_column(name, overflow="fold")
     for m in found["models"]:
         snapshot = f"{m['dataset']} version {m['dataset_version']}"
         ledger = "yes" if m["has_ledger"] else "no"
         table.add_row(
-            m["model"], str(m["version"]), snapshot, str(m["row_count"]), m["method"], ledger
-        )
+            m["model"], str(m["version"]), snapshot, str(m["row_count"]), m["method"], ledger,
+            _budget_used(m["deletions"], m["budget"]),
+        )  # fmt: skip
     console.print(table)
+
+
+def _budget_used(deletions: dict[str, int], budget: dict[str, float]) -> str:
+    share = deletions["forgotten"] / max(1, deletions["trained_rows"])
+    return (
+        f"{share:.1%} of {budget['max_share']:.1%} rows, "
+        f"{deletions['updates']} of {budget['max_updates']} updates"
+    )

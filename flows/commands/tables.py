@@ -66,6 +66,7 @@ def model_table(model: ModelSummary) -> Table:
         f"{model.model}, version {model.parent_version} → {model.version or 'none'}: "
         f"{model.forget_count} rows unlearned in {model.seconds:.1f} s, "
     )
+    title += f"by a retrain ({model.reason.rstrip('.')}), " if model.reason else ""
     verdict = f"[red]gate failed: {', '.join(model.failed)}[/]" if model.failed else "gate passed"
     table = Table(title=title + verdict, title_justify="left", header_style="bold")
     table.add_column("")

@@ -103,6 +103,19 @@ def test_a_stream_of_rows_is_the_table_whatever_the_chunk_size(table):
         assert all(len(labels) == size for _, labels in chunks[:-1])
 
 
+def test_a_stream_without_subjects_has_every_other_row(table):
+    gone = [subject(i) for i in (0, 7)]
+    left = TableRows(spec(table), 1, without=gone)
+    both = TableRows(spec(table), 1, only=gone)
+    whole = TableRows(spec(table), 1)
+    assert left.count == whole.count - both.count
+    kept, gone_rows, every = (
+        {tuple(x.tolist()) for inputs, _ in rows.chunks(16) for x in inputs}
+        for rows in (left, both, whole)
+    )
+    assert kept == every - gone_rows
+
+
 def test_a_pinned_version_still_shows_erased_rows_until_the_vacuum(table):
     tables.delete_rows(table, "subject_id", [subject(3)])
     assert TableRows(spec(table), 1, only=[subject(3)]).count == 1

@@ -2,12 +2,20 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from unlearning.config import CalibrationConfig, GatePolicy, TrainingConfig, UnlearningConfig
+from unlearning.config import (
+    CalibrationConfig,
+    DeletionBudget,
+    GatePolicy,
+    TrainingConfig,
+    UnlearningConfig,
+)
 
 NAN, INF = float("nan"), float("inf")
 
 
-@pytest.mark.parametrize("kind", [TrainingConfig, CalibrationConfig, UnlearningConfig, GatePolicy])
+@pytest.mark.parametrize(
+    "kind", [TrainingConfig, CalibrationConfig, UnlearningConfig, GatePolicy, DeletionBudget]
+)
 def test_defaults_are_in_range_and_frozen(kind):
     config = kind()
     with pytest.raises(FrozenInstanceError):
@@ -60,6 +68,9 @@ def test_defaults_are_in_range_and_frozen(kind):
         (GatePolicy, "max_accuracy_advantage", NAN),
         (GatePolicy, "max_mia_uncertainty", NAN),
         (GatePolicy, "confidence_z", 0.0),
+        (DeletionBudget, "max_share", -0.01),
+        (DeletionBudget, "max_share", NAN),
+        (DeletionBudget, "max_updates", -1),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(kind, field, value):

@@ -11,11 +11,13 @@ from unlearning.gradients import is_finite
 from unlearning.methods.calibrated import calibrated_method
 from unlearning.methods.paper_steps import reference_method, theory_method
 from unlearning.methods.problem import Method, UnlearningProblem
+from unlearning.methods.retrain import retrain_method
 
 METHODS: dict[str, Method] = {
     "calibrated": calibrated_method,
     "reference_step": reference_method,
     "theory_step": theory_method,
+    "retrain": retrain_method,
 }
 GRADIENT_METHODS = frozenset({"reference_step", "theory_step"})
 """Methods made of mean gradients alone: a ledger spares them the retain rows, and several ranks

@@ -1,0 +1,76 @@
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from unlearning.config import TrainingConfig, UnlearningConfig
+from unlearning.errors import UnsupportedModelError
+from unlearning.methods.catalog import unlearn
+from unlearning.methods.problem import UnlearningProblem
+
+# torch warns about its own internals when an exported model is copied.
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+
+CONFIG = UnlearningConfig(
+    method="retrain", retraining=TrainingConfig(epochs=40, batch_size=16, learning_rate=0.01)
+)
+
+
+def plain() -> nn.Module:
+    return nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 3))
+
+
+def export(model: nn.Module) -> nn.Module:
+    shapes = ({0: torch.export.Dim.DYNAMIC},)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export warns about its own internals
+        example = (torch.randn(4, 5),)
+        return torch.export.export(model.eval(), example, dynamic_shapes=shapes).module()
+
+
+def problem(model, rows, **changes):
+    retain = rows(64, seed=1)
+    retain = replace(retain, labels=(retain.inputs[:, 0] > 0).long() + 1)
+    return UnlearningProblem(
+        **({"model": model, "forget": rows(8), "retain": retain, "holdout": rows(9)} | changes)
+    )
+
+
+@pytest.mark.parametrize("form", ["module", "exported"])
+def test_the_result_depends_on_the_retain_set_alone(form, rows):
+    models = [plain(), plain()]
+    models = [export(m) for m in models] if form == "exported" else models
+    one = unlearn(problem(models[0], rows), CONFIG)
+    other = unlearn(problem(models[1], rows, forget=rows(5, seed=9)), CONFIG)
+    assert all(value.equal(other[name]) for name, value in one.items())
+    fewer = unlearn(problem(models[0], rows, retain=rows(30, seed=1)), CONFIG)
+    assert not all(value.equal(fewer[name]) for name, value in one.items())
+
+
+@pytest.mark.parametrize("form", ["module", "exported"])
+def test_the_retain_set_is_learned(form, rows):
+    model = export(plain()) if form == "exported" else plain()
+    case = problem(model, rows)
+    state = unlearn(case, CONFIG)
+    scores = torch.func.functional_call(model, state, (case.retain.inputs,))
+    assert (scores.argmax(1) == case.retain.labels).float().mean() > 0.95
+
+
+def test_an_exported_model_that_needs_training_mode_is_refused(rows, exported):
+    with pytest.raises(UnsupportedModelError, match="pickled form"):
+        unlearn(problem(exported, rows), CONFIG)
+
+
+def test_a_layer_that_cannot_be_made_new_is_refused(rows):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(5, 3))
+
+        def forward(self, inputs):
+            return inputs @ self.scale
+
+    with pytest.raises(UnsupportedModelError, match="reset_parameters"):
+        unlearn(problem(Scaled(), rows), CONFIG)

@@ -1,0 +1,76 @@
+"""The deletion budget: how far a lineage may drift by approximate updates before a retrain."""
+
+from dataclasses import dataclass, replace
+
+from unlearning.config import DeletionBudget, MethodName
+from unlearning.errors import DataError
+
+RETRAIN: MethodName = "retrain"
+"""The exact method: fresh weights, trained on the retain set alone."""
+_ROUNDING = 1e-9
+
+
+def is_exact(method: str) -> bool:
+    """Whether the method's result owes nothing to the forget rows, so that the lineage is new."""
+    return method == RETRAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletions:
+    """What a model has been made to forget since it was last trained exactly.
+
+    Raises:
+        DataError: a count is negative.
+    """
+
+    trained_rows: int
+    """Rows of the last exact training."""
+    forgotten: int = 0
+    """Rows unlearned approximately since then."""
+    updates: int = 0
+    """Approximate updates since then."""
+
+    def __post_init__(self) -> None:
+        if min(self.trained_rows, self.forgotten, self.updates) < 0:
+            raise DataError(
+                f"{self.forgotten} rows forgotten in {self.updates} updates out of "
+                f"{self.trained_rows} rows cannot be; enrol the model again with its own table."
+            )
+
+    def after(self, forget_count: int, method: str, *, row_count: int) -> "Deletions":
+        """The deletions after one more batch: one update more, or a lineage that starts anew.
+
+        Args:
+            forget_count: Rows of the batch.
+            method: How they were unlearned.
+            row_count: Rows of the training snapshot, those of the batch among them.
+
+        Raises:
+            DataError: the batch has more rows than the snapshot.
+        """
+        if is_exact(method):
+            return Deletions(trained_rows=row_count - forget_count)
+        return replace(self, forgotten=self.forgotten + forget_count, updates=self.updates + 1)
+
+
+def overrun(budget: DeletionBudget, deletions: Deletions, forget_count: int) -> str:
+    """Why the next batch does not fit into the budget, in one sentence; empty if it fits.
+
+    The batch counts: what the lineage will have forgotten after it is held against both limits.
+    Once nothing is left, no batch fits until the model is trained exactly; a batch that does not
+    fit never fits after further approximate updates, nor does a larger one.
+
+    Args:
+        budget: The limits; both are inclusive.
+        deletions: What was forgotten since the last exact training.
+        forget_count: Rows of the next batch; at least 1.
+    """
+    updates, forgotten = deletions.updates + 1, deletions.forgotten + forget_count
+    if updates > budget.max_updates:
+        return f"It would be approximate update {updates} in a row; at most {budget.max_updates}."
+    if forgotten > budget.max_share * deletions.trained_rows + _ROUNDING:
+        return (
+            f"It would make {forgotten} of {deletions.trained_rows} trained rows unlearned "
+            f"approximately; at most {budget.max_share:.1%}."
+        )
+    return ""
