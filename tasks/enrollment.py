@@ -10,10 +10,8 @@ from tasks.datasets import DatasetSpec
 from tasks.object_store import ObjectStore
 from unlearning.budget import Deletions
 from unlearning.config import (
-    CalibrationConfig,
     DeletionBudget,
     GatePolicy,
-    TrainingConfig,
     UnlearningConfig,
 )
 from unlearning.errors import DataError
@@ -130,8 +128,11 @@ def _from_facts(facts: dict[str, Any]) -> Enrollment:
 
 
 def _unlearning(facts: dict[str, Any]) -> UnlearningConfig:
-    parts = {
-        "calibration": CalibrationConfig(**facts["calibration"]),
-        "retraining": TrainingConfig(**facts.get("retraining", {})),
+    """The configuration; parts that an older record does not have get their defaults."""
+    default = UnlearningConfig()
+    nested = {
+        name: type(getattr(default, name))(**facts[name])
+        for name, value in asdict(default).items()
+        if isinstance(value, dict) and name in facts
     }
-    return UnlearningConfig(**{**facts, **parts})
+    return UnlearningConfig(**{**facts, **nested})

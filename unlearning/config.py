@@ -4,12 +4,26 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, get_args
 
-from unlearning.errors import SettingsError
+from unlearning.checks import at_least, one_of, positive, within
+from unlearning.method_configs import CurvatureConfig, DescentConfig, ScrubConfig
 
 Restriction = Literal["global", "per_tensor", "none"]
 Derivative = Literal["finite_difference", "exact"]
 Precision = Literal["float32", "bfloat16"]
-MethodName = Literal["calibrated", "reference_step", "theory_step", "retrain"]
+MethodName = Literal[
+    "calibrated",
+    "reference_step",
+    "theory_step",
+    "first_order_influence",
+    "influence_cg",
+    "fine_tune",
+    "gradient_ascent",
+    "neggrad_plus",
+    "scrub",
+    "fisher_forgetting",
+    "ssd",
+    "retrain",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +51,14 @@ class TrainingConfig:
     """Seed of the shuffling and of dropout; at least 0."""
 
     def __post_init__(self) -> None:
-        _at_least("epochs", self.epochs, 1)
-        _at_least("batch_size", self.batch_size, 1)
-        _positive("learning_rate", self.learning_rate)
-        _within("alpha", self.alpha, 0.0, inf)
-        _one_of("restriction", self.restriction, get_args(Restriction))
-        _one_of("derivative", self.derivative, get_args(Derivative))
-        _positive("radius", self.radius)
-        _at_least("seed", self.seed, 0)
+        at_least("epochs", self.epochs, 1)
+        at_least("batch_size", self.batch_size, 1)
+        positive("learning_rate", self.learning_rate)
+        within("alpha", self.alpha, 0.0, inf)
+        one_of("restriction", self.restriction, get_args(Restriction))
+        one_of("derivative", self.derivative, get_args(Derivative))
+        positive("radius", self.radius)
+        at_least("seed", self.seed, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +98,16 @@ class CalibrationConfig:
     """Classes with fewer rows in the retain or holdout sample are pooled."""
 
     def __post_init__(self) -> None:
-        _positive("learning_rate", self.learning_rate)
-        _positive("tolerance", self.tolerance)
-        _within("tolerance", self.tolerance, 0.0, 0.5)
+        positive("learning_rate", self.learning_rate)
+        positive("tolerance", self.tolerance)
+        within("tolerance", self.tolerance, 0.0, 0.5)
         for name in ("margin_weight", "divergence_weight", "noise_scale"):
-            _within(name, getattr(self, name), 0.0, 1e6)
+            within(name, getattr(self, name), 0.0, 1e6)
         for name in ("forget_batch", "retain_batch", "warmup_steps", "cooldown_steps"):
-            _at_least(name, getattr(self, name), 1)
+            at_least(name, getattr(self, name), 1)
         for name in ("check_every", "max_steps", "noise_draws", "level_rows", "min_class_rows"):
-            _at_least(name, getattr(self, name), 1)
-        _within("difficulty_share", self.difficulty_share, 0.0, 1.0)
+            at_least(name, getattr(self, name), 1)
+        within("difficulty_share", self.difficulty_share, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +135,26 @@ class UnlearningConfig:
     """How the calibrated update goes; the other methods leave it alone."""
     retraining: TrainingConfig = field(default_factory=TrainingConfig)
     """How the method "retrain" trains."""
+    fine_tuning: DescentConfig = field(default_factory=DescentConfig)
+    """Steps of fine-tuning."""
+    ascent: DescentConfig = field(default_factory=lambda: DescentConfig(learning_rate=1e-4))
+    """Steps of gradient ascent."""
+    neggrad: DescentConfig = field(default_factory=DescentConfig)
+    """Steps of NegGrad+."""
+    scrub: ScrubConfig = field(default_factory=ScrubConfig)
+    """Steps of SCRUB."""
+    curvature: CurvatureConfig = field(default_factory=CurvatureConfig)
+    """Numbers of influence with conjugate gradients, Fisher forgetting and SSD."""
 
     def __post_init__(self) -> None:
-        _one_of("method", self.method, get_args(MethodName))
-        _positive("learning_rate", self.learning_rate)
-        _positive("step_size", self.step_size)
-        _at_least("chunk_size", self.chunk_size, 1)
-        _one_of("precision", self.precision, get_args(Precision))
-        _at_least("retain_sample", self.retain_sample, 1)
-        _at_least("holdout_sample", self.holdout_sample, 1)
-        _at_least("seed", self.seed, 0)
+        one_of("method", self.method, get_args(MethodName))
+        positive("learning_rate", self.learning_rate)
+        positive("step_size", self.step_size)
+        at_least("chunk_size", self.chunk_size, 1)
+        one_of("precision", self.precision, get_args(Precision))
+        at_least("retain_sample", self.retain_sample, 1)
+        at_least("holdout_sample", self.holdout_sample, 1)
+        at_least("seed", self.seed, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +179,13 @@ class GatePolicy:
     """Standard errors in that half-width; 1.96 is 97.5 % confidence to each side."""
 
     def __post_init__(self) -> None:
-        _within("max_holdout_accuracy_drop", self.max_holdout_accuracy_drop, 0.0, 1.0)
-        _within("max_retain_accuracy_drop", self.max_retain_accuracy_drop, 0.0, 1.0)
-        _within("max_mia_auc", self.max_mia_auc, 0.5, 1.0)
-        _within("min_mia_auc", self.min_mia_auc, 0.0, 0.5)
-        _within("max_accuracy_advantage", self.max_accuracy_advantage, 0.0, 1.0)
-        _within("max_mia_uncertainty", self.max_mia_uncertainty, 0.0, 0.5)
-        _positive("confidence_z", self.confidence_z)
+        within("max_holdout_accuracy_drop", self.max_holdout_accuracy_drop, 0.0, 1.0)
+        within("max_retain_accuracy_drop", self.max_retain_accuracy_drop, 0.0, 1.0)
+        within("max_mia_auc", self.max_mia_auc, 0.5, 1.0)
+        within("min_mia_auc", self.min_mia_auc, 0.0, 0.5)
+        within("max_accuracy_advantage", self.max_accuracy_advantage, 0.0, 1.0)
+        within("max_mia_uncertainty", self.max_mia_uncertainty, 0.0, 0.5)
+        positive("confidence_z", self.confidence_z)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,25 +200,5 @@ class DeletionBudget:
     the number of updates, see benchmarks/sequential.py."""
 
     def __post_init__(self) -> None:
-        _within("max_share", self.max_share, 0.0, 1.0)
-        _at_least("max_updates", self.max_updates, 0)
-
-
-def _at_least(name: str, value: int, lowest: int) -> None:
-    if not value >= lowest:
-        raise SettingsError(f"{name} is {value}; give at least {lowest}.")
-
-
-def _positive(name: str, value: float) -> None:
-    if not 0.0 < value < inf:
-        raise SettingsError(f"{name} is {value}; give a finite number above 0.")
-
-
-def _within(name: str, value: float, lowest: float, highest: float) -> None:
-    if not (lowest <= value <= highest and value < inf):
-        raise SettingsError(f"{name} is {value}; give a finite number from {lowest} to {highest}.")
-
-
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise SettingsError(f"{name} is {value!r}; choose one of {', '.join(choices)}.")
+        within("max_share", self.max_share, 0.0, 1.0)
+        at_least("max_updates", self.max_updates, 0)

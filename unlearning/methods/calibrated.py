@@ -12,7 +12,6 @@ target margin, H the Huber function, theta the parameters. Letters: N rows, C cl
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # (torch 2.13 leaves some of its functions without types)
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,8 +20,9 @@ from torch.nn.functional import kl_div, smooth_l1_loss
 
 from unlearning.config import CalibrationConfig, UnlearningConfig
 from unlearning.errors import DivergenceError
-from unlearning.forward import check_classes, fixed_mode, forward_state, logits, trainable_names
+from unlearning.forward import check_classes, fixed_mode
 from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
+from unlearning.methods.network import Network, endless_batches
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.rows import Rows, TensorRows, gather
 
@@ -34,40 +34,6 @@ class _Sets:
     holdout: TensorRows
     anchor: Tensor
     """Class scores of the retain rows before the update [N, C]."""
-
-
-class _Network:
-    """The model as a function of a state of its own; the model itself is never written to."""
-
-    def __init__(self, model: nn.Module, device: str, chunk_size: int) -> None:
-        self.model = model
-        self.device = device
-        self.chunk_size = chunk_size
-        self.state = forward_state(model, device)
-        self.names = trainable_names(model)
-        for name in self.names:
-            self.state[name] = self.state[name].clone().requires_grad_()
-
-    def scores(self, rows: TensorRows, index: Tensor | None = None) -> Tensor:
-        """Class scores of some rows, with gradient."""
-        inputs = rows.inputs if index is None else rows.inputs[index]
-        labels = rows.labels if index is None else rows.labels[index]
-        return logits(self.model, self.state, inputs.to(self.device), labels)
-
-    def read(self, rows: TensorRows) -> Tensor:
-        """Class scores of all rows [N, C], chunk by chunk, on the CPU."""
-        with torch.no_grad():
-            starts = range(0, rows.count, self.chunk_size)
-            chunks = [torch.arange(s, min(s + self.chunk_size, rows.count)) for s in starts]
-            return torch.cat([self.scores(rows, chunk).cpu() for chunk in chunks])
-
-    def margins(self, rows: TensorRows) -> Tensor:
-        """Margins of all rows [N], on the CPU."""
-        return margin(self.read(rows), rows.labels)
-
-    def parameters(self) -> list[Tensor]:
-        """The tensors that training moved."""
-        return [self.state[name] for name in self.names]
 
 
 def calibrated_update(
@@ -98,7 +64,7 @@ def calibrated_update(
         DataError: a set is empty, or a label is not a class of the model.
         DivergenceError: the distance to the targets is no longer finite.
     """
-    network = _Network(model, device, config.chunk_size)
+    network = Network(model, device, config.chunk_size)
     random = torch.Generator().manual_seed(config.seed)
     with fixed_mode(model), torch.enable_grad():
         sets = _read_sets(network, forget, retain, holdout)
@@ -107,7 +73,7 @@ def calibrated_update(
     return {n: v.detach().cpu() for n, v in zip(network.names, network.parameters(), strict=True)}
 
 
-def _read_sets(network: _Network, forget: Rows, retain: Rows, holdout: Rows) -> _Sets:
+def _read_sets(network: Network, forget: Rows, retain: Rows, holdout: Rows) -> _Sets:
     held = gather(retain)
     sets = _Sets(gather(forget), held, gather(holdout), anchor=network.read(held))
     for rows in (sets.forget, sets.holdout):
@@ -132,7 +98,7 @@ class _Targets:
     """Where each forget row should stand, read from the holdout under the current state."""
 
     def __init__(
-        self, network: _Network, sets: _Sets, config: CalibrationConfig, random: torch.Generator
+        self, network: Network, sets: _Sets, config: CalibrationConfig, random: torch.Generator
     ) -> None:
         self._network, self._sets = network, sets
         some = TensorRows(
@@ -182,7 +148,7 @@ class _Targets:
 
 
 def _robust_margins(
-    network: _Network,
+    network: Network,
     sets: tuple[TensorRows, ...],
     config: CalibrationConfig,
     random: torch.Generator,
@@ -205,7 +171,7 @@ def _robust_margins(
 
 
 def _descend(
-    network: _Network,
+    network: Network,
     sets: _Sets,
     targets: _Targets,
     config: UnlearningConfig,
@@ -213,8 +179,8 @@ def _descend(
 ) -> None:
     rule = config.calibration
     optimiser = torch.optim.Adam(network.parameters(), lr=rule.learning_rate)
-    forget_batches = _batches(sets.forget.count, rule.forget_batch, random)
-    retain_batches = _batches(sets.retain.count, rule.retain_batch, random)
+    forget_batches = endless_batches(sets.forget.count, rule.forget_batch, random)
+    retain_batches = endless_batches(sets.retain.count, rule.retain_batch, random)
     goal, step, end = torch.empty(0), 0, rule.max_steps
     while True:
         if step % rule.check_every == 0 or step == end:
@@ -235,7 +201,7 @@ def _descend(
         step += 1
 
 
-def _push(network: _Network, rows: TensorRows, index: Tensor, goal: Tensor) -> Tensor:
+def _push(network: Network, rows: TensorRows, index: Tensor, goal: Tensor) -> Tensor:
     """The calibrated incremental approximation: mean H(phi - t) over a batch of forget rows."""
     labels = rows.labels[index].to(network.device)
     return smooth_l1_loss(
@@ -244,7 +210,7 @@ def _push(network: _Network, rows: TensorRows, index: Tensor, goal: Tensor) -> T
 
 
 def _hold(
-    network: _Network, rows: TensorRows, index: Tensor, anchor: Tensor, rule: CalibrationConfig
+    network: Network, rows: TensorRows, index: Tensor, anchor: Tensor, rule: CalibrationConfig
 ) -> Tensor:
     """The gradient correction: b mean H(phi - phi_0) + c mean KL(p_0 || p) over retain rows."""
     labels = rows.labels[index].to(network.device)
@@ -254,9 +220,3 @@ def _hold(
     )
     held = smooth_l1_loss(margin(scores, labels), margin(before, labels))
     return rule.margin_weight * held + rule.divergence_weight * drift
-
-
-def _batches(count: int, size: int, random: torch.Generator) -> Iterator[Tensor]:
-    """Mini-batches of row numbers without end, shuffled anew in each pass."""
-    while True:
-        yield from torch.randperm(count, generator=random).split(size)

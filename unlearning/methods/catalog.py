@@ -9,14 +9,29 @@ from unlearning.distributed import rank_count, total_count
 from unlearning.errors import DataError, DivergenceError, SettingsError
 from unlearning.gradients import is_finite
 from unlearning.methods.calibrated import calibrated_method
+from unlearning.methods.fine_tune import fine_tune_method
+from unlearning.methods.fisher_forgetting import fisher_forgetting_method
+from unlearning.methods.gradient_ascent import gradient_ascent_method
+from unlearning.methods.influence import first_order_influence_method, influence_cg_method
+from unlearning.methods.neggrad_plus import neggrad_plus_method
 from unlearning.methods.paper_steps import reference_method, theory_method
 from unlearning.methods.problem import Method, UnlearningProblem
 from unlearning.methods.retrain import retrain_method
+from unlearning.methods.scrub import scrub_method
+from unlearning.methods.ssd import ssd_method
 
 METHODS: dict[str, Method] = {
     "calibrated": calibrated_method,
     "reference_step": reference_method,
     "theory_step": theory_method,
+    "first_order_influence": first_order_influence_method,
+    "influence_cg": influence_cg_method,
+    "fine_tune": fine_tune_method,
+    "gradient_ascent": gradient_ascent_method,
+    "neggrad_plus": neggrad_plus_method,
+    "scrub": scrub_method,
+    "fisher_forgetting": fisher_forgetting_method,
+    "ssd": ssd_method,
     "retrain": retrain_method,
 }
 GRADIENT_METHODS = frozenset({"reference_step", "theory_step"})

@@ -1,0 +1,88 @@
+"""A model as a function of a state of its own, and the mini-batches that move that state."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# (torch 2.13 leaves some of its functions without types)
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from unlearning.forward import fixed_mode, forward_state, logits, trainable_names
+from unlearning.margins import margin
+from unlearning.methods.problem import UnlearningProblem, model_state
+from unlearning.rows import TensorRows
+
+
+class Network:
+    """The model as a function of a state of its own; the model itself is never written to."""
+
+    def __init__(self, model: nn.Module, device: str, chunk_size: int) -> None:
+        self.model = model
+        self.device = device
+        self.chunk_size = chunk_size
+        self.state = forward_state(model, device)
+        self.names = trainable_names(model)
+        for name in self.names:
+            self.state[name] = self.state[name].clone().requires_grad_()
+
+    def scores(self, rows: TensorRows, index: Tensor | None = None) -> Tensor:
+        """Class scores of some rows, with gradient."""
+        inputs = rows.inputs if index is None else rows.inputs[index]
+        labels = rows.labels if index is None else rows.labels[index]
+        return logits(self.model, self.state, inputs.to(self.device), labels)
+
+    def read(self, rows: TensorRows) -> Tensor:
+        """Class scores of all rows [N, C], chunk by chunk, on the CPU."""
+        with torch.no_grad():
+            starts = range(0, rows.count, self.chunk_size)
+            chunks = [torch.arange(s, min(s + self.chunk_size, rows.count)) for s in starts]
+            return torch.cat([self.scores(rows, chunk).cpu() for chunk in chunks])
+
+    def margins(self, rows: TensorRows) -> Tensor:
+        """Margins of all rows [N], on the CPU."""
+        return margin(self.read(rows), rows.labels)
+
+    def parameters(self) -> list[Tensor]:
+        """The tensors that training moved."""
+        return [self.state[name] for name in self.names]
+
+    def loss(self, rows: TensorRows, index: Tensor) -> Tensor:
+        """Mean cross-entropy loss of some rows, with gradient."""
+        labels = rows.labels[index].to(self.device)
+        return cross_entropy(self.scores(rows, index), labels)
+
+
+def descended(
+    problem: UnlearningProblem,
+    network: Network,
+    losses: Iterable[Callable[[], Tensor]],
+    learning_rate: float,
+) -> dict[str, Tensor]:
+    """The state after one step of Adam down each loss, in evaluation mode."""
+    optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    with fixed_mode(problem.model), torch.enable_grad():
+        for loss in losses:
+            optimiser.zero_grad(set_to_none=True)
+            loss().backward()
+            optimiser.step()
+    return new_state(problem, network)
+
+
+def new_state(problem: UnlearningProblem, network: Network) -> dict[str, Tensor]:
+    """The whole state with the network's trainable parameters in it, on the CPU."""
+    moved = {name: network.state[name].detach().cpu() for name in network.names}
+    return model_state(problem.model) | moved
+
+
+def epoch_batches(count: int, size: int, epochs: int, random: torch.Generator) -> Iterator[Tensor]:
+    """Mini-batches of row numbers, shuffled anew in each of the epochs."""
+    for _ in range(epochs):
+        yield from torch.randperm(count, generator=random).split(size)
+
+
+def endless_batches(count: int, size: int, random: torch.Generator) -> Iterator[Tensor]:
+    """Mini-batches of row numbers without end, shuffled anew in each pass."""
+    while True:
+        yield from epoch_batches(count, size, 1, random)
