@@ -84,6 +84,8 @@ def s3_server(folder: Path) -> Iterator[str]:
         f"-volume.port={volume}", f"-volume.port.grpc={free_port()}",
         f"-filer.port={filer}", f"-filer.port.grpc={free_port()}",
         "-s3", f"-s3.port={port}", f"-s3.port.grpc={grpc}", f"-s3.config={config}",
+        # At their default ports two servers on one machine would get in each other's way.
+        "-s3.port.iceberg=0", "-s3.port.lance=0",
         "-master.volumeSizeLimitMB=64", "-volume.max=0", "-master.telemetry=false",
     ]  # fmt: skip
     log = folder / "weed.log"

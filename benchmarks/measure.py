@@ -1,0 +1,126 @@
+"""One method on one problem: how close to retraining it comes and what it costs."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import process_time
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.counting import counted_rows
+from benchmarks.datasets import Split
+from unlearning.config import UnlearningConfig
+from unlearning.evaluation import evaluate
+from unlearning.gradients import mean_gradient
+from unlearning.ledger import Ledger
+from unlearning.methods.catalog import METHODS, unlearn
+from unlearning.methods.problem import UnlearningProblem
+
+METRICS = ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc")
+FULL_PASS = "reference_step_full_pass"
+"""The reference step as the public script takes it: over the whole retain set, with no ledger."""
+APPROXIMATE = (*(name for name in METHODS if name != "retrain"), FULL_PASS)
+_CLEAR_PEAK = "5"  # what Linux takes in /proc/self/clear_refs to start the peak anew
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What one method made of one problem."""
+
+    metrics: dict[str, float]
+    """The four metrics on rows that the method did not read, forget rows apart."""
+    seconds: float
+    """Wall time; compare only within one run."""
+    rows: float
+    """Rows that went through the model: forward and backward count one, forward alone 1/3."""
+    peak_bytes: int
+    """Memory at its peak, over what was there before."""
+
+
+def metrics_of(model: nn.Module, problem: Split, device: str) -> dict[str, float]:
+    """The four numbers that a gap to retraining is made of, on rows that no method read."""
+    report = evaluate(
+        model,
+        retain=problem.retain_judged,
+        forget=problem.forget,
+        holdout=problem.holdout_judged,
+        chunk_size=2048,
+        device=device,
+    )
+    return {name: getattr(report, name) for name in METRICS}
+
+
+def ledger_of(model: nn.Module, problem: Split, device: str) -> Ledger:
+    """The gradient ledger of an original, as enrolment makes it."""
+    gradient = mean_gradient(model, problem.train, chunk_size=1024, device=device)
+    return Ledger(gradient, model_digest="benchmark", dataset="benchmark")
+
+
+def measure(
+    name: str,
+    model: nn.Module,
+    problem: Split,
+    ledger: Ledger,
+    *,
+    device: str,
+    config: UnlearningConfig | None = None,
+) -> Measured:
+    """Run one method; every one gets the same samples to read, the full pass the whole retain set.
+
+    The ledger is offered to all, and paid for at enrolment.
+    """
+    is_full = name == FULL_PASS
+    method = "reference_step" if is_full else name
+    given = UnlearningProblem(
+        model=deepcopy(model),
+        forget=problem.forget,
+        retain=problem.retain if is_full else problem.retain_read,
+        holdout=problem.holdout_read,
+        ledger=None if is_full else ledger,
+        device=device,
+    )
+    plan = replace(config or UnlearningConfig(), method=method)
+    with counted_rows(given.model) as count:
+        state, seconds, peak = _observed(lambda: unlearn(given, plan), device)
+    given.model.load_state_dict(state)
+    return Measured(
+        metrics=metrics_of(given.model, problem, device),
+        seconds=seconds,
+        rows=count.passed,
+        peak_bytes=peak,
+    )
+
+
+def gap(metrics: dict[str, float], retrained: list[dict[str, float]]) -> float:
+    """Mean over the metrics of |metric - its mean over the retrained models|."""
+    means = {name: sum(one[name] for one in retrained) / len(retrained) for name in METRICS}
+    return sum(abs(metrics[name] - means[name]) for name in METRICS) / len(METRICS)
+
+
+def _observed(
+    work: Callable[[], dict[str, Tensor]], device: str
+) -> tuple[dict[str, Tensor], float, int]:
+    """What the work gives, its seconds, and the memory it took at its peak."""
+    before = _start_peak(device)
+    started = process_time()
+    state = work()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return state, process_time() - started, _peak(device) - before
+
+
+def _start_peak(device: str) -> int:
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated()
+    Path("/proc/self/clear_refs").write_text(_CLEAR_PEAK)
+    return _peak(device)
+
+
+def _peak(device: str) -> int:
+    if device != "cpu":
+        return torch.cuda.max_memory_allocated()
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
