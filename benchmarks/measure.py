@@ -19,9 +19,9 @@ from unlearning.methods.catalog import METHODS, unlearn
 from unlearning.methods.problem import UnlearningProblem
 
 METRICS = ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc")
-FULL_PASS = "reference_step_full_pass"
+WHOLE_TABLE = "reference_step_full_pass"
 """The reference step as the public script takes it: over the whole retain set, with no ledger."""
-APPROXIMATE = (*(name for name in METHODS if name != "retrain"), FULL_PASS)
+APPROXIMATE = (*(name for name in METHODS if name != "retrain"), WHOLE_TABLE)
 _CLEAR_PEAK = "5"  # what Linux takes in /proc/self/clear_refs to start the peak anew
 
 
@@ -71,7 +71,7 @@ def measure(
 
     The ledger is offered to all, and paid for at enrolment.
     """
-    is_full = name == FULL_PASS
+    is_full = name == WHOLE_TABLE
     method = "reference_step" if is_full else name
     given = UnlearningProblem(
         model=deepcopy(model),

@@ -21,6 +21,7 @@ from torch import nn
 
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import DataSet, Split, load, split
+from benchmarks.measure import METRICS
 from benchmarks.zoo import Zoo
 from unlearning.config import UnlearningConfig
 from unlearning.evaluation import evaluate
@@ -28,7 +29,6 @@ from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.rows import TensorRows
 
-METRICS = ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc")
 Names = Annotated[list[str], Parameter(consume_multiple=True)]
 Numbers = Annotated[list[int], Parameter(consume_multiple=True)]
 RESULTS = Path(__file__).parent / "results"
@@ -54,7 +54,7 @@ class Lineage:
         self._case, self._data, self._zoo, self._plan, self._seed = case, data, zoo, plan, seed
         share = plan.requests * plan.rows_each / data.train.count
         self._split: Split = split(data, forget_share=share, seed=seed)
-        self._original = zoo.original(seed).model
+        self._original = zoo.original(seed)
 
     def steps(self, config: UnlearningConfig) -> Iterator[dict[str, Any]]:
         """The measurements after each request, from 0; checkpoints have retrained ones beside."""
@@ -107,7 +107,7 @@ class Lineage:
             self._zoo.retrained_on(kept, number=100 * self._seed + i)
             for i in range(self._plan.retrained)
         ]
-        retrained = [self._measured(one.model, number, one.seconds) for one in several]
+        retrained = [self._measured(one, number, 0.0) for one in several]
         at_once, seconds = self._unlearned(self._original, 0, number, config)
         single = self._measured(at_once, number, seconds)
         mine = self._measured(model, number, 0.0)

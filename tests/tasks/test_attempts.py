@@ -14,6 +14,7 @@ from torch import nn
 from tasks import attempts, candidates, ledgers, promotion
 from tasks.datasets import DatasetSpec, TableRows
 from tasks.enrollment import Enrollment, enroll, ledger_key
+from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, UnlearningConfig
 from unlearning.errors import (
     ConflictError,
@@ -48,6 +49,7 @@ class World:
             holdout=holdout,
             unlearning=UnlearningConfig(method=method, retain_sample=20, holdout_sample=20),
             policy=GatePolicy(),
+            deletions=Deletions(trained_rows=table.num_rows),
         )
         enroll(store, self.enrollment)
         monkeypatch.setattr(

@@ -16,6 +16,7 @@ from torch import nn
 from tasks import candidates, journal, ledgers
 from tasks.datasets import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, ledger_key, read_enrollment, stream
+from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, UnlearningConfig
 from unlearning.errors import (
     ConflictError,
@@ -65,6 +66,7 @@ def enrolled(store, uri, registered) -> Enrollment:
         holdout=uri,
         unlearning=UnlearningConfig(method="reference_step"),
         policy=GatePolicy(),
+        deletions=Deletions(trained_rows=100),
     )
     enroll(store, enrollment)
     return enrollment
