@@ -60,7 +60,8 @@ def _rows(path: Path, limit: int | None) -> TensorRows:
     inputs = torch.from_numpy(flat).reshape(table.num_rows, -1)
     if inputs.max() > 1:
         inputs = inputs / 255
-    shape = [int(side) for side in str(note.get("shape", "-1")).split("x")]
+    noted = str(note.get("shape", inputs.shape[1]))  # as in 3x32x32
+    shape = [int(side) for side in noted.split("x")]
     labels = torch.from_numpy(table["label"].to_numpy().astype(np.int64))
     return TensorRows(inputs.reshape(-1, *shape), labels)
 
