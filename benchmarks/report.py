@@ -7,8 +7,9 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
-from benchmarks.measure import METRICS
+from benchmarks.measure import METRICS, WHOLE_TABLE
 from benchmarks.plots import plot_gap_against_cost
+from benchmarks.sequential import table
 
 HEAD = """# Results
 
@@ -37,7 +38,10 @@ def write_report(results: Path) -> Path:
         for path in sorted(results.glob("*.json"))
         if "problems" in json.loads(path.read_text())
     ]
-    parts = [HEAD, _overview(found)]
+    parts = [HEAD, _overview(found), _ledger(found)]
+    if (results / "costs.json").exists():
+        parts.append(_costs(json.loads((results / "costs.json").read_text())))
+    parts += [table(json.loads(path.read_text())) for path in sorted(results.glob("seq*.json"))]
     for case in found:
         plot_gap_against_cost(case, results / f"{case['case']}.png")
         parts.append(_case(case, results.name))
@@ -98,6 +102,45 @@ def _overview(found: list[dict[str, Any]]) -> str:
     head = ["case", "forgotten", "seeds", "gap: original", "reference step", "calibrated", "floor"]
     head += ["calibrated / reference", "holdout less retrained", "place by rank", "cheaper"]
     return "\n## The default update against the paper's\n\n" + _table(head, rows)
+
+
+def _ledger(found: list[dict[str, Any]]) -> str:
+    """The reference step with and without the ledger, on the same problems."""
+    rows: list[list[str]] = []
+    for case in found:
+        for share in shares(case):
+            runs = [one["methods"] for one in problems(case, share)]
+            ratios = [
+                mean(one[WHOLE_TABLE][unit] for one in runs)
+                / mean(one["reference_step"][unit] for one in runs)
+                for unit in ("seconds", "rows")
+            ]
+            rows.append([case["case"], f"{share:.0%}", *(f"{ratio:.0f}x" for ratio in ratios)])
+    head = ["case", "forgotten", "seconds: full pass / ledger", "rows: full pass / ledger"]
+    return "\n## The reference step by a full pass and by the ledger\n\n" + _table(head, rows)
+
+
+def _costs(found: dict[str, Any]) -> str:
+    grown = [
+        [one["case"], f"{step['rows']:,}", f"{step['ledger_growth']:.2f}",
+         f"{step['full_pass_over_ledger']:.0f}x"]
+        for one in found["ledger"]
+        for step in one["growth"]
+    ]  # fmt: skip
+    restricted = [
+        [one["case"], *(f"{one['ratios'][n]:.2f}" for n in ("plain", "finite_difference", "exact"))]
+        for one in found["restriction"]
+    ]
+    growth = ["case", "rows of the table", "seconds, against the smallest table", "full / ledger"]
+    forms = ["case", "plain", "finite difference (default)", "exact double backward"]
+    return (
+        "\n## One request of 40 rows while the table grows\n\n"
+        "The reference step with the ledger; median of three, one run "
+        "(`python -m benchmarks.costs`).\n\n"
+        + _table(growth, grown)
+        + "\n## Seconds of an epoch with gradient restriction, against plain training\n\n"
+        + _table(forms, restricted)
+    )
 
 
 def _holdout_loss(here: list[dict[str, Any]]) -> float:

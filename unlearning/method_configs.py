@@ -58,9 +58,9 @@ class ScrubConfig:
 class CurvatureConfig:
     """What methods of second order do with curvature."""
 
-    rows: int = 2000
+    rows: int = 1000
     """Most retain rows that curvature is read from; at least 1."""
-    iterations: int = 30
+    iterations: int = 20
     """Steps of conjugate gradients; at least 1."""
     damping: float = 1e-3
     """Lambda added to the curvature; above 0."""

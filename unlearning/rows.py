@@ -113,6 +113,12 @@ def rows_digest(rows: Rows, size: int = 4096) -> str:
     return sha256(inputs_digest.digest() + labels_digest.digest()).hexdigest()
 
 
+def first_rows(rows: Rows, count: int) -> TensorRows:
+    """The first `count` rows in memory, or all if there are fewer; raises as `read_chunks`."""
+    held = gather(rows)
+    return TensorRows(held.inputs[:count], held.labels[:count])
+
+
 def _check_labels(labels: Tensor) -> None:
     if labels.ndim != 1 or labels.dtype != torch.int64:
         raise DataError(

@@ -9,6 +9,7 @@ from torch import Tensor
 from unlearning.config import UnlearningConfig
 from unlearning.curvature import fisher_diagonal
 from unlearning.methods.problem import UnlearningProblem, model_state
+from unlearning.rows import first_rows
 
 
 def fisher_forgetting_method(
@@ -18,12 +19,13 @@ def fisher_forgetting_method(
 
     s = `curvature.noise`, limit = `curvature.noise_limit`. Source: Golatkar et al. 2020, arXiv
     1911.04933, whose optimal noise has a covariance that goes as F^(-1/2); the limit on a weight
-    that no row needs is our choice. Cost: one pass over the retain rows given, row by row; the
-    forget rows are never read.
+    that no row needs is our choice. Cost: one pass over
+    `curvature.rows` retain rows, row by row; the forget rows are never read.
     """
     rule, state = config.curvature, model_state(problem.model)
     random = torch.Generator().manual_seed(config.seed)
-    fisher = fisher_diagonal(problem.model, problem.retain, device=problem.device)
+    rows = first_rows(problem.retain, rule.rows)
+    fisher = fisher_diagonal(problem.model, rows, device=problem.device)
     for name, importance in fisher.items():
         spread = (rule.noise * importance.cpu().pow(-0.25)).clamp(max=rule.noise_limit)
         noise = torch.randn(importance.shape, generator=random, dtype=torch.double)

@@ -5,6 +5,7 @@ from torch import Tensor
 from unlearning.config import UnlearningConfig
 from unlearning.curvature import fisher_diagonal
 from unlearning.methods.problem import UnlearningProblem, model_state
+from unlearning.rows import first_rows
 
 
 def ssd_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
@@ -12,13 +13,14 @@ def ssd_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str
 
     F and I are the Fisher diagonals of the forget rows and of all rows, here forget and retain rows
     as given, weighted by their numbers; alpha = `curvature.selection`, lambda =
-    `curvature.dampening`. Source: Foster et al. 2024, arXiv 2308.07707. Cost: one pass over forget
-    and retain rows, row by row. Deterministic.
+    `curvature.dampening`. Source: Foster et al. 2024, arXiv 2308.07707. Cost: one pass over the
+    forget rows and `curvature.rows` retain rows, row by row. Deterministic.
     """
     rule, state = config.curvature, model_state(problem.model)
+    sample = first_rows(problem.retain, rule.rows)
     forget, retain = (
         fisher_diagonal(problem.model, rows, device=problem.device)
-        for rows in (problem.forget, problem.retain)
+        for rows in (problem.forget, sample)
     )
     share = problem.forget.count / (problem.forget.count + problem.retain.count)
     for name, needed in forget.items():

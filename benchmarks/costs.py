@@ -1,0 +1,137 @@
+"""What the ledger saves and what gradient restriction costs, as ratios within one run.
+
+python -m benchmarks.costs --data DIR
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from time import process_time
+from typing import Any
+
+import torch
+from cyclopts import App
+from torch import Tensor
+
+from benchmarks.cases import CASES, Case
+from benchmarks.datasets import load
+from unlearning.config import UnlearningConfig
+from unlearning.gradients import mean_gradient
+from unlearning.ledger import Ledger
+from unlearning.methods.catalog import unlearn
+from unlearning.methods.problem import UnlearningProblem
+from unlearning.rows import TensorRows
+from unlearning.training import train
+
+RESULTS = Path(__file__).parent / "results"
+REPEATS = 3
+GROWTH = (1, 10, 100)
+app = App(help=__doc__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """The same rows several times over: a table as long as wanted in the memory of a short one."""
+
+    rows: TensorRows
+    times: int
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.times * self.rows.count
+
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The chunks of the rows, again and again."""
+        for _ in range(self.times):
+            yield from self.rows.chunks(size)
+
+
+@app.default
+def costs(*, data: Path, results: Path = RESULTS) -> None:
+    """Measure both and write `costs.json`.
+
+    Parameters
+    ----------
+    data
+        Directory of the data sets.
+    results
+        Where the result is written.
+    """
+    torch.set_num_threads(1)
+    cases = [
+        case
+        for case in CASES.values()
+        if not case.needs_gpu and (data / case.folder / "train.parquet").exists()
+    ]
+    found = {
+        "restriction": [restriction_cost(case, data) for case in cases],
+        "ledger": [ledger_cost(case, data) for case in cases],
+    }
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "costs.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def restriction_cost(case: Case, data: Path) -> dict[str, Any]:
+    """Median seconds of an epoch over 4,000 rows with each form of gradient restriction."""
+    rows = load(data / case.folder, train_rows=4000)
+    one = replace(case.training, epochs=1)
+    forms = {
+        "plain": replace(one, restriction="none"),
+        "finite_difference": replace(one, derivative="finite_difference"),
+        "exact": replace(one, derivative="exact"),
+    }
+    seconds = {
+        name: _median_seconds(lambda config=config: train(case.build(rows, 0), rows.train, config))
+        for name, config in forms.items()
+    }
+    return {"case": case.name, "ratios": {n: s / seconds["plain"] for n, s in seconds.items()}}
+
+
+def ledger_cost(case: Case, data: Path) -> dict[str, Any]:
+    """The reference step by ledger and by a full pass, as the table grows around one request.
+
+    1 % of 4,000 rows are forgotten in a table of 1, 10 and 100 times 4,000 rows.
+    """
+    rows, forget_count = load(data / case.folder, train_rows=4000), 40
+    model = case.build(rows, 0).eval()
+    forget = TensorRows(rows.train.inputs[:forget_count], rows.train.labels[:forget_count])
+    config = UnlearningConfig(method="reference_step")
+    steps: list[dict[str, float]] = []
+    for times in GROWTH:
+        table = Repeated(rows.train, times)
+        ledger = Ledger(mean_gradient(model, table, chunk_size=1024), model_digest="m", dataset="d")
+        problem = UnlearningProblem(
+            model=model, forget=forget, retain=table, holdout=rows.test, ledger=ledger
+        )
+        with_ledger = _median_seconds(lambda problem=problem: unlearn(problem, config))
+        whole = replace(problem, ledger=None)
+        full = _median_seconds(lambda whole=whole: unlearn(whole, config), 1)
+        steps.append({"rows": table.count, "ledger": with_ledger, "full_pass": full})
+    base = steps[0]["ledger"]
+    return {
+        "case": case.name,
+        "growth": [
+            {
+                "rows": step["rows"],
+                "ledger_growth": step["ledger"] / base,
+                "full_pass_over_ledger": step["full_pass"] / step["ledger"],
+            }
+            for step in steps
+        ],
+    }
+
+
+def _median_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    seconds: list[float] = []
+    for _ in range(repeats):
+        started = process_time()
+        work()
+        seconds.append(process_time() - started)
+    return median(seconds)
+
+
+if __name__ == "__main__":
+    app()
