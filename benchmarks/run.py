@@ -67,9 +67,9 @@ def run(plan: Plan, *, cases: Names = (), results: Path = RESULTS) -> None:
     """
     torch.set_num_threads(plan.threads)
     for case in chosen(cases, plan):
-        found = measure_case(case, plan)
         results.mkdir(parents=True, exist_ok=True)
-        (results / f"{case.name}.json").write_text(json.dumps(found, indent=1) + "\n")
+        for found in measure_case(case, plan):
+            (results / f"{case.name}.json").write_text(json.dumps(found, indent=1) + "\n")
     report(results)
 
 
@@ -101,23 +101,26 @@ def chosen(names: Names, plan: Plan) -> list[Case]:
     return kept
 
 
-def measure_case(case: Case, plan: Plan) -> dict[str, Any]:
-    """All problems of one case, each with every method."""
+def measure_case(case: Case, plan: Plan) -> Iterator[dict[str, Any]]:
+    """The problems of one case, each with every method: all that are done, after each of them."""
     rows = load(plan.data / case.folder, train_rows=case.train_rows)
     zoo = Zoo(plan.models, case, rows, plan.device)
-    return {
+    facts = {
         "case": case.name,
         "train_rows": rows.train.count,
         "training": asdict(case.training),
         "retrain_seconds": _retrain_seconds(case, rows, plan.device),
         "device": plan.device,
-        "problems": list(_problems(case, rows, zoo, plan)),
     }
+    done: list[dict[str, Any]] = []
+    for one in _problems(case, rows, zoo, plan):
+        done.append(one)
+        yield {**facts, "problems": done}
 
 
 def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[str, Any]]:
-    for share in plan.shares:
-        for seed in range(plan.seeds):
+    for seed in range(plan.seeds):
+        for share in plan.shares:
             problem = split(rows, forget_share=share, seed=seed)
             original = zoo.original(seed).to(plan.device)
             known = [

@@ -135,11 +135,13 @@ class UnlearningConfig:
     """How the calibrated update goes; the other methods leave it alone."""
     retraining: TrainingConfig = field(default_factory=TrainingConfig)
     """How the method "retrain" trains."""
-    fine_tuning: DescentConfig = field(default_factory=DescentConfig)
+    fine_tuning: DescentConfig = field(
+        default_factory=lambda: DescentConfig(epochs=10, learning_rate=3e-3)
+    )
     """Steps of fine-tuning."""
     ascent: DescentConfig = field(default_factory=lambda: DescentConfig(learning_rate=1e-4))
     """Steps of gradient ascent."""
-    neggrad: DescentConfig = field(default_factory=DescentConfig)
+    neggrad: DescentConfig = field(default_factory=lambda: DescentConfig(epochs=3))
     """Steps of NegGrad+."""
     scrub: ScrubConfig = field(default_factory=ScrubConfig)
     """Steps of SCRUB."""

@@ -49,9 +49,9 @@ def scrub_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[s
     def steps() -> Iterator[Callable[[], Tensor]]:
         random = torch.Generator().manual_seed(config.seed)
         for epoch in range(rule.min_epochs):
-            plan = ((away, forget), (towards, retain))
-            for loss, rows in plan if epoch < rule.max_epochs else plan[1:]:
-                for index in epoch_batches(rows.count, rule.batch_size, 1, random):
+            plan = ((away, forget, rule.forget_batch), (towards, retain, rule.batch_size))
+            for loss, rows, size in plan if epoch < rule.max_epochs else plan[1:]:
+                for index in epoch_batches(rows.count, size, 1, random):
                     yield lambda loss=loss, index=index: loss(index)
 
     return descended(problem, network, steps(), rule.learning_rate)
