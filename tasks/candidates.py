@@ -45,7 +45,7 @@ def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
 def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
     enrollment, parent, forget = inputs(store, attempt)
     retain = _retain(store, attempt, enrollment)
-    ledger = _ledger(store, attempt, enrollment, parent)
+    ledger = _ledger(store, attempt.method, enrollment, parent)
     holdout, _ = halves(store, attempt, enrollment, "holdout")
     started = journal.now()
     problem = UnlearningProblem(
@@ -72,10 +72,10 @@ def _retain(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> Row
 
 
 def _ledger(
-    store: ObjectStore, attempt: Attempt, enrollment: Enrollment, parent: nn.Module
+    store: ObjectStore, method: str, enrollment: Enrollment, parent: nn.Module
 ) -> Ledger | None:
     """The ledger, if the method takes one; a missing one is computed first."""
-    if attempt.method not in GRADIENT_METHODS:
+    if method not in GRADIENT_METHODS:
         return None
     if read_ledger(store, enrollment) is None:
         log.warning("%s has no gradient ledger yet: one pass over its table", enrollment.model)

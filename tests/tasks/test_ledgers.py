@@ -157,8 +157,7 @@ def test_nothing_is_written_when_weights_or_rows_are_others(store, enrolled, reg
 
 @pytest.mark.parametrize(("method", "is_read"), [("calibrated", False), ("theory_step", True)])
 def test_only_a_method_that_takes_a_ledger_pays_for_one(store, enrolled, method, is_read):
-    wanted = replace(enrolled, unlearning=UnlearningConfig(method=method))
-    assert (candidates._ledger(store, wanted, model()) is not None) == is_read
+    assert (candidates._ledger(store, method, enrolled, model()) is not None) == is_read
     assert bool(keys(store)) == is_read
 
 
