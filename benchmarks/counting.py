@@ -28,7 +28,7 @@ def counted_rows(model: nn.Module) -> Generator[RowCount]:
     count = RowCount()
 
     def count_batch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
-        rows = len(inputs[0])
+        rows = _row_count(inputs[0])
         if torch.is_grad_enabled():
             count.with_gradient += rows
         else:
@@ -39,3 +39,12 @@ def counted_rows(model: nn.Module) -> Generator[RowCount]:
         yield count
     finally:
         handle.remove()
+
+
+def _row_count(batch: torch.Tensor) -> int:
+    """Rows of a batch; under vmap those of every lane, which torch 2.13 tells in private only."""
+    lanes = torch._C._functorch  # noqa: SLF001
+    if not lanes.is_batchedtensor(batch):
+        return len(batch)
+    whole = lanes.get_unwrapped(batch)
+    return whole.shape[lanes.maybe_get_bdim(batch)] * len(batch)
