@@ -41,7 +41,7 @@ def write_report(results: Path) -> Path:
     parts = [HEAD, _overview(found), _ledger(found)]
     if (results / "costs.json").exists():
         parts.append(_costs(json.loads((results / "costs.json").read_text())))
-    parts += [table(json.loads(path.read_text())) for path in sorted(results.glob("seq*.json"))]
+    parts += [_sequence(path) for path in sorted(results.glob("sequential-*.json"))]
     for case in found:
         plot_gap_against_cost(case, results / f"{case['case']}.png")
         parts.append(_case(case, results.name))
@@ -140,6 +140,16 @@ def _costs(found: dict[str, Any]) -> str:
         + _table(growth, grown)
         + "\n## Seconds of an epoch with gradient restriction, against plain training\n\n"
         + _table(forms, restricted)
+    )
+
+
+def _sequence(path: Path) -> str:
+    name = path.stem.removeprefix("sequential-")
+    return (
+        f"\n## Many small requests in a row: {name}\n\n"
+        "Each unlearned from the result of the one before (`python -m benchmarks.sequential`); "
+        "retrained models in brackets.\n\n"
+        f"{table(json.loads(path.read_text()))}\n\n![drift]({path.parent.name}/{path.stem}.png)\n"
     )
 
 

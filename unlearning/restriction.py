@@ -58,7 +58,7 @@ def restricted_backward(
     Both passes see the same dropout masks, and buffers such as batch statistics are those of the
     first pass.
 
-    Cost: exact, three to four plain backward passes; finite difference, two.
+    Cost against plain training: finite difference about 2, exact 2 to 5 (benchmarks/RESULTS.md).
     """
     if config.derivative == "exact" or config.restriction == "none" or config.alpha == 0.0:
         loss = restricted_loss(
