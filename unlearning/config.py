@@ -65,49 +65,49 @@ class TrainingConfig:
 class CalibrationConfig:
     """How the calibrated update goes; one default for all models, found on tables and images."""
 
-    learning_rate: float = 1e-3
-    """Learning rate of Adam at full pace."""
-    forget_batch: int = 512
-    """Forget rows in one step."""
-    retain_batch: int = 256
-    """Retain rows in one step."""
-    max_steps: int = 300
-    """Most steps that are taken."""
-    warmup_steps: int = 10
-    """Steps over which the learning rate rises."""
-    cooldown_steps: int = 20
-    """Steps over which it falls to zero, once the targets are met."""
-    check_every: int = 10
-    """Steps between two readings of the targets."""
-    tolerance: float = 0.02
-    """Distance to the targets at which the update ends, as a mean difference of probabilities; at
-    most 0.5."""
-    margin_weight: float = 0.5
+    max_steps: int = 60
+    """Most steps that are taken; a handful is usual, dozens on tables with much label noise."""
+    forget_batch: int = 1024
+    """Most forget rows in one step."""
+    min_retain_batch: int = 128
+    """Least retain rows in one step; otherwise half as many as forget rows."""
+    retain_weight: float = 0.7
     """b: weight of holding the retain rows' margins."""
-    divergence_weight: float = 5.0
-    """c: weight of holding the retain rows' probabilities."""
-    noise_scale: float = 0.25
-    """Relative size of the weight noise that tells memorised rows from supported ones."""
-    noise_draws: int = 10
-    """Draws of that noise."""
-    level_rows: int = 2000
-    """Retain rows that the forget rows' difficulty is compared with."""
-    difficulty_share: float = 0.5
-    """How much that comparison counts, from 0 to 1; the rest is the rank among forget rows."""
+    relaxation: float = 0.8
+    """Share of the Gauss-Newton step that is taken."""
+    momentum: float = 0.8
+    """Share of the last direction that is kept; below 1."""
+    sketch_rows: int = 1024
+    """Rows of each set that the curvature is read from."""
+    sketch_batch: int = 32
+    """Rows behind one sketch of it."""
+    damping: float = 1e-7
+    """Part of the whole curvature that is added in each direction; above 0."""
+    tolerance: float = 0.02
+    """Distance to the goals at which the update ends, as a mean difference of probabilities; at
+    most 0.5."""
+    remaining_share: float = 0.15
+    """Share of the first distance at which it ends as well, whichever comes first."""
+    difficulty_share: float = 0.25
+    """How much the forget rows' difficulty among retain rows counts, from 0 to 1; the rest is the
+    rank among forget rows."""
     min_class_rows: int = 50
     """Classes with fewer rows in the retain or holdout sample are pooled."""
 
     def __post_init__(self) -> None:
-        positive("learning_rate", self.learning_rate)
         positive("tolerance", self.tolerance)
         within("tolerance", self.tolerance, 0.0, 0.5)
-        for name in ("margin_weight", "divergence_weight", "noise_scale"):
-            within(name, getattr(self, name), 0.0, 1e6)
-        for name in ("forget_batch", "retain_batch", "warmup_steps", "cooldown_steps"):
+        positive("damping", self.damping)
+        positive("relaxation", self.relaxation)
+        within("relaxation", self.relaxation, 0.0, 2.0)
+        within("retain_weight", self.retain_weight, 0.0, 1e6)
+        within("momentum", self.momentum, 0.0, 0.999)
+        for name in ("max_steps", "forget_batch", "min_retain_batch", "min_class_rows"):
             at_least(name, getattr(self, name), 1)
-        for name in ("check_every", "max_steps", "noise_draws", "level_rows", "min_class_rows"):
+        for name in ("sketch_rows", "sketch_batch"):
             at_least(name, getattr(self, name), 1)
-        within("difficulty_share", self.difficulty_share, 0.0, 1.0)
+        for name in ("remaining_share", "difficulty_share"):
+            within(name, getattr(self, name), 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

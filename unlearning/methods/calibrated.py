@@ -2,38 +2,34 @@
 
 IAU raises the loss of the forget rows (incremental approximation) while it lowers that of the
 retain rows (gradient correction), by one step whose size nothing in the data decides. Here, our
-choice throughout, the first goes exactly as far, row by row, as the margins of rows the model never
-saw, and the second only undoes what the first does to retain rows.
+choice throughout, each row has a goal: a forget row the margin of unseen rows of its kind, a retain
+row the margin that it had. A few preconditioned Gauss-Newton steps go there and no further.
 
-Symbols: phi the margin of a row, phi_0 and p_0 margin and probabilities before the update, t the
-target margin, H the Huber function, theta the parameters. Letters: N rows, C classes.
+Symbols: phi the margin of a row, g its goal, w its weight, H the Huber function, theta the
+parameters, d a direction in parameter space, C the curvature. Letters: N rows, B rows in a step.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # (torch 2.13 leaves some of its functions without types)
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import kl_div, smooth_l1_loss
+from torch.nn.functional import smooth_l1_loss
 
 from unlearning.config import CalibrationConfig, UnlearningConfig
 from unlearning.errors import DivergenceError
-from unlearning.forward import check_classes, fixed_mode
+from unlearning.forward import fixed_mode, logits
+from unlearning.kronecker import KroneckerCurvature
 from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
 from unlearning.methods.network import Network, endless_batches
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import Rows, TensorRows, gather
+from unlearning.rows import Rows, TensorRows, gather, read_chunks
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sets:
-    forget: TensorRows
-    retain: TensorRows
-    holdout: TensorRows
-    anchor: Tensor
-    """Class scores of the retain rows before the update [N, C]."""
+_PROBE = 1e-3
+"""Length of the step that a directional derivative is read from, as a share of |theta|."""
 
 
 def calibrated_update(
@@ -47,42 +43,37 @@ def calibrated_update(
 ) -> dict[str, Tensor]:
     """New values of the trainable parameters, on the CPU; the forget rows now look unseen.
 
-    Minimises mean_f H(phi - t) + b mean_r H(phi - phi_0) + c mean_r KL(p_0 || p) by Adam in
-    evaluation mode. Both anchor terms have zero gradient at the start, so retain rows are held and
-    not trained further. The targets t are read again from the holdout's margins every
-    `check_every` steps; no gradient ever comes from the holdout. Once the mean of
-    |sigmoid(phi) - sigmoid(t)| over the forget rows is within `tolerance`, the learning rate falls
-    to zero over `cooldown_steps`. Rows that already look unseen hardly move, so that a second
-    update does not over-forget.
+    Minimises mean_f H(phi - g) + b mean_r H(phi - g) in evaluation mode. Retain rows start at their
+    goal, so they are held and not trained further; no gradient ever comes from the holdout. A step
+    goes along d = m d' + C^-1 grad, d' the direction before and C the Kronecker curvature of both
+    sets (see `KroneckerCurvature`), for `relaxation` times the length that Gauss-Newton finds
+    best along d: <grad, d> / sum_i w_i min(1, 1/|phi_i - g_i|) (dphi_i/dd)^2, the derivative along
+    d read from one more forward pass. It ends when the mean of |sigmoid(phi) - sigmoid(g)| over the
+    forget rows of a step is within `tolerance`, or within `remaining_share` of what it was. Rows
+    that already look unseen are left alone, so that a second update does not over-forget.
 
-    Cost: at most `max_steps` mini-batches of forget and retain rows, `noise_draws` forward passes
-    over the forget rows and up to `level_rows` retain rows, one pass over the retain rows given,
-    one over forget and holdout per check and at the start; nothing depends on the size of the
-    training table. Same seed, same bits on the CPU.
+    Cost: one forward pass over the rows of each set; a backward pass over `sketch_rows` of forget
+    and of retain rows; at most `max_steps` of four thirds passes over `forget_batch` forget rows
+    and half as many retain rows. Nothing depends on the size of the training table, and of the
+    forget set no more than one step's rows are in memory. Same seed, same bits on the CPU.
 
     Raises:
         DataError: a set is empty, or a label is not a class of the model.
-        DivergenceError: the distance to the targets is no longer finite.
+        DivergenceError: a gradient, a margin or the distance to the goals is no longer finite.
     """
     network = Network(model, device, config.chunk_size)
     random = torch.Generator().manual_seed(config.seed)
+    rule = config.calibration
     with fixed_mode(model), torch.enable_grad():
-        sets = _read_sets(network, forget, retain, holdout)
-        targets = _Targets(network, sets, config.calibration, random)
-        _descend(network, sets, targets, config, random)
+        held = gather(retain)
+        goals = _read_goals(network, forget, held, holdout, rule)
+        if goals.distance > rule.tolerance:
+            _descend(network, _Steps(forget, held, goals, rule, random, device), goals, rule)
     return {n: v.detach().cpu() for n, v in zip(network.names, network.parameters(), strict=True)}
 
 
-def _read_sets(network: Network, forget: Rows, retain: Rows, holdout: Rows) -> _Sets:
-    held = gather(retain)
-    sets = _Sets(gather(forget), held, gather(holdout), anchor=network.read(held))
-    for rows in (sets.forget, sets.holdout):
-        check_classes(rows.labels, sets.anchor.shape[1])
-    return sets
-
-
 def calibrated_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
-    """The new state after the calibrated update (see `unlearning.calibrated`); needs no ledger."""
+    """The new state after the calibrated update (see `calibrated_update`); needs no ledger."""
     update = calibrated_update(
         problem.model,
         forget=problem.forget,
@@ -94,129 +85,203 @@ def calibrated_method(problem: UnlearningProblem, config: UnlearningConfig) -> d
     return model_state(problem.model) | update
 
 
-class _Targets:
-    """Where each forget row should stand, read from the holdout under the current state."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Goals:
+    """The margin that each row should have, in the order of the rows."""
+
+    forget: Tensor
+    retain: Tensor
+    distance: float
+    """Mean distance of the forget rows from their goals, as probabilities."""
+
+
+def _read_goals(
+    network: Network, forget: Rows, retain: TensorRows, holdout: Rows, rule: CalibrationConfig
+) -> _Goals:
+    """Goals from the margins before the update: for forget rows by class and difficulty."""
+    now, labels = _margins(network, forget)
+    held, held_labels = _margins(network, retain)
+    unseen = _margins(network, holdout)
+    groups = class_groups(labels, held_labels, unseen[1], min_rows=rule.min_class_rows)
+
+    def goals(share: float) -> tuple[Tensor, float]:
+        levels = difficulty_levels((now, labels), (held, held_labels), groups, share=share)
+        targets = target_margins(levels, labels, unseen, groups)
+        return targets, float((now.sigmoid() - targets.sigmoid()).abs().mean())
+
+    by_rank, distance = goals(0.0)
+    # Only rows that look trained on may be compared with trained retain rows in difficulty. Chance
+    # is taken as half a probability over the square root of N, the spread of a mean.
+    if distance > rule.tolerance + 0.5 / len(labels) ** 0.5:
+        by_rank, distance = goals(rule.difficulty_share)
+    if not bool(now.isfinite().all() and by_rank.isfinite().all()):
+        raise DivergenceError(
+            "The margins of the model are not finite; check the weights and the rows."
+        )
+    return _Goals(by_rank, held, distance)
+
+
+def _margins(network: Network, rows: Rows) -> tuple[Tensor, Tensor]:
+    """Margins [N] and labels [N] of all rows, on the CPU, chunk by chunk."""
+    parts: list[tuple[Tensor, Tensor]] = []
+    with torch.no_grad():
+        for inputs, labels in read_chunks(rows, network.chunk_size, network.device):
+            scores = logits(network.model, network.state, inputs, labels)
+            parts.append((margin(scores, labels).cpu(), labels.cpu()))
+    margins, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+    return margins, labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Rows with goals and weights; the first `forgotten` of them are forget rows."""
+
+    inputs: Tensor
+    labels: Tensor
+    goals: Tensor
+    weights: Tensor
+    forgotten: int
+
+
+class _Steps:
+    """The batches that steps are taken on, without end, and those that curvature is read from."""
 
     def __init__(
-        self, network: Network, sets: _Sets, config: CalibrationConfig, random: torch.Generator
+        self,
+        forget: Rows,
+        retain: TensorRows,
+        goals: _Goals,
+        rule: CalibrationConfig,
+        random: torch.Generator,
+        device: str,
     ) -> None:
-        self._network, self._sets = network, sets
-        some = TensorRows(
-            sets.retain.inputs[: config.level_rows], sets.retain.labels[: config.level_rows]
+        self._forget, self._retain, self._goals = forget, retain, goals
+        self._rule, self._random, self._device = rule, random, device
+        parts = -(-forget.count // rule.forget_batch)
+        self._forget_size = -(-forget.count // parts)  # equal parts: no last step of a few rows
+        half = max(rule.min_retain_batch, self._forget_size // 2)
+        self._retain_size = min(half, retain.count)
+
+    def __iter__(self) -> Iterator[_Batch]:
+        picks = endless_batches(self._retain.count, self._retain_size, self._random)
+        while True:
+            start = 0
+            for inputs, labels in read_chunks(self._forget, self._forget_size, self._device):
+                goals = self._goals.forget[start : start + len(labels)]
+                yield self._joined(inputs, labels, goals, next(picks))
+                start += len(labels)
+
+    def sketch_batches(self) -> Iterator[_Batch]:
+        """The first `sketch_rows` of each set in batches of `sketch_batch` rows."""
+        size = min(self._rule.sketch_rows, self._forget.count)
+        inputs, labels = next(read_chunks(self._forget, size, self._device))
+        picks = torch.arange(min(self._rule.sketch_rows, self._retain.count))
+        whole = self._joined(inputs, labels, self._goals.forget[:size], picks)
+        for index in torch.arange(len(whole.labels)).split(self._rule.sketch_batch):
+            parts = (whole.inputs, whole.labels, whole.goals, whole.weights)
+            yield _Batch(*(part[index.to(part.device)] for part in parts), forgotten=0)
+
+    def signs(self, count: int) -> Tensor:
+        """Random signs [count]."""
+        bits = torch.randint(0, 2, (count,), generator=self._random)
+        return (2 * bits - 1).to(self._device)
+
+    def _joined(self, inputs: Tensor, labels: Tensor, goals: Tensor, picks: Tensor) -> _Batch:
+        """Forget rows and retain rows in one batch: weights 1/N_f, and b/N_r."""
+        retain = self._retain.inputs[picks], self._retain.labels[picks], self._goals.retain[picks]
+        weights = torch.cat(
+            [
+                goals.new_full((len(goals),), 1 / len(goals)),
+                goals.new_full((len(picks),), self._rule.retain_weight / len(picks)),
+            ]
         )
-        self._groups = class_groups(
-            sets.forget.labels,
-            sets.retain.labels,
-            sets.holdout.labels,
-            min_rows=config.min_class_rows,
+        return _Batch(
+            inputs=torch.cat([inputs, retain[0].to(inputs)]),
+            labels=torch.cat([labels, retain[1].to(labels)]),
+            goals=torch.cat([goals, retain[2]]).to(self._device),
+            weights=weights.to(self._device),
+            forgotten=len(goals),
         )
-        scores = _robust_margins(network, (sets.forget, some), config, random)
-        reference = (scores[1], some.labels)
-        share = config.difficulty_share if self._stands_out(reference, config) else 0.0
-        self._levels = self._read_levels(scores[0], reference, share)
-
-    def _stands_out(self, reference: tuple[Tensor, Tensor], config: CalibrationConfig) -> bool:
-        """Whether the forget rows look trained on: further from the holdout than chance explains.
-
-        Only then is it fair to compare their difficulty with that of trained retain rows. Chance
-        is taken as half a probability over the square root of N, the spread of a mean.
-        """
-        margins = self._network.margins(self._sets.forget)
-        self._levels = self._read_levels(margins, reference, 0.0)
-        _, distance = self.read()
-        return distance > config.tolerance + 0.5 / self._sets.forget.count**0.5
-
-    def _read_levels(
-        self, scores: Tensor, reference: tuple[Tensor, Tensor], share: float
-    ) -> Tensor:
-        labels = self._sets.forget.labels
-        return difficulty_levels((scores, labels), reference, self._groups, share=share)
-
-    def read(self) -> tuple[Tensor, float]:
-        """Targets [N] and the mean distance of the forget rows from them, as probabilities."""
-        labels, holdout = self._sets.forget.labels, self._sets.holdout
-        seen = (self._network.margins(holdout), holdout.labels)
-        targets = target_margins(self._levels, labels, seen, self._groups)
-        now = self._network.margins(self._sets.forget)
-        distance = float((now.sigmoid() - targets.sigmoid()).abs().mean())
-        if not bool(now.isfinite().all() and targets.isfinite().all()):
-            raise DivergenceError(
-                "The update diverged: margins are no longer finite; lower the learning rate, "
-                "or retrain the model."
-            )
-        return targets, distance
 
 
-def _robust_margins(
-    network: Network,
-    sets: tuple[TensorRows, ...],
-    config: CalibrationConfig,
-    random: torch.Generator,
-) -> list[Tensor]:
-    """Mean margin of each row under weight noise: mean_k phi(theta (1 + s e_k)), e_k ~ N(0, I).
-
-    A row that was merely memorised sits in a narrow valley and loses its margin under noise; a row
-    that the rest of the data supports keeps it. Only the order of the result is used.
-    """
-    original = dict(network.state)
-    totals = [torch.zeros(rows.count) for rows in sets]
-    for _ in range(config.noise_draws):
-        for name in network.names:
-            noise = torch.randn(original[name].shape, generator=random).to(original[name])
-            network.state[name] = original[name].detach() * (1 + config.noise_scale * noise)
-        for held, rows in zip(totals, sets, strict=True):
-            held.add_(network.margins(rows) / config.noise_draws)
-    network.state.update(original)
-    return totals
-
-
-def _descend(
-    network: Network,
-    sets: _Sets,
-    targets: _Targets,
-    config: UnlearningConfig,
-    random: torch.Generator,
-) -> None:
-    rule = config.calibration
-    optimiser = torch.optim.Adam(network.parameters(), lr=rule.learning_rate)
-    forget_batches = endless_batches(sets.forget.count, rule.forget_batch, random)
-    retain_batches = endless_batches(sets.retain.count, rule.retain_batch, random)
-    goal, step, end = torch.empty(0), 0, rule.max_steps
-    while True:
-        if step % rule.check_every == 0 or step == end:
-            goal, distance = targets.read()
-            if distance <= rule.tolerance and end == rule.max_steps:
-                end = min(end, step + rule.cooldown_steps) if step else 0
-        if step >= end:
+def _descend(network: Network, steps: _Steps, goals: _Goals, rule: CalibrationConfig) -> None:
+    curvature = _curvature(network, steps, rule)
+    enough = max(rule.tolerance, rule.remaining_share * goals.distance)
+    way = [torch.zeros_like(value) for value in network.parameters()]
+    for _, batch in zip(range(rule.max_steps), steps, strict=False):
+        margins = _batch_margins(network, network.state, batch)
+        if _distance(margins, batch) <= enough:
             return
-        forget, retain = next(forget_batches), next(retain_batches)
-        loss = _push(network, sets.forget, forget, goal) + _hold(
-            network, sets.retain, retain, sets.anchor, rule
+        loss = _huber(margins, batch)
+        gradient = torch.autograd.grad(loss, network.parameters(), materialize_grads=True)
+        with torch.no_grad():
+            new = curvature.solve(gradient)
+            kept = [n.add(w, alpha=rule.momentum) for n, w in zip(new, way, strict=True)]
+            # A direction that climbs on this batch is given up for the one that cannot.
+            way = kept if _inner(gradient, kept) > 0 else new
+            length = rule.relaxation * _best_length(network, batch, margins, gradient, way)
+            for value, part in zip(network.parameters(), way, strict=True):
+                value.sub_(part, alpha=length)
+
+
+def _curvature(network: Network, steps: _Steps, rule: CalibrationConfig) -> KroneckerCurvature:
+    def sketches() -> Iterator[tuple[Tensor, ...]]:
+        for batch in steps.sketch_batches():
+            signed = batch.weights.sqrt() * steps.signs(len(batch.labels))
+            total = (signed * _batch_margins(network, network.state, batch)).sum()
+            yield torch.autograd.grad(total, network.parameters(), materialize_grads=True)
+
+    return KroneckerCurvature(sketches(), damping=rule.damping)
+
+
+def _batch_margins(network: Network, state: Mapping[str, Tensor], batch: _Batch) -> Tensor:
+    return margin(logits(network.model, state, batch.inputs, batch.labels), batch.labels)
+
+
+def _huber(margins: Tensor, batch: _Batch) -> Tensor:
+    """The weighted sum of H(phi - g)."""
+    return (batch.weights * smooth_l1_loss(margins, batch.goals, reduction="none")).sum()
+
+
+def _distance(margins: Tensor, batch: _Batch) -> float:
+    """Mean |sigmoid(phi) - sigmoid(g)| over the forget rows of a batch."""
+    apart = (margins.detach().sigmoid() - batch.goals.sigmoid()).abs()
+    _check_finite(margins)
+    return float(apart[: batch.forgotten].mean())
+
+
+def _check_finite(margins: Tensor) -> None:
+    if not bool(margins.isfinite().all()):
+        raise DivergenceError(
+            "The update diverged: margins are no longer finite; lower the relaxation, raise the "
+            "damping, or retrain the model."
         )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        pace = min(1.0, (step + 1) / rule.warmup_steps, (end - step) / rule.cooldown_steps)
-        optimiser.param_groups[0]["lr"] = rule.learning_rate * pace
-        optimiser.step()
-        step += 1
 
 
-def _push(network: Network, rows: TensorRows, index: Tensor, goal: Tensor) -> Tensor:
-    """The calibrated incremental approximation: mean H(phi - t) over a batch of forget rows."""
-    labels = rows.labels[index].to(network.device)
-    return smooth_l1_loss(
-        margin(network.scores(rows, index), labels), goal[index].to(labels.device)
-    )
+def _best_length(
+    network: Network,
+    batch: _Batch,
+    margins: Tensor,
+    gradient: tuple[Tensor, ...],
+    way: list[Tensor],
+) -> float:
+    """How far to go along -d: the minimum of the Gauss-Newton model with Huber's own weights."""
+    size = sum(float(value.detach().square().sum()) for value in network.parameters()) ** 0.5
+    long = sum(float(part.square().sum()) for part in way) ** 0.5
+    if long == 0.0:
+        return 0.0
+    probe = _PROBE * max(size, _PROBE) / long
+    there = {
+        name: value.detach().sub(part, alpha=probe)
+        for name, value, part in zip(network.names, network.parameters(), way, strict=True)
+    }
+    probed = _batch_margins(network, {**network.state, **there}, batch)
+    _check_finite(probed)
+    slope = (probed - margins) / probe
+    steep = (margins - batch.goals).abs().clamp(min=1)
+    bend = float((batch.weights * slope.square() / steep).sum())
+    return _inner(gradient, way) / bend if bend > 0 else 0.0
 
 
-def _hold(
-    network: Network, rows: TensorRows, index: Tensor, anchor: Tensor, rule: CalibrationConfig
-) -> Tensor:
-    """The gradient correction: b mean H(phi - phi_0) + c mean KL(p_0 || p) over retain rows."""
-    labels = rows.labels[index].to(network.device)
-    scores, before = network.scores(rows, index), anchor[index].to(network.device)
-    drift = kl_div(
-        scores.log_softmax(1), before.log_softmax(1), log_target=True, reduction="batchmean"
-    )
-    held = smooth_l1_loss(margin(scores, labels), margin(before, labels))
-    return rule.margin_weight * held + rule.divergence_weight * drift
+def _inner(one: tuple[Tensor, ...], other: list[Tensor]) -> float:
+    return sum(float((a * b).sum()) for a, b in zip(one, other, strict=True))

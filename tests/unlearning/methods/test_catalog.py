@@ -30,9 +30,7 @@ from unlearning.rows import TensorRows
 PAPER = ["reference_step", "theory_step"]
 ALL = sorted(METHODS)
 UPDATES = sorted(set(METHODS) - {"retrain"})
-SHORT = CalibrationConfig(
-    max_steps=12, check_every=4, cooldown_steps=4, noise_draws=2, tolerance=1e-6
-)
+SHORT = CalibrationConfig(max_steps=4, tolerance=1e-6, remaining_share=0.0)
 
 
 EAGER = CurvatureConfig(iterations=3, selection=0.1, dampening=0.05)  # so that SSD moves all
