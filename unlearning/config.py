@@ -72,7 +72,9 @@ class CalibrationConfig:
     min_retain_batch: int = 128
     """Least retain rows in one step; otherwise half as many as forget rows."""
     retain_weight: float = 0.7
-    """b: weight of holding the retain rows' margins."""
+    """b: weight of holding the retain rows' margins, for a forget set of some size."""
+    full_weight_rows: int = 400
+    """That size; a smaller forget set weighs less against the retain rows, in proportion."""
     relaxation: float = 0.8
     """Share of the Gauss-Newton step that is taken."""
     momentum: float = 0.8
@@ -104,7 +106,7 @@ class CalibrationConfig:
         within("momentum", self.momentum, 0.0, 0.999)
         for name in ("max_steps", "forget_batch", "min_retain_batch", "min_class_rows"):
             at_least(name, getattr(self, name), 1)
-        for name in ("sketch_rows", "sketch_batch"):
+        for name in ("sketch_rows", "sketch_batch", "full_weight_rows"):
             at_least(name, getattr(self, name), 1)
         for name in ("remaining_share", "difficulty_share"):
             within(name, getattr(self, name), 0.0, 1.0)

@@ -38,6 +38,7 @@ def test_defaults_are_in_range_and_frozen(kind):
         (CalibrationConfig, "min_retain_batch", 0),
         (CalibrationConfig, "retain_weight", -0.1),
         (CalibrationConfig, "retain_weight", 2e6),
+        (CalibrationConfig, "full_weight_rows", 0),
         (CalibrationConfig, "relaxation", 0.0),
         (CalibrationConfig, "relaxation", 2.1),
         (CalibrationConfig, "momentum", 1.0),

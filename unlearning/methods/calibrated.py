@@ -43,7 +43,8 @@ def calibrated_update(
 ) -> dict[str, Tensor]:
     """New values of the trainable parameters, on the CPU; the forget rows now look unseen.
 
-    Minimises mean_f H(phi - g) + b mean_r H(phi - g) in evaluation mode. Retain rows start at their
+    Minimises mean_f H(phi - g) + b mean_r H(phi - g) in evaluation mode, b = `retain_weight`, or
+    more in proportion for fewer than `full_weight_rows` forget rows. Retain rows start at their
     goal, so they are held and not trained further; no gradient ever comes from the holdout. A step
     goes along d = m d' + C^-1 grad, d' the direction before and C the Kronecker curvature of both
     sets (see `KroneckerCurvature`), for `relaxation` times the length that Gauss-Newton finds
@@ -161,6 +162,9 @@ class _Steps:
         self._forget_size = -(-forget.count // parts)  # equal parts: no last step of a few rows
         half = max(rule.min_retain_batch, self._forget_size // 2)
         self._retain_size = min(half, retain.count)
+        # A few rows must not weigh as much as a whole request, or each of many small requests
+        # would cost the retain rows as much as one large one.
+        self._retain_weight = rule.retain_weight * max(1.0, rule.full_weight_rows / forget.count)
 
     def __iter__(self) -> Iterator[_Batch]:
         picks = endless_batches(self._retain.count, self._retain_size, self._random)
@@ -192,7 +196,7 @@ class _Steps:
         weights = torch.cat(
             [
                 goals.new_full((len(goals),), 1 / len(goals)),
-                goals.new_full((len(picks),), self._rule.retain_weight / len(picks)),
+                goals.new_full((len(picks),), self._retain_weight / len(picks)),
             ]
         )
         return _Batch(
