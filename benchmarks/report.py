@@ -6,10 +6,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from benchmarks.drift import table
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
 from benchmarks.measure import METRICS, WHOLE_TABLE
 from benchmarks.plots import plot_gap_against_cost
-from benchmarks.sequential import table
 
 HEAD = """# Results
 
@@ -23,11 +23,14 @@ behind it are in `results/*.json`.
 - **floor**: the gap of one retrained model to the others; nothing can be expected below it.
 - **passes**: rows through the model, a forward and backward pass counting one and a forward pass
   one third, over the rows of the training table. The ledger's own pass is made at enrolment.
+- **fewer rows**: rows through the model in retraining over those of the update.
 - **cheaper**: processor seconds of retraining (one epoch measured in the same run, times the
   epochs) over those of the method.
 - **memory**: resident memory at its peak over what was there before, in MB (median).
 - **rank**: average rank by gap among all approximate methods.
-- Every method has one setting for all cases, its default; none was tuned to a case.
+- Every method has one setting for all cases, its default; none was tuned to a case. Those of the
+  calibrated update were chosen on seeds 0 to 4 of these very cases; where a table of other seeds
+  follows, they had no part in that.
 """
 
 
@@ -38,7 +41,15 @@ def write_report(results: Path) -> Path:
         for path in sorted(results.glob("*.json"))
         if "problems" in json.loads(path.read_text())
     ]
-    parts = [HEAD, _overview(found), _ledger(found)]
+    fresh = [case for case in found if case["problems"][0]["seed"] > 0]
+    found = [case for case in found if case not in fresh]
+    parts = [HEAD, "\n## The default update against the paper's\n\n", _overview(found)]
+    if fresh:
+        parts += [
+            "\n## The same on seeds that the defaults were not chosen on\n\n",
+            _overview(fresh),
+        ]
+    parts.append(_ledger(found))
     if (results / "costs.json").exists():
         parts.append(_costs(json.loads((results / "costs.json").read_text())))
     parts += [_sequence(path) for path in sorted(results.glob("sequential-*.json"))]
@@ -96,12 +107,19 @@ def _overview(found: list[dict[str, Any]]) -> str:
                     ratio_interval(ours, theirs),
                     f"{_holdout_loss(here):+.3f}",
                     f"{1 + ahead.index('calibrated')} of {len(ahead)}",
+                    f"{_fewer_rows(case, here, 'calibrated'):,.0f}x",
                     f"{_cheaper(case, here, 'calibrated'):,.0f}x",
                 ]
             )
     head = ["case", "forgotten", "seeds", "gap: original", "reference step", "calibrated", "floor"]
-    head += ["calibrated / reference", "holdout less retrained", "place by rank", "cheaper"]
-    return "\n## The default update against the paper's\n\n" + _table(head, rows)
+    head += [
+        "calibrated / reference",
+        "holdout less retrained",
+        "place by rank",
+        "fewer rows",
+        "cheaper",
+    ]
+    return _table(head, rows)
 
 
 def _ledger(found: list[dict[str, Any]]) -> str:
@@ -163,6 +181,12 @@ def _holdout_loss(here: list[dict[str, Any]]) -> float:
 
 def _cheaper(case: dict[str, Any], here: list[dict[str, Any]], name: str) -> float:
     return case["retrain_seconds"] / mean(one["methods"][name]["seconds"] for one in here)
+
+
+def _fewer_rows(case: dict[str, Any], here: list[dict[str, Any]], name: str) -> float:
+    """Gradient restriction passes every row twice in an epoch."""
+    retraining = 2 * case["training"]["epochs"] * case["train_rows"]
+    return retraining / mean(one["methods"][name]["rows"] for one in here)
 
 
 def _case(case: dict[str, Any], folder: str) -> str:

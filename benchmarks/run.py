@@ -44,6 +44,8 @@ class Plan:
     "Shares of the training rows to forget."
     seeds: int = 5
     "Number of originals, each with a forget set of its own."
+    first_seed: int = 0
+    "Seed of the first original; from 5 on the defaults were not chosen on them."
     retrained: int = 3
     "Retrained models for each forget set; at least 2."
     device: str = "cpu"
@@ -68,8 +70,9 @@ def run(plan: Plan, *, cases: Names = (), results: Path = RESULTS) -> None:
     torch.set_num_threads(plan.threads)
     for case in chosen(cases, plan):
         results.mkdir(parents=True, exist_ok=True)
+        name = f"{case.name}-from-{plan.first_seed}" if plan.first_seed else case.name
         for found in measure_case(case, plan):
-            (results / f"{case.name}.json").write_text(json.dumps(found, indent=1) + "\n")
+            (results / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
     report(results)
 
 
@@ -119,7 +122,7 @@ def measure_case(case: Case, plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[str, Any]]:
-    for seed in range(plan.seeds):
+    for seed in range(plan.first_seed, plan.first_seed + plan.seeds):
         for share in plan.shares:
             problem = split(rows, forget_share=share, seed=seed)
             original = zoo.original(seed).to(plan.device)
