@@ -10,6 +10,7 @@ sign, G a sketch, a the damping.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -52,6 +53,11 @@ class KroneckerCurvature:
                 held.add(part)
         self._parts = [held.decomposed() for held in sums]
         whole = sum(float(part.values.sum()) for part in self._parts)
+        if not isfinite(whole):
+            raise DivergenceError(
+                "The curvature of the model is not finite; check the forget and retain rows for "
+                "values out of range, or retrain the model."
+            )
         self._damping = max(damping * whole, torch.finfo(torch.float32).tiny)
 
     def solve(self, gradient: Sequence[Tensor]) -> list[Tensor]:
@@ -126,6 +132,9 @@ def _eigen(factor: Tensor, *, samples: int) -> tuple[Tensor, Tensor | None]:
     move in for that. So the values are raised by their mean times side over samples: the factor is
     shrunk towards the identity, the more the less was seen of it.
     """
-    values, vectors = (factor, None) if factor.ndim < _MATRIX else torch.linalg.eigh(factor)
-    raised = len(factor) / samples * values.mean()
-    return values.clamp(min=0) + raised, vectors
+    if factor.ndim < _MATRIX:
+        return factor + len(factor) / samples * factor.mean(), None
+    # float64: the decomposition of an all but singular factor can fail in float32, without a word.
+    values, vectors = torch.linalg.eigh(factor.double())
+    raised = values.clamp(min=0) + len(factor) / samples * values.mean()
+    return raised.to(factor.dtype), vectors.to(factor.dtype)

@@ -108,3 +108,12 @@ def test_a_sketch_that_is_not_finite_is_refused():
     broken = [[torch.tensor([[1.0, float("nan")]])]]
     with pytest.raises(DivergenceError, match="not finite"):
         KroneckerCurvature(broken, damping=1e-3)
+
+
+def test_opposite_outputs_of_a_binary_model_are_solved_though_their_factor_is_singular():
+    generator = torch.Generator().manual_seed(0)
+    halves = [torch.randn(1, 96, generator=generator) for _ in range(60)]
+    parts = [[100 * torch.cat([half, -half])] for half in halves]
+    found = KroneckerCurvature(parts, damping=1e-7).solve(parts[0])[0]
+    assert bool(found.isfinite().all())
+    assert float((found * parts[0][0]).sum()) > 0

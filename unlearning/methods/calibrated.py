@@ -31,6 +31,9 @@ from unlearning.rows import Rows, TensorRows, gather, read_chunks
 _PROBE = 1e-3
 """Length of the step that a directional derivative is read from, as a share of |theta|."""
 
+_REACH = 0.1
+"""Length of the longest step, as a share of |theta|."""
+
 
 def calibrated_update(
     model: nn.Module,
@@ -49,9 +52,10 @@ def calibrated_update(
     goes along d = m d' + C^-1 grad, d' the direction before and C the Kronecker curvature of both
     sets (see `KroneckerCurvature`), for `relaxation` times the length that Gauss-Newton finds
     best along d: <grad, d> / sum_i w_i min(1, 1/|phi_i - g_i|) (dphi_i/dd)^2, the derivative along
-    d read from one more forward pass. It ends when the mean of |sigmoid(phi) - sigmoid(g)| over the
-    forget rows of a step is within `tolerance`, or within `remaining_share` of what it was. Rows
-    that already look unseen are left alone, so that a second update does not over-forget.
+    d read from one more forward pass, and at most a tenth of the length of theta. It ends when the
+    mean of |sigmoid(phi) - sigmoid(g)| over the forget rows of a step is within `tolerance`, or
+    within `remaining_share` of what it was. Rows that already look unseen are left alone, so that a
+    second update does not over-forget.
 
     Cost: one forward pass over the rows of each set; a backward pass over `sketch_rows` of forget
     and of retain rows; at most `max_steps` of four thirds passes over `forget_batch` forget rows
@@ -284,7 +288,10 @@ def _best_length(
     slope = (probed - margins) / probe
     steep = (margins - batch.goals).abs().clamp(min=1)
     bend = float((batch.weights * slope.square() / steep).sum())
-    return _inner(gradient, way) / bend if bend > 0 else 0.0
+    if bend <= 0:
+        return 0.0
+    # The derivative along d holds near theta only; a step beyond would leave the numbers behind.
+    return min(_inner(gradient, way) / bend, _REACH * max(size, _PROBE) / long)
 
 
 def _inner(one: tuple[Tensor, ...], other: list[Tensor]) -> float:
