@@ -200,8 +200,8 @@ class DeletionBudget:
     """Largest share of the rows of the last exact training that may be unlearned approximately; 0
     retrains at every request, 1 sets no limit."""
     max_updates: int = 10
-    """Most approximate updates in a row since the last exact training; at least 0. What drifts is
-    the number of updates, see benchmarks/sequential.py."""
+    """Most approximate updates in a row since the last exact training; at least 0. Drift is
+    measured in benchmarks/sequential.py, so far on one case."""
 
     def __post_init__(self) -> None:
         within("max_share", self.max_share, 0.0, 1.0)
