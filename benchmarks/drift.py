@@ -64,7 +64,7 @@ _TITLES = {
     "retain_accuracy": "retain accuracy",
     "forget_accuracy": "accuracy on all rows forgotten so far",
     "holdout_accuracy": "holdout accuracy",
-    "mia_auc": "mia_auc of all rows forgotten so far (0.5 = forgotten)",
+    "mia_auc": "mia_auc of all rows forgotten so far",
     "distance": "weights moved from the original (share of their length)",
     "gap": "gap to retraining (mean over the four metrics)",
 }
