@@ -134,6 +134,11 @@ def _eigen(factor: Tensor, *, samples: int) -> tuple[Tensor, Tensor | None]:
     """
     if factor.ndim < _MATRIX:
         return factor + len(factor) / samples * factor.mean(), None
+    if not bool(factor.isfinite().all()):
+        raise DivergenceError(
+            "The curvature of the model is not finite; check the forget and retain rows for values "
+            "out of range, or retrain the model."
+        )
     # float64: the decomposition of an all but singular factor can fail in float32, without a word.
     values, vectors = torch.linalg.eigh(factor.double())
     raised = values.clamp(min=0) + len(factor) / samples * values.mean()

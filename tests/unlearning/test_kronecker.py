@@ -117,3 +117,8 @@ def test_opposite_outputs_of_a_binary_model_are_solved_though_their_factor_is_si
     found = KroneckerCurvature(parts, damping=1e-7).solve(parts[0])[0]
     assert bool(found.isfinite().all())
     assert float((found * parts[0][0]).sum()) > 0
+
+
+def test_sketches_whose_squares_overflow_are_refused():
+    with pytest.raises(DivergenceError, match="not finite"):
+        KroneckerCurvature([[torch.full((3, 5), 1e20)]], damping=1e-7)

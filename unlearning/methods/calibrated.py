@@ -12,8 +12,10 @@ parameters, d a direction in parameter space, C the curvature. Letters: N rows, 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # (torch 2.13 leaves some of its functions without types)
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +55,7 @@ def calibrated_update(
     sets (see `KroneckerCurvature`), for `relaxation` times the length that Gauss-Newton finds
     best along d: <grad, d> / sum_i w_i min(1, 1/|phi_i - g_i|) (dphi_i/dd)^2, the derivative along
     d read from one more forward pass, and at most a tenth of the length of theta. It ends when the
-    mean of |sigmoid(phi) - sigmoid(g)| over the forget rows of a step is within `tolerance`, or
+    mean of |sigmoid(phi) - sigmoid(g)| over a round of forget batches is within `tolerance`, or
     within `remaining_share` of what it was. Rows that already look unseen are left alone, so that a
     second update does not over-forget.
 
@@ -166,6 +168,7 @@ class _Steps:
         self._forget_size = -(-forget.count // parts)  # equal parts: no last step of a few rows
         half = max(rule.min_retain_batch, self._forget_size // 2)
         self._retain_size = min(half, retain.count)
+        self.parts = parts
         # A few rows must not weigh as much as a whole request, or each of many small requests
         # would cost the retain rows as much as one large one.
         self._retain_weight = rule.retain_weight * max(1.0, rule.full_weight_rows / forget.count)
@@ -183,6 +186,7 @@ class _Steps:
         """The first `sketch_rows` of each set in batches of `sketch_batch` rows."""
         size = min(self._rule.sketch_rows, self._forget.count)
         inputs, labels = next(read_chunks(self._forget, size, self._device))
+        size = len(labels)  # a source may give less than it is asked for
         picks = torch.arange(min(self._rule.sketch_rows, self._retain.count))
         whole = self._joined(inputs, labels, self._goals.forget[:size], picks)
         for index in torch.arange(len(whole.labels)).split(self._rule.sketch_batch):
@@ -216,9 +220,12 @@ def _descend(network: Network, steps: _Steps, goals: _Goals, rule: CalibrationCo
     curvature = _curvature(network, steps, rule)
     enough = max(rule.tolerance, rule.remaining_share * goals.distance)
     way = [torch.zeros_like(value) for value in network.parameters()]
+    # Over a whole round: the rows of one batch alone may be the easy ones of a sorted table.
+    round_ = deque([inf] * steps.parts, maxlen=steps.parts)
     for _, batch in zip(range(rule.max_steps), steps, strict=False):
         margins = _batch_margins(network, network.state, batch)
-        if _distance(margins, batch) <= enough:
+        round_.append(_distance(margins, batch))
+        if sum(round_) / steps.parts <= enough:
             return
         loss = _huber(margins, batch)
         gradient = torch.autograd.grad(loss, network.parameters(), materialize_grads=True)

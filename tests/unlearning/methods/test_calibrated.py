@@ -349,6 +349,19 @@ def test_the_update_ends_once_the_goals_are_near_enough(world):
     assert 80 > less > more > 1
 
 
+def test_a_table_sorted_from_easy_to_hard_is_not_left_after_its_easy_rows(world):
+    """The first batch stands at its goals, the second does not."""
+    surprise = nn.functional.cross_entropy(
+        world.model(world.unseen.inputs), world.unseen.labels, reduction="none"
+    )
+    easy = world.unseen.inputs[surprise < 0.01][:40], world.unseen.labels[surprise < 0.01][:40]
+    hard = world.forget.inputs[: len(easy[1])], world.forget.labels[: len(easy[1])]
+    rows = TensorRows(*(torch.cat(pair) for pair in zip(easy, hard, strict=True)))
+    rule = CalibrationConfig(forget_batch=len(easy[1]), tolerance=0.001, remaining_share=0.9)
+    _, update = world.update(rows, rule)
+    assert not all(torch.equal(update[n], v) for n, v in world.model.named_parameters())
+
+
 def odds_model(rows):
     """A binary linear model: its margins are linear in its parameters, so one step is exact."""
     model = linear_model(5, 1).double()
