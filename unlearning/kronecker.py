@@ -31,8 +31,8 @@ class KroneckerCurvature:
     pass gives for any layer. E[G G^T] and E[G^T G] over the signs are the two factors L [O, O] and
     R [I, I] of the rows' curvature, so that C is close to L (x) R / tr L. Vectors keep the diagonal
     of C. L and R are shrunk towards the identity as far as the sketches leave them open (see
-    `_eigen`). `solve` divides by C + a I, a = `damping` times the trace of all of C, in the
-    eigenbases of L and R.
+    `_eigen`). `solve` divides by C + a I, a = `damping` times the trace of the so shrunk
+    C over all tensors, in the eigenbases of L and R.
 
     Cost: S backward passes over a small batch; memory of L, R and their eigenvectors.
 
@@ -78,7 +78,7 @@ class _Sums:
 
     @classmethod
     def like(cls, value: Tensor) -> "_Sums":
-        if value.ndim < _MATRIX:
+        if value.ndim < _MATRIX or not value.numel():
             return cls(torch.zeros_like(value), None)
         matrix = value.flatten(1)
         left, right = (matrix.new_zeros(_factor_shape(side)) for side in matrix.shape)
@@ -112,7 +112,7 @@ class _Part:
     right: Tensor | None = None
 
     def solve(self, gradient: Tensor, damping: float) -> Tensor:
-        turned = gradient if gradient.ndim < _MATRIX else gradient.flatten(1)
+        turned = gradient.reshape(self.values.shape)
         turned = turned if self.left is None else self.left.T @ turned
         turned = turned if self.right is None else turned @ self.right
         turned = turned / (self.values + damping)

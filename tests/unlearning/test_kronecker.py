@@ -122,3 +122,14 @@ def test_opposite_outputs_of_a_binary_model_are_solved_though_their_factor_is_si
 def test_sketches_whose_squares_overflow_are_refused():
     with pytest.raises(DivergenceError, match="not finite"):
         KroneckerCurvature([[torch.full((3, 5), 1e20)]], damping=1e-7)
+
+
+def test_a_kernel_whose_sides_are_both_long_and_a_tensor_without_entries_are_solved(monkeypatch):
+    monkeypatch.setattr(kronecker, "_MAX_SIDE", 1)
+    parts = sketches(4, (3, 2, 2), (0, 4))
+    flat = [[one[0].flatten(1)] for one in parts]
+    gradient = sketches(1, (3, 2, 2), (0, 4), seed=1)[0]
+    found = KroneckerCurvature(parts, damping=1e-2).solve(gradient)
+    expected = KroneckerCurvature(flat, damping=1e-2).solve([gradient[0].flatten(1)])[0]
+    torch.testing.assert_close(found[0], expected.reshape(3, 2, 2))
+    assert found[1].shape == (0, 4)

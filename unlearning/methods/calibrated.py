@@ -14,7 +14,6 @@ parameters, d a direction in parameter space, C the curvature. Letters: N rows, 
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import inf
 
 import torch
@@ -25,10 +24,11 @@ from unlearning.config import CalibrationConfig, UnlearningConfig
 from unlearning.errors import DivergenceError
 from unlearning.forward import fixed_mode, logits
 from unlearning.kronecker import KroneckerCurvature
-from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
-from unlearning.methods.network import Network, endless_batches
+from unlearning.margins import margin
+from unlearning.methods.goals import Batch, Goals, Steps, read_goals
+from unlearning.methods.network import Network
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import Rows, TensorRows, gather, read_chunks
+from unlearning.rows import Rows, gather
 
 _PROBE = 1e-3
 """Length of the step that a directional derivative is read from, as a share of |theta|."""
@@ -59,10 +59,12 @@ def calibrated_update(
     within `remaining_share` of what it was. Rows that already look unseen are left alone, so that a
     second update does not over-forget.
 
-    Cost: one forward pass over the rows of each set; a backward pass over `sketch_rows` of forget
-    and of retain rows; at most `max_steps` of four thirds passes over `forget_batch` forget rows
-    and half as many retain rows. Nothing depends on the size of the training table, and of the
-    forget set no more than one step's rows are in memory. Same seed, same bits on the CPU.
+    Cost: one forward pass over the rows of each set; a backward pass over at most `sketch_rows` of
+    forget and of retain rows; at most `max_steps` (or one round over the forget rows, if that is
+    more) of four thirds passes over at most `forget_batch` forget rows and half as many retain
+    rows, but at least `min_retain_batch`. Nothing depends on the size of the training table, and
+    of the forget set no more than `forget_batch` or `sketch_rows` rows are in memory. Same seed,
+    same bits on the CPU.
 
     Raises:
         DataError: a set is empty, or a label is not a class of the model.
@@ -73,9 +75,9 @@ def calibrated_update(
     rule = config.calibration
     with fixed_mode(model), torch.enable_grad():
         held = gather(retain)
-        goals = _read_goals(network, forget, held, holdout, rule)
+        goals = read_goals(network, forget, held, holdout, rule)
         if goals.distance > rule.tolerance:
-            _descend(network, _Steps(forget, held, goals, rule, random, device), goals, rule)
+            _descend(network, Steps(forget, held, goals, rule, random, device), goals, rule)
     return {n: v.detach().cpu() for n, v in zip(network.names, network.parameters(), strict=True)}
 
 
@@ -92,137 +94,14 @@ def calibrated_method(problem: UnlearningProblem, config: UnlearningConfig) -> d
     return model_state(problem.model) | update
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Goals:
-    """The margin that each row should have, in the order of the rows."""
-
-    forget: Tensor
-    retain: Tensor
-    distance: float
-    """Mean distance of the forget rows from their goals, as probabilities."""
-
-
-def _read_goals(
-    network: Network, forget: Rows, retain: TensorRows, holdout: Rows, rule: CalibrationConfig
-) -> _Goals:
-    """Goals from the margins before the update: for forget rows by class and difficulty."""
-    now, labels = _margins(network, forget)
-    held, held_labels = _margins(network, retain)
-    unseen = _margins(network, holdout)
-    groups = class_groups(labels, held_labels, unseen[1], min_rows=rule.min_class_rows)
-
-    def goals(share: float) -> tuple[Tensor, float]:
-        levels = difficulty_levels((now, labels), (held, held_labels), groups, share=share)
-        targets = target_margins(levels, labels, unseen, groups)
-        return targets, float((now.sigmoid() - targets.sigmoid()).abs().mean())
-
-    by_rank, distance = goals(0.0)
-    # Only rows that look trained on may be compared with trained retain rows in difficulty. Chance
-    # is taken as half a probability over the square root of N, the spread of a mean.
-    if distance > rule.tolerance + 0.5 / len(labels) ** 0.5:
-        by_rank, distance = goals(rule.difficulty_share)
-    if not bool(now.isfinite().all() and by_rank.isfinite().all()):
-        raise DivergenceError(
-            "The margins of the model are not finite; check the weights and the rows."
-        )
-    return _Goals(by_rank, held, distance)
-
-
-def _margins(network: Network, rows: Rows) -> tuple[Tensor, Tensor]:
-    """Margins [N] and labels [N] of all rows, on the CPU, chunk by chunk."""
-    parts: list[tuple[Tensor, Tensor]] = []
-    with torch.no_grad():
-        for inputs, labels in read_chunks(rows, network.chunk_size, network.device):
-            scores = logits(network.model, network.state, inputs, labels)
-            parts.append((margin(scores, labels).cpu(), labels.cpu()))
-    margins, labels = (torch.cat(part) for part in zip(*parts, strict=True))
-    return margins, labels
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
-    """Rows with goals and weights; the first `forgotten` of them are forget rows."""
-
-    inputs: Tensor
-    labels: Tensor
-    goals: Tensor
-    weights: Tensor
-    forgotten: int
-
-
-class _Steps:
-    """The batches that steps are taken on, without end, and those that curvature is read from."""
-
-    def __init__(
-        self,
-        forget: Rows,
-        retain: TensorRows,
-        goals: _Goals,
-        rule: CalibrationConfig,
-        random: torch.Generator,
-        device: str,
-    ) -> None:
-        self._forget, self._retain, self._goals = forget, retain, goals
-        self._rule, self._random, self._device = rule, random, device
-        parts = -(-forget.count // rule.forget_batch)
-        self._forget_size = -(-forget.count // parts)  # equal parts: no last step of a few rows
-        half = max(rule.min_retain_batch, self._forget_size // 2)
-        self._retain_size = min(half, retain.count)
-        self.parts = parts
-        # A few rows must not weigh as much as a whole request, or each of many small requests
-        # would cost the retain rows as much as one large one.
-        self._retain_weight = rule.retain_weight * max(1.0, rule.full_weight_rows / forget.count)
-
-    def __iter__(self) -> Iterator[_Batch]:
-        picks = endless_batches(self._retain.count, self._retain_size, self._random)
-        while True:
-            start = 0
-            for inputs, labels in read_chunks(self._forget, self._forget_size, self._device):
-                goals = self._goals.forget[start : start + len(labels)]
-                yield self._joined(inputs, labels, goals, next(picks))
-                start += len(labels)
-
-    def sketch_batches(self) -> Iterator[_Batch]:
-        """The first `sketch_rows` of each set in batches of `sketch_batch` rows."""
-        size = min(self._rule.sketch_rows, self._forget.count)
-        inputs, labels = next(read_chunks(self._forget, size, self._device))
-        size = len(labels)  # a source may give less than it is asked for
-        picks = torch.arange(min(self._rule.sketch_rows, self._retain.count))
-        whole = self._joined(inputs, labels, self._goals.forget[:size], picks)
-        for index in torch.arange(len(whole.labels)).split(self._rule.sketch_batch):
-            parts = (whole.inputs, whole.labels, whole.goals, whole.weights)
-            yield _Batch(*(part[index.to(part.device)] for part in parts), forgotten=0)
-
-    def signs(self, count: int) -> Tensor:
-        """Random signs [count]."""
-        bits = torch.randint(0, 2, (count,), generator=self._random)
-        return (2 * bits - 1).to(self._device)
-
-    def _joined(self, inputs: Tensor, labels: Tensor, goals: Tensor, picks: Tensor) -> _Batch:
-        """Forget rows and retain rows in one batch: weights 1/N_f, and b/N_r."""
-        retain = self._retain.inputs[picks], self._retain.labels[picks], self._goals.retain[picks]
-        weights = torch.cat(
-            [
-                goals.new_full((len(goals),), 1 / len(goals)),
-                goals.new_full((len(picks),), self._retain_weight / len(picks)),
-            ]
-        )
-        return _Batch(
-            inputs=torch.cat([inputs, retain[0].to(inputs)]),
-            labels=torch.cat([labels, retain[1].to(labels)]),
-            goals=torch.cat([goals, retain[2]]).to(self._device),
-            weights=weights.to(self._device),
-            forgotten=len(goals),
-        )
-
-
-def _descend(network: Network, steps: _Steps, goals: _Goals, rule: CalibrationConfig) -> None:
+def _descend(network: Network, steps: Steps, goals: Goals, rule: CalibrationConfig) -> None:
     curvature = _curvature(network, steps, rule)
     enough = max(rule.tolerance, rule.remaining_share * goals.distance)
     way = [torch.zeros_like(value) for value in network.parameters()]
     # Over a whole round: the rows of one batch alone may be the easy ones of a sorted table.
     round_ = deque([inf] * steps.parts, maxlen=steps.parts)
-    for _, batch in zip(range(rule.max_steps), steps, strict=False):
+    most = max(rule.max_steps, steps.parts)  # no row is left out
+    for _, batch in zip(range(most), steps, strict=False):
         margins = _batch_margins(network, network.state, batch)
         round_.append(_distance(margins, batch))
         if sum(round_) / steps.parts <= enough:
@@ -239,7 +118,7 @@ def _descend(network: Network, steps: _Steps, goals: _Goals, rule: CalibrationCo
                 value.sub_(part, alpha=length)
 
 
-def _curvature(network: Network, steps: _Steps, rule: CalibrationConfig) -> KroneckerCurvature:
+def _curvature(network: Network, steps: Steps, rule: CalibrationConfig) -> KroneckerCurvature:
     def sketches() -> Iterator[tuple[Tensor, ...]]:
         for batch in steps.sketch_batches():
             signed = batch.weights.sqrt() * steps.signs(len(batch.labels))
@@ -249,16 +128,16 @@ def _curvature(network: Network, steps: _Steps, rule: CalibrationConfig) -> Kron
     return KroneckerCurvature(sketches(), damping=rule.damping)
 
 
-def _batch_margins(network: Network, state: Mapping[str, Tensor], batch: _Batch) -> Tensor:
+def _batch_margins(network: Network, state: Mapping[str, Tensor], batch: Batch) -> Tensor:
     return margin(logits(network.model, state, batch.inputs, batch.labels), batch.labels)
 
 
-def _huber(margins: Tensor, batch: _Batch) -> Tensor:
+def _huber(margins: Tensor, batch: Batch) -> Tensor:
     """The weighted sum of H(phi - g)."""
     return (batch.weights * smooth_l1_loss(margins, batch.goals, reduction="none")).sum()
 
 
-def _distance(margins: Tensor, batch: _Batch) -> float:
+def _distance(margins: Tensor, batch: Batch) -> float:
     """Mean |sigmoid(phi) - sigmoid(g)| over the forget rows of a batch."""
     apart = (margins.detach().sigmoid() - batch.goals.sigmoid()).abs()
     _check_finite(margins)
@@ -275,7 +154,7 @@ def _check_finite(margins: Tensor) -> None:
 
 def _best_length(
     network: Network,
-    batch: _Batch,
+    batch: Batch,
     margins: Tensor,
     gradient: tuple[Tensor, ...],
     way: list[Tensor],

@@ -362,6 +362,25 @@ def test_a_table_sorted_from_easy_to_hard_is_not_left_after_its_easy_rows(world)
     assert not all(torch.equal(update[n], v) for n, v in world.model.named_parameters())
 
 
+def test_no_step_holds_fewer_retain_rows_than_the_others(rows):
+    sizes = []
+    model = linear_model(5, 3)
+    model.register_forward_pre_hook(
+        lambda _, inputs: sizes.append(len(inputs[0])) if torch.is_grad_enabled() else None
+    )
+    rule = replace(SHORT, min_retain_batch=8, sketch_batch=1000)
+    sets = problem(rows) | {"retain": rows(17, 1)}  # two steps of eight, and one row left over
+    calibrated_update(model, **sets, config=config(rule))
+    assert sizes[1:] == [12 + 8] * SHORT.max_steps  # the first is the curvature
+
+
+def test_every_forget_row_is_stepped_on_however_few_steps_are_allowed(rows):
+    forget = CountingRows(rows(40))
+    rule = replace(SHORT, forget_batch=4, max_steps=1, sketch_rows=4)
+    calibrated_update(linear_model(5, 3), **problem(rows) | {"forget": forget}, config=config(rule))
+    assert forget.given == 40 + 4 + 40  # for the goals, for the curvature, for the steps
+
+
 def odds_model(rows):
     """A binary linear model: its margins are linear in its parameters, so one step is exact."""
     model = linear_model(5, 1).double()

@@ -1,0 +1,153 @@
+"""What the calibrated update aims at, and the batches of rows in which it gets there.
+
+Letters: N rows of a set, B rows in a batch.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# (torch 2.13 leaves some of its functions without types)
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from unlearning.config import CalibrationConfig
+from unlearning.errors import DivergenceError
+from unlearning.forward import logits
+from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
+from unlearning.methods.network import Network, endless_batches
+from unlearning.rows import Rows, TensorRows, read_chunks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Goals:
+    """The margin that each row should have, in the order of the rows."""
+
+    forget: Tensor
+    retain: Tensor
+    distance: float
+    """Mean distance of the forget rows from their goals, as probabilities."""
+
+
+def read_goals(
+    network: Network, forget: Rows, retain: TensorRows, holdout: Rows, rule: CalibrationConfig
+) -> Goals:
+    """Goals from the margins before the update: for forget rows by class and difficulty."""
+    now, labels = _margins(network, forget)
+    held, held_labels = _margins(network, retain)
+    unseen = _margins(network, holdout)
+    groups = class_groups(labels, held_labels, unseen[1], min_rows=rule.min_class_rows)
+
+    def goals(share: float) -> tuple[Tensor, float]:
+        levels = difficulty_levels((now, labels), (held, held_labels), groups, share=share)
+        targets = target_margins(levels, labels, unseen, groups)
+        return targets, float((now.sigmoid() - targets.sigmoid()).abs().mean())
+
+    by_rank, distance = goals(0.0)
+    # Only rows that look trained on may be compared with trained retain rows in difficulty. Chance
+    # is taken as half a probability over the square root of N, the spread of a mean.
+    if distance > rule.tolerance + 0.5 / len(labels) ** 0.5:
+        by_rank, distance = goals(rule.difficulty_share)
+    if not bool(now.isfinite().all() and by_rank.isfinite().all()):
+        raise DivergenceError(
+            "The margins of the model are not finite; check the weights and the rows."
+        )
+    return Goals(by_rank, held, distance)
+
+
+def _margins(network: Network, rows: Rows) -> tuple[Tensor, Tensor]:
+    """Margins [N] and labels [N] of all rows, on the CPU, chunk by chunk."""
+    parts: list[tuple[Tensor, Tensor]] = []
+    with torch.no_grad():
+        for inputs, labels in read_chunks(rows, network.chunk_size, network.device):
+            scores = logits(network.model, network.state, inputs, labels)
+            parts.append((margin(scores, labels).cpu(), labels.cpu()))
+    margins, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+    return margins, labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows with goals and weights; the first `forgotten` of them are forget rows."""
+
+    inputs: Tensor
+    labels: Tensor
+    goals: Tensor
+    weights: Tensor
+    forgotten: int
+
+
+class Steps:
+    """The batches that steps are taken on, without end, and those that curvature is read from."""
+
+    parts: int
+    """Batches that one round over the forget rows takes."""
+
+    def __init__(
+        self,
+        forget: Rows,
+        retain: TensorRows,
+        goals: Goals,
+        rule: CalibrationConfig,
+        random: torch.Generator,
+        device: str,
+    ) -> None:
+        self._forget, self._retain, self._goals = forget, retain, goals
+        self._rule, self._random, self._device = rule, random, device
+        self.parts = ceil(forget.count / rule.forget_batch)
+        self._forget_size = ceil(forget.count / self.parts)  # parts as equal as they can be
+        half = max(rule.min_retain_batch, self._forget_size // 2)
+        self._retain_size = min(half, retain.count)
+        # A few rows must not weigh as much as a whole request, or each of many small requests
+        # would cost the retain rows as much as one large one.
+        self._retain_weight = rule.retain_weight * max(1.0, rule.full_weight_rows / forget.count)
+
+    def __iter__(self) -> Iterator[Batch]:
+        picks = self._retain_picks()
+        while True:
+            start = 0
+            for inputs, labels in read_chunks(self._forget, self._forget_size, self._device):
+                goals = self._goals.forget[start : start + len(labels)]
+                yield self._joined(inputs, labels, goals, next(picks))
+                start += len(labels)
+
+    def _retain_picks(self) -> Iterator[Tensor]:
+        """Retain rows for each step; what is left of a pass is too few to stand for all."""
+        for index in endless_batches(self._retain.count, self._retain_size, self._random):
+            if len(index) == self._retain_size:
+                yield index
+
+    def sketch_batches(self) -> Iterator[Batch]:
+        """The first `sketch_rows` of each set in batches of `sketch_batch` rows."""
+        size = min(self._rule.sketch_rows, self._forget.count)
+        inputs, labels = next(read_chunks(self._forget, size, self._device))
+        size = len(labels)  # a source may give less than it is asked for
+        picks = torch.arange(min(self._rule.sketch_rows, self._retain.count))
+        whole = self._joined(inputs, labels, self._goals.forget[:size], picks)
+        for index in torch.arange(len(whole.labels)).split(self._rule.sketch_batch):
+            parts = (whole.inputs, whole.labels, whole.goals, whole.weights)
+            yield Batch(*(part[index.to(part.device)] for part in parts), forgotten=0)
+
+    def signs(self, count: int) -> Tensor:
+        """Random signs [count]."""
+        bits = torch.randint(0, 2, (count,), generator=self._random)
+        return (2 * bits - 1).to(self._device)
+
+    def _joined(self, inputs: Tensor, labels: Tensor, goals: Tensor, picks: Tensor) -> Batch:
+        """Forget rows and retain rows in one batch: weights 1/N_f, and b/N_r."""
+        retain = self._retain.inputs[picks], self._retain.labels[picks], self._goals.retain[picks]
+        weights = torch.cat(
+            [
+                goals.new_full((len(goals),), 1 / len(goals)),
+                goals.new_full((len(picks),), self._retain_weight / len(picks)),
+            ]
+        )
+        return Batch(
+            inputs=torch.cat([inputs, retain[0].to(inputs)]),
+            labels=torch.cat([labels, retain[1].to(labels)]),
+            goals=torch.cat([goals, retain[2]]).to(self._device),
+            weights=weights.to(self._device),
+            forgotten=len(goals),
+        )
