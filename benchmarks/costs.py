@@ -26,7 +26,7 @@ from unlearning.rows import TensorRows
 from unlearning.training import train
 
 RESULTS = Path(__file__).parent / "results"
-REPEATS = 3
+REPEATS = 5
 GROWTH = (1, 10, 100)
 app = App(help=__doc__)
 
@@ -83,11 +83,14 @@ def restriction_cost(case: Case, data: Path) -> dict[str, Any]:
         "finite_difference": replace(one, derivative="finite_difference"),
         "exact": replace(one, derivative="exact"),
     }
-    seconds = {
-        name: _median_seconds(lambda config=config: train(case.build(rows, 0), rows.train, config))
-        for name, config in forms.items()
-    }
-    return {"case": case.name, "ratios": {n: s / seconds["plain"] for n, s in seconds.items()}}
+    seconds: dict[str, list[float]] = {name: [] for name in forms}
+    for _ in range(REPEATS):  # in turn, so that a busy spell of the machine hits all of them
+        for name, config in forms.items():
+            seconds[name].append(
+                _seconds(lambda config=config: train(case.build(rows, 0), rows.train, config))
+            )
+    plain = median(seconds["plain"])
+    return {"case": case.name, "ratios": {n: median(s) / plain for n, s in seconds.items()}}
 
 
 def ledger_cost(case: Case, data: Path) -> dict[str, Any]:
@@ -125,12 +128,13 @@ def ledger_cost(case: Case, data: Path) -> dict[str, Any]:
 
 
 def _median_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    seconds: list[float] = []
-    for _ in range(repeats):
-        started = process_time()
-        work()
-        seconds.append(process_time() - started)
-    return median(seconds)
+    return median(_seconds(work) for _ in range(repeats))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = process_time()
+    work()
+    return process_time() - started
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class CalibrationConfig:
     """Share of the Gauss-Newton step that is taken."""
     momentum: float = 0.8
     """Share of the last direction that is kept; below 1."""
-    sketch_rows: int = 1024
+    sketch_rows: int = 512
     """Rows of each set that the curvature is read from."""
     sketch_batch: int = 32
     """Rows behind one sketch of it."""
@@ -123,7 +123,8 @@ class UnlearningConfig:
     step_size: float = 1.0
     """Eta of the theory step: it stands where the influence form has the inverse Hessian."""
     chunk_size: int = 1024
-    """Rows in memory at a time; changes the result only within rounding."""
+    """Rows in memory at a time in a pass over a set; changes the result only within rounding. The
+    batches of a method that takes steps have sizes of their own."""
     precision: Precision = "float32"
     """Type of the forward passes behind a gradient; bfloat16 is faster on a GPU and keeps three
     digits. Sums are float64 in either."""

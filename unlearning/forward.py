@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 
+from unlearning.config import Precision
 from unlearning.errors import DataError, UnsupportedModelError
 
 SCORE_AXES = 2  # rows, classes
@@ -46,6 +47,12 @@ def fixed_mode(model: nn.Module) -> Generator[None]:
             layer.training = mode
 
 
+def autocast(device: str, precision: Precision) -> torch.autocast:
+    """A block in this precision, whatever the caller set; float32 casts nothing."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
 def forward_state(model: nn.Module, device: str) -> dict[str, Tensor]:
     """Parameters and cloned buffers on the device, cut loose from the model's own autograd.
 
@@ -58,13 +65,17 @@ def forward_state(model: nn.Module, device: str) -> dict[str, Tensor]:
 
 
 def trainable_names(model: nn.Module) -> list[str]:
-    """Names of the parameters that training moved; for an exported module, of all parameters.
+    """Names of the parameters that training moved; for an exported module, of all real numbers.
 
     Raises:
         UnsupportedModelError: there are none.
     """
     is_free = is_exported(model)
-    names = [name for name, value in model.named_parameters() if is_free or value.requires_grad]
+    names = [
+        name
+        for name, value in model.named_parameters()
+        if value.requires_grad or (is_free and value.is_floating_point())
+    ]
     if not names:
         raise UnsupportedModelError(
             "The model has no trainable parameter; unfreeze the layers that saw the forget rows."

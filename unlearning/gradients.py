@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from unlearning.config import Precision
 from unlearning.errors import DataError, DivergenceError
-from unlearning.forward import fixed_mode, forward_state, logits, trainable_names
+from unlearning.forward import autocast, fixed_mode, forward_state, logits, trainable_names
 from unlearning.rows import Rows, read_chunks
 
 
@@ -84,11 +84,11 @@ def gradient_sum(
     with (
         fixed_mode(model),
         torch.enable_grad(),
-        _autocast(device, "float32"),
+        autocast(device, "float32"),
         closing(_chunks(rows, chunk_size, device)) as chunks,
     ):
         for inputs, labels in chunks:
-            with _autocast(device, precision):
+            with autocast(device, precision):
                 scores = logits(model, state, inputs, labels)
             # float64: confident rows have losses below what float32 can tell from 0
             loss = cross_entropy(scores.double(), labels, reduction="sum")
@@ -120,12 +120,6 @@ def mean_of(part: GradientSum) -> Gradient:
 def _chunks(rows: Rows, size: int, device: str) -> Generator[tuple[Tensor, Tensor]]:
     if rows.count:
         yield from read_chunks(rows, size, device)
-
-
-def _autocast(device: str, precision: Precision) -> torch.autocast:
-    """A block in this precision, whatever the caller set; float32 casts nothing."""
-    kind = torch.device(device).type
-    return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def checked_gradient(gradient: Gradient) -> Gradient:

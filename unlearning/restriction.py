@@ -72,8 +72,9 @@ def restricted_backward(
         here = torch.autograd.grad(loss, list(trainable.values()), materialize_grads=True)
         rewind()
         norm, directions = _ascent(here, config.restriction)
+        # A clone has the strides of the parameter, a sum may not, and then convolutions slow down.
         moved = {
-            name: value.detach().add(way, alpha=config.radius).requires_grad_()
+            name: value.detach().clone().add_(way, alpha=config.radius).requires_grad_()
             for (name, value), way in zip(trainable.items(), directions, strict=True)
         }
         there = _gradient_at(model, moved, inputs, labels)

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from tests.oracles import Fingerprint
+from tests.unlearning.conftest import export
 from unlearning.errors import DataError, UnsupportedModelError
 from unlearning.forward import (
     fixed_mode,
@@ -151,3 +152,19 @@ def test_a_score_without_an_axis_is_the_log_odds_of_one_row_and_of_no_more():
     assert scores.tolist() == [[0.0, odds.item()]]
     with pytest.raises(UnsupportedModelError, match="keeps the row dimension"):
         logits(model, state, torch.ones(2, 3), torch.tensor([1, 0]))
+
+
+class Counted(nn.Module):
+    """A model that keeps a whole number as a parameter, as some exported models do."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 3)
+        self.calls = nn.Parameter(torch.zeros(1, dtype=torch.int64), requires_grad=False)
+
+    def forward(self, inputs):
+        return self.layer(inputs) + self.calls
+
+
+def test_whole_numbers_of_an_exported_model_are_not_trainable():
+    assert trainable_names(export(Counted())) == ["layer.weight", "layer.bias"]

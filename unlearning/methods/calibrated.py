@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
 from unlearning.config import CalibrationConfig, UnlearningConfig
-from unlearning.errors import DivergenceError
-from unlearning.forward import fixed_mode, logits
+from unlearning.errors import DivergenceError, UnsupportedModelError
+from unlearning.forward import autocast, fixed_mode, logits
 from unlearning.kronecker import KroneckerCurvature
 from unlearning.margins import margin
 from unlearning.methods.goals import Batch, Goals, Steps, read_goals
@@ -68,12 +68,14 @@ def calibrated_update(
 
     Raises:
         DataError: a set is empty, or a label is not a class of the model.
+        UnsupportedModelError: a trainable parameter has less than float32 precision.
         DivergenceError: a gradient, a margin or the distance to the goals is no longer finite.
     """
     network = Network(model, device, config.chunk_size)
     random = torch.Generator().manual_seed(config.seed)
     rule = config.calibration
-    with fixed_mode(model), torch.enable_grad():
+    _check_precision(network)
+    with fixed_mode(model), torch.enable_grad(), autocast(device, "float32"):
         held = gather(retain)
         goals = read_goals(network, forget, held, holdout, rule)
         if goals.distance > rule.tolerance:
@@ -92,6 +94,16 @@ def calibrated_method(problem: UnlearningProblem, config: UnlearningConfig) -> d
         device=problem.device,
     )
     return model_state(problem.model) | update
+
+
+def _check_precision(network: Network) -> None:
+    """Steps here are often below what half precision can tell from nothing."""
+    for name, value in zip(network.names, network.parameters(), strict=True):
+        if torch.finfo(value.dtype).bits < torch.finfo(torch.float32).bits:
+            raise UnsupportedModelError(
+                f"The parameter {name} is {str(value.dtype).removeprefix('torch.')}, too coarse "
+                "for the calibrated update; register the model in float32, or retrain it."
+            )
 
 
 def _descend(network: Network, steps: Steps, goals: Goals, rule: CalibrationConfig) -> None:
@@ -166,7 +178,7 @@ def _best_length(
         return 0.0
     probe = _PROBE * max(size, _PROBE) / long
     there = {
-        name: value.detach().sub(part, alpha=probe)
+        name: value.detach().clone().sub_(part, alpha=probe)
         for name, value, part in zip(network.names, network.parameters(), way, strict=True)
     }
     probed = _batch_margins(network, {**network.state, **there}, batch)

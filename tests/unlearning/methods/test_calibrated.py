@@ -8,7 +8,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from tests.oracles import Fingerprint, linear_model
 from unlearning.config import CalibrationConfig, TrainingConfig, UnlearningConfig
-from unlearning.errors import DataError, DivergenceError
+from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
 from unlearning.evaluation import evaluate
 from unlearning.forward import two_class_scores
 from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
@@ -489,6 +489,19 @@ def test_inputs_that_are_not_finite_are_refused(rows, name):
     sets[name] = TensorRows(torch.full((20, 5), float("nan")), torch.tensor([0, 1] * 10))
     with pytest.raises(DivergenceError):
         calibrated_update(linear_model(5, 3), **sets, config=config())
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_a_model_in_half_precision_is_refused(rows, kind):
+    with pytest.raises(UnsupportedModelError, match=r"weight is b?float16, .* float32"):
+        calibrated_update(linear_model(5, 3).to(kind), **problem(rows), config=config())
+
+
+def test_steps_are_float32_also_where_the_caller_autocasts(stateful, rows):
+    expected = calibrated_update(stateful, **problem(rows), config=config())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        actual = calibrated_update(stateful, **problem(rows), config=config())
+    assert all(torch.equal(value, actual[name]) for name, value in expected.items())
 
 
 def mislabelled(rows, name, label):
