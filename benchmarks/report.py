@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from benchmarks import gate
 from benchmarks.drift import table
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
 from benchmarks.measure import METRICS, WHOLE_TABLE
@@ -52,6 +53,8 @@ def write_report(results: Path) -> Path:
     parts.append(_ledger(found))
     if (results / "costs.json").exists():
         parts.append(_costs(json.loads((results / "costs.json").read_text())))
+    if (results / "gate.json").exists():
+        parts.append(_gate(json.loads((results / "gate.json").read_text())))
     parts += [_sequence(path) for path in sorted(results.glob("sequential-*.json"))]
     for case in found:
         plot_gap_against_cost(case, results / f"{case['case']}.png")
@@ -158,6 +161,17 @@ def _costs(found: dict[str, Any]) -> str:
         + _table(growth, grown)
         + "\n## Seconds of an epoch with gradient restriction, against plain training\n\n"
         + _table(forms, restricted)
+    )
+
+
+def _gate(found: dict[str, Any]) -> str:
+    return (
+        "\n## How often the gate is right\n\n"
+        "Models that have forgotten (retrained) and that have not (originals), by the default "
+        "policy on at most 2,000 retain and 2,000 holdout rows, with 4 reference models "
+        "(`python -m benchmarks.gate`). A retrained model is judged as one, and once more as if an "
+        "update had made it. Evidence costs the passes of both models and of the references, which "
+        "are there already.\n\n" + _table(gate.HEAD, gate.table(found))
     )
 
 

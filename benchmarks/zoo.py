@@ -16,6 +16,9 @@ from unlearning.weights import model_digest
 RETRAINED_SEED = 1000
 """Seeds of retrained models start here, so that none equals an original's."""
 
+REFERENCE_SEED = 5000
+"""The same for reference models."""
+
 
 class Zoo:
     """Trained models by what they were trained on and with."""
@@ -39,6 +42,12 @@ class Zoo:
         digest = model_digest({"inputs": rows.inputs, "labels": rows.labels})
         facts: dict[str, object] = {"role": "retrained", "rows": digest}
         return self._model(rows, RETRAINED_SEED + number, facts)
+
+    def reference(self, rows: TensorRows, seed: int, number: int) -> nn.Module:
+        """The `number`-th reference model of an original, trained on these holdout rows."""
+        digest = model_digest({"inputs": rows.inputs, "labels": rows.labels})
+        facts: dict[str, object] = {"role": "reference", "rows": digest}
+        return self._model(rows, REFERENCE_SEED + 100 * seed + number, facts)
 
     def _model(self, rows: TensorRows, seed: int, facts: dict[str, object]) -> nn.Module:
         config = replace(self._case.training, seed=seed)

@@ -30,6 +30,8 @@ app = App(
 _COMMANDS = {
     "submit": "Put files of deletion requests into the store.",
     "run": "Work off every open request: unlearn, gate, promote, erase, certify.",
+    "approve": "Approve a batch that waits for a person.",
+    "reject": "Reject a batch that waits for a person; its requests stay open.",
     "status": "Where every request stands, and every enrolled model.",
     "trace": "Follow a subject, or a model version, through the records.",
     "hold": "Place or release legal holds.",

@@ -1,11 +1,11 @@
 """The main path: deletion requests in, unlearned models and certificates out."""
 
-from prefect import flow
+from prefect import State, flow
 
+from flows.ask_people import ask_people, is_asking
 from flows.unlearn_model import unlearn_model
 from tasks import steps
 from unlearning.errors import GateRejectedError
-from unlearning.gate import GateDecision
 
 
 @flow(name="process-deletions", flow_run_name="process deletions", result_serializer="json")
@@ -19,27 +19,44 @@ def process_deletions() -> int:
     models = steps.check_settings()
     batches = steps.open_batches()
     states = [process_batch(batch, models, return_state=True) for batch in batches]
+    states += process_waiting(models)
     outcomes = [state.result(raise_on_failure=False) for state in states]
     for error in (o for o in outcomes if isinstance(o, BaseException)):
         raise error
-    rejected = [reason for o in outcomes if isinstance(o, list) for reason in o]
-    if rejected:
-        raise GateRejectedError("; ".join(rejected))
+    troubles = [reason for o in outcomes if isinstance(o, list) for reason in o]
+    if troubles:
+        raise GateRejectedError("; ".join(troubles))
     return len(batches)
 
 
 @flow(name="process-batch", flow_run_name="batch {batch}", result_serializer="json")
 def process_batch(batch: str, models: list[str]) -> list[str]:
-    """Take one batch from validation to certificates; returns why models were rejected, if any."""
+    """Take one batch from validation to certificates; returns what people must look at, if any."""
     steps.validate_batch(batch)
     steps.resolve_rows(batch)
-    decisions = {model: unlearn_model(batch, model) for model in models}
-    rejected = [_sentence(model, d) for model, d in decisions.items() if d and not d.passed]
-    if rejected:
+    plans = [plan for model in models if (plan := steps.plan_unlearning(batch, model))]
+    if not steps.seek_approval(batch, plans):
+        steps.mirror_audit(batch)
+        return []
+    outcomes = [unlearn_model(batch, model) for model in models]
+    if any(one.status == "blocked" for one in outcomes):
         steps.mirror_audit(batch)
     else:
         erase_tables(batch)
-    return rejected
+    return [f"{one.model} {one.status}: {one.reason}" for one in outcomes if one.reason]
+
+
+def process_waiting(models: list[str]) -> list[State]:
+    """Look again at batches that wait for approval: the others may have changed their plans."""
+    states = [process_batch(b, models, return_state=True) for b in steps.outdated_batches()]
+    if not is_asking():
+        return states
+    for batch in steps.waiting_batches():
+        states += ask_people(batch)
+        # Whatever was said, here or meanwhile at a terminal, stands in the journal.
+        for again in (batch, *steps.outdated_batches()):
+            states.append(process_batch(again, models, return_state=True))
+    return states
 
 
 def erase_tables(batch: str) -> None:
@@ -53,10 +70,7 @@ def erase_tables(batch: str) -> None:
         steps.purge_files(batch, table)
         for model in steps.advance_models(batch, table):
             steps.drop_ledgers(model)
+        steps.drop_references(batch, table)
     steps.certify_requests(batch)
     steps.mirror_audit(batch)
     steps.close_batch(batch)
-
-
-def _sentence(model: str, decision: GateDecision) -> str:
-    return f"{model} failed the gate: {', '.join(decision.failed_names)}"

@@ -14,6 +14,7 @@ def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingCo
     version = steps.train_version(source, hidden, config)
     steps.adopt_version(source.retrained_as(config), version, trust_pickle=False)
     steps.refresh_ledger(source.model)
+    steps.refresh_references(source.model)
     return version
 
 
@@ -21,4 +22,6 @@ def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingCo
 def enroll_model(source: ModelSource, version: int | None, trust_pickle: bool) -> str:
     """Check that a registered version fits its table, enrol it, compute the gradient ledger."""
     steps.adopt_version(source, version, trust_pickle)
-    return steps.refresh_ledger(source.model)
+    key = steps.refresh_ledger(source.model)
+    steps.refresh_references(source.model)
+    return key

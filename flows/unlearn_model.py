@@ -3,21 +3,28 @@
 from prefect import flow
 
 from tasks import steps
-from unlearning.gate import GateDecision
+from unlearning.ladder import ModelOutcome
 
 
 @flow(name="unlearn-model", flow_run_name="unlearn {model}", result_serializer="json")
-def unlearn_model(batch: str, model: str) -> GateDecision | None:
-    """Candidate → evidence → gate → new version → alias; None if the model never saw the rows."""
+def unlearn_model(batch: str, model: str) -> ModelOutcome:
+    """Rung by rung: candidate → evidence → gate; then new version → alias, or what is left."""
     attempt = steps.plan_unlearning(batch, model)
     if attempt is None:
-        return None
-    steps.make_candidate(attempt)
-    steps.evaluate_candidate(attempt)
-    decision = steps.judge_candidate(attempt)
-    if decision.passed:
-        version = steps.register_version(attempt)
-        steps.promote_version(attempt, version)
-    else:
-        steps.block_batch(attempt, list(decision.failed_names))
-    return decision
+        return ModelOutcome(model, "untouched")
+    while True:
+        steps.make_candidate(attempt)
+        steps.evaluate_candidate(attempt)
+        decision = steps.judge_candidate(attempt)
+        if decision.passed:
+            version = steps.register_version(attempt)
+            steps.promote_version(attempt, version)
+            return ModelOutcome(model, "promoted")
+        step = steps.choose_step(attempt, decision)
+        if step.rung == "withdraw":
+            steps.withdraw_model(attempt, step)
+            return ModelOutcome(model, "withdrawn", step.reason)
+        if step.rung == "wait":
+            steps.block_batch(attempt, decision, step)
+            return ModelOutcome(model, "blocked", step.reason)
+        attempt = steps.climb(attempt, step)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from tasks import batches, journal
-from tasks.datasets import TableRows, sample_rows
+from tasks.datasets import Sample, TableRows, sample_with_slices
 from tasks.effects import once
 from tasks.enrollment import Enrollment, read_enrollment
 from tasks.object_store import ObjectStore
@@ -16,8 +16,9 @@ from tasks.registry import alias_version, load_model
 from tasks.tables import open_table
 from unlearning.budget import RETRAIN, is_exact, overrun
 from unlearning.errors import ConflictError, SnapshotChangedError
+from unlearning.ladder import Rung, Step
 from unlearning.lineage import SHORT, facts_digest
-from unlearning.rows import Rows, TensorRows, rows_digest
+from unlearning.rows import Rows, rows_digest
 from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.attempts")
@@ -42,6 +43,8 @@ class Attempt:
     method: str
     reason: str = ""
     """Why the method is another than the enrolment's; empty if it is the same."""
+    rung: Rung = "update"
+    """Rung of the ladder (see `unlearning.ladder`)."""
 
 
 def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
@@ -51,15 +54,12 @@ def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
         ConflictError: the alias points to a version that was not enrolled.
     """
     enrollment = read_enrollment(store, model)
-    stream = batches.stream(batch)
-    untouched = f"{model}/untouched/{enrollment.version}/{enrollment.dataset_version}"
-    if journal.find(store, stream, untouched) is not None:
+    if enrollment.is_withdrawn or is_untouched(store, batch, enrollment):
         return None
-    champion = alias_version(model)
-    earlier = _latest(store, batch, model)
-    config = config_digest(enrollment)
-    if earlier is not None and _continues(store, earlier, champion, config):
+    earlier = under_way(store, batch, enrollment)
+    if earlier is not None:
         return earlier
+    champion = alias_version(model)
     if champion != enrollment.version:
         raise ConflictError(
             f"The alias of {model} points to version {champion}, but version {enrollment.version} "
@@ -68,13 +68,49 @@ def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
     forget = _forget_rows(store, batch, enrollment)
     if forget.count == 0:
         # Recorded, because after the vacuum this snapshot can no longer be asked.
-        facts = {"model": model}
-        journal.append(store, journal.Entry(stream, untouched, "ModelUntouched", facts))
+        stream, key, facts = batches.stream(batch), _untouched(enrollment), {"model": model}
+        journal.append(store, journal.Entry(stream, key, "ModelUntouched", facts))
         return None
-    attempt = _new_attempt(batch, enrollment, forget, config)
-    journal.append(store, entry(attempt, "planned", "UnlearningPlanned", asdict(attempt)))
+    attempt = _new_attempt(batch, enrollment, forget, config_digest(enrollment))
+    _record_plan(store, attempt)
     log.info("%s: %d of %d rows to forget", model, forget.count, enrollment.row_count)
     return attempt
+
+
+def under_way(store: ObjectStore, batch: str, enrollment: Enrollment) -> Attempt | None:
+    """The batch's attempt on this model, if it was planned and its plan still holds."""
+    earlier = _latest(store, batch, enrollment.model)
+    if earlier is None or not _continues(store, earlier, enrollment):
+        return None
+    return earlier
+
+
+def is_untouched(store: ObjectStore, batch: str, enrollment: Enrollment) -> bool:
+    """Whether it is on record that the model, as it stands, never saw the batch's rows."""
+    return journal.find(store, batches.stream(batch), _untouched(enrollment)) is not None
+
+
+def plan_digest(attempt: Attempt) -> str:
+    """Digest of what is forgotten by what, the same on every rung of the ladder.
+
+    Who approves a plan approves the whole ladder: the next rung must not wait for another answer.
+    """
+    on_a_rung = ("key", "rung", "method", "reason")
+    return facts_digest({k: v for k, v in asdict(attempt).items() if k not in on_a_rung})
+
+
+def _untouched(enrollment: Enrollment) -> str:
+    return f"{enrollment.model}/untouched/{enrollment.version}/{enrollment.dataset_version}"
+
+
+def climb(store: ObjectStore, attempt: Attempt, step: Step) -> Attempt:
+    """The attempt on the next rung: the same rows, unlearned in another way."""
+    facts = {k: v for k, v in asdict(attempt).items() if k != "key"}
+    facts |= {"rung": step.rung, "method": step.method, "reason": step.reason}
+    higher = Attempt(key=f"a-{facts_digest(facts)[:SHORT]}", **facts)
+    journal.append(store, entry(higher, "planned", "UnlearningPlanned", asdict(higher)))
+    log.warning("%s: next rung is %s. %s", attempt.model, step.rung, step.reason)
+    return higher
 
 
 def config_digest(enrollment: Enrollment) -> str:
@@ -96,8 +132,9 @@ def _latest(store: ObjectStore, batch: str, model: str) -> Attempt | None:
     return None
 
 
-def _continues(store: ObjectStore, attempt: Attempt, champion: int | None, config: str) -> bool:
-    """Whether an earlier attempt still holds: same champion, same rules, same requests."""
+def _continues(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> bool:
+    """Whether an earlier attempt still holds: same champion, rules, requests and snapshot."""
+    champion = alias_version(attempt.model)
     events = journal.read(store, batches.stream(attempt.batch))
     by_id = {e.id: e for e in events}
     promoted = by_id.get(f"{attempt.key}/promoted")
@@ -105,11 +142,24 @@ def _continues(store: ObjectStore, attempt: Attempt, champion: int | None, confi
         # Once rows are erased there is nothing left to unlearn them with.
         return events[-1].status == "erasing" or champion == promoted.facts["version"]
     withheld = [e.number for e in events if e.name == "RequestsWithheld"]
-    if max(withheld, default=0) > by_id[f"{attempt.key}/planned"].number:
+    planned = [e.number for e in events if e.id.startswith(f"{attempt.key}/planned")]
+    if max(withheld, default=0) > max(planned):
+        return False
+    if attempt.dataset_version != enrollment.dataset_version:
+        # Another batch erased rows meanwhile; the files of the older snapshot are gone.
         return False
     registered = by_id.get(f"{attempt.key}/registered")
     versions = {attempt.parent_version} | ({registered.facts["version"]} if registered else set())
-    return champion in versions and config == attempt.config_digest
+    return champion in versions and config_digest(enrollment) == attempt.config_digest
+
+
+def _record_plan(store: ObjectStore, attempt: Attempt) -> None:
+    """Make this plan the latest of its model, also if it is one that was left and comes back."""
+    events = journal.read(store, batches.stream(attempt.batch))
+    plans = [e.facts["key"] for e in events if e.name == "UnlearningPlanned"]
+    earlier = plans.count(attempt.key)
+    step = f"planned/{earlier + 1}" if earlier else "planned"
+    journal.append(store, entry(attempt, step, "UnlearningPlanned", asdict(attempt)))
 
 
 def _new_attempt(batch: str, enrollment: Enrollment, forget: Rows, config: str) -> Attempt:
@@ -138,7 +188,8 @@ def _method(enrollment: Enrollment, forget_count: int) -> dict[str, str]:
         reason = overrun(enrollment.budget, enrollment.deletions, forget_count)
     if reason:
         log.warning("%s: the deletion budget forces a retrain. %s", enrollment.model, reason)
-    return {"method": RETRAIN if reason else method, "reason": reason}
+        return {"method": RETRAIN, "reason": reason, "rung": "retrain"}
+    return {"method": method, "reason": "", "rung": "update"}
 
 
 def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module, TableRows]:
@@ -173,11 +224,15 @@ def _forget_rows(store: ObjectStore, batch: str, enrollment: Enrollment) -> Tabl
 
 def halves(
     store: ObjectStore, attempt: Attempt, enrollment: Enrollment, kind: str
-) -> tuple[TensorRows, TensorRows]:
-    """Two disjoint samples: one the update may read, one for the evidence alone."""
+) -> tuple[Sample, Sample]:
+    """Two disjoint samples: one the update may read, one for the evidence alone.
+
+    A row is in the same half in every batch, so that what references or updates learned from once
+    is never evidence later.
+    """
     config = enrollment.unlearning
     count = config.retain_sample if kind == "retain" else config.holdout_sample
-    sample = sample_rows(
+    sample = sample_with_slices(
         enrollment.dataset,
         attempt.dataset_version if kind == "retain" else attempt.holdout_version,
         count=2 * count,
@@ -185,10 +240,7 @@ def halves(
         without=batches.subjects(store, attempt.batch),
         uri=enrollment.dataset.uri if kind == "retain" else enrollment.holdout,
     )
-    return (
-        TensorRows(sample.inputs[0::2], sample.labels[0::2]),
-        TensorRows(sample.inputs[1::2], sample.labels[1::2]),
-    )
+    return sample.halves()
 
 
 def kept_rows(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> TableRows:

@@ -4,17 +4,20 @@ import json
 from dataclasses import asdict
 
 from tasks import batches, journal, registry
+from tasks.attempts import Attempt
 from tasks.boundary import translated
 from tasks.certificates import certificate_key
 from tasks.object_store import ObjectStore
-from tasks.resolution import matches
+from tasks.report import report_figures, report_key, write_report
+from tasks.resolution import tell_located
 from unlearning.lineage import bytes_digest
 
 
 def mirror(store: ObjectStore, batch: str) -> None:
-    """Write the batch's events, counts, validation report and certificate digests to its run."""
+    """Write the batch's events, counts, reports and certificate digests to its run."""
     from mlflow.entities import Metric
 
+    facts = write_report(store, batch)
     run_id = registry.ensure_run(registry.AUDIT_EXPERIMENT, f"audit/{batch}", f"batch {batch}")
     events = journal.read(store, batches.stream(batch))
     now = int(journal.now().timestamp() * 1000)
@@ -26,6 +29,9 @@ def mirror(store: ObjectStore, batch: str) -> None:
         client.log_text(run_id, _certificate_digests(store, batch), "certificates.json")
         report = store.get(f"reports/{batch}/validation.html").decode()
         client.log_text(run_id, report, "validation.html")
+        client.log_text(run_id, store.get(report_key(batch)).decode(), "erasure.html")
+        for path, figure in report_figures(facts).items():
+            client.log_figure(run_id, figure, path)
         client.set_terminated(run_id)
 
 
@@ -34,27 +40,18 @@ def close(store: ObjectStore, batch: str) -> None:
     for event in journal.read(store, batches.stream(batch)):
         if event.name == "CandidateMade":
             store.delete(event.facts["candidate"])
+            store.delete(f"checkpoints/{event.facts['attempt']}.safetensors")
     journal.append(store, journal.Entry(batches.stream(batch), "closed", "BatchClosed", {}))
 
 
-def block(store: ObjectStore, batch: str, model: str, attempt: str, failed: list[str]) -> None:
-    """Keep the batch and its located requests open because a model failed the gate."""
-    reason = f"{model} failed the gate: {', '.join(failed)}"
-    facts = {"model": model, "attempt": attempt, "failed": failed, "reason": reason}
-    key = f"{attempt}/blocked"
+def block(store: ObjectStore, attempt: Attempt, failed: list[str], why: str) -> None:
+    """Keep the batch and its located requests open because no candidate of a model passed."""
+    batch, model = attempt.batch, attempt.model
+    reason = f"{model} failed the gate: {', '.join(failed)}. {why}"
+    facts = {"model": model, "attempt": attempt.key, "failed": failed, "reason": reason}
+    key = f"{attempt.key}/blocked"
     journal.append(store, journal.Entry(batches.stream(batch), key, "BatchBlocked", facts))
-    located = {record for m in matches(store, batch) for record in m.rows}
-    entries = [
-        journal.Entry(
-            f"requests/{d.record_id}",
-            key,
-            "RequestBlocked",
-            {**asdict(d), "batch": batch, "reason": reason},
-        )
-        for d in batches.accepted(store, batch)
-        if d.record_id in located
-    ]
-    journal.append_all(store, entries)
+    tell_located(store, batch, key, "RequestBlocked", reason)
 
 
 def _counts(events: list[journal.Event]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tasks import journal
 from tasks.attempts import Attempt, halves, inputs, kept_rows, once_in, plan_facts
+from tasks.checkpoints import StoredCheckpoints
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment
 from tasks.ledgers import read_ledger, store_ledger
@@ -17,6 +18,7 @@ from tasks.object_store import ObjectStore
 from unlearning.budget import is_exact
 from unlearning.config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
+from unlearning.ladder import stronger
 from unlearning.ledger import Ledger
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
 from unlearning.methods.problem import UnlearningProblem
@@ -28,7 +30,7 @@ log = logging.getLogger("expunge.candidates")
 
 def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
     """Unlearn the batch's rows from the parent and keep the new weights in the store, once."""
-    key = _key(attempt)
+    key = _key(attempt.key)
 
     def find(plan: dict[str, Any]) -> dict[str, Any] | None:
         if not any(info.key == key for info in store.list_objects(key)):
@@ -52,15 +54,23 @@ def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
         model=parent,
         forget=forget,
         retain=retain,
-        holdout=holdout,
+        holdout=holdout.rows,
         ledger=ledger,
+        checkpoints=StoredCheckpoints(store, f"checkpoints/{attempt.key}.safetensors"),
         device=pick_device(),
     )
-    config = replace(enrollment.unlearning, method=attempt.method)
+    config = update_config(enrollment, attempt)
     state = _new_state(problem, config, attempt)
     seconds = (journal.now() - started).total_seconds()
     log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
     return {name: value.cpu().contiguous() for name, value in state.items()}
+
+
+def update_config(enrollment: Enrollment, attempt: Attempt) -> UnlearningConfig:
+    """How the attempt's update goes: as enrolled, by the method of its rung."""
+    if attempt.rung == "stronger":
+        return stronger(enrollment.unlearning)
+    return replace(enrollment.unlearning, method=attempt.method)
 
 
 def _retain(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> Rows:
@@ -68,7 +78,7 @@ def _retain(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> Row
     if is_exact(attempt.method):
         return kept_rows(store, attempt, enrollment)
     retain, _ = halves(store, attempt, enrollment, "retain")
-    return retain
+    return retain.rows
 
 
 def _ledger(
@@ -100,10 +110,15 @@ def _new_state(
 
 def load_candidate(store: ObjectStore, attempt: Attempt, parent: nn.Module) -> nn.Module:
     """A copy of the parent with the candidate's weights."""
+    return read_candidate(store, attempt.key, parent)
+
+
+def read_candidate(store: ObjectStore, attempt: str, parent: nn.Module) -> nn.Module:
+    """A copy of the parent with the weights of the candidate of the attempt with this key."""
     module = copy.deepcopy(parent)
     module.load_state_dict(load(store.get(_key(attempt))))
     return module
 
 
-def _key(attempt: Attempt) -> str:
-    return f"candidates/{attempt.key}.safetensors"
+def _key(attempt: str) -> str:
+    return f"candidates/{attempt}.safetensors"

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks import batches, journal
+from tasks.approvals import approver
 from tasks.object_store import ObjectStore
 from tasks.resolution import TableMatches, matches
 from unlearning.budget import is_exact
@@ -19,6 +20,8 @@ log = logging.getLogger("expunge.certificates")
 TYPE = "expunge/erasure-certificate/v1"
 NOT_PROVEN = [
     "Approximate unlearning is not retraining: other attacks may still find traces of the rows.",
+    "A model whose outcome is 'cannot decide' passed because its policy accepts that.",
+    "A withdrawn model was taken out of service; its weights still remember the rows.",
     "Backups, exports and copies outside the stated tables and models were not looked at.",
     "The table's log may keep the smallest and largest ids of files from before its enrolment.",
     "Earlier model versions still exist in the registry until they are retired.",
@@ -68,6 +71,8 @@ def _certify_one(
         ]
         body["models"] = [m for m in evidence["models"] if m["dataset"] in {t.uri for t in located}]
         body["not_proven"] = NOT_PROVEN
+        if evidence["approved_by"]:
+            body["approved_by"] = evidence["approved_by"]
     body["decided_at"] = evidence["decided_at"]
     body["code_version"] = evidence["code_version"]
     data = json.dumps(body, indent=2, sort_keys=False, allow_nan=False).encode()
@@ -119,11 +124,14 @@ def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
     # The latest promotion of each model counts: an earlier one may have been overtaken.
     promoted = {e.facts["model"]: e.facts for e in events if e.name == "ChampionPromoted"}
     models = [_model(events, facts) for facts in promoted.values()]
+    withdrawn = {e.facts["model"]: e.facts for e in events if e.name == "ModelWithdrawn"}
+    models += [_withdrawn(events, facts) for facts in withdrawn.values()]
     validated = next(e for e in events if e.name == "BatchValidated")
     decided = [e.at for e in events if e.name in ("RowsResolved", "FilesPurged")]
     return {
         "tables": tables,
         "models": models,
+        "approved_by": approver(events),
         "decided_at": decided[-1],
         "code_version": validated.facts["code_version"],
     }
@@ -133,19 +141,31 @@ def _model(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str, A
     by_id = {e.id: e.facts for e in events}
     attempt = promoted["attempt"]
     plan, evaluated = by_id[f"{attempt}/planned"], by_id[f"{attempt}/evaluated"]
+    judged = by_id[f"{attempt}/judged"]
     return {
-        "model": promoted["model"],
-        "dataset": plan["dataset"],
-        "parent_version": plan["parent_version"],
-        "parent_digest": plan["parent_digest"],
+        **_parent(plan),
         "version": promoted["version"],
         "digest": promoted["digest"],
+        "outcome": judged["outcome"],
         "method": plan["method"],
         "is_exact": is_exact(plan["method"]),
-        "forget_count": plan["forget_count"],
-        "forget_digest": plan["forget_digest"],
+        "rung": plan["rung"],
+        "reason": plan["reason"],
         "config_digest": plan["config_digest"],
         "before": evaluated["before"],
         "after": evaluated["after"],
-        "checks": by_id[f"{attempt}/judged"]["checks"],
+        "forgetting": evaluated["forgetting"],
+        "checks": judged["checks"],
     }
+
+
+def _withdrawn(events: list[journal.Event], facts: dict[str, Any]) -> dict[str, Any]:
+    """A model that nobody serves any more, since it could not be made to forget."""
+    by_id = {e.id: e.facts for e in events}
+    plan = by_id[f"{facts['attempt']}/planned"]
+    return {**_parent(plan), "outcome": "withdrawn", "reason": facts["reason"]}
+
+
+def _parent(plan: dict[str, Any]) -> dict[str, Any]:
+    names = ("model", "dataset", "parent_version", "parent_digest", "forget_count", "forget_digest")
+    return {name: plan[name] for name in names}

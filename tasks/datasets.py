@@ -1,13 +1,15 @@
 """Rows of a pinned table as tensors: all or some as a stream, or a sample in memory."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import torch
+from deltalake import DeltaTable
 from torch import Tensor
 
 from tasks.boundary import translated
@@ -15,7 +17,10 @@ from tasks.fragments import TableShare
 from tasks.streams import cut, read_ahead
 from tasks.tables import arrow_dataset, arrow_schema, matching, open_table
 from unlearning.errors import DataError
-from unlearning.rows import TensorRows
+from unlearning.rows import TensorRows, content_halves
+
+_MOST_VALUES = 50
+"""Values of a slice column; one with more is rather a name than a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class DatasetSpec:
     """Shape of one input; empty means flat."""
     scale: float = 1.0
     """Features are divided by this (255 for images)."""
+    slices: tuple[str, ...] = ()
+    """Columns of strings, integers or booleans by whose values utility is shown; not `subject`."""
 
 
 class TableRows:
@@ -89,6 +96,27 @@ class TableRows:
                 yield inputs, labels
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Rows in memory, with their values in the slice columns and never a subject id."""
+
+    rows: TensorRows
+    slices: dict[str, list[str]]
+    """By slice column the value of each row; "missing" where the table has none."""
+
+    def halves(self) -> tuple["Sample", "Sample"]:
+        """The two parts of `unlearning.rows.split_by_content`, each row with its slices."""
+        first, second = content_halves(self.rows)
+        return self._part(first), self._part(second)
+
+    def _part(self, places: Tensor) -> "Sample":
+        chosen = places.tolist()
+        return Sample(
+            TensorRows(self.rows.inputs[places], self.rows.labels[places]),
+            {name: [values[place] for place in chosen] for name, values in self.slices.items()},
+        )
+
+
 def sample_rows(
     spec: DatasetSpec,
     version: int | None,
@@ -98,28 +126,59 @@ def sample_rows(
     without: Sequence[str] = (),
     uri: str | None = None,
 ) -> TensorRows:
+    """The rows of `sample_with_slices` alone."""
+    bare = replace(spec, slices=())
+    found = sample_with_slices(bare, version, count=count, seed=seed, without=without, uri=uri)
+    return found.rows
+
+
+def sample_with_slices(
+    spec: DatasetSpec,
+    version: int | None,
+    *,
+    count: int,
+    seed: int,
+    without: Sequence[str] = (),
+    uri: str | None = None,
+) -> Sample:
     """A random sample of rows, subjects in `without` left out; cost grows with `count` only.
 
     Row groups are read in a random order until they hold four times as many rows as asked for,
-    and the sample is drawn from those.
+    and the sample is drawn from those. Which rows it has does not depend on the slices.
+
+    Raises:
+        DataError: no row is left, or a feature or label is missing.
     """
     table = open_table(uri or spec.uri, version)
     random = np.random.default_rng(seed)
-    columns = [*spec.features, spec.label]
+    # A slice may be a feature or the label, and a column can be read only once.
+    columns = list(dict.fromkeys([*spec.features, spec.label, *spec.slices]))
     where = ~matching(table, spec.subject, without) if without else None
     pool: list[tuple[Tensor, Tensor]] = []
+    declared: list[pa.Table] = []
     with translated("table"):
-        for group in _shuffled_row_groups(arrow_dataset(table), random):
-            part = group.to_table(columns=columns, filter=where)
+        data = arrow_dataset(table)
+        for group in _shuffled_row_groups(data, random):
+            # The table's schema, since a column it is partitioned by is in no file.
+            part = group.to_table(data.schema, columns=columns, filter=where)
             if part.num_rows:
                 pool.append(to_tensors(part, spec))
+                declared.append(part.select(spec.slices))
             if sum(len(labels) for _, labels in pool) >= 4 * count:
                 break
     if not pool:
         raise DataError(f"No rows are left to sample in {uri or spec.uri}; look at the table.")
     inputs, labels = (torch.cat(parts) for parts in zip(*pool, strict=True))
     chosen = torch.from_numpy(np.sort(random.permutation(len(labels))[:count]))
-    return TensorRows(inputs[chosen], labels[chosen])
+    drawn = pa.concat_tables(declared)
+    return Sample(
+        TensorRows(inputs[chosen], labels[chosen]),
+        {name: _texts(drawn[name].take(chosen.numpy())) for name in spec.slices},
+    )
+
+
+def _texts(values: pa.ChunkedArray) -> list[str]:
+    return values.cast(pa.string()).fill_null("missing").to_pylist()
 
 
 def _shuffled_row_groups(
@@ -177,14 +236,23 @@ def _is_list(kind: pa.DataType) -> bool:
     )
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
 def check_columns(spec: DatasetSpec, version: int | None) -> None:
     """Refuse a specification that the table does not fit.
 
+    Cost: the schema; with slices also a pass over their columns, ended at the first refusal.
+
     Raises:
-        DataError: a column is missing or has a type that cannot be used.
+        DataError: a column is missing or has a type that cannot be used, or a slice names people
+            or has more than 50 values.
     """
-    schema = arrow_schema(open_table(spec.uri, version))
-    missing = [n for n in (*spec.features, spec.label, spec.subject) if n not in schema.names]
+    table = open_table(spec.uri, version)
+    schema = arrow_schema(table)
+    wanted = (*spec.features, spec.label, spec.subject, *spec.slices)
+    missing = [name for name in wanted if name not in schema.names]
     if missing:
         raise DataError(
             f"{spec.uri} has no column {missing[0]!r}; it has {', '.join(schema.names)}."
@@ -197,9 +265,31 @@ def check_columns(spec: DatasetSpec, version: int | None) -> None:
     if not pa.types.is_integer(schema.field(spec.label).type):
         raise DataError(f"Label column {spec.label!r} must hold integers from 0.")
     kind = schema.field(spec.subject).type
-    if not (
-        pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    ):
+    if not (pa.types.is_integer(kind) or _is_text(kind)):
         raise DataError(f"Subject column {spec.subject!r} must hold strings or integers.")
     if len(spec.features) > 1 and any(_is_list(schema.field(n).type) for n in spec.features):
         raise DataError("Name one list column, or several numeric columns, not a mixture.")
+    if spec.slices:
+        _check_slices(spec, table, schema)
+
+
+def _check_slices(spec: DatasetSpec, table: DeltaTable, schema: pa.Schema) -> None:
+    if spec.subject in spec.slices:
+        raise DataError(
+            f"The slice column {spec.subject!r} names the data subjects, whose ids would stand in "
+            "the evidence; leave it out of --slices."
+        )
+    for name in spec.slices:
+        kind = schema.field(name).type
+        if not (pa.types.is_integer(kind) or kind == pa.bool_() or _is_text(kind)):
+            raise DataError(f"Slice column {name!r} must hold strings, integers or booleans.")
+    found: dict[str, set[Any]] = {name: set() for name in spec.slices}
+    with translated("table"):
+        for batch in arrow_dataset(table).to_batches(columns=list(found)):
+            for name, values in found.items():
+                values.update(batch[name].unique().to_pylist())
+                if len(values) > _MOST_VALUES:
+                    raise DataError(
+                        f"Slice column {name!r} of {spec.uri} has more than {_MOST_VALUES} values, "
+                        "so that some may point at single people; leave it out of --slices."
+                    )

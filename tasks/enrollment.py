@@ -1,7 +1,7 @@
 """What expunge knows of each enrolled model, folded from the model's stream of events."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
@@ -10,6 +10,7 @@ from tasks.datasets import DatasetSpec
 from tasks.object_store import ObjectStore
 from unlearning.budget import Deletions
 from unlearning.config import (
+    ApprovalPolicy,
     DeletionBudget,
     GatePolicy,
     UnlearningConfig,
@@ -37,8 +38,11 @@ class Enrollment:
     deletions: Deletions
     """What was unlearned since the model was last trained exactly."""
     budget: DeletionBudget = field(default_factory=DeletionBudget)
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     loss: Loss = "cross_entropy"
     trust_pickle: bool = False
+    is_withdrawn: bool = False
+    """Whether it was taken out of service because it could not be made to forget."""
 
     @property
     def snapshot(self) -> str:
@@ -94,10 +98,13 @@ def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
 _CHANGES = {
     "ChampionPromoted": ("version", "digest"),
     "SnapshotAdvanced": ("dataset_version", "row_count"),
+    "ModelWithdrawn": (),
 }
 
 
 def _changed(current: Enrollment, event: journal.Event) -> Enrollment:
+    if event.name == "ModelWithdrawn":
+        return replace(current, is_withdrawn=True)
     changes = {k: event.facts[k] for k in _CHANGES[event.name]}
     if event.name == "ChampionPromoted":
         # Promotions of older releases say neither how many rows they took nor how.
@@ -114,17 +121,25 @@ def enrolled_models(store: ObjectStore) -> Iterator[Enrollment]:
 
 def _from_facts(facts: dict[str, Any]) -> Enrollment:
     spec = facts["dataset"]
-    spec = {**spec, "features": tuple(spec["features"]), "shape": tuple(spec["shape"])}
+    # Records of older releases know no slices.
+    tuples = {name: tuple(spec.get(name, ())) for name in ("features", "shape", "slices")}
     return Enrollment(
         **{
             **facts,
-            "dataset": DatasetSpec(**spec),
+            "dataset": DatasetSpec(**{**spec, **tuples}),
             "unlearning": _unlearning(facts["unlearning"]),
-            "policy": GatePolicy(**facts["policy"]),
+            "policy": _policy(facts["policy"]),
             "budget": DeletionBudget(**facts.get("budget", {})),
+            "approval": ApprovalPolicy(**facts.get("approval", {})),
             "deletions": Deletions(**facts.get("deletions", {"trained_rows": facts["row_count"]})),
         }
     )
+
+
+def _policy(facts: dict[str, Any]) -> GatePolicy:
+    """The policy; limits of an older record that no longer exist are left out."""
+    known = {field.name for field in fields(GatePolicy)}
+    return GatePolicy(**{name: value for name, value in facts.items() if name in known})
 
 
 def _unlearning(facts: dict[str, Any]) -> UnlearningConfig:

@@ -1,55 +1,117 @@
 """Evidence on a candidate: what it still knows, what it still can, and the gate's decision."""
 
-from dataclasses import asdict
-from typing import Any
+import logging
+from dataclasses import asdict, replace
+
+from pydantic import TypeAdapter
 
 from tasks import batches, journal
-from tasks.attempts import Attempt, entry, halves, inputs
+from tasks.attempts import Attempt, config_digest, entry, halves, inputs
 from tasks.candidates import load_candidate
+from tasks.curves import keep_curves
 from tasks.device import pick_device
-from tasks.enrollment import read_enrollment
+from tasks.enrollment import read_enrollment, stream
 from tasks.object_store import ObjectStore
-from unlearning.evaluation import EvaluationReport, evaluate
-from unlearning.gate import Check, GateDecision, decide
+from tasks.probing import Subject, probe
+from tasks.references import read_references
+from unlearning.budget import is_exact
+from unlearning.evidence import AttackName, Evidence, Pool
+from unlearning.gate import GateDecision, decide
+from unlearning.measurement import EvidenceRows, Measurement, measure_candidate
+
+_EVIDENCE = TypeAdapter(Evidence)
+_DECISION = TypeAdapter(GateDecision)
+
+log = logging.getLogger("expunge.evidence")
 
 
-def evaluate_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, EvaluationReport]:
+def evaluate_candidate(store: ObjectStore, attempt: Attempt) -> Evidence:
     """Utility and forgetting of parent and candidate on rows that the update did not see, once."""
     done = journal.find(store, batches.stream(attempt.batch), f"{attempt.key}/evaluated")
     if done is None:
-        facts = {"model": attempt.model, **_reports(store, attempt)}
-        record = entry(attempt, "evaluated", "CandidateEvaluated", facts)
-        done = journal.append(store, record)
-    return {when: EvaluationReport(**done.facts[when]) for when in ("before", "after")}
-
-
-def _reports(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
-    enrollment, parent, forget = inputs(store, attempt)
-    candidate = load_candidate(store, attempt, parent)
-    _, retain = halves(store, attempt, enrollment, "retain")
-    _, holdout = halves(store, attempt, enrollment, "holdout")
-    return {
-        when: asdict(
-            evaluate(
-                module,
-                retain=retain,
-                forget=forget,
-                holdout=holdout,
-                chunk_size=enrollment.unlearning.chunk_size,
-                device=pick_device(),
-            )
-        )
-        for when, module in (("before", parent), ("after", candidate))
-    }
+        measured = _measure(store, attempt)
+        rows = read_enrollment(store, attempt.model).policy.min_class_rows
+        kept = keep_curves(store, attempt.key, measured, min_class_rows=rows)
+        facts = {"model": attempt.model, **asdict(measured.evidence), "curves": kept}
+        done = journal.append(store, entry(attempt, "evaluated", "CandidateEvaluated", facts))
+    evidence = _EVIDENCE.validate_python(done.facts)
+    _remember(store, attempt, evidence)
+    return evidence
 
 
 def judge_candidate(store: ObjectStore, attempt: Attempt) -> GateDecision:
     """The gate's decision on the candidate, recorded once with every check."""
     policy = read_enrollment(store, attempt.model).policy
-    reports = evaluate_candidate(store, attempt)
-    decision = decide(reports["before"], reports["after"], policy)
+    evidence = evaluate_candidate(store, attempt)
+    decision = decide(evidence, policy, exact=is_exact(attempt.method))
     event = "CandidateAccepted" if decision.passed else "CandidateRejected"
-    facts = {"model": attempt.model, "checks": [asdict(c) for c in decision.checks]}
+    facts = {"model": attempt.model, **asdict(decision)}
     judged = journal.append(store, entry(attempt, "judged", event, facts))
-    checks = tuple(Check(**c) for c in judged.facts["checks"])
-    return GateDecision(all(c.passed for c in checks), checks)
+    return _DECISION.validate_python(judged.facts)
+
+
+def _measure(store: ObjectStore, attempt: Attempt) -> Measurement:
+    enrollment, parent, forget = inputs(store, attempt)
+    read_retain, retain = halves(store, attempt, enrollment, "retain")
+    read_holdout, holdout = halves(store, attempt, enrollment, "holdout")
+    candidate = load_candidate(store, attempt, parent)
+    references = read_references(store, enrollment, parent)
+    measured = measure_candidate(
+        parent,
+        candidate,
+        references.models,
+        EvidenceRows(
+            retain=retain.rows,
+            forget=forget,
+            holdout=holdout.rows,
+            slices={"retain": retain.slices, "holdout": holdout.slices},
+        ),
+        enrollment.policy,
+        chunk_size=enrollment.unlearning.chunk_size,
+        device=pick_device(),
+        earlier=_earlier(store, attempt),
+    )
+    subject = Subject(
+        attempt=attempt,
+        enrollment=enrollment,
+        parent=parent,
+        candidate=candidate,
+        references=references,
+        forget=forget,
+        read={"retain": read_retain.rows, "holdout": read_holdout.rows},
+        unseen=holdout.rows,
+    )
+    probes = probe(store, subject, measured)
+    return replace(measured, evidence=replace(measured.evidence, probes=probes))
+
+
+def _remember(store: ObjectStore, attempt: Attempt, evidence: Evidence) -> None:
+    """Note the batch's part of the pool in the model's own stream, for later batches."""
+    if is_exact(attempt.method):
+        return
+    facts = {
+        "batch": attempt.batch,
+        "method": attempt.method,
+        "rung": attempt.rung,
+        "config": attempt.config_digest,
+        "attack": evidence.forgetting.judged.attack,
+        "own": asdict(evidence.forgetting.own),
+    }
+    name = stream(attempt.model)
+    journal.append(
+        store, journal.Entry(name, f"{attempt.key}/measured", "ForgettingMeasured", facts)
+    )
+
+
+def _earlier(store: ObjectStore, attempt: Attempt) -> list[tuple[AttackName, Pool]]:
+    """What the same update did in batches that are done, rows of which come up no more."""
+    events = journal.read(store, stream(attempt.model))
+    finished = {e.facts["batch"] for e in events if e.name == "ChampionPromoted"}
+    wanted = (attempt.method, attempt.rung, config_digest(read_enrollment(store, attempt.model)))
+    return [
+        (e.facts["attack"], Pool(**e.facts["own"]))
+        for e in events
+        if e.name == "ForgettingMeasured"
+        and e.facts["batch"] in finished - {attempt.batch}
+        and (e.facts["method"], e.facts["rung"], e.facts["config"]) == wanted
+    ]

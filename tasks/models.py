@@ -17,7 +17,13 @@ from tasks.settings import load_settings
 from tasks.tables import keep_ids_out_of_log, open_table
 from unlearning.architectures import mlp
 from unlearning.budget import Deletions
-from unlearning.config import DeletionBudget, GatePolicy, TrainingConfig, UnlearningConfig
+from unlearning.config import (
+    ApprovalPolicy,
+    DeletionBudget,
+    GatePolicy,
+    TrainingConfig,
+    UnlearningConfig,
+)
 from unlearning.errors import DataError, UnsupportedModelError
 from unlearning.lineage import SHORT, bytes_digest
 from unlearning.training import train
@@ -37,6 +43,7 @@ class ModelSource:
     unlearning: UnlearningConfig
     policy: GatePolicy
     budget: DeletionBudget = field(default_factory=DeletionBudget)
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     loss: Loss = "cross_entropy"
 
     def retrained_as(self, config: TrainingConfig) -> "ModelSource":
@@ -103,6 +110,7 @@ def adopt_version(
         unlearning=source.unlearning,
         policy=source.policy,
         budget=source.budget,
+        approval=source.approval,
         deletions=Deletions(trained_rows=rows.count),
         loss=source.loss,
         trust_pickle=trust_pickle,

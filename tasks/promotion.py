@@ -132,13 +132,16 @@ def _log_lineage(store: ObjectStore, attempt: Attempt, run_id: str) -> None:
 
     enrollment = read_enrollment(store, attempt.model)
     client = registry.client()
-    reports = evaluate_candidate(store, attempt)
+    evidence = evaluate_candidate(store, attempt)
     now = int(journal.now().timestamp() * 1000)
     metrics = [
         Metric(f"{name}_{when}", float(value), now, 0)
-        for when, report in reports.items()
+        for when, report in (("before", evidence.before), ("after", evidence.after))
         for name, value in asdict(report).items()
     ]
+    found = evidence.forgetting
+    judged = {"before": found.judged.before, "after": found.judged.after, "power": found.power}
+    metrics += [Metric(f"attack_{n}", value, now, 0) for n, value in judged.items()]
     values = asdict(enrollment.unlearning) | {"method": attempt.method, "reason": attempt.reason}
     params = [Param(k, str(v)) for k, v in values.items()]
     source = f'{{"uri": "{enrollment.dataset.uri}"}}'

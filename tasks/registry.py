@@ -81,6 +81,12 @@ def move_alias(model: str, *, parent: int, version: int) -> None:
         client().set_registered_model_alias(model, load_settings().alias, str(version))
 
 
+def drop_alias(model: str) -> None:
+    """Take the serving alias away from whichever version holds it."""
+    with translated("MLflow"):
+        client().delete_registered_model_alias(model, load_settings().alias)
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
     """A model version in memory, with what is needed to log its successor in the same form."""

@@ -59,6 +59,19 @@ def matches(store: ObjectStore, batch: str) -> list[TableMatches]:
     return [TableMatches(**m) for m in json.loads(store.get(_key(batch)))]
 
 
+def tell_located(store: ObjectStore, batch: str, key: str, event: str, reason: str) -> None:
+    """Append an event to every open request of the batch that has rows in a table, once."""
+    located = {record for m in matches(store, batch) for record in m.rows}
+    entries = [
+        journal.Entry(
+            f"requests/{d.record_id}", key, event, {**asdict(d), "batch": batch, "reason": reason}
+        )
+        for d in batches.accepted(store, batch)
+        if d.record_id in located
+    ]
+    journal.append_all(store, entries)
+
+
 def _search(store: ObjectStore, batch: str) -> list[TableMatches]:
     columns = {uri: e.dataset.subject for e in enrolled_models(store) for uri in e.tables}
     if not columns:

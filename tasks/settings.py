@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import NonNegativeInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from unlearning.errors import SettingsError
@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     """Region of the S3 buckets."""
     device: str = "auto"
     """auto, cpu or cuda."""
+    approval_wait_seconds: NonNegativeInt = 0
+    """How long a flow run pauses for an answer to a batch that waits for approval; 0: not at all.
+    The batch waits in either case, until somebody answers."""
     pseudonym_key: SecretStr | None = None
     """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>."""
 

@@ -10,6 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks import (
+    approvals,
     attempts,
     audit,
     batches,
@@ -18,9 +19,11 @@ from tasks import (
     erasure,
     evidence,
     intake,
+    ladder,
     ledgers,
     models,
     promotion,
+    references,
     registry,
     resolution,
 )
@@ -30,6 +33,7 @@ from tasks.enrollment import enrolled_models
 from tasks.object_store import open_store
 from unlearning.errors import DataError
 from unlearning.gate import GateDecision
+from unlearning.ladder import Step
 
 log = logging.getLogger("expunge.steps")
 
@@ -49,7 +53,7 @@ def check_settings() -> list[str]:
     store = open_store()
     store.check()
     registry.check_registry()
-    found = [e.model for e in enrolled_models(store)]
+    found = [e.model for e in enrolled_models(store) if not e.is_withdrawn]
     if not found:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
     for model in found:
@@ -88,6 +92,37 @@ def plan_unlearning(batch: str, model: str) -> Attempt | None:
 
 
 @task(**_STEP)
+def seek_approval(batch: str, plans: list[Attempt]) -> bool:
+    """Whether the planned attempts may be made; if not, people have been asked."""
+    return approvals.seek_approval(open_store(), batch, plans)
+
+
+@task(**_STEP)
+def waiting_batches() -> list[str]:
+    """Batches that wait for approval."""
+    found = approvals.waiting(open_store())
+    return [asked.batch for status, asked in found if status == "waiting"]
+
+
+@task(**_STEP)
+def outdated_batches() -> list[str]:
+    """Batches whose plan was overtaken while they waited for approval."""
+    return approvals.outdated(open_store())
+
+
+@task(**_STEP)
+def describe_question(batch: str) -> str:
+    """What a person who answers for the batch must know."""
+    return approvals.describe(open_store(), batch)
+
+
+@task(**_STEP)
+def record_answer(batch: str, decision: approvals.Decision, name: str, reason: str) -> None:
+    """A person's answer on record, and its requests told."""
+    approvals.decide(open_store(), batch, decision, name=name, reason=reason)
+
+
+@task(**_STEP)
 def make_candidate(attempt: Attempt) -> str:
     """Unlearn; returns the candidate's digest."""
     return candidates.make_candidate(open_store(), attempt)["digest"]
@@ -118,9 +153,27 @@ def promote_version(attempt: Attempt, version: int) -> None:
 
 
 @task(**_STEP)
-def block_batch(attempt: Attempt, failed: list[str]) -> None:
-    """The batch kept open, with the failing checks as its reason."""
-    audit.block(open_store(), attempt.batch, attempt.model, attempt.key, failed)
+def choose_step(attempt: Attempt, decision: GateDecision) -> Step:
+    """What follows a candidate that did not pass."""
+    return ladder.choose_step(open_store(), attempt, decision)
+
+
+@task(**_STEP)
+def climb(attempt: Attempt, step: Step) -> Attempt:
+    """The attempt on the next rung."""
+    return attempts.climb(open_store(), attempt, step)
+
+
+@task(**_STEP)
+def withdraw_model(attempt: Attempt, step: Step) -> None:
+    """The serving alias taken away, and an alarm."""
+    ladder.withdraw(open_store(), attempt, step.reason)
+
+
+@task(**_STEP)
+def block_batch(attempt: Attempt, decision: GateDecision, step: Step) -> None:
+    """The batch kept open, with its reason."""
+    audit.block(open_store(), attempt, list(decision.failed_names), step.reason)
 
 
 @task(**_STEP)
@@ -175,6 +228,18 @@ def refresh_ledger(model: str) -> str:
 def ledger_models() -> list[str]:
     """Every enrolled model, in name order."""
     return [e.model for e in enrolled_models(open_store())]
+
+
+@task(**_STEP)
+def refresh_references(model: str) -> str:
+    """The reference models behind the attacks on the model."""
+    return references.refresh_references(open_store(), model)
+
+
+@task(**_STEP)
+def drop_references(batch: str, table: str) -> list[str]:
+    """References that learned from rows of an erased holdout table deleted."""
+    return references.drop_references(open_store(), batch, table)
 
 
 @task(**_STEP)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks import batches, journal
+from tasks import approvals, batches, journal
 from tasks.enrollment import enrolled_models, ledger_key, stream
 from tasks.object_store import ObjectStore
 from tasks.settings import load_settings
@@ -42,7 +42,10 @@ class ModelSummary:
     after: dict[str, Any]
     failed: list[str]
     reason: str
-    """Why it was retrained and not unlearned; empty if it was unlearned."""
+    """Why it was made in another way than the enrolment says; empty if it was not."""
+    method: str
+    outcome: str
+    """What the evidence says of the forget rows."""
 
 
 def requests(store: ObjectStore, batch: str | None = None) -> Iterator[RequestSummary]:
@@ -85,6 +88,8 @@ def _model(plan: dict[str, Any], by_id: dict[str, journal.Event]) -> ModelSummar
         after=by_id[f"{key}/evaluated"].facts["after"],
         failed=[c["name"] for c in judged.facts["checks"] if not c["passed"]] if judged else [],
         reason=plan.get("reason", ""),
+        method=plan["method"],
+        outcome=judged.facts.get("outcome", "") if judged else "",
     )
 
 
@@ -96,6 +101,10 @@ def status(store: ObjectStore) -> dict[str, Any]:
             {"batch": name, "status": event.status, "at": event.at}
             for name, event in journal.heads(store, "batches")
         ],
+        "waiting": [
+            {"status": status, "next": f"expunge approve {asked.batch}", **asdict(asked)}
+            for status, asked in approvals.waiting(store)
+        ],
         "models": [
             {
                 "model": e.model,
@@ -106,6 +115,7 @@ def status(store: ObjectStore) -> dict[str, Any]:
                 "method": e.unlearning.method,
                 "deletions": asdict(e.deletions),
                 "budget": asdict(e.budget),
+                "is_withdrawn": e.is_withdrawn,
                 "has_ledger": any(store.list_objects(ledger_key(e))),
             }
             for e in enrolled_models(store)

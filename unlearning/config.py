@@ -167,9 +167,17 @@ class GatePolicy:
     """How much utility may be lost, and what counts as forgotten."""
 
     max_holdout_accuracy_drop: float = 0.02
-    """Largest loss of holdout accuracy, as a share of rows (0.02 = two points of a hundred)."""
+    """Largest certain loss of holdout accuracy, as a share of rows (0.02 = two points of a
+    hundred); what chance can explain does not count, here and below."""
     max_retain_accuracy_drop: float = 0.05
     """Largest loss of retain accuracy. Wider: a retrained model loses memorised retain rows too."""
+    max_class_accuracy_drop: float = 0.10
+    """Largest loss of holdout accuracy in the worst class of at least `min_class_rows` rows."""
+    max_exact_accuracy_drop: float = 0.10
+    """Largest loss of holdout or retain accuracy by an exact retrain: two trainings on the same
+    rows differ by chance, and this one owes nothing to an update."""
+    max_exact_class_accuracy_drop: float = 0.20
+    """The same for the worst class."""
     max_mia_auc: float = 0.55
     """Highest accepted `mia_auc`; above it the forget rows are still remembered."""
     min_mia_auc: float = 0.45
@@ -177,20 +185,45 @@ class GatePolicy:
     max_accuracy_advantage: float = 0.08
     """Largest accepted forget accuracy less holdout accuracy: what an attacker gains who guesses
     that rows with the right answer were trained on. Too low a value is `min_mia_auc`'s matter."""
-    max_mia_uncertainty: float = 0.05
-    """Widest accepted half-width `confidence_z` * standard error of `mia_auc`; about 130 forget
-    rows reach 0.05. A wider one cannot tell forgotten from remembered."""
-    confidence_z: float = 1.96
-    """Standard errors in that half-width; 1.96 is 97.5 % confidence to each side."""
+    remaining_share: float = 0.33
+    """Share of what the attack gets out of the original that may remain, within the two limits."""
+    false_alarm: float = 0.01
+    """Chance that a truly forgotten set is called remembered, and again that it is called
+    over-forgotten; above 0. Few rows get wider limits for it, many rows the limits above."""
+    min_power: float = 0.8
+    """Least chance that the attack would catch rows as remembered as the original's retain rows;
+    below it nothing is decided."""
+    min_class_rows: int = 50
+    """Classes with fewer holdout rows are compared with such classes together."""
+    references: int = 4
+    """Reference models behind the attacks, trained on holdout rows; 0 leaves the loss alone."""
+    reference_rows: int = 2000
+    """Most holdout rows that a reference is trained on."""
+    withdraw_days: int = 3
+    """Days before the earliest due date of a batch from which a model that cannot be made to forget
+    loses the serving alias, so that the rows can be erased; before that, people are called."""
+    undecided: Literal["retrain", "accept"] = "retrain"
+    """What follows when the attack cannot decide: an exact retrain, or the candidate as it is, with
+    that said in the certificate."""
 
     def __post_init__(self) -> None:
         within("max_holdout_accuracy_drop", self.max_holdout_accuracy_drop, 0.0, 1.0)
         within("max_retain_accuracy_drop", self.max_retain_accuracy_drop, 0.0, 1.0)
+        within("max_class_accuracy_drop", self.max_class_accuracy_drop, 0.0, 1.0)
+        within("max_exact_accuracy_drop", self.max_exact_accuracy_drop, 0.0, 1.0)
+        within("max_exact_class_accuracy_drop", self.max_exact_class_accuracy_drop, 0.0, 1.0)
         within("max_mia_auc", self.max_mia_auc, 0.5, 1.0)
         within("min_mia_auc", self.min_mia_auc, 0.0, 0.5)
         within("max_accuracy_advantage", self.max_accuracy_advantage, 0.0, 1.0)
-        within("max_mia_uncertainty", self.max_mia_uncertainty, 0.0, 0.5)
-        positive("confidence_z", self.confidence_z)
+        within("remaining_share", self.remaining_share, 0.0, 1.0)
+        positive("false_alarm", self.false_alarm)
+        within("false_alarm", self.false_alarm, 0.0, 0.5)
+        within("min_power", self.min_power, 0.0, 1.0)
+        at_least("min_class_rows", self.min_class_rows, 1)
+        at_least("references", self.references, 0)
+        at_least("reference_rows", self.reference_rows, 1)
+        at_least("withdraw_days", self.withdraw_days, 0)
+        one_of("undecided", self.undecided, ("retrain", "accept"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,3 +240,21 @@ class DeletionBudget:
     def __post_init__(self) -> None:
         within("max_share", self.max_share, 0.0, 1.0)
         at_least("max_updates", self.max_updates, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalPolicy:
+    """How much a batch may make a model forget before a person must approve it."""
+
+    max_share: float = 0.10
+    """Largest share of the model's training rows that a batch may forget without approval. The
+    default is that of the deletion budget: beyond it a batch costs a retrain, and so large a
+    part of the people is more often a mistake in a file than a wish of theirs."""
+    max_rows: int = 100_000
+    """Most rows that a batch may forget without approval, whatever their share; at least 0."""
+    always: bool = False
+    """Whether every batch needs approval."""
+
+    def __post_init__(self) -> None:
+        within("max_share", self.max_share, 0.0, 1.0)
+        at_least("max_rows", self.max_rows, 0)

@@ -11,7 +11,8 @@ TERMINAL = frozenset({"erased", "not_found", "quarantined", "duplicate"})
 STATUS_MEANING: Mapping[str, str] = {
     "accepted": "valid, waiting for its rows to be unlearned and erased",
     "on_hold": "a legal hold names the subject; looked at again in every run",
-    "blocked": "a model failed the gate; the champion is unchanged, the request stays open",
+    "blocked": "a model failed the gate, or somebody rejected the batch; the champion is "
+    "unchanged, the request stays open",
     "erased": "rows gone from tables and forgotten by models; certificate written",
     "not_found": "no table holds a row of the subject; certificate of the search written",
     "quarantined": "the row or file is unusable; kept with its reason for the sender",
@@ -32,6 +33,8 @@ _REQUEST = {
     ("blocked", "RequestHeld"): "on_hold",
     ("accepted", "RequestBlocked"): "blocked",
     ("blocked", "RequestBlocked"): "blocked",
+    ("blocked", "RequestUnblocked"): "accepted",
+    ("accepted", "RequestUnblocked"): "accepted",
     ("accepted", "SubjectNotFound"): "not_found",
     ("blocked", "SubjectNotFound"): "not_found",
     ("accepted", "RequestErased"): "erased",
@@ -49,6 +52,16 @@ _BATCH = {
     ("erasing", "RowsErased"): "erasing",
     ("erasing", "BatchClosed"): "closed",
     ("blocked", "BatchSuperseded"): "closed",
+    # A waiting batch cannot block, erase or close: somebody must answer, or the plan shrink.
+    ("validated", "ApprovalRequested"): "waiting",
+    ("blocked", "ApprovalRequested"): "waiting",
+    ("waiting", "ApprovalRequested"): "waiting",
+    ("waiting", "ApprovalWithdrawn"): "validated",
+    ("waiting", "BatchApproved"): "validated",
+    ("waiting", "BatchRejected"): "rejected",
+    ("rejected", "ApprovalRequested"): "rejected",
+    ("rejected", "ApprovalWithdrawn"): "validated",
+    ("rejected", "BatchApproved"): "validated",
 }
 _MODEL = {
     ("", "ModelEnrolled"): "enrolled",

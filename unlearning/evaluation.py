@@ -7,7 +7,7 @@ from unlearning.losses import SetScores, score_rows
 from unlearning.membership import membership_auc
 from unlearning.rows import Rows
 
-__all__ = ["EvaluationReport", "evaluate"]
+__all__ = ["EvaluationReport", "evaluate", "report_of"]
 
 
 def evaluate(
@@ -38,6 +38,15 @@ def evaluate(
     retained = score(retain, keep_losses=False)
     forgotten = score(forget, keep_losses=True)
     held_out = score(holdout, keep_losses=True)
+    return report_of(retained, forgotten, held_out)
+
+
+def report_of(retained: SetScores, forgotten: SetScores, held_out: SetScores) -> EvaluationReport:
+    """The report that these scores make; forget and holdout rows with their losses.
+
+    Raises:
+        EvidenceError: losses were not kept.
+    """
     attack = membership_auc(forgotten.kept_losses(), held_out.kept_losses())
     return EvaluationReport(
         retain_accuracy=retained.accuracy,

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from flows.commands.tables import print_batches
+from flows.commands.tables import print_batches, print_waiting
 from tasks.intake import has_work, unfinished
 from tasks.object_store import open_store
 from tasks.settings import load_settings, quiet_prefect
@@ -12,7 +12,8 @@ def run() -> None:
     """Work off every open deletion request: validate, unlearn, gate, promote, erase, certify.
 
     Safe to repeat and to interrupt: a second run continues where the first one stopped, and
-    with nothing new it changes nothing.
+    with nothing new it changes nothing. A batch that is larger than a model's approval policy
+    allows waits, with status 0, until somebody approves it.
     """
     store = open_store()
     store.check()
@@ -28,6 +29,7 @@ def run() -> None:
         process_deletions()
     finally:
         print_batches(console, store, before)
+        print_waiting(console, store)
         console.print(f"Next: [bold]expunge status[/]; store {load_settings().store_uri}")
     _refresh_ledgers(console)
 

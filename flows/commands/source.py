@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from tasks.datasets import DatasetSpec
 from tasks.models import ModelSource
-from unlearning.config import DeletionBudget, GatePolicy, UnlearningConfig
+from unlearning.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig
 
 
 @Parameter(name="*")
@@ -31,11 +31,14 @@ class SourceOptions:
     "Shape of one input, for example 1 28 28; flat if omitted."
     scale: float = 1.0
     "Features are divided by this; 255 for images."
+    slices: Annotated[list[str], Parameter(consume_multiple=True)] = field(default_factory=list)
+    "Columns by whose values accuracy is shown, for example region; never one that names people."
     table_version: int | None = None
     "Version of the table that the model was trained on; the newest if omitted."
     unlearning: UnlearningConfig = field(default_factory=UnlearningConfig)
     policy: GatePolicy = field(default_factory=GatePolicy)
     budget: DeletionBudget = field(default_factory=DeletionBudget)
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
 
     def source(self, model: str) -> ModelSource:
         """The options as the flows take them."""
@@ -46,6 +49,7 @@ class SourceOptions:
             subject=self.subject,
             shape=tuple(self.shape),
             scale=self.scale,
+            slices=tuple(self.slices),
         )
         return ModelSource(
             model=model,
@@ -55,6 +59,7 @@ class SourceOptions:
             unlearning=self.unlearning,
             policy=self.policy,
             budget=self.budget,
+            approval=self.approval,
         )
 
 

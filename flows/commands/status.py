@@ -7,19 +7,19 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from flows.commands.tables import request_table
+from flows.commands.tables import print_waiting, request_table
 from tasks.object_store import open_store
 from tasks.summary import RequestSummary
 from tasks.summary import status as read_status
 
 
 def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
-    """Show every request with its outcome and reason, and every enrolled model.
+    """Show every request with its outcome and reason, what waits for approval, and every model.
 
     Parameters
     ----------
     as_json
-        Print everything as JSON, one object with requests, batches and models.
+        Print everything as JSON, one object with requests, batches, waiting and models.
     """
     store = open_store()
     store.check()
@@ -32,6 +32,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         console.print("No request was processed yet; submit a file, then run.")
     else:
         console.print(request_table("Requests", [RequestSummary(**r) for r in found["requests"]]))
+    print_waiting(console, store)
     table = Table(title="Enrolled models", title_justify="left", header_style="bold")
     for name in ("model", "version", "trained on", "rows", "method", "ledger", "budget used"):
         table.add_column(name, overflow="fold")
@@ -39,7 +40,8 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         snapshot = f"{m['dataset']} version {m['dataset_version']}"
         ledger = "yes" if m["has_ledger"] else "no"
         table.add_row(
-            m["model"], str(m["version"]), snapshot, str(m["row_count"]), m["method"], ledger,
+            m["model"], "withdrawn" if m["is_withdrawn"] else str(m["version"]), snapshot,
+            str(m["row_count"]), m["method"], ledger,
             _budget_used(m["deletions"], m["budget"]),
         )  # fmt: skip
     console.print(table)

@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from tasks.approvals import Preflight, waiting
 from tasks.journal import heads
 from tasks.object_store import ObjectStore
+from tasks.report import report_key
 from tasks.summary import ModelSummary, RequestSummary, batch_models, requests
+from unlearning.approval import ModelPreflight
 
 _COLORS = {
     "erased": "green",
@@ -32,6 +35,53 @@ def print_batches(console: Console, store: ObjectStore, older: Iterable[str]) ->
         console.print(request_table(f"Requests of batch {batch}", found))
         for model in batch_models(store, batch):
             console.print(model_table(model))
+        if any(store.list_objects(report_key(batch))):
+            # One line however long, so that it can be clicked or copied.
+            console.print(f"Report: {store.uri}/{report_key(batch)}", soft_wrap=True)
+
+
+def print_waiting(console: Console, store: ObjectStore) -> None:
+    """Every batch that waits for a person, what it would do, and the next command."""
+    for status, asked in waiting(store):
+        word = "waits for approval" if status == "waiting" else "was rejected"
+        why = f" {' '.join(asked.reasons)}" if asked.reasons else ""
+        console.print(f"Batch {asked.batch} {word}.{why}", highlight=False)
+        console.print(preflight_table(asked))
+        console.print(f"Next: {next_command(status, asked.batch)}", highlight=False)
+
+
+def next_command(status: str, batch: str) -> str:
+    """What somebody types who decides about a batch that waits or was rejected."""
+    approve = f"[bold]expunge approve {batch} --by NAME[/]"
+    if status == "rejected":
+        return approve
+    return f"{approve} or [bold]expunge reject {batch} --by NAME --reason TEXT[/]"
+
+
+def preflight_table(asked: Preflight) -> Table:
+    """What each model would go through."""
+    title = f"Preflight {asked.digest} of batch {asked.batch}, due on {asked.due_on}"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in ("model", "rows to forget", "method", "seconds", "accuracy change", "power"):
+        table.add_column(name, overflow="fold")
+    for model in asked.models:
+        table.add_row(*_preflight_cells(model))
+    return table
+
+
+def _preflight_cells(m: ModelPreflight) -> tuple[str, ...]:
+    return (
+        f"{m.model} version {m.parent_version}{', serving' if m.is_serving else ''}",
+        f"{m.forget_count} of {m.row_count} ({m.share:.1%})",
+        m.method,
+        _or_unknown(m.seconds, ".1f"),
+        _or_unknown(m.holdout_change, "+.3f"),
+        _or_unknown(m.power, ".0%"),
+    )
+
+
+def _or_unknown(value: float | None, form: str) -> str:
+    return "unknown" if value is None else format(value, form)
 
 
 def _newest(store: ObjectStore) -> str:
@@ -66,8 +116,10 @@ def model_table(model: ModelSummary) -> Table:
         f"{model.model}, version {model.parent_version} → {model.version or 'none'}: "
         f"{model.forget_count} rows unlearned in {model.seconds:.1f} s, "
     )
-    title += f"by a retrain ({model.reason.rstrip('.')}), " if model.reason else ""
+    how = "by a retrain" if model.method == "retrain" else "by a stronger update"
+    title += f"{how} ({model.reason.rstrip('.')}), " if model.reason else ""
     verdict = f"[red]gate failed: {', '.join(model.failed)}[/]" if model.failed else "gate passed"
+    verdict += f", {model.outcome}" if model.outcome else ""
     table = Table(title=title + verdict, title_justify="left", header_style="bold")
     table.add_column("")
     for name in ("before", "after"):

@@ -144,11 +144,12 @@ def submit_requests() -> None:
 
 def print_places() -> None:
     """Print commands for everything a person may want to see."""
-    reports = sorted((HOME / "store/reports").rglob("validation.html"))
+    (report,) = (HOME / "store/reports").rglob("erasure.html")
     certificate = HOME / "store/certificates/CASE-0000.json"
     prefix = f"EXPUNGE_HOME={HOME} .venv/bin"
     lines = {
-        "Validation report": str(reports[-1]),
+        "Erasure report": f"{report}   (for people; open it in a browser)",
+        "Validation report": str(report.with_name("validation.html")),
         "A certificate": str(certificate),
         "Every request": f"{prefix}/expunge status",
         "One subject": f"{prefix}/expunge trace --subject train-person-000000",

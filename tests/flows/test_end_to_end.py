@@ -47,6 +47,7 @@ def test_from_request_to_promoted_version_and_certificate(terminal):
     check_registry(terminal)
     check_tables(terminal)
     check_certificates(terminal)
+    check_report(terminal, printed)
     check_second_run(terminal)
     check_trace(terminal)
     check_no_raw_id(terminal)
@@ -114,6 +115,19 @@ def check_certificates(terminal):
     assert one["models"][0]["version"] == 2
     assert all(check["passed"] for check in one["models"][0]["checks"])
     assert json.loads(store.get(found["CASE-00500.json"]))["outcome"] == "not_found"
+
+
+def check_report(terminal, printed):
+    store = store_of(terminal)
+    (key,) = [i.key for i in store.list_objects("reports/") if i.key.endswith("/erasure.html")]
+    assert f"Report: {store.uri}/{key}" in printed
+    page = store.get(key).decode()
+    assert f"Erased: the rows of {len(FORGOTTEN)} deletion requests" in page
+    assert "Missing:" not in page
+    assert len(page) < 300_000
+    (mirrored,) = (terminal.home / "artifacts").rglob("erasure.html")
+    assert mirrored.read_text() == page
+    assert (mirrored.parent / "income/losses.png").read_bytes().startswith(b"\x89PNG")
 
 
 def check_second_run(terminal):

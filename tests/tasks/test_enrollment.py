@@ -4,7 +4,7 @@ from tasks import journal
 from tasks.datasets import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
 from unlearning.budget import Deletions
-from unlearning.config import DeletionBudget, GatePolicy, UnlearningConfig
+from unlearning.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig
 
 ENROLLED = Enrollment(
     model="income",
@@ -47,15 +47,17 @@ def test_only_other_weights_give_the_budget_back(store):
     promote(store, 2, "calibrated", 5)
     spent = Deletions(trained_rows=100, forgotten=5, updates=1)
     again = replace(ENROLLED, version=2, digest="d2", budget=DeletionBudget(max_share=0.5))
+    again = replace(again, approval=ApprovalPolicy(max_rows=7, always=True))
     enroll(store, replace(again, deletions=Deletions(trained_rows=95)))
     found = read_enrollment(store, "income")
     assert (found.deletions, found.budget.max_share) == (spent, 0.5)
+    assert found.approval == ApprovalPolicy(max_rows=7, always=True)
     enroll(store, replace(again, digest="retrained elsewhere"))
     assert read_enrollment(store, "income").deletions == Deletions(trained_rows=100)
 
 
 def test_an_entry_of_an_older_release_still_loads(store):
     facts = asdict(ENROLLED)
-    del facts["deletions"], facts["budget"], facts["unlearning"]["retraining"]
+    del facts["deletions"], facts["budget"], facts["approval"], facts["unlearning"]["retraining"]
     journal.append(store, journal.Entry(stream("income"), "enrolled/1", "ModelEnrolled", facts))
     assert read_enrollment(store, "income") == ENROLLED

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tasks import audit, batches, inbox, intake, journal
+from tasks.attempts import Attempt
 from unlearning.errors import ConflictError
 
 
@@ -31,7 +32,22 @@ def block(store, batch, attempt="a"):
     rows = {d.record_id: 1 for d in batches.accepted(store, batch)}
     found = [{"uri": "t", "column": "c", "version": 1, "row_count": 1, "rows": rows}]
     store.put(f"batches/{batch}/matches.json", json.dumps(found).encode())
-    audit.block(store, batch, "model", attempt, ["mia_evidence"])
+    planned = Attempt(
+        key=attempt,
+        batch=batch,
+        model="model",
+        parent_version=1,
+        parent_digest="d",
+        dataset="t",
+        dataset_version=1,
+        holdout_version=1,
+        row_count=9,
+        forget_count=1,
+        forget_digest="f",
+        config_digest="c",
+        method="retrain",
+    )
+    audit.block(store, planned, ["holdout_accuracy_drop"], "No rung was enough.")
 
 
 def frozen(store):

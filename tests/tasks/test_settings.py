@@ -44,6 +44,13 @@ def test_a_misspelt_variable_is_refused(settings):
         settings(EXPUNGE_STROE="x")
 
 
+def test_a_wait_for_approval_is_a_number_of_seconds(settings):
+    assert settings().approval_wait_seconds == 0
+    assert settings(EXPUNGE_APPROVAL_WAIT_SECONDS="90").approval_wait_seconds == 90
+    with pytest.raises(SettingsError, match="EXPUNGE_APPROVAL_WAIT_SECONDS"):
+        settings(EXPUNGE_APPROVAL_WAIT_SECONDS="-1")
+
+
 def test_the_embedded_key_is_made_once_and_for_its_owner_only(settings):
     found = settings()
     assert found.pseudonym_secret() == found.pseudonym_secret()

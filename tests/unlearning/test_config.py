@@ -3,6 +3,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from unlearning.config import (
+    ApprovalPolicy,
     CalibrationConfig,
     DeletionBudget,
     GatePolicy,
@@ -14,7 +15,15 @@ NAN, INF = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
-    "kind", [TrainingConfig, CalibrationConfig, UnlearningConfig, GatePolicy, DeletionBudget]
+    "kind",
+    [
+        TrainingConfig,
+        CalibrationConfig,
+        UnlearningConfig,
+        GatePolicy,
+        DeletionBudget,
+        ApprovalPolicy,
+    ],
 )
 def test_defaults_are_in_range_and_frozen(kind):
     config = kind()
@@ -67,11 +76,24 @@ def test_defaults_are_in_range_and_frozen(kind):
         (GatePolicy, "min_mia_auc", 0.51),
         (GatePolicy, "max_accuracy_advantage", -0.01),
         (GatePolicy, "max_accuracy_advantage", NAN),
-        (GatePolicy, "max_mia_uncertainty", NAN),
-        (GatePolicy, "confidence_z", 0.0),
+        (GatePolicy, "max_class_accuracy_drop", NAN),
+        (GatePolicy, "max_exact_accuracy_drop", -0.1),
+        (GatePolicy, "remaining_share", 1.1),
+        (GatePolicy, "false_alarm", 0.0),
+        (GatePolicy, "false_alarm", 0.6),
+        (GatePolicy, "min_power", NAN),
+        (GatePolicy, "min_class_rows", 0),
+        (GatePolicy, "references", -1),
+        (GatePolicy, "reference_rows", 0),
+        (GatePolicy, "withdraw_days", -1),
+        (GatePolicy, "undecided", "maybe"),
         (DeletionBudget, "max_share", -0.01),
         (DeletionBudget, "max_share", NAN),
         (DeletionBudget, "max_updates", -1),
+        (ApprovalPolicy, "max_share", -0.01),
+        (ApprovalPolicy, "max_share", 1.01),
+        (ApprovalPolicy, "max_share", NAN),
+        (ApprovalPolicy, "max_rows", -1),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(kind, field, value):

@@ -14,9 +14,19 @@ from unlearning.errors import ConflictError
 TABLES = deletion._TABLES
 STATUSES = {
     "requests": {"", *STATUS_MEANING},
-    "batches": {"", "frozen", "validated", "blocked", "erasing", "closed"},
+    "batches": {
+        "",
+        "frozen",
+        "validated",
+        "waiting",
+        "rejected",
+        "blocked",
+        "erasing",
+        "closed",
+    },
     "models": {"", "enrolled"},
 }
+WAITING = ["BatchFrozen", "BatchValidated", "ApprovalRequested"]
 STEPS = [(kind, *step) for kind, table in TABLES.items() for step in table]
 FORBIDDEN = [
     (kind, status, event)
@@ -95,10 +105,15 @@ def test_an_event_that_no_table_names_changes_nothing(kind, status):
     [
         ("requests", ["RequestAccepted", "RequestErased"], "erased"),
         ("requests", ["RequestAccepted", "RequestBlocked", "RequestErased"], "erased"),
+        ("requests", ["RequestAccepted", "RequestBlocked", "RequestUnblocked"], "accepted"),
         ("requests", ["RequestHeld", "RequestHeld", "RequestReleased"], "accepted"),
         ("requests", ["RequestAccepted", "SubjectNotFound"], "not_found"),
         ("batches", ["BatchFrozen", "BatchValidated", "RowsErased", "BatchClosed"], "closed"),
         ("batches", ["BatchFrozen", "BatchValidated", "BatchBlocked", "BatchSuperseded"], "closed"),
+        ("batches", [*WAITING, "BatchApproved", "RowsErased", "BatchClosed"], "closed"),
+        ("batches", [*WAITING, "BatchRejected", "ApprovalRequested"], "rejected"),
+        ("batches", [*WAITING, "BatchRejected", "BatchApproved", "BatchBlocked"], "blocked"),
+        ("batches", [*WAITING, "ApprovalRequested", "ApprovalWithdrawn"], "validated"),
         ("models", ["ModelEnrolled", "ModelEnrolled"], "enrolled"),
     ],
 )
@@ -115,6 +130,13 @@ def test_a_held_request_is_not_erased_before_its_release(event):
 def test_rows_are_never_erased_before_the_batch_is_validated():
     with pytest.raises(ConflictError, match="'frozen'"):
         walk("batches", "BatchFrozen", "RowsErased")
+
+
+@pytest.mark.parametrize("answers", [[], ["BatchRejected"]])
+@pytest.mark.parametrize("event", ["RowsErased", "BatchBlocked", "BatchClosed"])
+def test_nothing_is_done_with_a_batch_before_it_is_approved(answers, event):
+    with pytest.raises(ConflictError, match=event):
+        walk("batches", *WAITING, *answers, event)
 
 
 def test_outcomes_are_counted_in_name_order():

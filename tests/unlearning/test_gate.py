@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from unlearning.config import GatePolicy
 from unlearning.evaluation_report import EvaluationReport
+from unlearning.evidence import AccuracyDrop, AttackResult, Evidence, ForgettingEvidence, Pool
 from unlearning.gate import decide
-from unlearning.membership import hanley_mcneil_error
 
 BEFORE = EvaluationReport(
     retain_accuracy=0.94,
@@ -28,121 +28,246 @@ BEFORE = EvaluationReport(
 AFTER = replace(BEFORE, forget_accuracy=0.83, forget_loss=0.4, mia_auc=0.5)
 POLICY = GatePolicy()
 NUMBERS = [item.name for item in fields(EvaluationReport)]
+NONE_LOST = AccuracyDrop(rows=16_000, value=0.0, certain=0.0)
+JUDGED = AttackResult(
+    attack="lira", member_auc=0.66, before=0.65, before_error=0.01, after=0.5, after_error=0.01
+)
+OWN = Pool(count=1_500, before=975.0, after=750.0, variance=1e-5)
+FORGETTING = ForgettingEvidence(
+    judged=JUDGED,
+    others=(),
+    count=1_500,
+    lower=0.45,
+    upper=0.55,
+    power=0.99,
+    row_percentiles=(),
+    own=OWN,
+    pooled=OWN,
+    pooled_lower=0.45,
+    pooled_upper=0.55,
+    pooled_power=0.99,
+)
+EVIDENCE = Evidence(
+    before=BEFORE,
+    after=AFTER,
+    holdout_drop=NONE_LOST,
+    retain_drop=NONE_LOST,
+    class_drop=NONE_LOST,
+    forgetting=FORGETTING,
+)
 
 
-def failed(after=AFTER, before=BEFORE, policy=POLICY):
-    return decide(before, after, policy).failed_names
+def changed(evidence=EVIDENCE, *, after=(), judged=(), forgetting=(), **drops):
+    """The evidence with other numbers in it; drops by their certain value."""
+    found = replace(
+        evidence.forgetting,
+        judged=replace(evidence.forgetting.judged, **dict(judged)),
+        **dict(forgetting),
+    )
+    lost = {
+        name: AccuracyDrop(rows=100, value=value, certain=value) for name, value in drops.items()
+    }
+    return replace(evidence, after=replace(evidence.after, **dict(after)), forgetting=found, **lost)
+
+
+def failed(evidence, policy=POLICY, **options):
+    return decide(evidence, policy, **options).failed_names
 
 
 def test_a_forgotten_and_useful_model_passes():
-    decision = decide(BEFORE, AFTER, POLICY)
+    decision = decide(EVIDENCE, POLICY)
     assert decision.passed
     assert decision.failed_names == ()
+    assert decision.outcome == "forgotten"
+    assert not decision.lost_utility
     assert all(check.meaning.endswith(".") for check in decision.checks)
     assert asdict(decision)["checks"][0]["name"] == "evidence_complete"
 
 
 def test_the_original_itself_does_not_pass():
-    assert failed(after=BEFORE) == ("accuracy_advantage", "mia_auc_upper")
+    same = changed(after={"forget_accuracy": 0.94}, judged={"after": JUDGED.before})
+    decision = decide(same, POLICY)
+    assert decision.failed_names == ("accuracy_advantage", "mia_auc_upper")
+    assert decision.outcome == "remembered"
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("change", "expected", "outcome"),
     [
-        ({"holdout_accuracy": 0.81}, ()),
-        ({"holdout_accuracy": 0.8099}, ("holdout_accuracy_drop",)),
-        ({"retain_accuracy": 0.89}, ()),
-        ({"retain_accuracy": 0.8899}, ("retain_accuracy_drop",)),
-        ({"mia_auc": 0.55}, ()),
-        ({"mia_auc": 0.5501}, ("mia_auc_upper",)),
-        ({"mia_auc": 0.45}, ()),
-        ({"mia_auc": 0.4499}, ("mia_auc_lower",)),
-        ({"mia_standard_error": 0.0255}, ()),
-        ({"mia_standard_error": 0.0256}, ("mia_evidence",)),
-        ({"forget_accuracy": 0.91}, ()),
-        ({"forget_accuracy": 0.9101}, ("accuracy_advantage",)),
-        ({"forget_accuracy": 0.0}, ()),
-        ({"holdout_accuracy": 0.99, "retain_accuracy": 1.0}, ()),
+        ({"holdout_drop": 0.02}, (), "forgotten"),
+        ({"holdout_drop": 0.0201}, ("holdout_accuracy_drop",), "forgotten"),
+        ({"retain_drop": 0.05}, (), "forgotten"),
+        ({"retain_drop": 0.0501}, ("retain_accuracy_drop",), "forgotten"),
+        ({"class_drop": 0.1}, (), "forgotten"),
+        ({"class_drop": 0.1001}, ("class_accuracy_drop",), "forgotten"),
+        ({"judged": {"after": 0.55}}, (), "forgotten"),
+        ({"judged": {"after": 0.5501}}, ("mia_auc_upper",), "remembered"),
+        ({"judged": {"after": 0.45}}, (), "forgotten"),
+        ({"judged": {"after": 0.4499}}, ("mia_auc_lower",), "over-forgotten"),
+        ({"judged": {"before": 0.55}}, (), "forgotten"),
+        ({"judged": {"before": 0.5499}}, ("known_positive",), "cannot decide"),
+        ({"forgetting": {"power": 0.8}}, (), "forgotten"),
+        ({"forgetting": {"power": 0.7999}}, ("attack_power",), "cannot decide"),
+        ({"after": {"forget_accuracy": 0.91}}, (), "forgotten"),
+        ({"after": {"forget_accuracy": 0.9101}}, ("accuracy_advantage",), "remembered"),
+        ({"after": {"forget_accuracy": 0.0}}, (), "forgotten"),
         (
-            {"holdout_accuracy": 0.5, "retain_accuracy": 0.5, "mia_auc": 0.9},
-            (
-                "holdout_accuracy_drop",
-                "retain_accuracy_drop",
-                "accuracy_advantage",
-                "mia_auc_upper",
-            ),
+            {"holdout_drop": 0.3, "retain_drop": 0.3, "judged": {"after": 0.9}},
+            ("holdout_accuracy_drop", "retain_accuracy_drop", "mia_auc_upper"),
+            "remembered",
         ),
     ],
 )
-def test_each_limit_is_inclusive_and_each_check_speaks_for_itself(change, expected):
-    decision = decide(BEFORE, replace(AFTER, **change), POLICY)
+def test_each_limit_is_inclusive_and_each_check_speaks_for_itself(change, expected, outcome):
+    decision = decide(changed(**change), POLICY)
     assert decision.failed_names == expected
     assert decision.passed is (expected == ())
+    assert decision.outcome == outcome
+    assert decision.lost_utility is any("accuracy_drop" in name for name in expected)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, -1.0])
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("side", ["before", "after"])
-def test_a_missing_or_impossible_number_on_either_side_fails(side, name, bad):
-    reports = {"before": BEFORE, "after": AFTER}
-    reports[side] = replace(reports[side], **{name: bad})
-    decision = decide(**reports, policy=POLICY)
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_missing_or_impossible_number_on_either_side_fails(side, name, bad, exact):
+    broken = replace(EVIDENCE, **{side: replace(getattr(EVIDENCE, side), **{name: bad})})
+    decision = decide(broken, GatePolicy(undecided="accept"), exact=exact)
     assert not decision.passed
-    assert not decision.is_undecided
+    assert decision.outcome == "cannot decide"
     assert "evidence_complete" in decision.failed_names
     json.dumps(asdict(decision), allow_nan=False)
     assert not any(check.passed for check in decision.checks if check.value is None)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), None, 1.5, -0.5])
+@pytest.mark.parametrize(
+    "place", [("judged", "before"), ("judged", "after"), ("forgetting", "power")]
+)
+def test_a_missing_or_impossible_number_of_the_attack_fails(place, bad):
+    part, name = place
+    decision = decide(changed(**{part: {name: bad}}), GatePolicy(undecided="accept"))
+    assert not decision.passed
+    assert decision.outcome == "cannot decide"
+
+
+@pytest.mark.parametrize("name", ["holdout_drop", "retain_drop", "class_drop"])
+def test_a_drop_that_is_no_number_fails(name):
+    assert not decide(changed(**{name: float("nan")}), POLICY).passed
+
+
 @pytest.mark.parametrize("name", ["retain_count", "forget_count", "holdout_count"])
 def test_an_empty_set_fails(name):
-    assert "evidence_complete" in failed(replace(AFTER, **{name: 0}), replace(BEFORE, **{name: 0}))
+    empty = replace(
+        EVIDENCE,
+        before=replace(BEFORE, **{name: 0}),
+        after=replace(AFTER, **{name: 0}),
+    )
+    assert "evidence_complete" in failed(empty)
 
 
 @pytest.mark.parametrize("name", ["retain_accuracy", "forget_accuracy", "mia_auc"])
 def test_a_share_above_one_fails(name):
-    assert "evidence_complete" in failed(replace(AFTER, **{name: 1.2}))
+    assert "evidence_complete" in failed(changed(after={name: 1.2}))
 
 
 def test_models_measured_on_different_rows_do_not_compare():
-    assert failed(replace(AFTER, holdout_count=15_999)) == ("same_rows",)
+    assert failed(changed(after={"holdout_count": 15_999})) == ("same_rows",)
 
 
-@pytest.mark.parametrize("auc", [0.5, 0.55, 0.45])
-def test_a_small_request_is_undecided_and_never_passes(auc):
-    error = hanley_mcneil_error(auc, 20, 16_000)
-    decision = decide(BEFORE, replace(AFTER, mia_auc=auc, mia_standard_error=error), POLICY)
-    assert not decision.passed
-    assert decision.is_undecided
+def test_an_undecided_candidate_passes_only_where_the_policy_accepts_that():
+    weak = changed(forgetting={"power": 0.2}, judged={"before": 0.5})
+    accepting = GatePolicy(undecided="accept")
+    assert not decide(weak, POLICY).passed
+    decision = decide(weak, accepting)
+    assert decision.passed
+    assert decision.outcome == "cannot decide"
+    assert decision.failed_names == ("known_positive", "attack_power")
+    remembered = changed(weak, judged={"after": 0.9})
+    assert not decide(remembered, accepting).passed
+    assert decide(remembered, accepting).outcome == "remembered"
 
 
-def test_a_remembered_small_request_is_refused_and_not_merely_undecided():
-    decision = decide(BEFORE, replace(AFTER, mia_auc=0.8, mia_standard_error=0.06), POLICY)
-    assert decision.failed_names == ("mia_evidence", "mia_auc_upper")
-    assert not decision.is_undecided
+def test_a_retrained_model_is_judged_by_its_utility_alone_and_more_widely():
+    forgotten_by_construction = changed(
+        judged={"after": 0.9, "before": 0.5}, forgetting={"power": 0.0}, holdout_drop=0.1
+    )
+    assert not decide(forgotten_by_construction, POLICY).passed
+    decision = decide(forgotten_by_construction, POLICY, exact=True)
+    assert decision.passed
+    assert decision.outcome == "forgotten"
+    assert failed(changed(holdout_drop=0.1001), exact=True) == ("holdout_accuracy_drop",)
+    assert failed(changed(class_drop=0.2), exact=True) == ()
+    assert failed(changed(class_drop=0.2001), exact=True) == ("class_accuracy_drop",)
 
 
-@given(auc=st.floats(0, 1), error=st.floats(0, 1))
-def test_sampling_error_never_helps_a_model_through(auc, error):
-    noisy = replace(AFTER, mia_auc=auc, mia_standard_error=error)
-    if decide(BEFORE, noisy, POLICY).passed:
-        assert decide(BEFORE, replace(noisy, mia_standard_error=0.0), POLICY).passed
+def test_a_few_rows_may_gain_by_chance_what_many_may_not():
+    few = replace(
+        EVIDENCE,
+        before=replace(BEFORE, forget_count=10),
+        after=replace(AFTER, forget_count=10, forget_accuracy=1.0),
+    )
+    assert failed(few) == ()  # 0.17 is below 2.33 sqrt(0.83 * 0.17 / 10) = 0.28
+    assert failed(changed(after={"forget_accuracy": 1.0})) == ("accuracy_advantage",)
+
+
+SMALL = changed(
+    judged={"before": 0.8, "after": 0.52},
+    forgetting={
+        "count": 5,
+        "power": 0.3,
+        "lower": 0.2,
+        "upper": 0.8,
+        "own": Pool(count=5, before=4.0, after=2.6, variance=1e-5),
+        "pooled": Pool(count=50, before=40.0, after=26.0, variance=1e-5),
+        "pooled_lower": 0.4,
+        "pooled_upper": 0.6,
+        "pooled_power": 0.95,
+    },
+)
+
+
+def test_earlier_batches_decide_what_a_small_one_cannot():
+    decision = decide(SMALL, POLICY)
+    assert decision.passed
+    assert decision.outcome == "forgotten"
+    value = {check.name: check.value for check in decision.checks}
+    assert value["pooled_mia_auc_upper"] == pytest.approx(0.52)
+    assert value["attack_power"] == 0.95
+    weak = changed(SMALL, forgetting={"pooled_power": 0.5})
+    assert decide(weak, POLICY).outcome == "cannot decide"
+
+
+@pytest.mark.parametrize(
+    ("after", "pooled", "name", "outcome"),
+    [
+        (0.52, 31.0, "pooled_mia_auc_upper", "remembered"),
+        (0.48, 19.0, "pooled_mia_auc_lower", "over-forgotten"),
+    ],
+)
+def test_a_pool_that_is_off_fails_the_batch(after, pooled, name, outcome):
+    pool = Pool(count=50, before=40.0, after=pooled, variance=1e-5)
+    decision = decide(changed(SMALL, judged={"after": after}, forgetting={"pooled": pool}), POLICY)
+    assert decision.failed_names == (name,)
+    assert decision.outcome == outcome
+
+
+def test_a_batch_that_decides_for_itself_leaves_the_pool_alone():
+    pool = Pool(count=9_000, before=6_000.0, after=9_000.0, variance=1e-5)
+    assert failed(changed(forgetting={"pooled": pool})) == ()
 
 
 def test_a_candidate_that_knows_the_forget_labels_is_refused_at_any_auc():
-    knowing = replace(AFTER, forget_accuracy=0.95, mia_auc=0.5)
+    knowing = changed(after={"forget_accuracy": 0.95})
     assert failed(knowing) == ("accuracy_advantage",)
-    assert failed(knowing, policy=GatePolicy(max_accuracy_advantage=0.12)) == ()
-    strict = GatePolicy(max_accuracy_advantage=0.0)
-    assert failed(policy=strict) == ()
-    assert failed(replace(AFTER, forget_accuracy=0.831), policy=strict) == ("accuracy_advantage",)
+    assert failed(knowing, GatePolicy(max_accuracy_advantage=0.12)) == ()
 
 
 def test_the_advantage_is_measured_on_the_candidate_and_against_its_own_holdout():
-    checks = {check.name: check for check in decide(BEFORE, AFTER, POLICY).checks}
+    checks = {check.name: check for check in decide(EVIDENCE, POLICY).checks}
     assert checks["accuracy_advantage"].value == pytest.approx(0.0)
-    better_served = replace(AFTER, holdout_accuracy=0.9, forget_accuracy=0.95)
-    checks = {check.name: check for check in decide(BEFORE, better_served, POLICY).checks}
+    better = changed(after={"holdout_accuracy": 0.9, "forget_accuracy": 0.95})
+    checks = {check.name: check for check in decide(better, POLICY).checks}
     assert checks["accuracy_advantage"].value == pytest.approx(0.05)
 
 
@@ -150,43 +275,41 @@ SHARE = st.floats(0, 1)
 
 
 @given(
-    retain=st.floats(0.87, 1),
-    holdout=st.floats(0.8, 1),
+    drops=st.tuples(st.floats(-0.1, 0.03), st.floats(-0.1, 0.06), st.floats(-0.1, 0.11)),
     forget=st.floats(0.8, 1),
-    auc=st.floats(0.44, 0.56),
+    holdout=st.floats(0.8, 1),
+    auc=st.floats(0.4, 0.6),
     gains=st.tuples(SHARE, SHARE, SHARE, SHARE),
-    flip=st.booleans(),
+    small=st.booleans(),
 )
 def test_a_better_candidate_never_fails_where_a_worse_one_passed(
-    retain, holdout, forget, auc, gains, flip
+    drops, forget, holdout, auc, gains, small
 ):
     # Better: more accurate on the people who stay and on new ones, less sure of the forgotten ones.
-    bad = replace(
-        AFTER,
-        retain_accuracy=retain,
-        holdout_accuracy=holdout,
-        forget_accuracy=forget,
-        mia_auc=auc,
-    )
-    good = replace(
-        bad,
-        retain_accuracy=retain + gains[0] * (1 - retain),
-        holdout_accuracy=holdout + gains[1] * (1 - holdout),
-        forget_accuracy=forget * (1 - gains[2]),
-        mia_auc=0.5 + (auc - 0.5) * (1 - gains[3]) * (-1 if flip else 1),
-    )
-    if decide(BEFORE, bad, POLICY).passed:
-        assert decide(BEFORE, good, POLICY).passed
+    names = ("holdout_drop", "retain_drop", "class_drop")
+    base = SMALL if small else EVIDENCE
+    others = base.forgetting.pooled.after - base.forgetting.own.after
 
+    def candidate(auc, forget, holdout, drops):
+        own = replace(base.forgetting.own, after=auc * base.forgetting.own.count)
+        pooled = replace(base.forgetting.pooled, after=others + own.after)
+        return changed(
+            base,
+            judged={"after": auc},
+            forgetting={"own": own, "pooled": pooled},
+            after={"forget_accuracy": forget, "holdout_accuracy": holdout},
+            **dict(zip(names, drops, strict=True)),
+        )
 
-@given(delta=st.floats(-0.05, 0.05))
-def test_near_the_limits_too_a_better_candidate_never_fails(delta):
-    at_limit = replace(
-        AFTER, holdout_accuracy=0.81, forget_accuracy=0.89, retain_accuracy=0.89, mia_auc=0.55
+    bad = candidate(auc, forget, holdout, drops)
+    good = candidate(
+        0.5 + (auc - 0.5) * (1 - gains[0]),
+        forget * (1 - gains[1]),
+        holdout + gains[2] * (1 - holdout),
+        [drop - gains[3] for drop in drops],
     )
-    shifted = replace(at_limit, holdout_accuracy=0.81 + abs(delta), mia_auc=0.55 - abs(delta))
-    assert decide(BEFORE, at_limit, POLICY).passed
-    assert decide(BEFORE, shifted, POLICY).passed
+    if decide(bad, POLICY).passed:
+        assert decide(good, POLICY).passed
 
 
 def test_the_gate_does_not_load_torch():

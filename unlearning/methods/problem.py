@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from unlearning.checkpoints import Checkpoints
 from unlearning.config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.iau import copied_state
@@ -26,6 +27,8 @@ class UnlearningProblem:
     """Rows that the model was never trained on, or a sample of them."""
     ledger: Ledger | None = None
     """The gradient ledger of this very model (see `check_ledger`); None reads `retain` instead."""
+    checkpoints: Checkpoints | None = None
+    """Where a method that trains for long keeps its state; None keeps none."""
     device: str = "cpu"
     """Where forward and backward passes run."""
 

@@ -7,18 +7,18 @@
 from collections.abc import Callable
 from copy import deepcopy
 from math import prod, sqrt
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
 
+from unlearning.checkpoints import Checkpoints
 from unlearning.config import TrainingConfig, UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.forward import is_exported
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.restriction import restricted_backward
-from unlearning.rows import gather
-from unlearning.training import batch_indices, train
+from unlearning.rows import Rows, gather
+from unlearning.training import fit, train
 
 _MODE_LAYERS = ("batch_norm", "dropout")
 
@@ -34,17 +34,53 @@ def retrain_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict
         UnsupportedModelError: a layer cannot be made new, or an exported one needs training mode.
         DataError, DivergenceError: as `train`.
     """
-    model = deepcopy(problem.model)
+    return trained_anew(
+        problem.model,
+        problem.retain,
+        config.retraining,
+        device=problem.device,
+        checkpoints=problem.checkpoints,
+    )
+
+
+def trained_anew(
+    original: nn.Module,
+    rows: Rows,
+    config: TrainingConfig,
+    *,
+    device: str,
+    checkpoints: Checkpoints | None = None,
+) -> dict[str, Tensor]:
+    """The state of a model of the original's form, trained on these rows alone, on the CPU.
+
+    Raises as `retrain_method`.
+    """
+    model = deepcopy(original)
     # A copy of an exported model no longer says that it is one.
-    if is_exported(problem.model):
-        _train_exported(model, problem, config.retraining)
+    if is_exported(original):
+        _train_exported(model, rows, config, device, checkpoints)
     else:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.retraining.seed)
+            torch.manual_seed(config.seed)
             _renew_layers(model)
-        _restore_frozen(model, problem.model)
-        train(model, problem.retain, config.retraining, device=problem.device)
+        _restore_frozen(model, original)
+        train(model, rows, config, device=device, checkpoints=checkpoints)
     return {name: value.cpu() for name, value in model_state(model).items()}
+
+
+def retrain_obstacle(model: nn.Module) -> str:
+    """Why the model cannot be trained anew, in one sentence; empty if it can."""
+    copy = deepcopy(model)
+    try:
+        if is_exported(model):
+            _refuse_mode_layers(cast("fx.GraphModule", copy))
+            _renew_tensors(copy, torch.Generator())
+        else:
+            with torch.random.fork_rng(devices=[]):
+                _renew_layers(copy)
+    except UnsupportedModelError as error:
+        return str(error)
+    return ""
 
 
 def _renew_layers(model: nn.Module) -> None:
@@ -67,22 +103,19 @@ def _restore_frozen(model: nn.Module, original: nn.Module) -> None:
                 value.copy_(before)
 
 
-def _train_exported(model: nn.Module, problem: UnlearningProblem, config: TrainingConfig) -> None:
+def _train_exported(
+    model: nn.Module,
+    rows: Rows,
+    config: TrainingConfig,
+    device: str,
+    checkpoints: Checkpoints | None,
+) -> None:
     _refuse_mode_layers(cast("fx.GraphModule", model))
     _renew_tensors(model, torch.Generator().manual_seed(config.seed))
-    model.to(problem.device)
-    held = gather(problem.retain)
-    inputs, labels = held.inputs.to(problem.device), held.labels.to(problem.device)
-    optimiser: Any = torch.optim.Adam(
-        dict(model.named_parameters()).values(), lr=config.learning_rate
-    )
-    shuffler = torch.Generator().manual_seed(config.seed)
-    with torch.enable_grad():
-        for _ in range(config.epochs):
-            for batch in batch_indices(held.count, config.batch_size, shuffler):
-                optimiser.zero_grad()
-                restricted_backward(model, inputs[batch], labels[batch], config)
-                optimiser.step()
+    model.to(device)
+    held = gather(rows)
+    inputs, labels = held.inputs.to(device), held.labels.to(device)
+    fit(model, inputs, labels, config, checkpoints=checkpoints)
 
 
 def _refuse_mode_layers(model: fx.GraphModule) -> None:

@@ -1,0 +1,28 @@
+"""`expunge approve`: let a batch that waits go on."""
+
+from rich.console import Console
+
+from tasks.approvals import decide
+from tasks.object_store import open_store
+
+
+def approve(batch: str, *, by: str, reason: str = "") -> None:
+    """Approve a batch that is larger than a policy allows; the next run erases it.
+
+    The approval holds for the plan that was shown; if that changes, people are asked again.
+
+    Parameters
+    ----------
+    batch
+        The batch; `expunge status` lists those that wait.
+    by
+        Name of the person who decides; kept in the journal and in the certificates.
+    reason
+        Why, if there is anything to say.
+    """
+    store = open_store()
+    store.check()
+    asked = decide(store, batch, "approve", name=by, reason=reason)
+    console = Console()
+    console.print(f"Approved batch {batch}, preflight {asked.digest}", highlight=False)
+    console.print("Next: [bold]expunge run[/]", highlight=False)

@@ -1,0 +1,28 @@
+"""`expunge reject`: keep a batch that waits from going on."""
+
+from rich.console import Console
+
+from tasks.approvals import decide
+from tasks.object_store import open_store
+
+
+def reject(batch: str, *, by: str, reason: str) -> None:
+    """Reject a batch that waits for approval; its requests stay open, with the reason.
+
+    A valid request must be answered all the same: the batch can still be approved.
+
+    Parameters
+    ----------
+    batch
+        The batch; `expunge status` lists those that wait.
+    by
+        Name of the person who decides; kept in the journal.
+    reason
+        Why; shown with every request of the batch.
+    """
+    store = open_store()
+    store.check()
+    decide(store, batch, "reject", name=by, reason=reason)
+    console = Console()
+    console.print(f"Rejected batch {batch}; its requests stay open", highlight=False)
+    console.print(f"To go on all the same: [bold]expunge approve {batch} --by NAME[/]")

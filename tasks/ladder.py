@@ -1,0 +1,73 @@
+"""What follows a candidate that did not pass: the next rung, or a model out of service."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from tasks import batches, journal, registry
+from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
+from tasks.enrollment import read_enrollment, stream
+from tasks.object_store import ObjectStore
+from unlearning.deadline import due_date
+from unlearning.gate import GateDecision
+from unlearning.ladder import Step, next_step
+from unlearning.methods.retrain import retrain_obstacle
+
+log = logging.getLogger("expunge.ladder")
+
+
+def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) -> Step:
+    """The next step after a candidate that did not pass, recorded for the audit trail."""
+    enrollment, parent, _ = inputs(store, attempt)
+    obstacle = retrain_obstacle(parent)
+    step = next_step(
+        attempt.rung,
+        attempt.method,
+        decision,
+        enrollment.policy,
+        days_left=days_left(store, attempt.batch),
+        can_retrain=not obstacle,
+    )
+    facts = {"model": attempt.model, "rung": step.rung, "reason": step.reason}
+    facts |= {"obstacle": obstacle} if obstacle else {}
+    # Days pass, so that a later run may choose otherwise; each choice is recorded once.
+    journal.append(store, entry(attempt, f"next/{step.rung}", "RungChosen", facts))
+    return step
+
+
+def days_left(store: ObjectStore, batch: str) -> int:
+    """Days to the earliest due date of the batch's requests; negative once it has passed."""
+    received = [datetime.fromisoformat(d.received_at) for d in batches.accepted(store, batch)]
+    today = journal.now().date()
+    return min(((due_date(one.date()) - today).days for one in received), default=0)
+
+
+def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
+    """Take the serving alias from the parent, once: nobody serves what still remembers."""
+
+    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
+        if registry.alias_version(attempt.model) == attempt.parent_version:
+            return None
+        return {**plan_facts(plan), "version": attempt.parent_version, "reason": reason}
+
+    def make(_: dict[str, Any]) -> None:
+        batches.refuse_held(store, attempt.batch)
+        registry.drop_alias(attempt.model)
+
+    facts = once_in(store, attempt, "withdrawn", "ModelWithdrawn", find=find, make=make)
+    name = stream(attempt.model)
+    key = f"{attempt.key}/withdrawn"
+    told = {**facts, "batch": attempt.batch}
+    journal.append(store, journal.Entry(name, key, "ModelWithdrawn", told))
+    log.error(
+        "ALARM: %s version %d no longer holds the serving alias. %s Train it anew without the "
+        "erased subjects and enrol that version.",
+        attempt.model,
+        attempt.parent_version,
+        reason,
+    )
+
+
+def is_withdrawn(store: ObjectStore, model: str) -> bool:
+    """Whether the model was taken out of service and no version was enrolled since."""
+    return read_enrollment(store, model).is_withdrawn

@@ -1,0 +1,136 @@
+"""Further questions to a candidate: canaries, relearning, the paper's attack, a retrained model."""
+
+import logging
+from dataclasses import dataclass
+
+from torch import nn
+
+from tasks import batches, journal
+from tasks.attempts import Attempt
+from tasks.candidates import read_candidate, update_config
+from tasks.device import pick_device
+from tasks.enrollment import Enrollment
+from tasks.object_store import ObjectStore
+from tasks.references import References
+from unlearning.budget import is_exact
+from unlearning.errors import EvidenceError, ModelError
+from unlearning.evidence import AttackName, Canaries, Estimate, Probes
+from unlearning.measurement import Measurement
+from unlearning.methods.problem import UnlearningProblem
+from unlearning.probes import (
+    CanaryTest,
+    canary_control,
+    prediction_distance,
+    relearning_speed,
+    threshold_advantage,
+)
+from unlearning.rows import Rows, TensorRows, first_rows
+from unlearning.scores import read_scores
+
+log = logging.getLogger("expunge.probing")
+
+_CANARIES, _LEAST_CANARIES = 256, 128
+_RELEARNED = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Subject:
+    """The candidate in question and everything that is asked about it."""
+
+    attempt: Attempt
+    enrollment: Enrollment
+    parent: nn.Module
+    candidate: nn.Module
+    references: References
+    forget: Rows
+    read: dict[str, TensorRows]
+    """Rows that updates may read, by the names "retain" and "holdout"."""
+    unseen: TensorRows
+    """Holdout rows that no update reads."""
+
+
+def probe(store: ObjectStore, subject: Subject, measured: Measurement) -> Probes:
+    """The answers; a question that cannot be asked of so few rows is left open."""
+    forget, holdout = measured.after["forget"], measured.after["holdout"]
+    shadow = subject.references.shadow
+    attack = None if shadow is None else shadow.auc(forget, holdout)
+    return Probes(
+        threshold_advantage=_threshold(measured),
+        shadow_auc=None
+        if attack is None
+        else Estimate(value=attack.auc, error=attack.standard_error),
+        relearning_speed=_relearning(subject, measured),
+        canaries=_canaries(subject, measured.evidence.forgetting.judged.attack),
+        distance_to_retrained=_distance(store, subject, measured),
+    )
+
+
+def _threshold(measured: Measurement) -> Estimate | None:
+    try:
+        return threshold_advantage(
+            measured.after["forget"].losses, measured.after["holdout"].losses
+        )
+    except EvidenceError:
+        return None
+
+
+def _relearning(subject: Subject, measured: Measurement) -> float:
+    inputs, labels = next(iter(subject.forget.chunks(_RELEARNED)))
+    known = measured.before["forget"].losses[: len(labels)]
+    return relearning_speed(
+        subject.candidate,
+        TensorRows(inputs, labels),
+        subject.unseen,
+        goal=float(known.mean()),
+        device=pick_device(),
+    )
+
+
+def _canaries(subject: Subject, attack: AttackName) -> Canaries | None:
+    """Learned and erased by the same update; none for a retrain, and where rows are too few."""
+    unseen, policy = subject.unseen, subject.enrollment.policy
+    # As many as forget rows: what it costs to erase them goes with the batch.
+    wanted = min(max(subject.attempt.forget_count, _LEAST_CANARIES), _CANARIES)
+    count = min(wanted, unseen.count // 4)
+    if is_exact(subject.attempt.method) or count < wanted:
+        return None
+    problem = UnlearningProblem(
+        model=subject.parent,
+        forget=subject.forget,
+        retain=subject.read["retain"],
+        holdout=subject.read["holdout"],
+        device=pick_device(),
+    )
+    try:
+        test = CanaryTest(
+            canaries=first_rows(unseen, count),
+            unseen=TensorRows(unseen.inputs[count:], unseen.labels[count:]),
+            attack=attack,
+            references=subject.references.models,
+            false_alarm=policy.false_alarm,
+            min_class_rows=policy.min_class_rows,
+        )
+        return canary_control(problem, test, update_config(subject.enrollment, subject.attempt))
+    except ModelError as error:
+        log.warning("%s: no canaries. %s", subject.attempt.model, error)
+        return None
+
+
+def _distance(store: ObjectStore, subject: Subject, measured: Measurement) -> float | None:
+    """Between a retrained candidate and the update before it, on the holdout rows."""
+    if not is_exact(subject.attempt.method):
+        return None
+    events = journal.read(store, batches.stream(subject.attempt.batch))
+    updates = [
+        e.facts["attempt"]
+        for e in events
+        if e.name == "CandidateMade"
+        and e.facts["model"] == subject.attempt.model
+        and e.facts["attempt"] != subject.attempt.key
+    ]
+    if not updates:
+        return None
+    update = read_candidate(store, updates[-1], subject.parent)
+    size = subject.enrollment.unlearning.chunk_size
+    scores = read_scores(update, subject.unseen, chunk_size=size, device=pick_device())
+    return prediction_distance(scores.probabilities, measured.after["holdout"].probabilities)

@@ -1,0 +1,226 @@
+"""Reference models in the store: what the attacks need to know how hard a row is.
+
+They are trained on holdout rows that no candidate is judged on, so no training row ever enters
+them: one set serves a model through all its versions, until holdout rows are erased.
+"""
+
+import logging
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from urllib.parse import quote
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from tasks import journal, registry
+from tasks.datasets import sample_rows
+from tasks.device import pick_device
+from tasks.enrollment import Enrollment, enrolled_models, read_enrollment, stream
+from tasks.object_store import MissingObjectError, ObjectStore
+from unlearning.attacks import read_signals
+from unlearning.errors import ConflictError, UnsupportedModelError
+from unlearning.foresight import Recall, recall_of
+from unlearning.lineage import SHORT, facts_digest
+from unlearning.methods.retrain import trained_anew
+from unlearning.rows import TensorRows, first_rows, split_by_content
+from unlearning.scores import Scores, read_scores
+from unlearning.shadow import ShadowAttack, fit_shadow_attack
+
+log = logging.getLogger("expunge.references")
+
+_ERASED = "HoldoutErased"
+_MEMBERS = 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class References:
+    """The reference models of a model, and what they teach as shadows."""
+
+    models: tuple[nn.Module, ...] = ()
+    shadow: ShadowAttack | None = None
+
+
+def refresh_references(store: ObjectStore, model: str) -> str:
+    """Train the model's references unless the store has them; returns their key, "" if none.
+
+    Cost: as many trainings as `policy.references`, on at most `policy.reference_rows` rows each.
+    """
+    enrollment = read_enrollment(store, model)
+    if not enrollment.policy.references:
+        return ""
+    module = registry.load_model(
+        model, enrollment.version, trust_pickle=enrollment.trust_pickle
+    ).module
+    found = read_references(store, enrollment, module)
+    return _key(store, enrollment, module) if found.models else ""
+
+
+def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> References:
+    """The references of the model, trained first if the store has none.
+
+    Empty if the policy wants none, or if the model has a form that cannot be trained anew; then
+    the attacks know the loss alone.
+    """
+    if not enrollment.policy.references:
+        return References()
+    key = _key(store, enrollment, parent)
+    tensors = _read(store, key)
+    if tensors is None:
+        try:
+            tensors = _trained(enrollment, parent)
+        except UnsupportedModelError as error:
+            log.warning("%s: no reference models. %s", enrollment.model, error)
+            return References()
+        store.put(key, save(tensors))
+        if _key(store, enrollment, parent) != key:
+            store.delete(key)  # holdout rows were erased meanwhile, and these learned from them
+            return read_references(store, enrollment, parent)
+        found = _restored(parent, tensors)
+        recall = _recall(enrollment, parent, found.models)
+        facts = {
+            "references": key,
+            "count": len(found.models),
+            "version": enrollment.version,
+            "recall": asdict(recall),
+        }
+        name, event_id = stream(enrollment.model), f"references/{key}"
+        journal.append(store, journal.Entry(name, event_id, "ReferencesStored", facts))
+        return found
+    return _restored(parent, tensors)
+
+
+def read_recall(store: ObjectStore, model: str) -> Recall | None:
+    """How well attacks told the model's training rows when its references were made."""
+    events = journal.read(store, stream(model))
+    found = [e.facts["recall"] for e in events if e.name == "ReferencesStored"]
+    return Recall(**found[-1]) if found else None
+
+
+def drop_references(store: ObjectStore, batch: str, table: str) -> list[str]:
+    """Delete the references that learned from rows of this holdout table; returns their models."""
+    affected = [e.model for e in enrolled_models(store) if e.holdout == table]
+    for model in affected:
+        entry = journal.Entry(stream(model), f"{batch}/holdout-erased", _ERASED, {"batch": batch})
+        journal.append(store, entry)
+        folder = f"references/{quote(model, safe='')}/"
+        for info in list(store.list_objects(folder)):
+            store.delete(info.key)
+        store.purge_noncurrent(folder)
+    return affected
+
+
+def _recall(enrollment: Enrollment, parent: nn.Module, references: Sequence[nn.Module]) -> Recall:
+    size = enrollment.unlearning.chunk_size
+    retain = sample_rows(
+        enrollment.dataset,
+        enrollment.dataset_version,
+        count=_MEMBERS,
+        seed=enrollment.unlearning.seed,
+    )
+    _, unseen = reference_rows(enrollment)
+    signals = [
+        read_signals(
+            read_scores(parent, rows, chunk_size=size, device=pick_device()),
+            references,
+            rows,
+            chunk_size=size,
+            device=pick_device(),
+        )
+        for rows in (retain, unseen)
+    ]
+    return recall_of(*signals, min_class_rows=enrollment.policy.min_class_rows)
+
+
+def _key(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> str:
+    """Where references of this form, trained so, on the holdout as it now is, lie."""
+    events = journal.read(store, stream(enrollment.model))
+    shapes = {name: list(value.shape) for name, value in parent.state_dict().items()}
+    facts = {
+        "shapes": shapes,
+        "training": asdict(enrollment.unlearning.retraining),
+        "holdout": enrollment.holdout,
+        "count": enrollment.policy.references,
+        "rows": enrollment.policy.reference_rows,
+        "erased": sum(e.name == _ERASED for e in events),
+    }
+    name = quote(enrollment.model, safe="")
+    return f"references/{name}/{facts_digest(facts)[:SHORT]}.safetensors"
+
+
+def _read(store: ObjectStore, key: str) -> dict[str, Tensor] | None:
+    try:
+        return load(store.get(key))
+    except MissingObjectError:
+        return None
+    except SafetensorError as error:
+        raise ConflictError(
+            f"The reference models at {key} are damaged; delete that object, then run again."
+        ) from error
+
+
+def _trained(enrollment: Enrollment, parent: nn.Module) -> dict[str, Tensor]:
+    """Weights of all references by number and name, and the shadow attack that they teach."""
+    policy, config = enrollment.policy, enrollment.unlearning.retraining
+    rows, unseen = reference_rows(enrollment)
+    tensors: dict[str, Tensor] = {}
+    members: list[Scores] = []
+    others: list[Scores] = []
+    for number in range(1, policy.references + 1):
+        log.info(
+            "%s: training reference model %d of %d on %d holdout rows",
+            enrollment.model,
+            number,
+            policy.references,
+            rows.count,
+        )
+        seeded = replace(config, seed=config.seed + number)
+        state = trained_anew(parent, rows, seeded, device=pick_device())
+        module = _module(parent, state)
+        size = enrollment.unlearning.chunk_size
+        members.append(read_scores(module, rows, chunk_size=size, device=pick_device()))
+        others.append(read_scores(module, unseen, chunk_size=size, device=pick_device()))
+        tensors |= {f"{number}/{name}": value.contiguous() for name, value in state.items()}
+    shadow = fit_shadow_attack(members, others)
+    return tensors | {
+        "shadow/weights": shadow.weights,
+        "shadow/shift": torch.tensor(shadow.shift, dtype=torch.double),
+    }
+
+
+def _restored(parent: nn.Module, tensors: dict[str, Tensor]) -> References:
+    states: dict[str, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        owner, _, own = name.partition("/")
+        states.setdefault(owner, {})[own] = value
+    shadow = states.pop("shadow")
+    return References(
+        models=tuple(_module(parent, states[number]) for number in sorted(states, key=int)),
+        shadow=ShadowAttack(shadow["weights"], float(shadow["shift"])),
+    )
+
+
+def reference_rows(enrollment: Enrollment) -> tuple[TensorRows, TensorRows]:
+    """Holdout rows that references learn from, of the part that no candidate is judged on; others.
+
+    Raises:
+        DataError: the holdout table is too small for both.
+    """
+    count = enrollment.policy.reference_rows
+    sample = sample_rows(
+        enrollment.dataset,
+        None,
+        count=2 * count,
+        seed=enrollment.unlearning.seed,
+        uri=enrollment.holdout,
+    )
+    read, judged = split_by_content(sample)
+    return first_rows(read, count), first_rows(judged, count)
+
+
+def _module(parent: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+    module = deepcopy(parent)
+    module.load_state_dict(state)
+    return module

@@ -1,0 +1,108 @@
+"""The erasure report: one self-contained page per batch for people, without subject ids."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from tasks.certificates import NOT_PROVEN
+from tasks.figures import figures
+from tasks.object_store import MissingObjectError, ObjectStore
+from tasks.pictures import pictures
+from tasks.report_facts import BatchFacts, ModelFacts, RungFacts, batch_facts
+from tasks.report_words import RUNG, batch_headline, further_answers, model_headline, rung_result
+from unlearning.budget import is_exact
+from unlearning.deletion import STATUS_MEANING
+from unlearning.verdicts import in_hundred, power_sentence, verdict
+
+_TEMPLATE = Path(__file__).with_name("report.html")
+
+
+def report_key(batch: str) -> str:
+    """Where the report of a batch lies."""
+    return f"reports/{batch}/erasure.html"
+
+
+def write_report(store: ObjectStore, batch: str) -> BatchFacts:
+    """Write the page as the batch stands now, unless it is there already; returns what it tells."""
+    facts = batch_facts(store, batch)
+    key, page = report_key(batch), render_erasure(facts).encode()
+    try:
+        is_there = store.get(key) == page
+    except MissingObjectError:
+        is_there = False
+    if not is_there:
+        store.put(key, page)
+    return facts
+
+
+def render_erasure(facts: BatchFacts) -> str:
+    """The page as HTML; the same facts give the same bytes."""
+    environment = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    environment.filters["hundred"] = in_hundred
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        facts=facts,
+        headline=batch_headline(facts),
+        meaning={**STATUS_MEANING, "erased": "rows gone from the tables; certificate written"},
+        models=[_model(model) for model in facts.models],
+        not_proven=NOT_PROVEN if facts.tables or _is_judged(facts) else [],
+    )
+
+
+def report_figures(facts: BatchFacts) -> dict[str, Any]:
+    """The figures of every model's deciding candidate, by path, for who wants them as files."""
+    return {
+        f"{model.name}/{name}": figure
+        for model in facts.models
+        if model.last.curves is not None
+        for name, figure in figures(model.last.curves).items()
+    }
+
+
+def _is_judged(facts: BatchFacts) -> bool:
+    return any(rung.decision for model in facts.models for rung in model.rungs)
+
+
+def _model(model: ModelFacts) -> dict[str, Any]:
+    """What the template says of one model."""
+    last = model.last
+    return {
+        "facts": model,
+        "headline": model_headline(model),
+        "plan": last.plan,
+        "is_exact": is_exact(last.plan["method"]),
+        "rungs": [_rung(model, rung) for rung in model.rungs],
+        "checks": [verdict(c, last.evidence) for c in last.decision.checks]
+        if last.decision
+        else [],
+        "evidence": last.evidence and asdict(last.evidence),
+        "power": power_sentence(last.evidence) if last.evidence else "",
+        "further": further_answers(last.evidence) if last.evidence else [],
+        "percentiles": _percentiles(last),
+        "pictures": pictures(last.curves) if last.curves else [],
+        "troubles": [one for rung in model.rungs for one in rung.troubles],
+    }
+
+
+def _rung(model: ModelFacts, rung: RungFacts) -> dict[str, Any]:
+    name, method = rung.plan["rung"], rung.plan["method"]
+    return {
+        "name": RUNG.get(name, name),
+        "method": "" if method == name else method.replace("_", " "),
+        "reason": rung.plan["reason"] or "As the model's enrolment says.",
+        "result": rung_result(model, rung),
+    }
+
+
+def _percentiles(rung: RungFacts) -> list[tuple[float | None, float]]:
+    """Sorted percentiles before and after; before is None where no curves are left."""
+    if rung.evidence is None:
+        return []
+    after = rung.evidence.forgetting.row_percentiles
+    if rung.curves is None:
+        return [(None, one) for one in after]
+    return list(zip(rung.curves.percentiles_before, after, strict=True))

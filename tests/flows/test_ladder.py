@@ -1,0 +1,138 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from mlflow import MlflowClient
+from terminal import request
+
+from tasks import journal
+from tasks.object_store import open_store
+
+pytestmark = pytest.mark.integration
+
+
+def champion(terminal):
+    client = MlflowClient(f"sqlite:///{terminal.home / 'mlflow.db'}")
+    versions = client.search_model_versions("name = 'income'")
+    alias = client.get_model_version_by_alias("income", "champion")
+    return int(alias.version), len(versions)
+
+
+def soon(number):
+    """A request that is due in weeks, so that people are called before a model is withdrawn."""
+    received = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    return request(number, received_at=received)
+
+
+HOPELESS = ("--policy.max-exact-accuracy-drop", "0", "--policy.max-retain-accuracy-drop", "0",
+            "--policy.max-holdout-accuracy-drop", "0", "--unlearning.method", "retrain",
+            "--unlearning.retraining.epochs", "1")  # fmt: skip
+"""A retrain of one epoch that may not be worse than the original: no rung is enough."""
+
+
+def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(terminal):
+    terminal.train()
+    terminal.expunge("enroll", "income", *terminal.source(), *HOPELESS)
+    terminal.submit("requests.jsonl", [soon(i) for i in range(150)])
+
+    printed = terminal.expunge("run", status=1)
+
+    assert "income blocked: No rung was enough" in printed
+    assert "retain_accuracy_drop" in printed
+    assert champion(terminal) == (1, 1)
+    (reason,) = {(r["status"], r["is_open"], r["reason"]) for r in terminal.status()["requests"]}
+    assert reason[:2] == ("blocked", True)
+    assert "retain_accuracy_drop" in reason[2]
+
+    # Nothing changed, so a second run changes nothing and says the same.
+    store = open_store((terminal.home / "store").as_uri())
+    before = [(i.key, i.version) for i in store.list_objects("")]
+    assert "retain_accuracy_drop" in terminal.expunge("run", status=1)
+    assert [(i.key, i.version) for i in store.list_objects("")] == before
+
+    # A better update, or a policy that somebody answers for, unblocks the same requests.
+    terminal.expunge("enroll", "income", *terminal.source())
+    terminal.expunge("run")
+    assert champion(terminal) == (2, 2)
+    assert set(terminal.outcomes().values()) == {"erased"}
+
+
+def rungs(terminal):
+    """Every rung that was planned, in order, and what was chosen after it."""
+    store = open_store((terminal.home / "store").as_uri())
+    (batch,) = {b["batch"] for b in terminal.status()["batches"]}
+    events = journal.read(store, f"batches/{batch}")
+    return [e.facts["rung"] for e in events if e.name in ("UnlearningPlanned", "RungChosen")]
+
+
+@pytest.mark.slow
+def test_an_update_that_leaves_traces_is_followed_by_stronger_rungs(terminal):
+    terminal.train("--unlearning.method", "theory_step")
+    terminal.submit("requests.jsonl", [request(i) for i in range(150)])
+    printed = terminal.expunge("run")
+    assert rungs(terminal)[:3] == ["update", "stronger", "stronger"]
+    assert "next rung is stronger" in printed
+    assert champion(terminal) == (2, 2)
+    assert set(terminal.outcomes().values()) == {"erased"}
+
+
+def test_too_few_rows_to_judge_are_retrained(terminal):
+    terminal.train()
+    terminal.submit("few.jsonl", [request(i) for i in range(2)])
+    printed = terminal.expunge("run")
+    assert rungs(terminal) == ["update", "retrain", "retrain"]
+    assert "the attack cannot decide" in printed.lower()
+    assert set(terminal.outcomes().values()) == {"erased"}
+    tags = MlflowClient(f"sqlite:///{terminal.home / 'mlflow.db'}")
+    assert tags.get_model_version("income", "2").tags["expunge.method"] == "retrain"
+
+
+@pytest.mark.slow
+def test_a_policy_may_accept_what_cannot_be_decided_and_says_so(terminal):
+    terminal.train("--policy.undecided", "accept")
+    terminal.submit("few.jsonl", [request(i) for i in range(2)])
+    terminal.expunge("run")
+    assert rungs(terminal) == ["update"]
+    certificate = json.loads((terminal.home / "store/certificates/CASE-00001.json").read_text())
+    (model,) = certificate["models"]
+    assert model["outcome"] == "cannot decide"
+
+
+def test_an_overdue_request_ends_in_erasure_even_if_no_rung_is_enough(terminal):
+    terminal.train()
+    terminal.expunge("enroll", "income", *terminal.source(), *HOPELESS)
+    terminal.submit("requests.jsonl", [request(i) for i in range(150)])
+
+    printed = terminal.expunge("run", status=1)
+
+    assert "ALARM" in printed
+    assert "income withdrawn: No rung was enough" in printed
+    assert set(terminal.outcomes().values()) == {"erased"}
+    client = MlflowClient(f"sqlite:///{terminal.home / 'mlflow.db'}")
+    assert client.get_registered_model("income").aliases == {}
+    certificate = json.loads((terminal.home / "store/certificates/CASE-00001.json").read_text())
+    assert [m["outcome"] for m in certificate["models"]] == ["withdrawn"]
+    assert terminal.status()["models"][0]["is_withdrawn"]
+    assert "Nothing new" in terminal.expunge("run")
+
+    # A version that was trained anew, without the subjects, brings the model back.
+    terminal.train()
+    assert not terminal.status()["models"][0]["is_withdrawn"]
+    terminal.submit("more.jsonl", [request(i) for i in range(150, 300)])
+    terminal.expunge("run")
+    assert set(terminal.outcomes().values()) == {"erased"}
+
+
+def test_a_released_hold_lets_the_request_go_on(terminal):
+    terminal.train()
+    hold = terminal.home.parent / "hold.csv"
+    hold.write_text(f"request_id,subject_id\nH-1,{request(3)['subject_id']}\n")
+    terminal.expunge("hold", hold)
+    terminal.submit("requests.jsonl", [request(i) for i in range(150)])
+    terminal.expunge("run")
+    assert terminal.outcomes()["CASE-00003"] == "on_hold"
+    assert "Nothing new" in terminal.expunge("run")
+    terminal.expunge("hold", "--release", hold)
+    terminal.submit("more.jsonl", [request(i) for i in range(150, 300)])
+    terminal.expunge("run")
+    assert set(terminal.outcomes().values()) == {"erased"}

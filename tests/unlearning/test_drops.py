@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from unlearning.drops import accuracy_drop, worst_class_drop
+from unlearning.errors import EvidenceError
+from unlearning.scores import Scores
+
+
+def scores(hits, labels=None):
+    """Scores of a two-class model that is right where `hits` says so."""
+    labels = torch.zeros(len(hits), dtype=torch.int64) if labels is None else torch.tensor(labels)
+    right = torch.tensor(hits, dtype=torch.bool)
+    guess = torch.where(right, labels, 1 - labels)
+    return Scores(torch.nn.functional.one_hot(guess, 2).double(), labels)
+
+
+def test_the_drop_and_its_certain_part_by_hand():
+    before, after = [True] * 100, [True] * 80 + [False] * 20
+    drop = accuracy_drop(scores(before), scores(after))
+    assert drop.rows == 100
+    assert drop.value == pytest.approx(0.2)
+    assert drop.certain == pytest.approx(0.2 - 1.6449 * 0.4 / 10, abs=1e-4)
+
+
+def test_rows_that_both_get_wrong_or_right_make_nothing_uncertain():
+    some = [True, False] * 5_000
+    drop = accuracy_drop(scores(some), scores(some))
+    assert drop.value == 0.0
+    assert -1e-3 < drop.certain < 0.0
+
+
+def test_a_better_candidate_has_a_drop_below_zero():
+    assert accuracy_drop(scores([False] * 9), scores([True] * 9)).value == -1.0
+
+
+def test_the_worst_class_is_found_with_the_confidence_of_all():
+    labels = [0] * 100 + [1] * 100
+    before = scores([True] * 200, labels)
+    after = scores([True] * 100 + [True] * 50 + [False] * 50, labels)
+    worst = worst_class_drop(before, after, min_rows=100)
+    assert worst is not None
+    assert (worst.rows, worst.value) == (100, 0.5)
+    assert worst.certain == pytest.approx(0.5 - 1.95996 * 0.05, abs=1e-4)
+    assert worst_class_drop(before, after, min_rows=101) is None
+
+
+@pytest.mark.parametrize("other", [scores([True]), scores([True, True], [0, 1])])
+def test_other_rows_are_refused(other):
+    with pytest.raises(EvidenceError, match="same rows"):
+        accuracy_drop(scores([True, True]), other)

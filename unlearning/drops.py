@@ -1,0 +1,62 @@
+"""How much accuracy a candidate lost, and how much of that chance cannot explain.
+
+Letters: N rows, C classes.
+"""
+
+# pyright: reportUnknownMemberType=false
+# (torch 2.13 leaves some of its functions without types)
+
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+from unlearning.errors import EvidenceError
+from unlearning.evidence import AccuracyDrop
+from unlearning.scores import Scores
+
+_CONFIDENCE = 0.95
+
+
+def accuracy_drop(before: Scores, after: Scores) -> AccuracyDrop:
+    """The drop over all rows.
+
+    Formula: mean d - 1.645 sd(d) / sqrt(N), d the hits before less the hits after, row by row: both
+    models see the same rows, so only rows on which they differ make it uncertain.
+
+    Raises:
+        EvidenceError: the two were measured on different rows, or there are none.
+    """
+    return _drop(_lost_hits(before, after), _CONFIDENCE)
+
+
+def worst_class_drop(before: Scores, after: Scores, *, min_rows: int) -> AccuracyDrop | None:
+    """The drop of the class with the highest certain drop; None if no class has so many rows.
+
+    The confidence is that of all classes together (Bonferroni), since the worst is picked. Raises
+    as `accuracy_drop`.
+    """
+    lost = _lost_hits(before, after)
+    counts = torch.bincount(before.labels)
+    classes = [number for number in range(len(counts)) if int(counts[number]) >= min_rows]
+    confidence = 1 - (1 - _CONFIDENCE) / max(len(classes), 1)
+    drops = [_drop(lost[before.labels == number], confidence) for number in classes]
+    return max(drops, key=lambda drop: drop.certain, default=None)
+
+
+def _lost_hits(before: Scores, after: Scores) -> Tensor:
+    if not torch.equal(before.labels, after.labels) or not len(before.labels):
+        raise EvidenceError(
+            f"The original was measured on {len(before.labels)} rows and the candidate on "
+            f"{len(after.labels)}, or on others; measure both on the same rows."
+        )
+    return before.hits.double() - after.hits.double()
+
+
+def _drop(lost: Tensor, confidence: float) -> AccuracyDrop:
+    count = len(lost)
+    value = float(lost.mean())
+    # At least one row's worth of doubt: no difference on few rows is no proof of none.
+    spread = max(float(lost.std(correction=0)), count**-0.5) / count**0.5
+    doubt = NormalDist().inv_cdf(confidence) * spread
+    return AccuracyDrop(rows=count, value=value, certain=value - doubt)

@@ -1,0 +1,228 @@
+"""Further questions to a candidate, which are reported beside what the gate judges.
+
+Letters: M forget rows, H holdout rows.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (torch 2.13 leaves some of its functions without types)
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from unlearning.attacks import Signals, read_signals, row_statistics
+from unlearning.config import UnlearningConfig
+from unlearning.errors import EvidenceError
+from unlearning.evidence import AttackName, Canaries, Estimate
+from unlearning.forward import fixed_mode
+from unlearning.methods.catalog import unlearn
+from unlearning.methods.network import Network
+from unlearning.methods.problem import UnlearningProblem
+from unlearning.percentiles import Percentiles, chance_deviation, percentiles
+from unlearning.rows import TensorRows, first_rows
+from unlearning.scores import Scores, read_scores
+
+_RELEARNING_STEPS, _RATE = 40, 1e-3
+_PLANTING_STEPS, _PLANTING_RATE = 40, 3e-3
+_CHUNK = 2048
+_LEAST_ROWS = 4
+
+
+def threshold_advantage(members: Tensor, others: Tensor) -> Estimate:
+    """What an attacker with one threshold on the loss gains, on rows that did not set it.
+
+    Formula: TPR - FPR at the threshold that is best on every other row, measured on the rows in
+    between; from -1 to 1, 0 = forgotten. Standard error of a difference of two shares. Cost
+    O((M + H) log(M + H)).
+
+    Args:
+        members: Losses of the forget rows [M].
+        others: Losses of holdout rows [H].
+
+    Raises:
+        EvidenceError: a side has fewer than four rows.
+    """
+    if min(len(members), len(others)) < _LEAST_ROWS:
+        raise EvidenceError("A threshold cannot be set and tried on fewer than four rows a side.")
+    levels: Tensor = torch.cat([members[::2], others[::2]]).unique()
+    gains = _rates(members[::2], levels) - _rates(others[::2], levels)
+    best = levels[int(gains.argmax())].unsqueeze(0)
+    hit, alarm = float(_rates(members[1::2], best)), float(_rates(others[1::2], best))
+    error = (hit * (1 - hit) / len(members[1::2]) + alarm * (1 - alarm) / len(others[1::2])) ** 0.5
+    return Estimate(value=hit - alarm, error=error)
+
+
+def _rates(losses: Tensor, levels: Tensor) -> Tensor:
+    """Share of losses at or below each level."""
+    return torch.searchsorted(losses.sort().values, levels, right=True).double() / len(losses)
+
+
+def relearning_speed(
+    model: nn.Module, forget: TensorRows, holdout: TensorRows, *, goal: float, device: str = "cpu"
+) -> float:
+    """How much faster forget rows are learned again than unseen rows are learned.
+
+    Formula (our choice): steps of Adam until as many holdout rows have a mean loss of `goal`, over
+    the steps until the forget rows have it, each from the candidate; at most 40. 1 = forgotten,
+    above 1 something of the rows is left, below 1 they resist. Cost: at most eighty forward and
+    backward passes over the M rows; give some dozens.
+
+    Args:
+        model: The candidate.
+        forget: Forget rows.
+        holdout: At least as many unseen rows.
+        goal: Mean loss of the forget rows under the original.
+        device: Where the steps run.
+
+    Raises:
+        EvidenceError: a side is empty.
+    """
+    count = min(forget.count, holdout.count)
+    if not count:
+        raise EvidenceError("Relearning cannot be compared without rows; check the two sets.")
+    steps = [
+        _steps_to(goal, model, TensorRows(rows.inputs[:count], rows.labels[:count]), device)
+        for rows in (holdout, forget)
+    ]
+    return steps[0] / steps[1]
+
+
+def _steps_to(goal: float, model: nn.Module, rows: TensorRows, device: str) -> int:
+    """Steps until the mean loss is down to the goal, at least 1."""
+    network = Network(model, device, rows.count)
+    with fixed_mode(model), torch.enable_grad():
+        for taken, _ in enumerate(_descent(network, rows, _RELEARNING_STEPS, _RATE), start=1):
+            if _mean_loss(network, rows) <= goal:
+                return taken
+    return _RELEARNING_STEPS
+
+
+def _mean_loss(network: Network, rows: TensorRows) -> float:
+    """Of a margin phi the loss is softplus(-phi)."""
+    return float(softplus(-network.margins(rows)).mean())
+
+
+def _descent(network: Network, rows: TensorRows, steps: int, rate: float) -> Iterator[None]:
+    """Steps of Adam down the mean loss of all rows; a stop after each of them."""
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
+    everything = torch.arange(rows.count)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        network.loss(rows, everything).backward()
+        optimiser.step()
+        yield
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CanaryTest:
+    """What canaries are tried with."""
+
+    canaries: TensorRows
+    """Holdout rows that no update or reference reads."""
+    unseen: TensorRows
+    """Other such rows."""
+    attack: AttackName
+    """The attack that judges the batch."""
+    references: Sequence[nn.Module]
+    """Its reference models."""
+    false_alarm: float
+    """As in the policy."""
+    min_class_rows: int
+    """As in the policy."""
+
+
+def canary_control(
+    problem: UnlearningProblem, test: CanaryTest, config: UnlearningConfig
+) -> Canaries:
+    """Can this attack see a failure, and can this update mend it? Asked of rows made for it.
+
+    The canaries, unseen rows until now, are learned by a copy of the model, by Adam on them and as
+    many retain rows, until their loss is down to that of the retain rows, forty steps at most:
+    the attack must notice. Then the same update erases them from the copy, and the attack must not.
+    Cost: the steps, one update, and a pass of the references over canaries and unseen rows.
+
+    Raises:
+        ExpungeError: as `unlearn`.
+    """
+    planted = _planted(problem, test.canaries)
+    known = [
+        read_signals(_scores(planted, rows, problem.device), test.references, rows,
+                     chunk_size=_CHUNK, device=problem.device)
+        for rows in (test.canaries, test.unseen)
+    ]  # fmt: skip
+    given = UnlearningProblem(
+        model=planted,
+        forget=test.canaries,
+        retain=problem.retain,
+        holdout=problem.holdout,
+        device=problem.device,
+    )
+    erased = _with_state(planted, unlearn(given, config))
+    after = [
+        Signals(_scores(erased, rows, problem.device).margins, rows.labels, one.references)
+        for rows, one in zip((test.canaries, test.unseen), known, strict=True)
+    ]
+    found = [_ranked(test, *signals) for signals in (known, after)]
+    chance = chance_deviation(
+        test.canaries.count, found[0].holdout_variance, false_alarm=test.false_alarm
+    )
+    return Canaries(
+        count=test.canaries.count, planted=found[0].auc, erased=found[1].auc, limit=0.5 + chance
+    )
+
+
+def _planted(problem: UnlearningProblem, canaries: TensorRows) -> nn.Module:
+    beside = first_rows(problem.retain, canaries.count)
+    rows = TensorRows(
+        torch.cat([canaries.inputs, beside.inputs]), torch.cat([canaries.labels, beside.labels])
+    )
+    network = Network(problem.model, problem.device, rows.count)
+    goal = _mean_loss(network, beside)
+    with fixed_mode(problem.model), torch.enable_grad():
+        for _ in _descent(network, rows, _PLANTING_STEPS, _PLANTING_RATE):
+            if _mean_loss(network, canaries) <= goal:
+                break
+    learned = dict(zip(network.names, network.parameters(), strict=True))
+    return _with_state(problem.model, dict(problem.model.state_dict()) | learned)
+
+
+def _with_state(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+    copy = deepcopy(model)
+    copy.load_state_dict({name: value.detach().cpu() for name, value in state.items()})
+    return copy
+
+
+def _scores(model: nn.Module, rows: TensorRows, device: str) -> Scores:
+    return read_scores(model, rows, chunk_size=_CHUNK, device=device)
+
+
+def _ranked(test: CanaryTest, canaries: Signals, unseen: Signals) -> Percentiles:
+    return percentiles(
+        row_statistics(test.attack, canaries),
+        canaries.labels,
+        row_statistics(test.attack, unseen),
+        unseen.labels,
+        min_rows=test.min_class_rows,
+    )
+
+
+def prediction_distance(one: Tensor, other: Tensor) -> float:
+    """How differently two models predict the same rows: 0 = alike, 1 = never alike.
+
+    Formula: the mean total variation distance between their class probabilities [N, C], half the
+    sum of absolute differences. Used between an update and a retrained model, where there is one.
+
+    Raises:
+        EvidenceError: they are of different rows or classes.
+    """
+    if one.shape != other.shape or not len(one):
+        raise EvidenceError(
+            f"Probabilities of shape {tuple(one.shape)} and {tuple(other.shape)} do not compare; "
+            "measure both models on the same rows."
+        )
+    return float((one - other).abs().sum(1).mean() / 2)
