@@ -1,6 +1,5 @@
 """Candidates: unlearned weights in the store, before anybody serves them."""
 
-import copy
 import logging
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from tasks.object_store import ObjectStore
 from unlearning.budget import is_exact
 from unlearning.config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
+from unlearning.forward import model_copy
 from unlearning.ladder import stronger
 from unlearning.ledger import Ledger
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
@@ -115,7 +115,7 @@ def load_candidate(store: ObjectStore, attempt: Attempt, parent: nn.Module) -> n
 
 def read_candidate(store: ObjectStore, attempt: str, parent: nn.Module) -> nn.Module:
     """A copy of the parent with the weights of the candidate of the attempt with this key."""
-    module = copy.deepcopy(parent)
+    module = model_copy(parent)
     module.load_state_dict(load(store.get(_key(attempt))))
     return module
 

@@ -6,7 +6,6 @@ them: one set serves a model through all its versions, until holdout rows are er
 
 import logging
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import quote
 
@@ -23,6 +22,7 @@ from tasks.object_store import MissingObjectError, ObjectStore
 from unlearning.attacks import read_signals
 from unlearning.errors import ConflictError, UnsupportedModelError
 from unlearning.foresight import Recall, recall_of
+from unlearning.forward import model_copy
 from unlearning.lineage import SHORT, facts_digest
 from unlearning.methods.retrain import trained_anew
 from unlearning.rows import TensorRows, first_rows, split_by_content
@@ -221,6 +221,6 @@ def reference_rows(enrollment: Enrollment) -> tuple[TensorRows, TensorRows]:
 
 
 def _module(parent: nn.Module, state: dict[str, Tensor]) -> nn.Module:
-    module = deepcopy(parent)
+    module = model_copy(parent)
     module.load_state_dict(state)
     return module

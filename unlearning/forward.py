@@ -3,8 +3,10 @@
 Letters: B rows in a chunk, C classes.
 """
 
+import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -23,6 +25,14 @@ def is_exported(model: nn.Module) -> bool:
     return isinstance(model, fx.GraphModule) and (
         getattr(model.train, "__func__", None) is not nn.Module.train
     )
+
+
+def model_copy(model: nn.Module) -> nn.Module:
+    """A copy of the model in memory of its own; of an exported one it no longer says that it is."""
+    with warnings.catch_warnings():
+        # torch deprecates what its own exported models use when they are copied.
+        warnings.simplefilter("ignore", FutureWarning)
+        return deepcopy(model)
 
 
 @contextmanager

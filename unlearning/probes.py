@@ -8,7 +8,6 @@ Letters: M forget rows, H holdout rows.
 # (torch 2.13 leaves some of its functions without types)
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +18,7 @@ from unlearning.attacks import Signals, read_signals, row_statistics
 from unlearning.config import UnlearningConfig
 from unlearning.errors import EvidenceError
 from unlearning.evidence import AttackName, Canaries, Estimate
-from unlearning.forward import fixed_mode
+from unlearning.forward import fixed_mode, model_copy
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.network import Network
 from unlearning.methods.problem import UnlearningProblem
@@ -192,7 +191,7 @@ def _planted(problem: UnlearningProblem, canaries: TensorRows) -> nn.Module:
 
 
 def _with_state(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
-    copy = deepcopy(model)
+    copy = model_copy(model)
     copy.load_state_dict({name: value.detach().cpu() for name, value in state.items()})
     return copy
 

@@ -55,7 +55,14 @@ def register(terminal, model: nn.Module, example, *, form: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("form", ["pt2", "pickle", "log_odds"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "pt2",
+        pytest.param("pickle", marks=pytest.mark.slow),
+        pytest.param("log_odds", marks=pytest.mark.slow),
+    ],
+)
 def test_a_model_trained_elsewhere_is_enrolled_unlearned_and_served_as_before(terminal, form):
     model, images = trained(terminal.train_table), rows_of(terminal.train_table)[0]
     more = ["--loss", "binary_cross_entropy"] if form == "log_odds" else []

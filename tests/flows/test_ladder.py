@@ -30,6 +30,7 @@ HOPELESS = ("--policy.max-exact-accuracy-drop", "0", "--policy.max-retain-accura
 """A retrain of one epoch that may not be worse than the original: no rung is enough."""
 
 
+@pytest.mark.slow
 def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(terminal):
     terminal.train()
     terminal.expunge("enroll", "income", *terminal.source(), *HOPELESS)
@@ -115,7 +116,13 @@ def test_an_overdue_request_ends_in_erasure_even_if_no_rung_is_enough(terminal):
     assert terminal.status()["models"][0]["is_withdrawn"]
     assert "Nothing new" in terminal.expunge("run")
 
-    # A version that was trained anew, without the subjects, brings the model back.
+
+@pytest.mark.slow
+def test_a_withdrawn_model_comes_back_with_a_version_trained_without_the_rows(terminal):
+    terminal.train()
+    terminal.expunge("enroll", "income", *terminal.source(), *HOPELESS)
+    terminal.submit("requests.jsonl", [request(i) for i in range(150)])
+    terminal.expunge("run", status=1)
     terminal.train()
     assert not terminal.status()["models"][0]["is_withdrawn"]
     terminal.submit("more.jsonl", [request(i) for i in range(150, 300)])

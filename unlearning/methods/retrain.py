@@ -5,7 +5,6 @@
 # (torch 2.13 leaves some of its functions without types)
 
 from collections.abc import Callable
-from copy import deepcopy
 from math import prod, sqrt
 from typing import cast
 
@@ -15,7 +14,7 @@ from torch import Tensor, fx, nn
 from unlearning.checkpoints import Checkpoints
 from unlearning.config import TrainingConfig, UnlearningConfig
 from unlearning.errors import UnsupportedModelError
-from unlearning.forward import is_exported
+from unlearning.forward import is_exported, model_copy
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.rows import Rows, gather
 from unlearning.training import fit, train
@@ -55,7 +54,7 @@ def trained_anew(
 
     Raises as `retrain_method`.
     """
-    model = deepcopy(original)
+    model = model_copy(original)
     # A copy of an exported model no longer says that it is one.
     if is_exported(original):
         _train_exported(model, rows, config, device, checkpoints)
@@ -70,7 +69,7 @@ def trained_anew(
 
 def retrain_obstacle(model: nn.Module) -> str:
     """Why the model cannot be trained anew, in one sentence; empty if it can."""
-    copy = deepcopy(model)
+    copy = model_copy(model)
     try:
         if is_exported(model):
             _refuse_mode_layers(cast("fx.GraphModule", copy))
