@@ -38,9 +38,9 @@ def mirror(store: ObjectStore, batch: str) -> None:
 def close(store: ObjectStore, batch: str) -> None:
     """Close a batch whose every request was answered, and drop its candidates."""
     for event in journal.read(store, batches.stream(batch)):
-        if event.name == "CandidateMade":
-            store.delete(event.facts["candidate"])
-            store.delete(f"checkpoints/{event.facts['attempt']}.safetensors")
+        if event.name == "UnlearningPlanned":
+            for folder in ("candidates", "checkpoints"):
+                store.delete(f"{folder}/{event.facts['key']}.safetensors")
     journal.append(store, journal.Entry(batches.stream(batch), "closed", "BatchClosed", {}))
 
 

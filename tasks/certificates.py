@@ -21,6 +21,7 @@ TYPE = "expunge/erasure-certificate/v1"
 NOT_PROVEN = [
     "Approximate unlearning is not retraining: other attacks may still find traces of the rows.",
     "A model whose outcome is 'cannot decide' passed because its policy accepts that.",
+    "Rows of a small request may have been judged together with rows of earlier requests.",
     "A withdrawn model was taken out of service; its weights still remember the rows.",
     "Backups, exports and copies outside the stated tables and models were not looked at.",
     "The table's log may keep the smallest and largest ids of files from before its enrolment.",
@@ -154,9 +155,15 @@ def _model(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str, A
         "config_digest": plan["config_digest"],
         "before": evaluated["before"],
         "after": evaluated["after"],
-        "forgetting": evaluated["forgetting"],
+        "forgetting": _shared(evaluated["forgetting"]),
         "checks": judged["checks"],
     }
+
+
+def _shared(forgetting: dict[str, Any]) -> dict[str, Any]:
+    """What every requester of the batch may read: nothing of single rows."""
+    single = ("row_percentiles", "own", "pooled")
+    return {name: value for name, value in forgetting.items() if name not in single}
 
 
 def _withdrawn(events: list[journal.Event], facts: dict[str, Any]) -> dict[str, Any]:

@@ -75,19 +75,27 @@ def enroll(store: ObjectStore, enrollment: Enrollment) -> None:
 def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
     """The model as it stands after everything that happened to it.
 
-    Enrolling the same weights again, say with another policy, does not give back any of the budget.
+    Enrolling the same weights again, say with another policy, does not give back any of the budget,
+    and does not bring back weights that were withdrawn: they still remember.
 
     Raises:
         DataError: it was never enrolled.
     """
     current: Enrollment | None = None
     spent: dict[str, Deletions] = {}
+    withdrawn: set[str] = set()
     for event in journal.read(store, stream(model)):
         if event.name == "ModelEnrolled":
             current = _from_facts(event.facts)
-            current = replace(current, deletions=spent.get(current.digest, current.deletions))
+            current = replace(
+                current,
+                deletions=spent.get(current.digest, current.deletions),
+                is_withdrawn=current.digest in withdrawn,
+            )
         elif current is not None and event.name in _CHANGES:
             current = _changed(current, event)
+        if current is not None and current.is_withdrawn:
+            withdrawn.add(current.digest)
         if current is not None and current.deletions.updates:
             spent[current.digest] = current.deletions
     if current is None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from tasks import batches, journal, registry
 from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
-from tasks.enrollment import read_enrollment, stream
+from tasks.enrollment import stream
 from tasks.object_store import ObjectStore
 from unlearning.deadline import due_date
+from unlearning.errors import ConflictError
 from unlearning.gate import GateDecision
 from unlearning.ladder import Step, next_step
 from unlearning.methods.retrain import retrain_obstacle
@@ -46,19 +47,24 @@ def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
     """Take the serving alias from the parent, once: nobody serves what still remembers."""
 
     def find(plan: dict[str, Any]) -> dict[str, Any] | None:
-        if registry.alias_version(attempt.model) == attempt.parent_version:
+        champion = registry.alias_version(attempt.model)
+        if champion == attempt.parent_version:
             return None
+        if champion is not None:
+            raise ConflictError(
+                f"The alias of {attempt.model} was moved to version {champion} meanwhile; enrol "
+                "that version, then run again."
+            )
         return {**plan_facts(plan), "version": attempt.parent_version, "reason": reason}
 
     def make(_: dict[str, Any]) -> None:
         batches.refuse_held(store, attempt.batch)
         registry.drop_alias(attempt.model)
 
-    facts = once_in(store, attempt, "withdrawn", "ModelWithdrawn", find=find, make=make)
-    name = stream(attempt.model)
-    key = f"{attempt.key}/withdrawn"
-    told = {**facts, "batch": attempt.batch}
-    journal.append(store, journal.Entry(name, key, "ModelWithdrawn", told))
+    once_in(store, attempt, "withdrawn", "ModelWithdrawn", find=find, make=make)
+    if registry.alias_version(attempt.model) == attempt.parent_version:
+        registry.drop_alias(attempt.model)  # set again since: these weights still remember
+    _tell(store, attempt.model, attempt.key, attempt.batch)
     log.error(
         "ALARM: %s version %d no longer holds the serving alias. %s Train it anew without the "
         "erased subjects and enrol that version.",
@@ -68,6 +74,20 @@ def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
     )
 
 
-def is_withdrawn(store: ObjectStore, model: str) -> bool:
-    """Whether the model was taken out of service and no version was enrolled since."""
-    return read_enrollment(store, model).is_withdrawn
+def settle_withdrawals(store: ObjectStore) -> None:
+    """Finish withdrawals that were interrupted between the alias and the model's own stream."""
+    for batch, _ in journal.heads(store, "batches"):
+        for event in journal.read(store, batches.stream(batch)):
+            if not event.id.endswith("/withdrawn/intent"):
+                continue
+            model, attempt = event.facts["model"], event.facts["attempt"]
+            told = journal.find(store, stream(model), f"{attempt}/withdrawn")
+            if told is None and registry.alias_version(model) is None:
+                _tell(store, model, attempt, batch)
+
+
+def _tell(store: ObjectStore, model: str, attempt: str, batch: str) -> None:
+    facts = {"attempt": attempt, "batch": batch}
+    journal.append(
+        store, journal.Entry(stream(model), f"{attempt}/withdrawn", "ModelWithdrawn", facts)
+    )

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from tasks import batches, journal
@@ -24,7 +25,7 @@ from unlearning.probes import (
     relearning_speed,
     threshold_advantage,
 )
-from unlearning.rows import Rows, TensorRows, first_rows
+from unlearning.rows import Rows, TensorRows, random_rows
 from unlearning.scores import read_scores
 
 log = logging.getLogger("expunge.probing")
@@ -94,6 +95,9 @@ def _canaries(subject: Subject, attack: AttackName) -> Canaries | None:
     count = min(wanted, unseen.count // 4)
     if is_exact(subject.attempt.method) or count < wanted:
         return None
+    canaries, places = random_rows(unseen, count)
+    others = torch.ones(unseen.count, dtype=torch.bool)
+    others[places] = False
     problem = UnlearningProblem(
         model=subject.parent,
         forget=subject.forget,
@@ -103,8 +107,8 @@ def _canaries(subject: Subject, attack: AttackName) -> Canaries | None:
     )
     try:
         test = CanaryTest(
-            canaries=first_rows(unseen, count),
-            unseen=TensorRows(unseen.inputs[count:], unseen.labels[count:]),
+            canaries=canaries,
+            unseen=TensorRows(unseen.inputs[others], unseen.labels[others]),
             attack=attack,
             references=subject.references.models,
             false_alarm=policy.false_alarm,

@@ -53,8 +53,10 @@ def check_settings() -> list[str]:
     store = open_store()
     store.check()
     registry.check_registry()
-    found = [e.model for e in enrolled_models(store) if not e.is_withdrawn]
-    if not found:
+    ladder.settle_withdrawals(store)
+    enrolled = list(enrolled_models(store))
+    found = [e.model for e in enrolled if not e.is_withdrawn]
+    if not enrolled:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
     for model in found:
         if registry.alias_version(model) is None:

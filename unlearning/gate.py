@@ -14,6 +14,7 @@ from unlearning.config import GatePolicy
 from unlearning.evaluation_report import EvaluationReport
 from unlearning.evidence import Evidence, ForgettingEvidence, Outcome
 
+_OWN_SLACK = 0.25
 ROUNDING = 1e-9
 """Slack for the rounding of a difference of two shares; far below one row."""
 _EVIDENCE = frozenset({"known_positive", "attack_power", "canaries_caught"})
@@ -83,7 +84,8 @@ def _outcome(failed: set[str], *, exact: bool) -> Outcome:
         return "cannot decide"
     if exact:
         return "forgotten"
-    if failed & {"mia_auc_upper", "pooled_mia_auc_upper", "accuracy_advantage"}:
+    traces = {"mia_auc_upper", "pooled_mia_auc_upper", "own_rows_moved", "accuracy_advantage"}
+    if failed & traces:
         return "remembered"
     if failed & {"mia_auc_lower", "pooled_mia_auc_lower"}:
         return "over-forgotten"
@@ -187,7 +189,17 @@ def _attack_checks(
             meaning="The rows are too few, or were learned too little, to tell.",
         ),
     )
-    return (*checks, _pooled_auc(found)) if decides else checks
+    return (*checks, _pooled_auc(found), _own_rows(found)) if decides else checks
+
+
+def _own_rows(found: ForgettingEvidence) -> Check:
+    """What a pool must not hide: few rows of this batch that stand where they stood."""
+    return _check(
+        "own_rows_moved",
+        found.judged.after,
+        upper=0.5 + max(_OWN_SLACK, (found.judged.before - 0.5) / 2),
+        meaning="Earlier batches speak for the update, but these rows themselves hardly moved.",
+    )
 
 
 def _canary_checks(evidence: Evidence) -> tuple[Check, ...]:

@@ -14,7 +14,7 @@ from unlearning.drops import accuracy_drop, worst_class_drop
 from unlearning.evaluation import report_of
 from unlearning.evidence import AttackName, Evidence, Pool
 from unlearning.forgetting import forgetting_evidence
-from unlearning.rows import Rows, first_rows
+from unlearning.rows import Rows, random_rows
 from unlearning.scores import Scores, read_scores
 from unlearning.utility import utility_of
 from unlearning.utility_report import Utility
@@ -94,9 +94,11 @@ def measure_candidate(
 
     before, after = scores(original), scores(candidate)
     known: dict[str, Signals] = {}
-    for name, some in {**rows.sets(), "retain": first_rows(rows.retain, _MEMBERS)}.items():
-        first = Scores(before[name].values[: some.count], before[name].labels[: some.count])
-        known[name] = read_signals(first, references, some, chunk_size=chunk_size, device=device)
+    members, places = random_rows(rows.retain, _MEMBERS)
+    drawn = {"retain": Scores(before["retain"].values[places], before["retain"].labels[places])}
+    for name, some in {**rows.sets(), "retain": members}.items():
+        scored = drawn.get(name, before[name])
+        known[name] = read_signals(scored, references, some, chunk_size=chunk_size, device=device)
     changed = {
         name: Signals(after[name].margins, after[name].labels, known[name].references)
         for name in ("forget", "holdout")

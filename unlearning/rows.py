@@ -135,6 +135,17 @@ def content_halves(rows: TensorRows) -> tuple[Tensor, Tensor]:
     return first, second
 
 
+def random_rows(rows: Rows, count: int) -> tuple[TensorRows, Tensor]:
+    """At most `count` rows in memory and their places, by chance: tables may be sorted.
+
+    The same rows each time; raises as `read_chunks`.
+    """
+    held = gather(rows)
+    random = torch.Generator().manual_seed(0)
+    places = torch.randperm(held.count, generator=random)[:count].sort().values
+    return TensorRows(held.inputs[places], held.labels[places]), places
+
+
 def first_rows(rows: Rows, count: int) -> TensorRows:
     """The first `count` rows in memory, or all if there are fewer; raises as `read_chunks`."""
     held = gather(rows)

@@ -130,6 +130,7 @@ def test_a_withdrawn_model_comes_back_with_a_version_trained_without_the_rows(te
     assert set(terminal.outcomes().values()) == {"erased"}
 
 
+@pytest.mark.slow
 def test_a_released_hold_lets_the_request_go_on(terminal):
     terminal.train()
     hold = terminal.home.parent / "hold.csv"

@@ -252,6 +252,13 @@ def test_a_pool_that_is_off_fails_the_batch(after, pooled, name, outcome):
     assert decision.outcome == outcome
 
 
+def test_a_pool_does_not_hide_rows_that_stand_where_they_stood():
+    stuck = changed(SMALL, judged={"before": 0.978, "after": 0.978}, forgetting={"upper": 0.99})
+    decision = decide(stuck, POLICY)
+    assert decision.failed_names == ("own_rows_moved",)
+    assert decision.outcome == "remembered"
+
+
 def test_a_batch_that_decides_for_itself_leaves_the_pool_alone():
     pool = Pool(count=9_000, before=6_000.0, after=9_000.0, variance=1e-5)
     assert failed(changed(forgetting={"pooled": pool})) == ()
