@@ -200,6 +200,17 @@ def _auc_lower(check: Check, value: float, _: Evidence) -> str:
     )
 
 
+def _own_rows(check: Check, value: float, evidence: Evidence) -> str:
+    was = in_hundred(evidence.forgetting.judged.before, value)
+    said = (
+        f"On these rows alone the attacker was right {was} times in 100 before and is right "
+        f"{in_hundred(value, evidence.forgetting.judged.before)} times now"
+    )
+    if check.passed:
+        return f"{said}: earlier batches do not hide them."
+    return f"{said}: earlier batches speak for the update, these rows do not."
+
+
 def _pooled_upper(check: Check, value: float, evidence: Evidence) -> str:
     return f"Together with earlier batches: {_auc_upper(check, value, evidence)}"
 
@@ -261,5 +272,6 @@ _WORDS: Mapping[str, tuple[str, _Say]] = {
     "mia_auc_upper": ("Are the rows still remembered?", _auc_upper),
     "mia_auc_lower": ("Do they stand out as newer than new?", _auc_lower),
     "pooled_mia_auc_upper": ("Are they, over all batches so far?", _pooled_upper),
+    "own_rows_moved": ("Did these very rows move?", _own_rows),
     "pooled_mia_auc_lower": ("Do they stand out, over all batches so far?", _pooled_lower),
 }
