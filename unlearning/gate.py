@@ -2,8 +2,9 @@
 
 Forgetting is judged two-sided, on the attack that catches the original best, with limits fixed by
 the original and the number of rows (see `unlearning.forgetting`): no candidate can move its own
-limits. A drop in accuracy counts as far as chance cannot explain it. Missing, broken or weak
-evidence never passes for good evidence: its outcome is "cannot decide".
+limits. Missing or broken evidence of forgetting never passes for good evidence, and evidence too
+weak to catch rows that are wholly remembered is "cannot decide". A drop in accuracy counts as far
+as chance cannot explain it, so on few rows a large one can pass.
 """
 
 from dataclasses import dataclass, fields
