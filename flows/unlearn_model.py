@@ -13,9 +13,8 @@ def unlearn_model(batch: str, model: str) -> ModelOutcome:
     if attempt is None:
         return ModelOutcome(model, "untouched")
     while True:
-        steps.make_candidate(attempt)
-        steps.evaluate_candidate(attempt)
-        decision = steps.judge_candidate(attempt)
+        failure = steps.make_candidate(attempt) or steps.evaluate_candidate(attempt)
+        decision = steps.judge_candidate(attempt, failure)
         if decision.passed:
             version = steps.register_version(attempt)
             steps.promote_version(attempt, version)

@@ -11,11 +11,12 @@ from tasks import batches, journal
 from tasks.datasets import Sample, TableRows, sample_with_slices
 from tasks.effects import once
 from tasks.enrollment import Enrollment, read_enrollment
+from tasks.forgotten import forgotten_subjects, note_forgotten
 from tasks.object_store import ObjectStore
 from tasks.registry import alias_version, load_model
 from tasks.tables import open_table
 from unlearning.budget import RETRAIN, is_exact, overrun
-from unlearning.errors import ConflictError, SnapshotChangedError
+from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
 from unlearning.ladder import Rung, Step
 from unlearning.lineage import SHORT, facts_digest
 from unlearning.rows import Rows, rows_digest
@@ -65,11 +66,10 @@ def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
             f"The alias of {model} points to version {champion}, but version {enrollment.version} "
             f"is enrolled; enrol version {champion} with `expunge enroll {model}`."
         )
+    note_forgotten(store, batch, enrollment)
     forget = _forget_rows(store, batch, enrollment)
     if forget.count == 0:
-        # Recorded, because after the vacuum this snapshot can no longer be asked.
-        stream, key, facts = batches.stream(batch), _untouched(enrollment), {"model": model}
-        journal.append(store, journal.Entry(stream, key, "ModelUntouched", facts))
+        _record_nothing_left(store, batch, enrollment)
         return None
     attempt = _new_attempt(batch, enrollment, forget, config_digest(enrollment))
     _record_plan(store, attempt)
@@ -86,8 +86,18 @@ def under_way(store: ObjectStore, batch: str, enrollment: Enrollment) -> Attempt
 
 
 def is_untouched(store: ObjectStore, batch: str, enrollment: Enrollment) -> bool:
-    """Whether it is on record that the model, as it stands, never saw the batch's rows."""
+    """Whether it is on record that the model, as it stands, has none of the batch's rows in it."""
     return journal.find(store, batches.stream(batch), _untouched(enrollment)) is not None
+
+
+def _record_nothing_left(store: ObjectStore, batch: str, enrollment: Enrollment) -> None:
+    """Recorded, because after the vacuum this snapshot can no longer be asked."""
+    subjects = batches.subjects(store, batch)
+    rows = TableRows(enrollment.dataset, enrollment.dataset_version, only=subjects)
+    event = "ModelForgotBefore" if rows.count else "ModelUntouched"
+    facts = {"model": enrollment.model}
+    entry = journal.Entry(batches.stream(batch), _untouched(enrollment), event, facts)
+    journal.append(store, entry)
 
 
 def plan_digest(attempt: Attempt) -> str:
@@ -218,8 +228,8 @@ def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module,
 
 
 def _forget_rows(store: ObjectStore, batch: str, enrollment: Enrollment) -> TableRows:
-    subjects = batches.subjects(store, batch)
-    return TableRows(enrollment.dataset, enrollment.dataset_version, only=subjects)
+    subjects = set(batches.subjects(store, batch)) - forgotten_subjects(store, enrollment)
+    return TableRows(enrollment.dataset, enrollment.dataset_version, only=sorted(subjects))
 
 
 def halves(
@@ -229,6 +239,9 @@ def halves(
 
     A row is in the same half in every batch, so that what references or updates learned from once
     is never evidence later.
+
+    Raises:
+        EvidenceError: a half is empty.
     """
     config = enrollment.unlearning
     count = config.retain_sample if kind == "retain" else config.holdout_sample
@@ -237,16 +250,28 @@ def halves(
         attempt.dataset_version if kind == "retain" else attempt.holdout_version,
         count=2 * count,
         seed=config.seed,
-        without=batches.subjects(store, attempt.batch),
+        without=_gone(store, attempt, enrollment),
         uri=enrollment.dataset.uri if kind == "retain" else enrollment.holdout,
     )
-    return sample.halves()
+    read, judged = sample.halves()
+    if not (read.rows.count and judged.rows.count):
+        raise EvidenceError(
+            f"The {kind} rows of {attempt.model} do not make two parts, one for the update and one "
+            f"for the evidence; add rows to its {kind} table."
+        )
+    return read, judged
 
 
 def kept_rows(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> TableRows:
-    """Every row of the planned snapshot that is not one of the batch's subjects', as a stream."""
-    subjects = batches.subjects(store, attempt.batch)
-    return TableRows(enrollment.dataset, attempt.dataset_version, without=subjects)
+    """Every row of the planned snapshot but those that are or were to be forgotten, as a stream."""
+    gone = _gone(store, attempt, enrollment)
+    return TableRows(enrollment.dataset, attempt.dataset_version, without=gone)
+
+
+def _gone(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> list[str]:
+    """Subjects of this batch, and of earlier ones that were forgotten and not erased yet."""
+    mine = set(batches.subjects(store, attempt.batch))
+    return sorted(mine | forgotten_subjects(store, enrollment))
 
 
 def once_in(

@@ -23,7 +23,7 @@ from unlearning.ledger import Ledger
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.rows import Rows
-from unlearning.weights import model_digest
+from unlearning.weights import model_digest, same_values
 
 log = logging.getLogger("expunge.candidates")
 
@@ -36,12 +36,24 @@ def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
         if not any(info.key == key for info in store.list_objects(key)):
             return None
         state = load(store.get(key))
-        return {**plan_facts(plan), "candidate": key, "digest": model_digest(state)}
+        facts = {**plan_facts(plan), "candidate": key, "digest": model_digest(state)}
+        return facts | {"kept_from_parent": _kept(store, attempt, state)}
 
     def make(_: dict[str, Any]) -> None:
         store.put_if_absent(key, save(_unlearn(store, attempt)))
 
     return once_in(store, attempt, "unlearned", "CandidateMade", find=find, make=make)
+
+
+def _kept(store: ObjectStore, attempt: Attempt, state: dict[str, Tensor]) -> list[str]:
+    """Tensors that a retrained candidate shares with its parent: frozen layers, data in buffers.
+
+    Whoever froze them knows whether they ever learned from the rows; a retrain cannot.
+    """
+    if not is_exact(attempt.method):
+        return []
+    _, parent, _ = inputs(store, attempt)
+    return same_values(parent.state_dict(), state)
 
 
 def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
@@ -99,12 +111,12 @@ def _new_state(
     try:
         return unlearn(problem, config)
     except UnsupportedModelError as error:
-        if not attempt.reason:
+        if not is_exact(attempt.method) or not attempt.reason:
             raise
         raise UnsupportedModelError(
-            f"The deletion budget forces a retrain of {attempt.model}, which expunge cannot do: "
-            f"{attempt.reason} {error} Train it yourself without the requests' subjects and enrol "
-            f"that version, or widen the budget with `expunge enroll {attempt.model} --budget.…`."
+            f"{attempt.model} must be retrained, which expunge cannot do: {attempt.reason} {error} "
+            "Train it yourself without the requests' subjects and enrol that version, or widen "
+            f"its limits with `expunge enroll {attempt.model} --budget.… --policy.…`."
         ) from error
 
 

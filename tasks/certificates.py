@@ -8,9 +8,9 @@ from typing import Any
 
 from tasks import batches, journal
 from tasks.approvals import approver
+from tasks.certified_models import certified_models, models_for
 from tasks.object_store import ObjectStore
 from tasks.resolution import TableMatches, matches
-from unlearning.budget import is_exact
 from unlearning.deadline import due_date
 from unlearning.deletion import Disposition
 from unlearning.errors import ConflictError
@@ -22,7 +22,8 @@ NOT_PROVEN = [
     "Approximate unlearning is not retraining: other attacks may still find traces of the rows.",
     "A model whose outcome is 'cannot decide' passed because its policy accepts that.",
     "Rows of a small request may have been judged together with rows of earlier requests.",
-    "A withdrawn model was taken out of service; its weights still remember the rows.",
+    "A model that is withdrawn or out of service still remembers the rows in its weights.",
+    "A retrained model kept the tensors under kept_from_parent, if any, from the one before.",
     "Backups, exports and copies outside the stated tables and models were not looked at.",
     "The table's log may keep the smallest and largest ids of files from before its enrolment.",
     "Earlier model versions still exist in the registry until they are retired.",
@@ -70,7 +71,8 @@ def _certify_one(
         body["tables"] = [
             {**erased[m.uri], "rows_of_this_request": m.rows[request.record_id]} for m in located
         ]
-        body["models"] = [m for m in evidence["models"] if m["dataset"] in {t.uri for t in located}]
+        tables = {m.uri for m in located}
+        body["models"] = models_for(evidence["models"], request.record_id, tables)
         body["not_proven"] = NOT_PROVEN
         if evidence["approved_by"]:
             body["approved_by"] = evidence["approved_by"]
@@ -122,57 +124,12 @@ def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
         for e in events
         if e.name == "RowsErased"
     ]
-    # The latest promotion of each model counts: an earlier one may have been overtaken.
-    promoted = {e.facts["model"]: e.facts for e in events if e.name == "ChampionPromoted"}
-    models = [_model(events, facts) for facts in promoted.values()]
-    withdrawn = {e.facts["model"]: e.facts for e in events if e.name == "ModelWithdrawn"}
-    models += [_withdrawn(events, facts) for facts in withdrawn.values()]
     validated = next(e for e in events if e.name == "BatchValidated")
     decided = [e.at for e in events if e.name in ("RowsResolved", "FilesPurged")]
     return {
         "tables": tables,
-        "models": models,
+        "models": certified_models(store, batch),
         "approved_by": approver(events),
         "decided_at": decided[-1],
         "code_version": validated.facts["code_version"],
     }
-
-
-def _model(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str, Any]:
-    by_id = {e.id: e.facts for e in events}
-    attempt = promoted["attempt"]
-    plan, evaluated = by_id[f"{attempt}/planned"], by_id[f"{attempt}/evaluated"]
-    judged = by_id[f"{attempt}/judged"]
-    return {
-        **_parent(plan),
-        "version": promoted["version"],
-        "digest": promoted["digest"],
-        "outcome": judged["outcome"],
-        "method": plan["method"],
-        "is_exact": is_exact(plan["method"]),
-        "rung": plan["rung"],
-        "reason": plan["reason"],
-        "config_digest": plan["config_digest"],
-        "before": evaluated["before"],
-        "after": evaluated["after"],
-        "forgetting": _shared(evaluated["forgetting"]),
-        "checks": judged["checks"],
-    }
-
-
-def _shared(forgetting: dict[str, Any]) -> dict[str, Any]:
-    """What every requester of the batch may read: nothing of single rows."""
-    single = ("row_percentiles", "own", "pooled")
-    return {name: value for name, value in forgetting.items() if name not in single}
-
-
-def _withdrawn(events: list[journal.Event], facts: dict[str, Any]) -> dict[str, Any]:
-    """A model that nobody serves any more, since it could not be made to forget."""
-    by_id = {e.id: e.facts for e in events}
-    plan = by_id[f"{facts['attempt']}/planned"]
-    return {**_parent(plan), "outcome": "withdrawn", "reason": facts["reason"]}
-
-
-def _parent(plan: dict[str, Any]) -> dict[str, Any]:
-    names = ("model", "dataset", "parent_version", "parent_digest", "forget_count", "forget_digest")
-    return {name: plan[name] for name in names}

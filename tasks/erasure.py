@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from tasks import batches, journal, registry
+from tasks.certified_models import note_out_of_service
 from tasks.effects import Facts, once
 from tasks.enrollment import enrolled_models, stream
 from tasks.object_store import ObjectStore
@@ -97,6 +98,7 @@ def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
     if purged is None:
         raise DataError(f"The files of {uri} were not purged yet; run the batch from its start.")
     version, rows = purged.facts["version"], purged.facts["rows"]
+    note_out_of_service(store, batch, uri)
     affected = [e for e in enrolled_models(store) if e.dataset.uri == uri]
     for enrollment in affected:
         facts = {"dataset_version": version, "row_count": rows, "batch": batch}

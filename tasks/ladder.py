@@ -6,10 +6,10 @@ from typing import Any
 
 from tasks import batches, journal, registry
 from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
-from tasks.enrollment import stream
+from tasks.enrollment import read_enrollment, stream
 from tasks.object_store import ObjectStore
 from unlearning.deadline import due_date
-from unlearning.errors import ConflictError
+from unlearning.errors import ConflictError, ModelError
 from unlearning.gate import GateDecision
 from unlearning.ladder import Step, next_step
 from unlearning.methods.retrain import retrain_obstacle
@@ -19,8 +19,8 @@ log = logging.getLogger("expunge.ladder")
 
 def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) -> Step:
     """The next step after a candidate that did not pass, recorded for the audit trail."""
-    enrollment, parent, _ = inputs(store, attempt)
-    obstacle = retrain_obstacle(parent)
+    enrollment = read_enrollment(store, attempt.model)
+    obstacle = _retrain_obstacle(store, attempt)
     step = next_step(
         attempt.rung,
         attempt.method,
@@ -34,6 +34,14 @@ def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) ->
     # Days pass, so that a later run may choose otherwise; each choice is recorded once.
     journal.append(store, entry(attempt, f"next/{step.rung}", "RungChosen", facts))
     return step
+
+
+def _retrain_obstacle(store: ObjectStore, attempt: Attempt) -> str:
+    try:
+        _, parent, _ = inputs(store, attempt)
+    except ModelError as error:  # it cannot even be loaded
+        return str(error)
+    return retrain_obstacle(parent)
 
 
 def days_left(store: ObjectStore, batch: str) -> int:

@@ -20,7 +20,7 @@ from tasks.device import pick_device
 from tasks.enrollment import Enrollment, enrolled_models, read_enrollment, stream
 from tasks.object_store import MissingObjectError, ObjectStore
 from unlearning.attacks import read_signals
-from unlearning.errors import ConflictError, UnsupportedModelError
+from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError
 from unlearning.foresight import Recall, recall_of
 from unlearning.forward import model_copy
 from unlearning.lineage import SHORT, facts_digest
@@ -61,8 +61,8 @@ def refresh_references(store: ObjectStore, model: str) -> str:
 def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> References:
     """The references of the model, trained first if the store has none.
 
-    Empty if the policy wants none, or if the model has a form that cannot be trained anew; then
-    the attacks know the loss alone.
+    Empty if the policy wants none, or if the model has a form that cannot be trained anew or whose
+    training on so few rows diverges; then the attacks know the loss alone.
     """
     if not enrollment.policy.references:
         return References()
@@ -71,7 +71,7 @@ def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Modul
     if tensors is None:
         try:
             tensors = _trained(enrollment, parent)
-        except UnsupportedModelError as error:
+        except (UnsupportedModelError, DivergenceError) as error:
             log.warning("%s: no reference models. %s", enrollment.model, error)
             return References()
         store.put(key, save(tensors))

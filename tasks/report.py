@@ -11,6 +11,7 @@ from tasks.figures import figures
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.pictures import pictures
 from tasks.report_facts import BatchFacts, ModelFacts, RungFacts, batch_facts
+from tasks.report_utility import utility_lines, utility_sentences
 from tasks.report_words import RUNG, batch_headline, further_answers, model_headline, rung_result
 from unlearning.budget import is_exact
 from unlearning.deletion import STATUS_MEANING
@@ -80,6 +81,8 @@ def _model(model: ModelFacts) -> dict[str, Any]:
         if last.decision
         else [],
         "evidence": last.evidence and asdict(last.evidence),
+        "utility": utility_lines(last.evidence) if last.evidence else [],
+        "utility_notes": utility_sentences(last.evidence) if last.evidence else [],
         "power": power_sentence(last.evidence) if last.evidence else "",
         "further": further_answers(last.evidence) if last.evidence else [],
         "percentiles": _percentiles(last),

@@ -49,6 +49,8 @@ class RungFacts:
     evidence: Evidence | None
     curves: Curves | None
     curves_digest: str
+    failure: str
+    """Why no candidate was made or measured, in one sentence; empty if one was."""
     obstacle: str
     """Why no retrain followed, in one sentence; empty if nothing stood in its way."""
     troubles: tuple[str, ...]
@@ -94,6 +96,8 @@ class BatchFacts:
     models: tuple[ModelFacts, ...]
     untouched: tuple[str, ...]
     """Models that were not trained on the rows."""
+    asides: tuple[str, ...]
+    """What else is true of models: rows that were forgotten before, models out of service."""
     tables: tuple[Mapping[str, Any], ...]
     code_version: str
     recorded_at: str
@@ -119,6 +123,7 @@ def batch_facts(store: ObjectStore, batch: str) -> BatchFacts:
         answer=answers[-1] if answers else {},
         models=tuple(_models(store, events)),
         untouched=_untouched(events),
+        asides=_asides(events),
         tables=tuple(_tables(events)),
         code_version=validated.get("code_version", ""),
         recorded_at=f"{datetime.fromisoformat(told[-1].at):%Y-%m-%d %H:%M:%S} UTC",
@@ -178,6 +183,22 @@ def _untouched(events: Sequence[journal.Event]) -> tuple[str, ...]:
     return tuple(sorted({e.facts["model"] for e in events if e.name == "ModelUntouched"}))
 
 
+def _asides(events: Sequence[journal.Event]) -> tuple[str, ...]:
+    before = [
+        f"{e.facts['model']} forgot the rows of {len(e.facts['records'])} of these requests in "
+        f"batch {e.facts['batch']}; their evidence stands in that batch's report."
+        for e in events
+        if e.name == "ForgottenBefore"
+    ]
+    out = [
+        f"{e.facts['model']} was withdrawn by batch {e.facts['withdrawn_by']} and serves nobody; "
+        "its weights were not made to forget these rows."
+        for e in events
+        if e.name == "ModelOutOfService"
+    ]
+    return (*before, *out)
+
+
 def _models(store: ObjectStore, events: Sequence[journal.Event]) -> list[ModelFacts]:
     # By key: a plan that was left and came back counts where it came back.
     plans: dict[str, dict[str, Any]] = {}
@@ -222,6 +243,7 @@ def _rung(
     decision = _read(_DECISION, judged, "decision of the gate", troubles)
     kept = evaluated.facts.get("curves", {}) if evaluated else {}
     chosen = [e.facts for i, e in by_id.items() if i.startswith(f"{key}/next/")]
+    failures = [e.facts["reason"] for i, e in by_id.items() if i.startswith(f"{key}/failed/")]
     obstacles = [facts["obstacle"] for facts in chosen if "obstacle" in facts]
     return RungFacts(
         plan=plan,
@@ -229,6 +251,7 @@ def _rung(
         evidence=evidence,
         curves=_curves(store, kept, troubles) if evaluated else None,
         curves_digest=kept.get("digest", ""),
+        failure=failures[-1] if failures and judged is None else "",
         obstacle=obstacles[-1] if obstacles else "",
         troubles=tuple(troubles) if {f"{key}/{step}" for step in _MADE} & set(by_id) else (),
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from tasks.report_facts import BatchFacts, ModelFacts, RungFacts
 from unlearning.budget import is_exact
 from unlearning.evidence import Evidence
-from unlearning.gate import Check
+from unlearning.gate_checks import Check
 from unlearning.verdicts import in_hundred, points, verdict
 
 Tone = Literal["done", "reserved", "open", "idle"]
@@ -45,7 +45,8 @@ def model_headline(model: ModelFacts) -> Headline:
 def rung_result(model: ModelFacts, rung: RungFacts) -> str:
     """What came of one rung; why the next was tried is said there."""
     if rung.decision is None:
-        return "Not judged."
+        said = f"Led nowhere: {rung.failure}" if rung.failure else "Not judged."
+        return f"{said} It was not retrained: {rung.obstacle}" if rung.obstacle else said
     failed = [_question(check) for check in rung.decision.checks if not check.passed]
     if rung.decision.passed:
         said = "Accepted although the test cannot decide" if failed else "Passed the gate"

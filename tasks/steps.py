@@ -26,13 +26,14 @@ from tasks import (
     references,
     registry,
     resolution,
+    trials,
 )
 from tasks.attempts import Attempt
 from tasks.boundary import is_transient
 from tasks.enrollment import enrolled_models
 from tasks.object_store import open_store
 from unlearning.errors import DataError
-from unlearning.gate import GateDecision
+from unlearning.gate import GateDecision, no_candidate
 from unlearning.ladder import Step
 
 log = logging.getLogger("expunge.steps")
@@ -126,20 +127,20 @@ def record_answer(batch: str, decision: approvals.Decision, name: str, reason: s
 
 @task(**_STEP)
 def make_candidate(attempt: Attempt) -> str:
-    """Unlearn; returns the candidate's digest."""
-    return candidates.make_candidate(open_store(), attempt)["digest"]
+    """Unlearn; returns why that is impossible, or nothing."""
+    return trials.failure_of(open_store(), attempt, candidates.make_candidate)
 
 
 @task(**_STEP)
-def evaluate_candidate(attempt: Attempt) -> None:
-    """Measure utility and forgetting of parent and candidate."""
-    evidence.evaluate_candidate(open_store(), attempt)
+def evaluate_candidate(attempt: Attempt) -> str:
+    """Measure parent and candidate; returns why that is impossible, or nothing."""
+    return trials.failure_of(open_store(), attempt, evidence.evaluate_candidate)
 
 
 @task(**_STEP)
-def judge_candidate(attempt: Attempt) -> GateDecision:
+def judge_candidate(attempt: Attempt, failure: str) -> GateDecision:
     """The gate's decision."""
-    return evidence.judge_candidate(open_store(), attempt)
+    return no_candidate(failure) if failure else evidence.judge_candidate(open_store(), attempt)
 
 
 @task(**_STEP)

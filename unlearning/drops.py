@@ -44,6 +44,32 @@ def worst_class_drop(before: Scores, after: Scores, *, min_rows: int) -> Accurac
     return max(drops, key=lambda drop: drop.certain, default=None)
 
 
+def matched_accuracy(unseen: Scores, labels: Tensor, *, min_rows: int) -> float:
+    """Accuracy on unseen rows, weighted by class as the given labels are.
+
+    Formula: sum over classes c of share of c among `labels` times accuracy on unseen rows of c. A
+    class with fewer than `min_rows` unseen rows counts with the accuracy over all unseen rows.
+
+    Args:
+        unseen: Of the unseen rows.
+        labels: Classes of the forget rows [M].
+        min_rows: See above.
+
+    Raises:
+        EvidenceError: a side is empty.
+    """
+    if not len(labels) or not len(unseen.labels):
+        raise EvidenceError("There are no rows to compare; check the forget and holdout sets.")
+    hits, whole = unseen.hits.double(), float(unseen.hits.double().mean())
+    counts = torch.bincount(labels)
+    total = 0.0
+    for number in range(len(counts)):
+        peers = hits[unseen.labels == number]
+        mine = float(peers.mean()) if len(peers) >= min_rows else whole
+        total += int(counts[number]) * mine
+    return total / len(labels)
+
+
 def _lost_hits(before: Scores, after: Scores) -> Tensor:
     if not torch.equal(before.labels, after.labels) or not len(before.labels):
         raise EvidenceError(

@@ -79,6 +79,9 @@ class ForgettingEvidence:
     """Largest AUC of a forgotten set."""
     power: float
     """Chance to catch rows that are as remembered as the original's retain rows, 0 to 1."""
+    half_power: float | None = None
+    """Chance to catch rows of which half are as remembered as that and half are forgotten; None in
+    records of older releases."""
     row_percentiles: tuple[float, ...]
     """u of each forget row under the candidate, sorted; only for at most 20 rows. 1 - u is the
     chance that an unseen row of its class looks as much trained on: the row's own test."""
@@ -133,6 +136,16 @@ class Probes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnseenAccuracy:
+    """Accuracy on unseen rows, classes mixed as among the forget rows; 0 to 1."""
+
+    before: float
+    """The original's."""
+    after: float
+    """The candidate's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything that the gate judges a candidate by."""
 
@@ -146,5 +159,8 @@ class Evidence:
     """Of the worst holdout class; None if every class is too small."""
     forgetting: ForgettingEvidence
     probes: Probes = field(default_factory=Probes)
+    unseen_accuracy: UnseenAccuracy | None = None
+    """What the forget rows' accuracy is compared with; None in records of older releases, where it
+    was compared with that of all holdout rows."""
     utility: Utility | None = None
     """By class, with intervals; reported beside the drops that the gate judges."""

@@ -62,6 +62,7 @@ def forgetting_evidence(
     pooled = sum((pool for attack, pool in earlier if attack == best.result.attack), own)
     lower, upper, power = _limits(own, best, weights, policy)
     pooled_lower, pooled_upper, pooled_power = _limits(pooled, best, weights, policy)
+    half = detection_power(best.members, weights, own.count, limit=upper, remembered=0.5)
     shown = best.after.values.sort().values if own.count <= SHOWN_ROWS else torch.empty(0)
     return ForgettingEvidence(
         judged=best.result,
@@ -70,6 +71,7 @@ def forgetting_evidence(
         lower=lower,
         upper=upper,
         power=power,
+        half_power=half,
         row_percentiles=tuple(float(one) for one in shown),
         own=own,
         pooled=pooled,

@@ -7,35 +7,19 @@ weak to catch rows that are wholly remembered is "cannot decide". A drop in accu
 as chance cannot explain it, so on few rows a large one can pass.
 """
 
-from dataclasses import dataclass, fields
-from math import inf, isfinite
+from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Literal
 
+from unlearning.completeness import completeness
 from unlearning.config import GatePolicy
-from unlearning.evaluation_report import EvaluationReport
 from unlearning.evidence import Evidence, ForgettingEvidence, Outcome
+from unlearning.gate_checks import Check, check, difference, is_number
 
 _OWN_SLACK = 0.25
-ROUNDING = 1e-9
-"""Slack for the rounding of a difference of two shares; far below one row."""
 _EVIDENCE = frozenset({"known_positive", "attack_power", "canaries_caught"})
+_MEASURED = "candidate_measured"
 _UTILITY = frozenset({"holdout_accuracy_drop", "retain_accuracy_drop", "class_accuracy_drop"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One question the gate asks, with its answer."""
-
-    name: str
-    value: float | None
-    """The number judged; None if it is missing or not finite."""
-    lower: float | None
-    """Smallest accepted value; None = no limit on this side."""
-    upper: float | None
-    """Largest accepted value; None = no limit on this side."""
-    passed: bool
-    meaning: str
-    """What a failure would mean, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +41,29 @@ class GateDecision:
         """Whether a check of utility failed."""
         return bool(_UTILITY & set(self.failed_names))
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether there was a candidate with evidence to judge."""
+        return _MEASURED not in self.failed_names
+
+    @property
+    def why(self) -> str:
+        """Outcome and failed checks, or what kept the candidate from being judged."""
+        if not self.is_measured:
+            return self.checks[0].meaning
+        return f"{self.outcome}: {', '.join(self.failed_names)}"
+
+
+def no_candidate(reason: str) -> GateDecision:
+    """The decision where no candidate could be made or measured: nothing passes on no evidence.
+
+    Args:
+        reason: Why, in one sentence.
+    """
+    return GateDecision(
+        passed=False, checks=(check(_MEASURED, None, meaning=reason),), outcome="cannot decide"
+    )
+
 
 def decide(evidence: Evidence, policy: GatePolicy, *, exact: bool = False) -> GateDecision:
     """The decision on a candidate, with every check named.
@@ -72,7 +79,7 @@ def decide(evidence: Evidence, policy: GatePolicy, *, exact: bool = False) -> Ga
             it never saw, so that only its evidence and its utility are judged, the latter by
             wider limits, since two trainings differ by chance.
     """
-    checks = (*_completeness(evidence), *_utility(evidence, policy, exact=exact))
+    checks = (*completeness(evidence), *_utility(evidence, policy, exact=exact))
     if not exact:
         checks += _forgetting(evidence, policy)
     failed = {check.name for check in checks if not check.passed}
@@ -93,37 +100,18 @@ def _outcome(failed: set[str], *, exact: bool) -> Outcome:
     return "cannot decide" if failed & _EVIDENCE else "forgotten"
 
 
-def _completeness(evidence: Evidence) -> tuple[Check, ...]:
-    before, after = evidence.before, evidence.after
-    missing = sum(_unusable_count(report) for report in (before, after))
-    return (
-        _check(
-            "evidence_complete",
-            missing + _unusable_shares(evidence),
-            upper=0,
-            meaning="A number is missing, not finite or impossible, so nothing was shown.",
-        ),
-        _check(
-            "same_rows",
-            _difference_of_counts(before, after),
-            upper=0,
-            meaning="The two models were measured on different rows, so they do not compare.",
-        ),
-    )
-
-
 def _utility(evidence: Evidence, policy: GatePolicy, *, exact: bool) -> tuple[Check, ...]:
     def limit(usual: float, after_retrain: float = policy.max_exact_accuracy_drop) -> float:
         return max(usual, after_retrain) if exact else usual
 
     checks = (
-        _check(
+        check(
             "holdout_accuracy_drop",
             evidence.holdout_drop.certain,
             upper=limit(policy.max_holdout_accuracy_drop),
             meaning="The candidate serves new people worse than the original.",
         ),
-        _check(
+        check(
             "retain_accuracy_drop",
             evidence.retain_drop.certain,
             upper=limit(policy.max_retain_accuracy_drop),
@@ -132,7 +120,7 @@ def _utility(evidence: Evidence, policy: GatePolicy, *, exact: bool) -> tuple[Ch
     )
     if evidence.class_drop is None:
         return checks
-    worst = _check(
+    worst = check(
         "class_accuracy_drop",
         evidence.class_drop.certain,
         upper=limit(policy.max_class_accuracy_drop, policy.max_exact_class_accuracy_drop),
@@ -147,19 +135,20 @@ def _forgetting(evidence: Evidence, policy: GatePolicy) -> tuple[Check, ...]:
     return (
         *_attack_checks(found, policy, pooled=not own),
         *_canary_checks(evidence),
-        _check(
+        check(
             "accuracy_advantage",
-            _difference(evidence.after.forget_accuracy, evidence.after.holdout_accuracy),
+            difference(evidence.after.forget_accuracy, _unseen_accuracy(evidence, "after")),
             upper=max(policy.max_accuracy_advantage, _chance_advantage(evidence, policy)),
-            meaning="The model knows the forget rows' labels better than those of unseen rows.",
+            meaning="The model knows the forget rows' labels better than those of unseen rows of "
+            "their classes.",
         ),
-        _check(
+        check(
             "mia_auc_upper",
             found.judged.after,
             upper=found.upper,
             meaning="The forget rows are still remembered.",
         ),
-        _check(
+        check(
             "mia_auc_lower",
             found.judged.after,
             lower=found.lower,
@@ -177,13 +166,13 @@ def _attack_checks(
     before = pool.before / pool.count if decides else found.judged.before
     upper = found.pooled_upper if decides else found.upper
     checks = (
-        _check(
+        check(
             "known_positive",
-            _difference(before, upper),
+            difference(before, upper),
             lower=0.0,
             meaning="The attack does not even catch the original on these rows.",
         ),
-        _check(
+        check(
             "attack_power",
             found.pooled_power if decides else found.power,
             lower=policy.min_power,
@@ -195,7 +184,7 @@ def _attack_checks(
 
 def _own_rows(found: ForgettingEvidence) -> Check:
     """What a pool must not hide: few rows of this batch that stand where they stood."""
-    return _check(
+    return check(
         "own_rows_moved",
         found.judged.after,
         upper=0.5 + max(_OWN_SLACK, (found.judged.before - 0.5) / 2),
@@ -207,9 +196,9 @@ def _canary_checks(evidence: Evidence) -> tuple[Check, ...]:
     canaries = evidence.probes.canaries
     if canaries is None:
         return ()
-    caught = _check(
+    caught = check(
         "canaries_caught",
-        _difference(canaries.planted, canaries.limit),
+        difference(canaries.planted, canaries.limit),
         lower=0.0,
         meaning="The attack does not see rows that were learned in this run to be seen.",
     )
@@ -220,13 +209,13 @@ def _pooled_auc(found: ForgettingEvidence) -> Check:
     """The pool on the side on which this batch lies, so that a better batch never fails for it."""
     value = found.pooled.after / found.pooled.count
     if found.judged.after >= 0.5:  # noqa: PLR2004 - chance
-        return _check(
+        return check(
             "pooled_mia_auc_upper",
             value,
             upper=found.pooled_upper,
             meaning="Over this and earlier batches, forget rows are still remembered.",
         )
-    return _check(
+    return check(
         "pooled_mia_auc_lower",
         value,
         lower=found.pooled_lower,
@@ -235,73 +224,23 @@ def _pooled_auc(found: ForgettingEvidence) -> Check:
 
 
 def _is_decisive(before: float, upper: float, power: float, policy: GatePolicy) -> bool:
-    known = all(_is_number(one) for one in (before, upper, power))
+    known = all(is_number(one) for one in (before, upper, power))
     return known and before >= upper and power >= policy.min_power
+
+
+def _unseen_accuracy(evidence: Evidence, when: Literal["before", "after"]) -> float:
+    """Accuracy on unseen rows in the forget rows' mix of classes, where that was measured."""
+    if evidence.unseen_accuracy is not None:
+        return getattr(evidence.unseen_accuracy, when)
+    return getattr(evidence, when).holdout_accuracy
 
 
 def _chance_advantage(evidence: Evidence, policy: GatePolicy) -> float:
     """The advantage that chance alone gives once in 1 / `false_alarm`, at the original's rate."""
-    share, count = evidence.before.holdout_accuracy, evidence.before.forget_count
-    if not (_is_number(share) and _is_number(count) and count >= 1 and 0 <= share <= 1):
+    share = _unseen_accuracy(evidence, "before")
+    forget, unseen = evidence.before.forget_count, evidence.before.holdout_count
+    counted = all(is_number(one) and one >= 1 for one in (forget, unseen))
+    if not (counted and is_number(share) and 0 <= share <= 1):
         return 0.0
-    return NormalDist().inv_cdf(1 - policy.false_alarm) * (share * (1 - share) / count) ** 0.5
-
-
-def _check(
-    name: str,
-    value: float | None,
-    *,
-    lower: float | None = None,
-    upper: float | None = None,
-    meaning: str,
-) -> Check:
-    known = value if _is_number(value) else None
-    passed = known is not None and (
-        (-inf if lower is None else lower) - ROUNDING
-        <= known
-        <= (inf if upper is None else upper) + ROUNDING
-    )
-    return Check(name=name, value=known, lower=lower, upper=upper, passed=passed, meaning=meaning)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and isfinite(value)
-
-
-def _difference(one: float, other: float) -> float | None:
-    return one - other if _is_number(one) and _is_number(other) else None
-
-
-def _unusable_count(report: EvaluationReport) -> int:
-    """How many numbers of the report cannot be what their name says."""
-    return sum(not _is_usable(item.name, getattr(report, item.name)) for item in fields(report))
-
-
-def _is_usable(name: str, value: float) -> bool:
-    if not _is_number(value) or value < 0:
-        return False
-    if name.endswith("_count"):
-        return value >= 1
-    return value <= 1 or not name.endswith(("_accuracy", "_auc"))
-
-
-def _unusable_shares(evidence: Evidence) -> int:
-    """How many numbers of the attack are no share between 0 and 1."""
-    found = evidence.forgetting
-    shares = (
-        *(found.judged.before, found.judged.after, found.judged.member_auc, found.power),
-        *(found.pooled_power, found.pooled.before / max(found.pooled.count, 1)),
-        found.pooled.after / max(found.pooled.count, 1),
-    )
-    wrong = sum(not _is_number(one) or not -ROUNDING <= one <= 1 + ROUNDING for one in shares)
-    limits = (found.lower, found.upper, found.pooled_lower, found.pooled_upper)
-    return wrong + sum(not _is_number(one) for one in limits) + (found.count < 1)
-
-
-def _difference_of_counts(before: EvaluationReport, after: EvaluationReport) -> int | None:
-    """Rows by which the two measurements differ, over the three sets."""
-    names = [item.name for item in fields(after) if item.name.endswith("_count")]
-    pairs = [(getattr(before, name), getattr(after, name)) for name in names]
-    if not all(_is_number(value) for pair in pairs for value in pair):
-        return None
-    return sum(abs(one - other) for one, other in pairs)
+    spread = (share * (1 - share) * (1 / forget + 1 / unseen)) ** 0.5
+    return NormalDist().inv_cdf(1 - policy.false_alarm) * spread

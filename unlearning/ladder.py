@@ -51,9 +51,9 @@ def next_step(
 
     Rules (our choice): rows that are still remembered get the stronger update once. Everything else
     goes to an exact retrain: a candidate that lost utility, because a batch may be crafted to make
-    approximate updates do harm; one that over-forgot; one on which the attack cannot decide. What
-    not even a retrain mends waits for people, and from `withdraw_days` before the earliest due date
-    the model loses its alias.
+    approximate updates do harm; one that over-forgot; one on which the attack cannot decide; one
+    that could not be made or measured. What not even a retrain mends waits for people, and from
+    `withdraw_days` before the earliest due date the model loses its alias.
 
     Args:
         rung: The rung that the candidate came from.
@@ -63,7 +63,7 @@ def next_step(
         days_left: Days to the earliest due date of the batch; below 0 it has passed.
         can_retrain: Whether the model can be trained anew here, and in time.
     """
-    why = f"{decision.outcome}: {', '.join(decision.failed_names)}"
+    why = decision.why
     if rung == "update" and not is_exact(method) and _wants_more(decision):
         return Step(rung="stronger", method=_CALIBRATED, reason=f"The update left rows {why}.")
     if rung in ("update", "stronger") and not is_exact(method) and can_retrain:
@@ -102,6 +102,8 @@ def _wants_more(decision: GateDecision) -> bool:
 def _why_retrain(decision: GateDecision, why: str) -> str:
     if decision.lost_utility:
         return f"The update cost utility, as a batch crafted for it would ({why})."
+    if not decision.is_measured:
+        return f"The update led nowhere ({why})."
     if decision.outcome == "cannot decide":
         return f"The attack cannot decide, a retrain needs no attack ({why})."
     return f"No update was enough ({why})."

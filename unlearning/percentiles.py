@@ -109,17 +109,22 @@ def chance_deviation(count: int, holdout_variance: float, *, false_alarm: float)
     return float((means + holdout_variance**0.5 * noise).quantile(1 - false_alarm)) - 0.5
 
 
-def detection_power(members: Percentiles, weights: Tensor, count: int, *, limit: float) -> float:
+def detection_power(
+    members: Percentiles, weights: Tensor, count: int, *, limit: float, remembered: float = 1.0
+) -> float:
     """The chance that M rows would exceed the limit if they were remembered as `members` are.
 
     Formula: the share of draws of M members, with replacement and by `weights`, whose mean
-    percentile lies above the limit; normal for 30 rows and more. Fixed seed.
+    percentile, with normal noise of the holdout's variance, lies above the limit; normal for 30
+    rows and more. A forgotten row's percentile is uniform. Fixed seed.
 
     Args:
         members: Percentiles of rows that the model was trained on.
         weights: How likely each of them is drawn, float64; to match the classes of a forget set.
         count: M.
         limit: The AUC above which rows count as remembered.
+        remembered: Share of the rows that are remembered so, each by chance; the others are
+            forgotten.
 
     Raises:
         EvidenceError: no member has a weight.
@@ -128,13 +133,22 @@ def detection_power(members: Percentiles, weights: Tensor, count: int, *, limit:
         raise EvidenceError(
             "No retain row shares a class with the forget rows; enlarge the retain sample."
         )
+    noise = members.holdout_variance
     if count >= _FEW:
         share = weights / weights.sum()
-        mean = float((share * members.values).sum())
-        variance = float((share * (members.values - mean).square()).sum()) / count
-        spread = (variance + members.holdout_variance) ** 0.5
+        known = float((share * members.values).sum())
+        square = remembered * float((share * members.values.square()).sum())
+        square += (1 - remembered) * (_UNIFORM_VARIANCE + 0.25)
+        mean = remembered * known + (1 - remembered) * 0.5
+        spread = (max(square - mean**2, 0.0) / count + noise) ** 0.5
         return 1 - NormalDist(mean, max(spread, 1e-12)).cdf(limit)
     random = torch.Generator().manual_seed(0)
     drawn = torch.multinomial(weights, _DRAWS * count, replacement=True, generator=random)
-    means = members.values[drawn].reshape(_DRAWS, count).mean(1)
+    values = members.values[drawn]
+    if remembered < 1:
+        is_known = torch.rand(len(values), generator=random, dtype=torch.double) < remembered
+        forgotten = torch.rand(len(values), generator=random, dtype=torch.double)
+        values = torch.where(is_known, values, forgotten)
+    means = values.reshape(_DRAWS, count).mean(1)
+    means = means + noise**0.5 * torch.randn(_DRAWS, generator=random, dtype=torch.double)
     return float((means > limit).double().mean())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from unlearning.evidence import AccuracyDrop, Evidence
-from unlearning.gate import Check
+from unlearning.gate_checks import Check
 
 _HUNDRED = 100
 _CHANCE = 0.5
@@ -60,6 +60,18 @@ def power_sentence(evidence: Evidence) -> str:
     return (
         f"Had the model still remembered {rows}{where} as it remembers others that it was trained "
         f"on, this test would have noticed in {in_hundred(_uncertain(power))} of 100 cases."
+        f"{_half(evidence)}"
+    )
+
+
+def _half(evidence: Evidence) -> str:
+    """A test that notices everything may still overlook half of it."""
+    half = evidence.forgetting.half_power
+    if half is None:
+        return ""
+    return (
+        " Had it still remembered half of the rows of this batch, in "
+        f"{in_hundred(_uncertain(half))} of 100."
     )
 
 

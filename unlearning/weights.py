@@ -19,3 +19,19 @@ def model_digest(state: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def same_values(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
+    """Names, in order, of floating-point tensors that two states share bit for bit.
+
+    Empty tensors do not count. Cost: one pass over the weights.
+    """
+    shared = sorted(one.keys() & other.keys())
+    return [
+        name
+        for name in shared
+        if one[name].is_floating_point()
+        and one[name].dtype == other[name].dtype
+        and one[name].numel()
+        and torch.equal(one[name].detach().cpu(), other[name].detach().cpu())
+    ]

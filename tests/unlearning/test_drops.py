@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from unlearning.drops import accuracy_drop, worst_class_drop
+from unlearning.drops import accuracy_drop, matched_accuracy, worst_class_drop
 from unlearning.errors import EvidenceError
 from unlearning.scores import Scores
 
@@ -48,3 +48,14 @@ def test_the_worst_class_is_found_with_the_confidence_of_all():
 def test_other_rows_are_refused(other):
     with pytest.raises(EvidenceError, match="same rows"):
         accuracy_drop(scores([True, True]), other)
+
+
+def test_accuracy_on_unseen_rows_is_weighted_as_the_forget_rows_are():
+    unseen = scores([True] * 8 + [False] * 2 + [True] * 3 + [False] * 7, [0] * 10 + [1] * 10)
+    labels = torch.tensor([1, 1, 1, 0])
+    assert matched_accuracy(unseen, labels, min_rows=10) == pytest.approx(0.75 * 0.3 + 0.25 * 0.8)
+    # Too few rows of a class, or none at all: the accuracy over all of them.
+    assert matched_accuracy(unseen, labels, min_rows=11) == pytest.approx(0.55)
+    assert matched_accuracy(unseen, torch.tensor([2]), min_rows=10) == pytest.approx(0.55)
+    with pytest.raises(EvidenceError, match="no rows"):
+        matched_accuracy(unseen, labels[:0], min_rows=10)

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 
 from unlearning.config import GatePolicy
 from unlearning.evaluation_report import EvaluationReport
-from unlearning.evidence import AccuracyDrop, AttackResult, Evidence, ForgettingEvidence, Pool
-from unlearning.gate import decide
+from unlearning.evidence import (
+    AccuracyDrop,
+    AttackResult,
+    Evidence,
+    ForgettingEvidence,
+    Pool,
+    UnseenAccuracy,
+)
+from unlearning.gate import decide, no_candidate
 
 BEFORE = EvaluationReport(
     retain_accuracy=0.94,
@@ -207,7 +214,7 @@ def test_a_few_rows_may_gain_by_chance_what_many_may_not():
         before=replace(BEFORE, forget_count=10),
         after=replace(AFTER, forget_count=10, forget_accuracy=1.0),
     )
-    assert failed(few) == ()  # 0.17 is below 2.33 sqrt(0.83 * 0.17 / 10) = 0.28
+    assert failed(few) == ()  # 0.17 is below 2.33 sqrt(0.83 * 0.17 (1 / 10 + 1 / 16,000)) = 0.28
     assert failed(changed(after={"forget_accuracy": 1.0})) == ("accuracy_advantage",)
 
 
@@ -276,6 +283,23 @@ def test_the_advantage_is_measured_on_the_candidate_and_against_its_own_holdout(
     better = changed(after={"holdout_accuracy": 0.9, "forget_accuracy": 0.95})
     checks = {check.name: check for check in decide(better, POLICY).checks}
     assert checks["accuracy_advantage"].value == pytest.approx(0.05)
+
+
+def test_the_advantage_is_over_unseen_rows_of_the_same_classes():
+    easy = replace(EVIDENCE, unseen_accuracy=UnseenAccuracy(before=0.96, after=0.95))
+    knowing = {"after": {"forget_accuracy": 0.95}}
+    assert failed(changed(easy, **knowing)) == ()
+    hard = replace(EVIDENCE, unseen_accuracy=UnseenAccuracy(before=0.70, after=0.70))
+    assert failed(hard) == ("accuracy_advantage",)
+
+
+def test_without_a_candidate_nothing_passes_and_the_reason_is_kept():
+    decision = no_candidate("Its dropout is lost.")
+    assert not decision.passed
+    assert not decision.is_measured
+    assert decision.why == "Its dropout is lost."
+    assert decision.outcome == "cannot decide"
+    assert decide(EVIDENCE, POLICY).is_measured
 
 
 SHARE = st.floats(0, 1)

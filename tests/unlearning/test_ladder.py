@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from unlearning.config import GatePolicy, UnlearningConfig
-from unlearning.gate import Check, GateDecision
+from unlearning.gate import GateDecision, no_candidate
+from unlearning.gate_checks import Check
 from unlearning.ladder import next_step, stronger
 
 POLICY = GatePolicy(withdraw_days=3)
@@ -77,3 +78,21 @@ def test_the_stronger_update_is_the_calibrated_one_taken_further():
     assert further.calibration.remaining_share < usual.calibration.remaining_share
     assert further.calibration.max_steps > usual.calibration.max_steps
     assert stronger(replace(usual, method="theory_step")) == usual
+
+
+@pytest.mark.parametrize(
+    ("rung", "method", "can_retrain", "days_left", "expected"),
+    [
+        ("update", "calibrated", True, 20, "retrain"),
+        ("stronger", "calibrated", True, 20, "retrain"),
+        ("update", "calibrated", False, 20, "wait"),
+        ("update", "calibrated", False, 3, "withdraw"),
+        ("retrain", "retrain", True, 20, "wait"),
+        ("retrain", "retrain", True, -1, "withdraw"),
+    ],
+)
+def test_an_attempt_that_led_nowhere_climbs_too(rung, method, can_retrain, days_left, expected):
+    decision = no_candidate("The loss is not finite.")
+    step = next_step(rung, method, decision, POLICY, days_left=days_left, can_retrain=can_retrain)
+    assert step.rung == expected
+    assert "The loss is not finite" in step.reason

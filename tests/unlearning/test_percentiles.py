@@ -106,3 +106,24 @@ def test_members_without_weight_are_never_drawn():
     assert detection_power(members, doubles(2.0, 0.0), 100, limit=0.9) == pytest.approx(0.0)
     with pytest.raises(EvidenceError, match="retain"):
         detection_power(members, doubles(0.0, 0.0), 3, limit=0.9)
+
+
+@pytest.mark.parametrize("count", [5, 400])
+def test_power_falls_as_more_of_the_rows_are_forgotten(count):
+    members = Percentiles(doubles(0.8, 0.9, 1.0), 1e-4)
+    limit = 0.5 + chance_deviation(count, 1e-4, false_alarm=0.01)
+    powers = [
+        detection_power(members, torch.ones(3).double(), count, limit=limit, remembered=share)
+        for share in (1.0, 0.5, 0.25, 0.0)
+    ]
+    assert powers == sorted(powers, reverse=True)
+    assert powers[-1] == pytest.approx(0.01, abs=0.004)  # all forgotten: the false alarms alone
+
+
+def test_the_power_of_many_rows_is_that_of_a_mixture_by_hand():
+    members = Percentiles(doubles(0.9), 0.0)
+    # Half at 0.9, half uniform: mean 0.7, variance (0.81 + 1/3) / 2 - 0.49.
+    variance = (0.81 + 1 / 3) / 2 - 0.49
+    limit = 0.7 + (variance / 100) ** 0.5
+    found = detection_power(members, doubles(1.0), 100, limit=limit, remembered=0.5)
+    assert found == pytest.approx(0.1587, abs=1e-4)

@@ -6,7 +6,8 @@ import pytest
 import sample_evidence as sample
 
 from unlearning.config import GatePolicy
-from unlearning.gate import Check, decide
+from unlearning.gate import decide
+from unlearning.gate_checks import Check
 from unlearning.verdicts import in_hundred, points, power_sentence, verdict
 
 

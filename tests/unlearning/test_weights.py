@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from unlearning.weights import model_digest
+from unlearning.weights import model_digest, same_values
 
 STATE = {"first": torch.tensor([[1.0, -2.0], [0.0, 3.0]]), "last": torch.tensor([1.0, 2.0])}
 
@@ -65,3 +65,15 @@ def test_a_model_and_its_copy_have_the_same_digest_until_one_weight_moves(statef
     assert model_digest(copy) == model_digest(state)
     copy["norm.running_mean"][0] += 1e-3
     assert model_digest(copy) != model_digest(state)
+
+
+def test_shared_values_are_named_and_counters_and_empty_tensors_are_not():
+    one = {
+        "w": torch.ones(2),
+        "frozen": torch.ones(3),
+        "steps": torch.tensor(4),
+        "e": torch.ones(0),
+    }
+    other = {**one, "w": torch.zeros(2), "extra": torch.ones(1)}
+    assert same_values(one, other) == ["frozen"]
+    assert same_values(one, {"frozen": torch.ones(3, dtype=torch.int64)}) == []

@@ -1,0 +1,132 @@
+"""What a certificate says of models: what each did to forget, and which ones are out of service."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks import batches, journal
+from tasks.enrollment import enrolled_models, stream
+from tasks.object_store import ObjectStore
+from unlearning.budget import is_exact
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedModel:
+    """One model's part in the answer to some requests."""
+
+    facts: dict[str, Any]
+    records: frozenset[str] | None = None
+    """The requests that it answers; None for all that no other part on this model answers."""
+
+
+def note_out_of_service(store: ObjectStore, batch: str, table: str) -> None:
+    """Record models of this table that an earlier batch withdrew: their weights may remember."""
+    for enrollment in enrolled_models(store):
+        if not enrollment.is_withdrawn or enrollment.dataset.uri != table:
+            continue
+        by = _withdrawn_by(store, enrollment.model)
+        if by == batch:
+            continue
+        facts = {
+            "model": enrollment.model,
+            "dataset": table,
+            "parent_version": enrollment.version,
+            "parent_digest": enrollment.digest,
+            "withdrawn_by": by,
+        }
+        entry = journal.Entry(
+            batches.stream(batch), f"{enrollment.model}/out-of-service", "ModelOutOfService", facts
+        )
+        journal.append(store, entry)
+
+
+def certified_models(store: ObjectStore, batch: str) -> list[CertifiedModel]:
+    """Every model's part, from what the batch and those before it recorded."""
+    events = journal.read(store, batches.stream(batch))
+    # The latest promotion of each model counts: an earlier one may have been overtaken.
+    promoted = {e.facts["model"]: e.facts for e in events if e.name == "ChampionPromoted"}
+    withdrawn = {e.facts["model"]: e.facts for e in events if e.name == "ModelWithdrawn"}
+    found = [CertifiedModel(_promoted(events, facts)) for facts in promoted.values()]
+    found += [CertifiedModel(_withdrawn(events, facts)) for facts in withdrawn.values()]
+    for event in events:
+        if event.name == "ForgottenBefore":
+            found.append(_earlier(store, event.facts))
+        elif event.name == "ModelOutOfService":
+            found.append(CertifiedModel(_out_of_service(event.facts)))
+    return found
+
+
+def models_for(
+    found: Sequence[CertifiedModel], record: str, tables: Collection[str]
+) -> list[dict[str, Any]]:
+    """What stands of models in the certificate of one request with rows in these tables."""
+    mine = [one for one in found if one.facts["dataset"] in tables]
+    earlier = [one.facts for one in mine if one.records is not None and record in one.records]
+    answered = {facts["model"] for facts in earlier}
+    return earlier + [
+        one.facts for one in mine if one.records is None and one.facts["model"] not in answered
+    ]
+
+
+def _promoted(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str, Any]:
+    by_id = {e.id: e.facts for e in events}
+    attempt = promoted["attempt"]
+    plan, evaluated = by_id[f"{attempt}/planned"], by_id[f"{attempt}/evaluated"]
+    judged, made = by_id[f"{attempt}/judged"], by_id.get(f"{attempt}/unlearned", {})
+    # Records of older releases know no outcome, no rung and no attack.
+    return {
+        **_parent(plan),
+        "version": promoted["version"],
+        "digest": promoted["digest"],
+        "outcome": judged.get("outcome", "passed the gate of an older release"),
+        "method": plan["method"],
+        "is_exact": is_exact(plan["method"]),
+        "kept_from_parent": made.get("kept_from_parent", []),
+        "rung": plan.get("rung", "update"),
+        "reason": plan.get("reason", ""),
+        "config_digest": plan["config_digest"],
+        "before": evaluated["before"],
+        "after": evaluated["after"],
+        "forgetting": _shared(evaluated.get("forgetting", {})),
+        "checks": judged["checks"],
+    }
+
+
+def _shared(forgetting: dict[str, Any]) -> dict[str, Any]:
+    """What every requester of the batch may read: nothing of single rows."""
+    single = ("row_percentiles", "own", "pooled")
+    return {name: value for name, value in forgetting.items() if name not in single}
+
+
+def _withdrawn(events: list[journal.Event], facts: dict[str, Any]) -> dict[str, Any]:
+    """A model that nobody serves any more, since it could not be made to forget."""
+    by_id = {e.id: e.facts for e in events}
+    plan = by_id[f"{facts['attempt']}/planned"]
+    return {**_parent(plan), "outcome": "withdrawn", "reason": facts["reason"]}
+
+
+def _earlier(store: ObjectStore, facts: dict[str, Any]) -> CertifiedModel:
+    """A promotion by an earlier batch, which another model of it had kept from being erased."""
+    events = journal.read(store, batches.stream(facts["batch"]))
+    promoted = next(e.facts for e in events if e.id == f"{facts['attempt']}/promoted")
+    part = {**_promoted(events, promoted), "in_batch": facts["batch"]}
+    return CertifiedModel(part, frozenset(facts["records"]))
+
+
+def _out_of_service(facts: dict[str, Any]) -> dict[str, Any]:
+    reason = (
+        f"It was withdrawn by batch {facts['withdrawn_by']} and nobody serves it; its weights were "
+        "not made to forget these rows."
+    )
+    named = {name: value for name, value in facts.items() if name != "withdrawn_by"}
+    return {**named, "outcome": "out of service", "reason": reason}
+
+
+def _withdrawn_by(store: ObjectStore, model: str) -> str:
+    events = journal.read(store, stream(model))
+    return [e.facts["batch"] for e in events if e.name == "ModelWithdrawn"][-1]
+
+
+def _parent(plan: dict[str, Any]) -> dict[str, Any]:
+    names = ("model", "dataset", "parent_version", "parent_digest", "forget_count", "forget_digest")
+    return {name: plan[name] for name in names}

@@ -1,0 +1,39 @@
+"""Parts of an attempt that may lead nowhere: their failure is a fact for the ladder, not an end."""
+
+import logging
+from collections.abc import Callable
+
+from tasks import journal
+from tasks.attempts import Attempt, entry
+from tasks.object_store import ObjectStore
+from unlearning.errors import EvidenceError, ModelError, StaleLedgerError
+from unlearning.lineage import SHORT, bytes_digest
+
+log = logging.getLogger("expunge.trials")
+
+
+def failure_of(
+    store: ObjectStore, attempt: Attempt, part: Callable[[ObjectStore, Attempt], object]
+) -> str:
+    """Why this part of the attempt cannot be done, in one sentence; empty once it is done.
+
+    A model that cannot be unlearned or measured in one way must not keep its requests open for
+    ever, so the reason is recorded and the next rung is for the ladder to choose. It is not the
+    end of the attempt: a later run tries again, since somebody may have mended the cause.
+
+    Raises:
+        ExpungeError: what another rung could not mend either, such as a table that is away, or
+            what running again mends.
+    """
+    try:
+        part(store, attempt)
+    except StaleLedgerError:
+        raise
+    except (ModelError, EvidenceError) as error:
+        reason = str(error)
+        log.warning("%s: the %s led nowhere. %s", attempt.model, attempt.rung, reason)
+        facts = {"model": attempt.model, "attempt": attempt.key, "reason": reason}
+        key = f"failed/{bytes_digest(reason.encode())[:SHORT]}"
+        journal.append(store, entry(attempt, key, "CandidateFailed", facts))
+        return reason
+    return ""

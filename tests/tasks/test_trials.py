@@ -1,0 +1,67 @@
+"""An attempt that leads nowhere: a fact for the ladder, unless another rung could not mend it."""
+
+import pytest
+
+from tasks import journal
+from tasks.attempts import Attempt
+from tasks.trials import failure_of
+from unlearning.errors import (
+    ConflictError,
+    DataError,
+    DivergenceError,
+    EvidenceError,
+    StaleLedgerError,
+    TransientError,
+    UnsupportedModelError,
+)
+
+ATTEMPT = Attempt(
+    key="a-1",
+    batch="b-1",
+    model="income",
+    parent_version=1,
+    parent_digest="d1",
+    dataset="file:///train",
+    dataset_version=0,
+    holdout_version=0,
+    row_count=9,
+    forget_count=1,
+    forget_digest="f",
+    config_digest="c",
+    method="calibrated",
+)
+
+
+def raising(error):
+    def part(*_):
+        raise error
+
+    return part
+
+
+@pytest.fixture
+def begun(store):
+    journal.append(store, journal.Entry("batches/b-1", "frozen", "BatchFrozen", {}))
+    return store
+
+
+@pytest.mark.parametrize("kind", [DivergenceError, UnsupportedModelError, EvidenceError])
+def test_what_another_rung_may_mend_is_recorded_once_and_told(begun, kind):
+    part = raising(kind("The loss is not finite; retrain."))
+    for _ in range(2):
+        assert failure_of(begun, ATTEMPT, part) == "The loss is not finite; retrain."
+    failed = [e for e in journal.read(begun, "batches/b-1") if e.name == "CandidateFailed"]
+    assert [e.facts["reason"] for e in failed] == ["The loss is not finite; retrain."]
+    assert failed[0].id.startswith("a-1/failed/")
+
+
+@pytest.mark.parametrize("kind", [StaleLedgerError, ConflictError, DataError, TransientError])
+def test_what_no_rung_mends_is_raised_and_leaves_no_trace(begun, kind):
+    with pytest.raises(kind):
+        failure_of(begun, ATTEMPT, raising(kind("Run again.")))
+    assert len(journal.read(begun, "batches/b-1")) == 1
+
+
+def test_what_works_later_is_no_failure_any_more(begun):
+    failure_of(begun, ATTEMPT, raising(EvidenceError("Too few rows.")))
+    assert failure_of(begun, ATTEMPT, lambda *_: {"made": True}) == ""
