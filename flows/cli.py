@@ -35,6 +35,7 @@ _COMMANDS = {
     "status": "Where every request stands, and every enrolled model.",
     "trace": "Follow a subject, or a model version, through the records.",
     "hold": "Place or release legal holds.",
+    "retire": "Purge old model versions that remember erased people, once their days are over.",
     "ledger": "Compute missing gradient ledgers; also in parallel, under torchrun.",
     "train": "Train a model that can be unlearned, register and enrol it.",
     "enroll": "Adopt a PyTorch model version that was trained elsewhere.",

@@ -18,10 +18,12 @@ def unlearn_model(batch: str, model: str) -> ModelOutcome:
         if decision.passed:
             version = steps.register_version(attempt)
             steps.promote_version(attempt, version)
+            steps.retire_versions(model)
             return ModelOutcome(model, "promoted")
         step = steps.choose_step(attempt, decision)
         if step.rung == "withdraw":
             steps.withdraw_model(attempt, step)
+            steps.retire_versions(model)
             return ModelOutcome(model, "withdrawn", step.reason)
         if step.rung == "wait":
             steps.block_batch(attempt, decision, step)

@@ -211,7 +211,10 @@ def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module,
     """
     enrollment = read_enrollment(store, attempt.model)
     parent = load_model(
-        attempt.model, attempt.parent_version, trust_pickle=enrollment.trust_pickle
+        attempt.model,
+        attempt.parent_version,
+        trust_pickle=enrollment.trust_pickle,
+        is_parent=True,
     ).module
     if model_digest(parent.state_dict()) != attempt.parent_digest:
         raise ConflictError(

@@ -26,7 +26,10 @@ NOT_PROVEN = [
     "A retrained model kept the tensors under kept_from_parent, if any, from the one before.",
     "Backups, exports and copies outside the stated tables and models were not looked at.",
     "The table's log may keep the smallest and largest ids of files from before its enrolment.",
-    "Earlier model versions still exist in the registry until they are retired.",
+    (
+        "Earlier model versions remember the rows and exist until the days under earlier_versions; "
+        "the proof of their purge will be the events VersionPurged in the models' journals."
+    ),
     "This file is not signed.",
 ]
 

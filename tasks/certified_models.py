@@ -7,6 +7,7 @@ from typing import Any
 from tasks import batches, journal
 from tasks.enrollment import enrolled_models, stream
 from tasks.object_store import ObjectStore
+from tasks.old_versions import earlier
 from unlearning.budget import is_exact
 
 
@@ -46,8 +47,9 @@ def certified_models(store: ObjectStore, batch: str) -> list[CertifiedModel]:
     # The latest promotion of each model counts: an earlier one may have been overtaken.
     promoted = {e.facts["model"]: e.facts for e in events if e.name == "ChampionPromoted"}
     withdrawn = {e.facts["model"]: e.facts for e in events if e.name == "ModelWithdrawn"}
-    found = [CertifiedModel(_promoted(events, facts)) for facts in promoted.values()]
-    found += [CertifiedModel(_withdrawn(events, facts)) for facts in withdrawn.values()]
+    parts = [_promoted(events, facts) for facts in promoted.values()]
+    parts += [_withdrawn(events, facts) for facts in withdrawn.values()]
+    found = [CertifiedModel(_with_earlier(store, part, batch)) for part in parts]
     for event in events:
         if event.name == "ForgottenBefore":
             found.append(_earlier(store, event.facts))
@@ -110,7 +112,13 @@ def _earlier(store: ObjectStore, facts: dict[str, Any]) -> CertifiedModel:
     events = journal.read(store, batches.stream(facts["batch"]))
     promoted = next(e.facts for e in events if e.id == f"{facts['attempt']}/promoted")
     part = {**_promoted(events, promoted), "in_batch": facts["batch"]}
+    part = _with_earlier(store, part, facts["batch"])
     return CertifiedModel(part, frozenset(facts["records"]))
+
+
+def _with_earlier(store: ObjectStore, part: dict[str, Any], batch: str) -> dict[str, Any]:
+    """With the versions before, which remember the batch's rows until they are purged."""
+    return {**part, "earlier_versions": earlier(store, part["model"], batch)}
 
 
 def _out_of_service(facts: dict[str, Any]) -> dict[str, Any]:

@@ -107,7 +107,8 @@ def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
             store, journal.Entry(stream(enrollment.model), event_id, "SnapshotAdvanced", facts)
         )
         tags = {"expunge.dataset_version": str(version), "expunge.dataset_rows": str(rows)}
-        registry.tag_version(enrollment.model, enrollment.version, tags)
+        if not enrollment.is_withdrawn:  # its version may be purged by now
+            registry.tag_version(enrollment.model, enrollment.version, tags)
     return [e.model for e in affected]
 
 

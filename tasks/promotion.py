@@ -107,7 +107,10 @@ def _candidate_digest(store: ObjectStore, attempt: Attempt) -> str:
 def _log_candidate(store: ObjectStore, attempt: Attempt, run_id: str) -> str:
     enrollment, _, forget = inputs(store, attempt)
     original = registry.load_model(
-        attempt.model, attempt.parent_version, trust_pickle=enrollment.trust_pickle
+        attempt.model,
+        attempt.parent_version,
+        trust_pickle=enrollment.trust_pickle,
+        is_parent=True,
     )
     module = load_candidate(store, attempt, original.module)
     return registry.log_successor(run_id, original, module, _example(original.example, forget))

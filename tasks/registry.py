@@ -13,11 +13,18 @@ from torch import nn
 
 from tasks.boundary import translated
 from tasks.settings import load_settings
-from unlearning.errors import ConflictError, SettingsError, TransientError, UnsupportedModelError
+from unlearning.errors import (
+    ConflictError,
+    ModelError,
+    SettingsError,
+    TransientError,
+    UnsupportedModelError,
+)
 
 AUDIT_EXPERIMENT = "expunge-audit"
 TRAINING_EXPERIMENT = "expunge-training"
 EFFECT_TAG = "expunge.effect"
+RETIRED_TAG = "expunge.retired"
 
 
 @cache
@@ -98,14 +105,21 @@ class LoadedModel:
     example: Any
 
 
-def load_model(model: str, version: int, *, trust_pickle: bool = False) -> LoadedModel:
+def load_model(
+    model: str, version: int, *, trust_pickle: bool = False, is_parent: bool = False
+) -> LoadedModel:
     """Load a version that was logged by `mlflow.pytorch`, in its safe form unless trusted.
 
+    `is_parent` says that an attempt under way needs it, be it retired meanwhile or not.
+
     Raises:
+        ModelError: it is retired, since it remembers erased people.
         UnsupportedModelError: it has no PyTorch flavor, or is pickled and not trusted.
     """
     import mlflow
 
+    if not is_parent:
+        _refuse_retired(model, version)
     uri = f"models:/{model}/{version}"
     with translated("MLflow"):
         directory = Path(mlflow.artifacts.download_artifacts(uri))
@@ -130,6 +144,16 @@ def load_model(model: str, version: int, *, trust_pickle: bool = False) -> Loade
         ) from error
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     return LoadedModel(module, is_exported, directory, info.signature, example)
+
+
+def _refuse_retired(model: str, version: int) -> None:
+    with translated("MLflow"):
+        tags = client().get_model_version(model, str(version)).tags
+    if RETIRED_TAG in tags:
+        raise ModelError(
+            f"{model} version {version} is retired, because it remembers erased people; use the "
+            "version under the serving alias, or enrol one that was trained without them."
+        )
 
 
 @contextmanager
@@ -184,7 +208,7 @@ def log_new(run_id: str, module: nn.Module, example: np.ndarray) -> str:
 def create_version(model: str, source: str, run_id: str, tags: Mapping[str, str]) -> None:
     """Register a logged model; its tags, our effect key among them, come in the same call."""
     with translated("MLflow"):
-        if not client().search_registered_models(f"name = '{_quoted(model)}'"):
+        if not client().search_registered_models(f"name = '{quoted(model)}'"):
             client().create_registered_model(model)
         client().create_model_version(model, source, run_id=run_id, tags=dict(tags))
 
@@ -193,7 +217,7 @@ def find_version(model: str, effect: str) -> int | None:
     """The version that carries this effect key; the lowest, should a re-sent call have made two."""
     with translated("MLflow"):
         found = client().search_model_versions(
-            f"name = '{_quoted(model)}' and tags.`{EFFECT_TAG}` = '{effect}'"
+            f"name = '{quoted(model)}' and tags.`{EFFECT_TAG}` = '{effect}'"
         )
     return min((int(v.version) for v in found), default=None)
 
@@ -226,7 +250,8 @@ def ensure_run(experiment: str, effect: str, name: str) -> str:
     return run.info.run_id
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """The name as it stands between quotes in a search of MLflow's."""
     return name.replace("'", "\\'")
 
 

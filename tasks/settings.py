@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from unlearning.errors import SettingsError
 
 PREFIX = "EXPUNGE_"
+_MLFLOW_S3 = "MLFLOW_S3_ENDPOINT_URL"
 
 # Set unless the environment says otherwise: nothing phones home, nothing is pickled by default,
 # and everything embedded lives under one directory.
@@ -53,6 +54,9 @@ class Settings(BaseSettings):
     approval_wait_seconds: NonNegativeInt = 0
     """How long a flow run pauses for an answer to a batch that waits for approval; 0: not at all.
     The batch waits in either case, until somebody answers."""
+    retirement_days: NonNegativeInt = 30
+    """Days from the retirement of an old model version to its purge: time to go back, for which
+    weights that remember erased people stay on disk. Each version keeps the day it was given."""
     pseudonym_key: SecretStr | None = None
     """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>."""
 
@@ -138,7 +142,15 @@ def load_settings() -> Settings:
     return settings
 
 
+def artifact_settings() -> Settings:
+    """The settings as MLflow's artifacts are reached with: their S3 server may be another one."""
+    endpoint = os.environ.get(_MLFLOW_S3) or load_settings().s3_endpoint_url
+    return load_settings().model_copy(update={"s3_endpoint_url": endpoint})
+
+
 def _prepare_environment(settings: Settings) -> None:
+    if settings.s3_endpoint_url:
+        os.environ.setdefault(_MLFLOW_S3, settings.s3_endpoint_url)
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect"))

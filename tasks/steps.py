@@ -26,6 +26,7 @@ from tasks import (
     references,
     registry,
     resolution,
+    retirement,
     trials,
 )
 from tasks.attempts import Attempt
@@ -229,8 +230,8 @@ def refresh_ledger(model: str) -> str:
 
 @task(**_STEP)
 def ledger_models() -> list[str]:
-    """Every enrolled model, in name order."""
-    return [e.model for e in enrolled_models(open_store())]
+    """Every enrolled model in service, in name order."""
+    return [e.model for e in enrolled_models(open_store()) if not e.is_withdrawn]
 
 
 @task(**_STEP)
@@ -249,6 +250,36 @@ def drop_references(batch: str, table: str) -> list[str]:
 def drop_ledgers(model: str) -> None:
     """The model's ledgers over erased rows deleted; they are computed anew elsewhere."""
     ledgers.drop_stale_ledgers(open_store(), model)
+
+
+@task(**_STEP)
+def lineages() -> list[str]:
+    """Every model that was ever enrolled, in name order."""
+    return [e.model for e in enrolled_models(open_store())]
+
+
+@task(**_STEP)
+def retire_versions(model: str) -> list[str]:
+    """Versions that remember erased people out of use; what people must look at."""
+    return retirement.retire(open_store(), model)
+
+
+@task(**_STEP)
+def due_versions(model: str) -> list[int]:
+    """Retired versions whose days are over."""
+    return retirement.due(open_store(), model)
+
+
+@task(**_STEP)
+def purge_version(model: str, version: int) -> None:
+    """The version gone from MLflow and from every place that kept its files."""
+    retirement.purge(open_store(), model, version)
+
+
+@task(**_STEP)
+def drop_leftovers() -> int:
+    """Weights of closed batches gone from the store."""
+    return retirement.drop_leftovers(open_store())
 
 
 @task(**_STEP)

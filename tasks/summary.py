@@ -8,6 +8,7 @@ from typing import Any
 from tasks import approvals, batches, journal
 from tasks.enrollment import enrolled_models, ledger_key, stream
 from tasks.object_store import ObjectStore
+from tasks.old_versions import retirement_counts
 from tasks.settings import load_settings
 from unlearning.deletion import STATUS_MEANING, is_open
 from unlearning.errors import DataError
@@ -116,6 +117,7 @@ def status(store: ObjectStore) -> dict[str, Any]:
                 "deletions": asdict(e.deletions),
                 "budget": asdict(e.budget),
                 "is_withdrawn": e.is_withdrawn,
+                "old_versions": retirement_counts(store, e.model),
                 "has_ledger": any(store.list_objects(ledger_key(e))),
             }
             for e in enrolled_models(store)

@@ -20,7 +20,7 @@ def ledger(*models: str) -> None:
     """
     store = open_store()
     store.check()
-    wanted = list(models) or [e.model for e in enrolled_models(store)]
+    wanted = list(models) or [e.model for e in enrolled_models(store) if not e.is_withdrawn]
     with rank_group() as is_first:
         if is_first:
             quiet_prefect()

@@ -34,7 +34,16 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         console.print(request_table("Requests", [RequestSummary(**r) for r in found["requests"]]))
     print_waiting(console, store)
     table = Table(title="Enrolled models", title_justify="left", header_style="bold")
-    for name in ("model", "version", "trained on", "rows", "method", "ledger", "budget used"):
+    for name in (
+        "model",
+        "version",
+        "trained on",
+        "rows",
+        "method",
+        "ledger",
+        "budget used",
+        "old versions",
+    ):
         table.add_column(name, overflow="fold")
     for m in found["models"]:
         snapshot = f"{m['dataset']} version {m['dataset_version']}"
@@ -43,6 +52,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
             m["model"], "withdrawn" if m["is_withdrawn"] else str(m["version"]), snapshot,
             str(m["row_count"]), m["method"], ledger,
             _budget_used(m["deletions"], m["budget"]),
+            "{retired} retired, {purged} purged".format(**m["old_versions"]),
         )  # fmt: skip
     console.print(table)
 

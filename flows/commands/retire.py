@@ -1,0 +1,58 @@
+"""`expunge retire`: purge old model versions that remember erased people."""
+
+from rich.console import Console
+from rich.table import Table
+
+from tasks.enrollment import enrolled_models
+from tasks.object_store import ObjectStore, open_store
+from tasks.retirement import survey
+from tasks.settings import quiet_prefect
+from unlearning.retirement import Verb
+
+_DOING: dict[Verb, str] = {
+    "retire": "to be retired",
+    "wait": "retired",
+    "keep": "retired, must stay",
+    "purge": "retired, due",
+    "alarm": "served",
+    "none": "purged",
+}
+
+
+def retire(*, dry_run: bool = False) -> None:
+    """Retire versions that remember erased people, and purge those whose days are over.
+
+    A retired version is out of use at once and purged after EXPUNGE_RETIREMENT_DAYS: the version,
+    its files in MLflow's artifact store and what expunge keeps of it; then every place is listed.
+
+    Parameters
+    ----------
+    dry_run
+        Only show what would be done.
+    """
+    store = open_store()
+    store.check()
+    try:
+        if not dry_run:
+            quiet_prefect()
+            from flows.retire_versions import retire_versions
+
+            retire_versions()
+    finally:
+        Console().print(_table(store))
+
+
+def _table(store: ObjectStore) -> Table:
+    table = Table(title="Old model versions", title_justify="left", header_style="bold")
+    for name in ("model", "version", "state", "purge on", "reason"):
+        table.add_column(name, overflow="fold")
+    for enrollment in enrolled_models(store):
+        for action in survey(store, enrollment.model):
+            table.add_row(
+                enrollment.model,
+                str(action.version),
+                _DOING[action.verb],
+                action.purge_on.isoformat() if action.purge_on else "",
+                action.reason,
+            )
+    return table

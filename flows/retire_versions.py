@@ -1,0 +1,35 @@
+"""Take model versions that remember erased people out of use, and purge them in time."""
+
+from prefect import State, flow
+
+from tasks import steps
+from unlearning.errors import ConflictError
+
+
+@flow(name="retire-versions", flow_run_name="retire versions", result_serializer="json")
+def retire_versions() -> int:
+    """Retire, purge what is due, list the places again; returns how many versions were purged.
+
+    Raises:
+        ConflictError: a version that remembers erased people is served; people must move the alias.
+        ExpungeError: a version could not be purged; the others were.
+    """
+    models = steps.lineages()
+    retired = [steps.retire_versions(model, return_state=True) for model in models]
+    purged = [state for model in models for state in purge_due(model)]
+    leftovers = steps.drop_leftovers(return_state=True)
+    results = [state.result() for state in retired]
+    for state in (*purged, leftovers):
+        state.result()
+    alarms = [alarm for found in results for alarm in found]
+    if alarms:
+        raise ConflictError(" ".join(alarms))
+    return len(purged)
+
+
+def purge_due(model: str) -> list[State]:
+    """Purge the model's versions whose days are over, each for itself."""
+    found = steps.due_versions(model, return_state=True)
+    if not found.is_completed():
+        return [found]
+    return [steps.purge_version(model, v, return_state=True) for v in found.result()]

@@ -1,0 +1,71 @@
+"""The files of model versions, wherever MLflow keeps them: look, remove, look again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tasks.boundary import translated
+from tasks.object_store import ObjectStore, open_store
+from tasks.settings import artifact_settings, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What lies at a place."""
+
+    objects: int
+    """Files or objects."""
+    old_versions: int | None
+    """Old object versions and delete markers; None behind a tracking server, which hides them."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was seen."""
+        return not self.objects and not self.old_versions
+
+
+def look(place: str) -> Look:
+    """Count what lies below a place."""
+    store = _store(place)
+    if store is None:
+        with translated("MLflow"):
+            return Look(sum(1 for _ in _files(_repository(place))), None)
+    return Look(sum(1 for _ in store.list_objects("")), store.count_noncurrent(""))
+
+
+def wipe(place: str) -> None:
+    """Remove everything below a place, in a versioned bucket every version of it as well."""
+    with translated("MLflow"):
+        _repository(place).delete_artifacts()
+    store = _store(place)
+    if store is None:
+        return
+    for info in list(store.list_objects("")):
+        store.delete(info.key)
+    store.purge_noncurrent("")
+
+
+def _store(place: str) -> ObjectStore | None:
+    """The place as an object store; None if only MLflow can reach it."""
+    scheme = urlsplit(place).scheme
+    if not scheme:
+        return open_store(Path(place).resolve().as_uri())
+    if scheme not in ("file", "s3"):
+        return None
+    return open_store(place, artifact_settings())
+
+
+def _repository(place: str) -> Any:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(place, tracking_uri=load_settings().tracking_uri)
+
+
+def _files(repository: Any, folder: str | None = None) -> Iterator[str]:
+    for info in repository.list_artifacts(folder):
+        if info.is_dir:
+            yield from _files(repository, info.path)
+        else:
+            yield info.path
