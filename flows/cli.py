@@ -37,6 +37,7 @@ _COMMANDS = {
     "hold": "Place or release legal holds.",
     "retire": "Purge old model versions that remember erased people, once their days are over.",
     "ledger": "Compute missing gradient ledgers; also in parallel, under torchrun.",
+    "adopt": "Make a folder of parquet files a Delta table, in place.",
     "train": "Train a model that can be unlearned, register and enrol it.",
     "enroll": "Adopt a PyTorch model version that was trained elsewhere.",
 }

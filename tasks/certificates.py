@@ -25,13 +25,14 @@ NOT_PROVEN = [
     "A model that is withdrawn or out of service still remembers the rows in its weights.",
     "A retrained model kept the tensors under kept_from_parent, if any, from the one before.",
     "Backups, exports and copies outside the stated tables and models were not looked at.",
-    "The table's log may keep the smallest and largest ids of files from before its enrolment.",
+    "Other columns of the tables were searched for the ids as stored, not inside compressed pages.",
     (
         "Earlier model versions remember the rows and exist until the days under earlier_versions; "
         "the proof of their purge will be the events VersionPurged in the models' journals."
     ),
     "This file is not signed.",
 ]
+_SEARCH = ("objects_searched", "bytes_searched", "ids_searched", "ids_searched_as_words", "hits")
 
 
 def certify(store: ObjectStore, batch: str) -> int:
@@ -123,6 +124,7 @@ def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
             **e.facts,
             "files_removed": purged[e.facts["table"]]["files_removed"],
             "files_left_over": purged[e.facts["table"]]["leftover_files"],
+            **{k: v for k, v in purged[e.facts["table"]].items() if k in _SEARCH},
         }
         for e in events
         if e.name == "RowsErased"

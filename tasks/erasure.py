@@ -1,9 +1,8 @@
 """Erase a batch's rows from a table for good, and tell the models that were trained on it."""
 
 import logging
-from typing import Any
 
-from tasks import batches, journal, registry
+from tasks import absence, batches, journal, registry, table_log
 from tasks.certified_models import note_out_of_service
 from tasks.effects import Facts, once
 from tasks.enrollment import enrolled_models, stream
@@ -12,46 +11,39 @@ from tasks.resolution import matches
 from tasks.tables import (
     count_rows,
     delete_rows,
+    deletions,
+    has_rows,
+    is_readable,
     leftover_files,
     matching,
     open_table,
+    remove_old_versions,
     vacuum,
 )
-from unlearning.errors import DataError
+from unlearning.errors import ConflictError, DataError
 from unlearning.lineage import SHORT, bytes_digest
 
 log = logging.getLogger("expunge.erasure")
 
+_PASSES = 5
+"""Deletions in a row before a table that others write to is given up on."""
 
-def erase_rows(store: ObjectStore, batch: str, uri: str) -> dict[str, Any]:
-    """Delete the batch's rows from one table, once; the row arithmetic is checked afterwards."""
-    column = _column(store, batch, uri)
-    subjects = batches.subjects(store, batch)
 
-    def matched(table: Any) -> int:
-        return count_rows(table, matching(table, column, subjects))
+def erase_rows(store: ObjectStore, batch: str, uri: str) -> Facts:
+    """Delete the batch's rows from one table, once; the row arithmetic is checked afterwards.
 
+    Rows of the subjects that others append meanwhile are deleted too.
+
+    Raises:
+        ConflictError: they are appended faster than they can be deleted.
+        DataError: rows are missing, or too many are left.
+    """
+    rows = _Rows(store, batch, uri)
     table = open_table(uri)
-    plan = {
-        "table": uri,
-        "version_before": table.version(),
-        "rows_before": count_rows(table),
-        "rows_matched": matched(table),
-    }
+    plan = {"table": uri, "version_before": table.version(), "rows_before": count_rows(table)}
 
     def find(planned: Facts) -> Facts | None:
-        now = open_table(uri)
-        if matched(now):
-            return None
-        facts = {k: planned[k] for k in plan}
-        facts |= {"version_after": now.version(), "rows_after": count_rows(now)}
-        facts["rows_matched_after"] = matched(now)
-        _check_arithmetic(facts)
-        return facts
-
-    def make(_: Facts) -> None:
-        batches.refuse_held(store, batch)
-        delete_rows(uri, column, subjects)
+        return None if rows.are_there() else _arithmetic(uri, rows.mark, planned)
 
     facts = once(
         store,
@@ -60,26 +52,47 @@ def erase_rows(store: ObjectStore, batch: str, uri: str) -> dict[str, Any]:
         event="RowsErased",
         plan=plan,
         find=find,
-        make=make,
+        make=lambda _: rows.delete(),
     )
     log.info("%s: erased %d rows", uri, facts["rows_matched"])
     return facts
 
 
-def purge_files(store: ObjectStore, batch: str, uri: str) -> dict[str, Any]:
-    """Remove every file and object version that still holds erased rows, once, and look again."""
+def purge_files(store: ObjectStore, batch: str, uri: str) -> Facts:
+    """Remove every file, object version and log entry that tells of erased rows, once; look again.
+
+    Raises:
+        DataError: an erased id still stands in an object of the table.
+    """
+    rows = _Rows(store, batch, uri)
 
     def find(planned: Facts) -> Facts | None:
-        if leftover_files(uri):
+        if leftover_files(uri) or rows.are_there() or table_log.names_people(uri, rows.column):
             return None
+        found = absence.search(uri, rows.column, rows.subjects)
+        absence.check(found, uri)
         table = open_table(uri)
         return {
             "table": uri,
             "files_removed": planned["files_found"],
             "leftover_files": 0,
+            "objects_searched": found.objects,
+            "bytes_searched": found.size,
+            "ids_searched": found.ids,
+            "ids_searched_as_words": found.words,
+            "hits": len(found.hits),
             "version": table.version(),
             "rows": count_rows(table),
         }
+
+    def make(_: Facts) -> None:
+        if rows.are_there():
+            log.warning("%s: rows of erased subjects were appended again; deleting them", uri)
+            rows.delete()
+        vacuum(uri)
+        if table_log.names_people(uri, rows.column):
+            table_log.trim(uri)
+        remove_old_versions(uri)
 
     return once(
         store,
@@ -88,8 +101,40 @@ def purge_files(store: ObjectStore, batch: str, uri: str) -> dict[str, Any]:
         event="FilesPurged",
         plan={"table": uri, "files_found": leftover_files(uri)},
         find=find,
-        make=lambda _: vacuum(uri),
+        make=make,
     )
+
+
+class _Rows:
+    """The rows of a batch's subjects in one table."""
+
+    def __init__(self, store: ObjectStore, batch: str, uri: str) -> None:
+        self._store, self._batch, self._uri = store, batch, uri
+        self.column = _column(store, batch, uri)
+        self.subjects = batches.subjects(store, batch)
+        self.mark = f"{batch}/{_key('erased', uri)}"
+        self._without: int | None = None
+
+    def are_there(self) -> bool:
+        """Whether the newest version has any; a version that had none is not read again."""
+        table = open_table(self._uri)
+        if table.version() == self._without:
+            return False
+        found = has_rows(table, matching(table, self.column, self.subjects), self.column)
+        self._without = None if found else table.version()
+        return found
+
+    def delete(self) -> None:
+        """Delete them until none is left: others may append while a deletion runs."""
+        batches.refuse_held(self._store, self._batch)
+        for _ in range(_PASSES):
+            delete_rows(self._uri, self.column, self.subjects, self.mark)
+            if not self.are_there():
+                return
+        raise ConflictError(
+            f"Rows of erased subjects are appended to {self._uri} again and again; stop the job "
+            "that writes them, then run again."
+        )
 
 
 def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
@@ -118,13 +163,40 @@ def tables_of(store: ObjectStore, batch: str) -> list[str]:
     return [m.uri for m in matches(store, batch) if wanted & set(m.rows)]
 
 
-def _check_arithmetic(facts: Facts) -> None:
-    # With other commits in between, rows may have come or gone for other reasons.
-    alone = facts["version_after"] <= facts["version_before"] + 1
-    if alone and facts["rows_after"] != facts["rows_before"] - facts["rows_matched"]:
+def _arithmetic(uri: str, mark: str, planned: Facts) -> Facts:
+    """Rows before, deleted and after, by the commits that deleted them.
+
+    Others may have written before, between and after these commits, so each one is compared with
+    the version right before it, as long as that has its files.
+    """
+    now = open_table(uri)
+    deleted = deletions(now, mark, planned["version_before"])
+    for version, count in deleted.items():
+        _check_commit(uri, version, count)
+    first, last = min(deleted, default=now.version() + 1), max(deleted, default=now.version())
+    after, matched = count_rows(open_table(uri, last)), sum(deleted.values())
+    before = count_rows(open_table(uri, first - 1)) if is_readable(uri, first - 1) else None
+    before = after + matched if before is None else before
+    return {
+        "table": uri,
+        "version_before": first - 1,
+        "rows_before": before,
+        "rows_matched": matched,
+        "rows_appended": after - before + matched,
+        "version_after": last,
+        "rows_after": after,
+        "rows_matched_after": 0,
+    }
+
+
+def _check_commit(uri: str, version: int, count: int) -> None:
+    if not is_readable(uri, version - 1):
+        return  # another batch purged the table since
+    before, after = (count_rows(open_table(uri, v)) for v in (version - 1, version))
+    if after != before - count:
         raise DataError(
-            f"{facts['table']} had {facts['rows_before']} rows, {facts['rows_matched']} matched, "
-            f"{facts['rows_after']} are left; stop and restore version {facts['version_before']}."
+            f"{uri} had {before} rows, {count} matched, {after} are left; stop and restore "
+            f"version {version - 1}."
         )
 
 

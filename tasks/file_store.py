@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.object_store import MissingObjectError, ObjectInfo
+from tasks.object_store import CHUNK, MissingObjectError, ObjectInfo
 from unlearning.errors import SettingsError
 
 _SCRATCH = ".scratch"
@@ -33,6 +33,14 @@ class FileStore:
         try:
             return self._path(key).read_bytes()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """The file's bytes a piece at a time."""
+        try:
+            with self._path(key).open("rb") as file:
+                yield from iter(lambda: file.read(CHUNK), b"")
+        except (FileNotFoundError, IsADirectoryError) as error:
             raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
 
     def put(self, key: str, data: bytes) -> None:

@@ -18,6 +18,10 @@ class ObjectInfo:
     version: str
 
 
+CHUNK = 1 << 20
+"""Bytes of a piece in which large objects are read."""
+
+
 class MissingObjectError(DataError):
     """There is no object under this key."""
 
@@ -33,6 +37,10 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> bytes:
         """The object's bytes; raises MissingObjectError."""
+        ...
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """The object's bytes a piece at a time; raises MissingObjectError."""
         ...
 
     def put(self, key: str, data: bytes) -> None:
@@ -56,11 +64,11 @@ class ObjectStore(Protocol):
         ...
 
     def purge_noncurrent(self, prefix: str) -> int:
-        """Remove old versions and delete markers below `prefix`; returns how many."""
+        """Remove old versions, delete markers and unfinished uploads below `prefix`; how many."""
         ...
 
     def count_noncurrent(self, prefix: str) -> int:
-        """How many old versions and delete markers lie below `prefix`."""
+        """How many old versions, delete markers and unfinished uploads lie below `prefix`."""
         ...
 
 

@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tasks.boundary import translated
-from tasks.object_store import MissingObjectError, ObjectInfo
+from tasks.object_store import CHUNK, MissingObjectError, ObjectInfo
 from tasks.settings import Settings
 from unlearning.errors import DataError, SettingsError, TransientError
 
@@ -51,14 +51,20 @@ class S3Store:
     def get(self, key: str) -> bytes:
         """The object's bytes."""
         with translated("object store"):
-            try:
-                return self._client.get_object(Bucket=self.bucket, Key=self._key(key))[
-                    "Body"
-                ].read()
-            except ClientError as error:
-                if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                    raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
-                raise
+            return self._body(key).read()
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """The object's bytes a piece at a time."""
+        with translated("object store"):
+            yield from self._body(key).iter_chunks(CHUNK)
+
+    def _body(self, key: str) -> Any:
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
+            raise
 
     def put(self, key: str, data: bytes) -> None:
         """Write the object."""
@@ -99,17 +105,27 @@ class S3Store:
                     self._delete_version(item)
 
     def purge_noncurrent(self, prefix: str) -> int:
-        """Remove old versions and markers below the prefix."""
+        """Remove old versions, markers and parts of unfinished uploads below the prefix."""
         with translated("object store"):
-            old = self._noncurrent(prefix)
+            old, uploads = self._noncurrent(prefix), self._uploads(prefix)
             for item in old:
                 self._delete_version(item)
-        return len(old)
+            for item in uploads:
+                self._client.abort_multipart_upload(
+                    Bucket=self.bucket, Key=item["Key"], UploadId=item["UploadId"]
+                )
+        return len(old) + len(uploads)
 
     def count_noncurrent(self, prefix: str) -> int:
-        """How many old versions and markers lie below the prefix."""
+        """How many old versions, markers and unfinished uploads lie below the prefix."""
         with translated("object store"):
-            return len(self._noncurrent(prefix))
+            return len(self._noncurrent(prefix)) + len(self._uploads(prefix))
+
+    def _uploads(self, prefix: str) -> list[dict[str, Any]]:
+        pages = self._client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self.bucket, Prefix=self._key(prefix)
+        )
+        return [item for page in pages for item in page.get("Uploads", [])]
 
     def _noncurrent(self, prefix: str) -> list[dict[str, Any]]:
         found = self._versions(self._key(prefix))

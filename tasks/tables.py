@@ -7,7 +7,7 @@ from urllib.request import url2pathname
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 from pyarrow import fs
 
 from tasks.boundary import translated
@@ -15,25 +15,52 @@ from tasks.object_store import open_store
 from tasks.settings import load_settings
 from unlearning.errors import DataError
 
-_SKIPPING = "delta.dataSkippingStatsColumns"
+SKIPPING = "delta.dataSkippingStatsColumns"
+"""The table property that says which columns have statistics in the log."""
+_INDEXED = 32
+_MARK = "expunge"
+_FEATURES = frozenset(
+    {"timestampNtz", "appendOnly", "invariants", "checkConstraints", "changeDataFeed"}
+)
 
 
 def open_table(uri: str, version: int | None = None) -> DeltaTable:
     """The Delta table at `uri`, at a version or at its newest.
 
     Raises:
-        DataError: there is no table, or this version is gone.
+        DataError: there is no table, this version is gone, or the table has a feature with which
+            rows could not be erased for good.
     """
     with translated("table"):
-        return DeltaTable(uri, version=version, storage_options=storage_options(uri))
+        table = DeltaTable(uri, version=version, storage_options=storage_options(uri))
+        _refuse_features(table, uri)
+    return table
 
 
-def arrow_dataset(table: DeltaTable) -> ds.FileSystemDataset:
-    """The table's files as Arrow reads them."""
-    return table.to_pyarrow_dataset(filesystem=_local_files(table.table_uri))
+def _refuse_features(table: DeltaTable, uri: str) -> None:
+    """Deletion vectors keep the rows in their files; other features need another writer."""
+    protocol, settings = table.protocol(), table.metadata().configuration
+    features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
+    if settings.get("delta.columnMapping.mode", "none") != "none":
+        features.add("columnMapping")
+    if features:
+        raise DataError(
+            f"{uri} uses the Delta feature {', '.join(sorted(features))}, with which its rows "
+            "cannot be erased; write the table anew without it."
+        )
+    if settings.get("delta.appendOnly") == "true":
+        raise DataError(f"{uri} is append-only; set its property delta.appendOnly to false.")
 
 
-def _local_files(uri: str) -> fs.FileSystem | None:
+def arrow_dataset(table: DeltaTable, dictionary: str | None = None) -> ds.FileSystemDataset:
+    """The table's files as Arrow reads them; a column of strings also as its stored dictionary."""
+    options = ds.ParquetReadOptions(dictionary_columns=[dictionary] if dictionary else None)
+    return table.to_pyarrow_dataset(
+        filesystem=local_files(table.table_uri), parquet_read_options=options
+    )
+
+
+def local_files(uri: str) -> fs.FileSystem | None:
     """Arrow's own access to a local table; None leaves an object store to deltalake.
 
     Deltalake's way needs Python in Arrow's threads, which aborts now and then as the process ends.
@@ -77,7 +104,8 @@ def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa
     field = arrow_schema(table).field(column)
     if pa.types.is_integer(field.type):
         limit = 2 ** (field.type.bit_width - 1)
-        return pa.array([i for i in sorted(_integers(subjects)) if abs(i) < limit], field.type)
+        fitting = [i for i in sorted(_integers(subjects)) if -limit <= i < limit]
+        return pa.array(fitting, field.type)
     return pa.array(sorted(set(subjects)), pa.string())
 
 
@@ -107,44 +135,90 @@ def count_rows(table: DeltaTable, where: ds.Expression | None = None) -> int:
         return arrow_dataset(table).count_rows(filter=where)
 
 
+def has_rows(table: DeltaTable, where: ds.Expression, column: str) -> bool:
+    """Whether any row matches; reading ends at the first that does."""
+    with translated("table"):
+        batches = arrow_dataset(table).to_batches(columns=[column], filter=where)
+        return any(batch.num_rows for batch in batches)
+
+
 def keep_ids_out_of_log(table: DeltaTable, column: str) -> None:
-    """Stop the table's log from recording the smallest and largest subject id of each file."""
-    names = [field.name for field in table.schema().fields if field.name != column]
-    wanted = ",".join(names[:32])
-    if table.metadata().configuration.get(_SKIPPING) != wanted:
+    """Stop the table's log from recording the smallest and largest subject id of each file.
+
+    Raises:
+        DataError: the ids are partition values, which stand in paths and in the log.
+    """
+    if column in table.metadata().partition_columns:
+        raise DataError(
+            f"The table is partitioned by the subject column {column!r}, so that ids stand in its "
+            "paths; write it anew with another partitioning."
+        )
+    wanted = statistics_columns([field.name for field in table.schema().fields], column)
+    current = table.metadata().configuration
+    if any(current.get(name) != value for name, value in wanted.items()):
         with translated("table"):
-            table.alter.set_table_properties({_SKIPPING: wanted})
+            table.alter.set_table_properties(wanted)
 
 
-def delete_rows(uri: str, column: str, subjects: Iterable[str]) -> None:
-    """Delete the subjects' rows by a merge with a table of ids.
+def statistics_columns(names: list[str], subject: str) -> dict[str, str]:
+    """Table properties for statistics on every column but the subject's.
+
+    A list that Delta cannot parse counts as none, and then every column has statistics: so each
+    name is quoted, and one with a backquote goes without.
+    """
+    others = [name for name in names if name != subject and "`" not in name][:_INDEXED]
+    if not others:
+        return {"delta.dataSkippingNumIndexedCols": "0"}
+    return {SKIPPING: ",".join(f"`{name}`" for name in others)}
+
+
+def delete_rows(uri: str, column: str, subjects: Iterable[str], mark: str = "") -> None:
+    """Delete the subjects' rows by a merge with a table of ids; the commit bears the mark.
 
     A predicate would be written into the table's log, ids and all, and would have to be quoted.
     """
     table = open_table(uri)
-    ids = pa.table({column: subject_array(table, column, subjects)})
+    ids = pa.table({"id": subject_array(table, column, subjects)})
+    quoted = column.replace('"', '""')
     with translated("table"):
         table.merge(
             ids,
-            f'target."{column}" = source."{column}"',
+            f'target."{quoted}" = source.id',
             source_alias="source",
             target_alias="target",
+            commit_properties=CommitProperties(custom_metadata={_MARK: mark}),
         ).when_matched_delete().execute()
 
 
+def deletions(table: DeltaTable, mark: str, since: int) -> dict[int, int]:
+    """Rows deleted by each commit that bears the mark, by version, oldest first."""
+    newer = table.version() - since
+    with translated("table"):
+        found = table.history(newer) if newer else []
+    return {
+        entry["version"]: int(entry["operationMetrics"]["num_target_rows_deleted"])
+        for entry in reversed(found)
+        if entry.get(_MARK) == mark and entry["version"] > since
+    }
+
+
 def vacuum(uri: str) -> None:
-    """Remove every file that the newest version does not use, and old object versions with it."""
+    """Remove every file that the newest version does not use."""
     with translated("table"):
         open_table(uri).vacuum(
             retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
         )
+
+
+def remove_old_versions(uri: str) -> None:
+    """Remove old object versions, delete markers and unfinished uploads below the table."""
     open_store(uri).purge_noncurrent("")
 
 
 def leftover_files(uri: str) -> int:
     """How many files or old object versions below the table are not part of its newest version."""
     store = open_store(uri)
-    used = {name_of(file, uri) for file in open_table(uri).file_uris()}
+    used = used_files(open_table(uri))
     present = {i.key for i in store.list_objects("") if not i.key.startswith("_delta_log/")}
     missing = used - present
     if missing:
@@ -154,9 +228,20 @@ def leftover_files(uri: str) -> int:
     ) + store.count_noncurrent("")
 
 
-def name_of(file_uri: str, table_uri: str) -> str:
-    """A data file's path relative to its table."""
-    # A local file comes as the path of the table's URI, not decoded, and its own name as on disk.
-    root = table_uri.rstrip("/").removeprefix("file://")
-    file_uri = file_uri.removeprefix("file://")
-    return file_uri.removeprefix(root).lstrip("/")
+def is_readable(uri: str, version: int) -> bool:
+    """Whether every file of this version is still there; a full vacuum takes those of older ones.
+
+    Cost: the log and a listing of the table.
+    """
+    try:
+        used = used_files(open_table(uri, version))
+    except DataError:
+        return False
+    return used <= {info.key for info in open_store(uri).list_objects("")}
+
+
+def used_files(table: DeltaTable) -> set[str]:
+    """The data files of this version, by their paths relative to the table."""
+    # A file comes as the table's URI, in which odd characters are encoded, and its own name as is.
+    root = table.table_uri.rstrip("/").removeprefix("file://")
+    return {f.removeprefix("file://").removeprefix(root).lstrip("/") for f in table.file_uris()}

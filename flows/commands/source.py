@@ -43,7 +43,7 @@ class SourceOptions:
     def source(self, model: str) -> ModelSource:
         """The options as the flows take them."""
         spec = DatasetSpec(
-            uri=_uri(self.table),
+            uri=table_uri(self.table),
             features=tuple(self.features),
             label=self.label,
             subject=self.subject,
@@ -55,7 +55,7 @@ class SourceOptions:
             model=model,
             dataset=spec,
             dataset_version=self.table_version,
-            holdout=_uri(self.holdout),
+            holdout=table_uri(self.holdout),
             unlearning=self.unlearning,
             policy=self.policy,
             budget=self.budget,
@@ -63,7 +63,8 @@ class SourceOptions:
         )
 
 
-def _uri(place: str) -> str:
+def table_uri(place: str) -> str:
+    """The URI of a table that is named by a path or a URI."""
     from pathlib import Path
 
     return place if "://" in place else Path(place).resolve().as_uri()

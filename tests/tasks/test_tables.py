@@ -155,3 +155,81 @@ def test_ragged_or_missing_features_are_refused(features):
     table = pa.table({"features": features, "label": [0, 1]})
     with pytest.raises(DataError):
         to_tensors(table, spec("u"))
+
+
+ODD = ["a b", 'q"u', "d.o,t", "back`quote", "subject_id"]
+
+
+@pytest.mark.parametrize("subject_column", ODD)
+def test_no_name_of_a_column_brings_ids_into_the_log(tmp_path, subject_column):
+    place = tmp_path / "t"
+    columns = {name: ["x"] * 2 for name in ODD} | {subject_column: [subject(1), subject(2)]}
+    write_deltalake(
+        place, pa.table(columns), configuration={"delta.dataSkippingNumIndexedCols": "0"}
+    )
+    tables.keep_ids_out_of_log(tables.open_table(place.as_uri()), subject_column)
+    write_deltalake(place, pa.table(columns), mode="append")
+    tables.delete_rows(place.as_uri(), subject_column, [subject(1)])
+    assert DeltaTable(place).count() == 2
+    assert MARK.encode() not in b"".join(p.read_bytes() for p in (place / "_delta_log").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("feature", "match"),
+    [
+        ({"delta.appendOnly": "true"}, "append-only"),
+        ({"delta.columnMapping.mode": "name"}, "columnMapping"),
+    ],
+)
+def test_a_table_whose_rows_cannot_be_erased_is_refused_at_once(tmp_path, feature, match):
+    place = tmp_path / "t"
+    write_deltalake(place, rows(3))
+    commit = place / "_delta_log/00000000000000000000.json"
+    settings = ",".join(f'"{name}":"{value}"' for name, value in feature.items())
+    commit.write_text(
+        commit.read_text().replace('"configuration":{}', f'"configuration":{{{settings}}}', 1)
+    )
+    with pytest.raises(DataError, match=match):
+        tables.open_table(place.as_uri())
+
+
+def test_deletion_vectors_are_refused_at_once(tmp_path):
+    place = tmp_path / "t"
+    write_deltalake(place, rows(3))
+    commit = place / "_delta_log/00000000000000000000.json"
+    plain = '"protocol":{"minReaderVersion":1,"minWriterVersion":2}'
+    newer = (
+        '"protocol":{"minReaderVersion":3,"minWriterVersion":7,'
+        '"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}'
+    )
+    assert plain in commit.read_text()
+    commit.write_text(commit.read_text().replace(plain, newer, 1))
+    with pytest.raises(DataError, match="deletionVectors"):
+        tables.open_table(place.as_uri())
+
+
+def test_a_change_feed_of_deleted_rows_is_purged(tmp_path):
+    place = (tmp_path / "t").as_uri()
+    feed = {"delta.enableChangeDataFeed": "true", "delta.dataSkippingStatsColumns": "`label`"}
+    write_deltalake(place, rows(5), configuration=feed)
+    tables.delete_rows(place, "subject_id", [subject(3)])
+    assert subject(3).encode() in bytes_below(place)
+    tables.vacuum(place)
+    assert tables.leftover_files(place) == 0
+    assert subject(3).encode() not in bytes_below(place)
+
+
+def test_a_table_partitioned_by_subject_is_refused(tmp_path):
+    place = (tmp_path / "t").as_uri()
+    write_deltalake(place, rows(3).select(["subject_id", "label"]), partition_by=["subject_id"])
+    with pytest.raises(DataError, match="partitioned by the subject"):
+        tables.keep_ids_out_of_log(tables.open_table(place), "subject_id")
+
+
+def test_a_version_is_readable_until_its_files_are_purged(table):
+    tables.delete_rows(table, "subject_id", [subject(3)])
+    assert tables.is_readable(table, 1)
+    tables.vacuum(table)
+    assert not tables.is_readable(table, 1)
+    assert not tables.is_readable(table, 99)
+    assert tables.is_readable(table, DeltaTable(table).version())

@@ -1,0 +1,25 @@
+"""`expunge adopt`: make a folder of parquet files a Delta table."""
+
+from rich.console import Console
+
+from flows.commands.source import table_uri
+
+
+def adopt(table: str, *, subject: str = "subject_id") -> None:
+    """Make a folder of parquet files a Delta table, in place; its files stay as they are.
+
+    Parameters
+    ----------
+    table
+        The folder: a path, file:///… or s3://bucket/prefix.
+    subject
+        Column with the data subject's id; the table's log will not quote it.
+    """
+    from tasks.adoption import adopt_table
+
+    found = adopt_table(table_uri(table), subject)
+    Console().print(
+        f"{found['table']}: {found['rows']} rows in {found['files']} files, version "
+        f"{found['version']}. Next: [bold]expunge enroll[/] or [bold]expunge train[/]",
+        highlight=False,
+    )
