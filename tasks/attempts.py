@@ -14,7 +14,7 @@ from tasks.enrollment import Enrollment, read_enrollment
 from tasks.forgotten import forgotten_subjects, note_forgotten
 from tasks.object_store import ObjectStore
 from tasks.registry import alias_version, load_model
-from tasks.tables import open_table
+from tasks.tables import is_readable, open_table
 from unlearning.budget import RETRAIN, is_exact, overrun
 from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
 from unlearning.ladder import Rung, Step
@@ -157,6 +157,8 @@ def _continues(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> 
         return False
     if attempt.dataset_version != enrollment.dataset_version:
         # Another batch erased rows meanwhile; the files of the older snapshot are gone.
+        return False
+    if not is_readable(enrollment.holdout, attempt.holdout_version):
         return False
     registered = by_id.get(f"{attempt.key}/registered")
     versions = {attempt.parent_version} | ({registered.facts["version"]} if registered else set())

@@ -11,8 +11,16 @@ from tasks.datasets import TableRows
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment, enrolled_models, ledger_key, read_enrollment, stream
 from tasks.object_store import MissingObjectError, ObjectStore
+from tasks.tables import is_readable
 from unlearning.distributed import agree, own_rank, rank_count, refuse_other, shared_gradient
-from unlearning.errors import ConflictError, ModelError, SnapshotChangedError, StaleLedgerError
+from unlearning.errors import (
+    ConflictError,
+    DataError,
+    ModelError,
+    SnapshotChangedError,
+    StaleLedgerError,
+    TransientError,
+)
 from unlearning.gradients import Gradient
 from unlearning.ledger import Ledger, check_ledger, ledger_from, ledger_metadata, ledger_tensors
 from unlearning.weights import model_digest
@@ -28,6 +36,7 @@ def refresh_ledger(store: ObjectStore, model: str) -> str:
     Raises:
         ConflictError: the registry holds other weights than were enrolled, or the ranks disagree.
         SnapshotChangedError: the table has another number of rows than were enrolled.
+        TransientError: a batch erased rows while they were read; the next try reads the new rows.
     """
     enrollment = read_enrollment(store, model)
     key = ledger_key(enrollment)
@@ -37,11 +46,24 @@ def refresh_ledger(store: ObjectStore, model: str) -> str:
         module = registry.load_model(
             model, enrollment.version, trust_pickle=enrollment.trust_pickle
         ).module
-        store_ledger(store, enrollment, module)
+        try:
+            store_ledger(store, enrollment, module)
+        except DataError:
+            _refuse_overtaken(enrollment)
+            raise
     if own_rank() == 0:
         registry.tag_version(model, enrollment.version, {"expunge.ledger": key})
         drop_stale_ledgers(store, model)
     return key
+
+
+def _refuse_overtaken(enrollment: Enrollment) -> None:
+    """An erasure never waits for a pass over the table: the pass begins again."""
+    if not is_readable(enrollment.dataset.uri, enrollment.dataset_version):
+        raise TransientError(
+            f"Rows of {enrollment.snapshot} were erased while the ledger of {enrollment.model} was "
+            "computed; try again later."
+        ) from None
 
 
 def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) -> None:

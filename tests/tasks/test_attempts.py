@@ -11,7 +11,7 @@ from deltalake import write_deltalake
 from tables import rows, subject
 from torch import nn
 
-from tasks import attempts, candidates, ledgers, promotion
+from tasks import attempts, candidates, ledgers, promotion, tables
 from tasks.datasets import DatasetSpec, TableRows
 from tasks.enrollment import Enrollment, enroll, ledger_key
 from unlearning.budget import Deletions
@@ -165,3 +165,17 @@ def test_an_example_that_is_a_row_to_forget_is_replaced(world):
     assert not promotion._example(mine, forget).any()
     assert promotion._example(free, forget) is free
     assert promotion._example(None, forget).shape == (2, 40)
+
+
+def test_a_plan_over_a_holdout_that_another_batch_purged_is_made_anew(world, monkeypatch):
+    here = world()
+    monkeypatch.setattr(attempts, "alias_version", lambda _: 1)
+    first = attempts.plan(here.store, "b", "income")
+    assert attempts.plan(here.store, "b", "income") == first
+    uri = here.enrollment.holdout
+    tables.delete_rows(uri, "subject_id", [subject(500)])
+    assert attempts.plan(here.store, "b", "income") == first  # its files are still there
+    tables.vacuum(uri)
+    second = attempts.plan(here.store, "b", "income")
+    assert second.holdout_version > first.holdout_version
+    assert attempts.plan(here.store, "b", "income") == second

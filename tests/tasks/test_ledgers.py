@@ -10,10 +10,10 @@ import pytest
 import torch
 from deltalake import write_deltalake
 from safetensors.torch import load
-from tables import rows
+from tables import rows, subject
 from torch import nn
 
-from tasks import candidates, journal, ledgers
+from tasks import candidates, journal, ledgers, tables
 from tasks.datasets import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, ledger_key, read_enrollment, stream
 from unlearning.budget import Deletions
@@ -24,6 +24,7 @@ from unlearning.errors import (
     DivergenceError,
     SnapshotChangedError,
     StaleLedgerError,
+    TransientError,
 )
 from unlearning.weights import model_digest
 
@@ -283,3 +284,14 @@ def test_a_gpu_ledger_is_the_cpu_ledger(store, enrolled, registered, monkeypatch
     ledgers.store_ledger(store, enrolled, registered.module.cpu())
     for name, value in load(store.get(key)).items():
         torch.testing.assert_close(on_gpu[name], value, rtol=1e-5, atol=1e-7)
+
+
+def test_a_ledger_whose_rows_are_erased_meanwhile_is_computed_over_those_left(store, enrolled, uri):
+    tables.delete_rows(uri, "subject_id", [subject(3)])
+    tables.vacuum(uri)
+    with pytest.raises(TransientError, match="were erased while the ledger"):
+        ledgers.refresh_ledger(store, "income")
+    facts = {"dataset_version": tables.open_table(uri).version(), "row_count": 99, "batch": "b"}
+    journal.append(store, journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts))
+    ledgers.refresh_ledger(store, "income")
+    assert ledgers.read_ledger(store, read_enrollment(store, "income")).gradient.row_count == 99
