@@ -18,8 +18,8 @@ from unlearning.errors import DataError
 SHORTEST_WORD = 8
 """Bytes of the shortest id that is looked for as a word; chance makes shorter ones anywhere."""
 
-_LETTERS = bytes(b for b in range(256) if b >= 0x80 or chr(b).isalnum() or chr(b) in "_-.@+")  # noqa: PLR2004 - UTF-8 beyond ASCII
-_WORD = re.compile(b"[%s]{%d,}" % (re.escape(_LETTERS), SHORTEST_WORD))
+_ASCII = bytes(b for b in range(128) if chr(b).isalnum() or chr(b) in "_-.@+")
+_LETTERS = _ASCII + bytes(range(128, 256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,12 @@ class Words:
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self._ids = {word for i in ids if _WORD.fullmatch(word := i.encode()) and not _number(i)}
+        word = _words(_LETTERS)
+        self._ids = {name for i in ids if word.fullmatch(name := i.encode()) and not _number(i)}
         self._longest = max(map(len, self._ids), default=0)
+        # Noise has few long runs of ASCII letters, which makes the pass several times as fast.
+        self._letters = _ASCII if all(map(bytes.isascii, self._ids)) else _LETTERS
+        self._word = _words(self._letters)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -102,14 +106,18 @@ class Words:
         for chunk in chunks:
             data = rest + chunk
             # The last run may go on in the next chunk; one longer than any id stays too long.
-            cut = len(data.rstrip(_LETTERS))
+            cut = len(data.rstrip(self._letters))
             rest = data[cut:][-self._longest - 1 :]
             if self._among(data[:cut]):
                 return True
         return self._among(rest)
 
     def _among(self, data: bytes) -> bool:
-        return bool(self._ids) and not self._ids.isdisjoint(_WORD.findall(data))
+        return bool(self._ids) and not self._ids.isdisjoint(self._word.findall(data))
+
+
+def _words(letters: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"[%s]{%d,}" % (re.escape(letters), SHORTEST_WORD))
 
 
 def _number(text: str) -> bool:
