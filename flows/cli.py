@@ -36,6 +36,7 @@ _COMMANDS = {
     "trace": "Follow a subject, or a model version, through the records.",
     "hold": "Place or release legal holds.",
     "retire": "Purge old model versions that remember erased people, once their days are over.",
+    "replay": "Erase again whom a restored backup brought back.",
     "ledger": "Compute missing gradient ledgers; also in parallel, under torchrun.",
     "adopt": "Make a folder of parquet files a Delta table, in place.",
     "train": "Train a model that can be unlearned, register and enrol it.",

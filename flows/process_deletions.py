@@ -17,13 +17,14 @@ def process_deletions() -> int:
         ExpungeError: a batch stopped for another reason; the batches after it were worked off.
     """
     models = steps.check_settings()
+    troubles = steps.enforce_floors()
     batches = steps.open_batches()
     states = [process_batch(batch, models, return_state=True) for batch in batches]
     states += process_waiting(models)
     outcomes = [state.result(raise_on_failure=False) for state in states]
     for error in (o for o in outcomes if isinstance(o, BaseException)):
         raise error
-    troubles = [reason for o in outcomes if isinstance(o, list) for reason in o]
+    troubles += [reason for o in outcomes if isinstance(o, list) for reason in o]
     if troubles:
         raise GateRejectedError("; ".join(troubles))
     return len(batches)
@@ -60,11 +61,12 @@ def process_waiting(models: list[str]) -> list[State]:
 
 
 def erase_tables(batch: str) -> None:
-    """Erase the rows and every ledger over them, then certify.
+    """Note who is erased, erase the rows and every ledger over them, then certify.
 
     The next ledgers are another flow's affair (`flows.refresh_ledgers`): a pass over a whole table
     must not hold up a certificate.
     """
+    steps.suppress_subjects(batch)
     for table in steps.tables_to_erase(batch):
         steps.erase_rows(batch, table)
         steps.purge_files(batch, table)

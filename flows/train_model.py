@@ -13,6 +13,7 @@ def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingCo
     source = steps.pin_source(source)
     version = steps.train_version(source, hidden, config)
     steps.adopt_version(source.retrained_as(config), version, trust_pickle=False)
+    steps.request_replays()
     steps.refresh_ledger(source.model)
     steps.refresh_references(source.model)
     return version
@@ -22,6 +23,7 @@ def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingCo
 def enroll_model(source: ModelSource, version: int | None, trust_pickle: bool) -> str:
     """Check that a registered version fits its table, enrol it, compute the gradient ledger."""
     steps.adopt_version(source, version, trust_pickle)
+    steps.request_replays()
     key = steps.refresh_ledger(source.model)
     steps.refresh_references(source.model)
     return key

@@ -13,7 +13,9 @@ from tasks.effects import once
 from tasks.enrollment import Enrollment, read_enrollment
 from tasks.forgotten import forgotten_subjects, note_forgotten
 from tasks.object_store import ObjectStore
+from tasks.reappearance import ids_to_leave_out
 from tasks.registry import alias_version, load_model
+from tasks.suppression import not_known_to
 from tasks.tables import is_readable, open_table
 from unlearning.budget import RETRAIN, is_exact, overrun
 from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
@@ -233,8 +235,12 @@ def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module,
 
 
 def _forget_rows(store: ObjectStore, batch: str, enrollment: Enrollment) -> TableRows:
-    subjects = set(batches.subjects(store, batch)) - forgotten_subjects(store, enrollment)
-    return TableRows(enrollment.dataset, enrollment.dataset_version, only=sorted(subjects))
+    """The batch's rows that the model has learned and not forgotten since, in any batch."""
+    by_id = batches.pseudonyms(batches.subjects(store, batch))
+    erased = not_known_to(store, enrollment, before=batch)
+    forgotten = forgotten_subjects(store, enrollment)
+    wanted = {s for s, who in by_id.items() if who not in erased} - forgotten
+    return TableRows(enrollment.dataset, enrollment.dataset_version, only=sorted(wanted))
 
 
 def halves(
@@ -250,13 +256,16 @@ def halves(
     """
     config = enrollment.unlearning
     count = config.retain_sample if kind == "retain" else config.holdout_sample
+    version = attempt.dataset_version if kind == "retain" else attempt.holdout_version
+    uri = enrollment.dataset.uri if kind == "retain" else enrollment.holdout
+    erased = ids_to_leave_out(store, enrollment.dataset, version, uri=uri)
     sample = sample_with_slices(
         enrollment.dataset,
-        attempt.dataset_version if kind == "retain" else attempt.holdout_version,
+        version,
         count=2 * count,
         seed=config.seed,
-        without=_gone(store, attempt, enrollment),
-        uri=enrollment.dataset.uri if kind == "retain" else enrollment.holdout,
+        without=[*_gone(store, attempt, enrollment), *erased],
+        uri=uri,
     )
     read, judged = sample.halves()
     if not (read.rows.count and judged.rows.count):
@@ -268,8 +277,9 @@ def halves(
 
 
 def kept_rows(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> TableRows:
-    """Every row of the planned snapshot but those that are or were to be forgotten, as a stream."""
-    gone = _gone(store, attempt, enrollment)
+    """Every row of the planned snapshot but those that were, are or will be forgotten."""
+    erased = ids_to_leave_out(store, enrollment.dataset, attempt.dataset_version)
+    gone = [*_gone(store, attempt, enrollment), *erased]
     return TableRows(enrollment.dataset, attempt.dataset_version, without=gone)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version as package_version
@@ -29,6 +29,12 @@ _EVENTS = {
 def stream(batch: str) -> str:
     """The batch's stream in the journal."""
     return f"batches/{batch}"
+
+
+def pseudonyms(subjects: Iterable[str]) -> dict[str, str]:
+    """Pseudonym of each subject id; like the ids, it never leaves a task."""
+    key = load_settings().pseudonym_secret()
+    return {subject: pseudonym(key, subject) for subject in subjects}
 
 
 def pseudonyms_on_hold(store: ObjectStore) -> set[str]:

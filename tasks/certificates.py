@@ -11,6 +11,7 @@ from tasks.approvals import approver
 from tasks.certified_models import certified_models, models_for
 from tasks.object_store import ObjectStore
 from tasks.resolution import TableMatches, matches
+from tasks.suppression import earlier_requests
 from unlearning.deadline import due_date
 from unlearning.deletion import Disposition
 from unlearning.errors import ConflictError
@@ -42,7 +43,7 @@ def certify(store: ObjectStore, batch: str) -> int:
     same bytes, so a second run writes nothing new.
     """
     found = matches(store, batch)
-    evidence = _evidence(store, batch)
+    evidence = _evidence(store, batch) | {"earlier": earlier_requests(store, batch)}
     wanted = batches.accepted(store, batch)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda d: _certify_one(store, batch, d, found, evidence), wanted))
@@ -63,6 +64,7 @@ def _certify_one(
     evidence: dict[str, Any],
 ) -> None:
     located = [m for m in found if request.record_id in m.rows]
+    earlier = [certificate_key(r) for r in evidence["earlier"].get(request.subject, [])]
     body = {
         "type": TYPE,
         "outcome": "erased" if located else "not_found",
@@ -80,6 +82,8 @@ def _certify_one(
         body["not_proven"] = NOT_PROVEN
         if evidence["approved_by"]:
             body["approved_by"] = evidence["approved_by"]
+    if earlier:
+        body["earlier_certificates"] = earlier
     body["decided_at"] = evidence["decided_at"]
     body["code_version"] = evidence["code_version"]
     data = json.dumps(body, indent=2, sort_keys=False, allow_nan=False).encode()
@@ -90,6 +94,8 @@ def _certify_one(
     facts = {"batch": batch, "certificate": key, "request_id": request.request_id}
     facts["subject"] = request.subject
     facts["reason"] = _reason(request, located, is_unlearned=bool(body.get("models")))
+    if earlier:
+        facts["reason"] += f"; erased before, see {earlier[0]}"
     journal.append(
         store, journal.Entry(f"requests/{request.record_id}", f"{batch}/certified", event, facts)
     )

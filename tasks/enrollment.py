@@ -42,7 +42,11 @@ class Enrollment:
     loss: Loss = "cross_entropy"
     trust_pickle: bool = False
     is_withdrawn: bool = False
-    """Whether it was taken out of service because it could not be made to forget."""
+    """Whether it was taken out of service, since it cannot forget or what forgot is lost."""
+    fingerprint: str = ""
+    """Digest of the snapshot's file names (`tasks.reappearance`); empty in older records."""
+    relearned: str = ""
+    """Key of the erased subjects in rows that it learned all the same; empty if there are none."""
 
     @property
     def snapshot(self) -> str:
@@ -94,7 +98,7 @@ def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
             )
         elif current is not None and event.name in _CHANGES:
             current = _changed(current, event)
-        if current is not None and current.is_withdrawn:
+        if current is not None and event.name == "ModelWithdrawn":
             withdrawn.add(current.digest)
         if current is not None and current.deletions.updates:
             spent[current.digest] = current.deletions
@@ -106,14 +110,18 @@ def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
 _CHANGES = {
     "ChampionPromoted": ("version", "digest"),
     "SnapshotAdvanced": ("dataset_version", "row_count"),
+    "SnapshotRestored": ("dataset_version", "row_count"),
     "ModelWithdrawn": (),
+    "FloorLost": (),
 }
 
 
 def _changed(current: Enrollment, event: journal.Event) -> Enrollment:
-    if event.name == "ModelWithdrawn":
+    if event.name in ("ModelWithdrawn", "FloorLost"):
         return replace(current, is_withdrawn=True)
     changes = {k: event.facts[k] for k in _CHANGES[event.name]}
+    if "dataset_version" in changes:
+        changes["fingerprint"] = event.facts.get("fingerprint", "")
     if event.name == "ChampionPromoted":
         # Promotions of older releases say neither how many rows they took nor how.
         count, method = event.facts.get("forget_count", 0), event.facts.get("method", "")

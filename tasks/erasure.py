@@ -7,6 +7,7 @@ from tasks.certified_models import note_out_of_service
 from tasks.effects import Facts, once
 from tasks.enrollment import enrolled_models, stream
 from tasks.object_store import ObjectStore
+from tasks.reappearance import known_count, look
 from tasks.resolution import matches
 from tasks.tables import (
     count_rows,
@@ -142,11 +143,18 @@ def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
     purged = journal.find(store, batches.stream(batch), _key("purged", uri))
     if purged is None:
         raise DataError(f"The files of {uri} were not purged yet; run the batch from its start.")
-    version, rows = purged.facts["version"], purged.facts["rows"]
+    version = purged.facts["version"]
     note_out_of_service(store, batch, uri)
     affected = [e for e in enrolled_models(store) if e.dataset.uri == uri]
     for enrollment in affected:
-        facts = {"dataset_version": version, "row_count": rows, "batch": batch}
+        found = look(store, uri, enrollment.dataset.subject, version)
+        rows = known_count(store, enrollment, found)
+        facts = {
+            "dataset_version": version,
+            "row_count": rows,
+            "fingerprint": found.fingerprint,
+            "batch": batch,
+        }
         event_id = f"{batch}/{_key('advanced', uri)}"
         journal.append(
             store, journal.Entry(stream(enrollment.model), event_id, "SnapshotAdvanced", facts)

@@ -11,6 +11,7 @@ from tasks.datasets import TableRows
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment, enrolled_models, ledger_key, read_enrollment, stream
 from tasks.object_store import MissingObjectError, ObjectStore
+from tasks.reappearance import unknown_ids
 from tasks.tables import is_readable
 from unlearning.distributed import agree, own_rank, rank_count, refuse_other, shared_gradient
 from unlearning.errors import (
@@ -74,7 +75,7 @@ def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) 
         SnapshotChangedError: the table has another number of rows than were enrolled.
         DivergenceError: a loss or gradient is not finite.
     """
-    gradient = _gradient(enrollment, module)
+    gradient = _gradient(enrollment, module, unknown_ids(store, enrollment))
     if own_rank() != 0:
         return
     ledger = Ledger(gradient, model_digest=enrollment.digest, dataset=enrollment.snapshot)
@@ -89,7 +90,7 @@ def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) 
     drop_stale_ledgers(store, enrollment.model)
 
 
-def _gradient(enrollment: Enrollment, module: nn.Module) -> Gradient:
+def _gradient(enrollment: Enrollment, module: nn.Module, without: list[str]) -> Gradient:
     if model_digest(module.state_dict()) != enrollment.digest:
         raise ConflictError(
             f"Version {enrollment.version} of {enrollment.model} holds other weights than were "
@@ -97,7 +98,12 @@ def _gradient(enrollment: Enrollment, module: nn.Module) -> Gradient:
         )
     gradient = shared_gradient(
         module,
-        TableRows(enrollment.dataset, enrollment.dataset_version, part=(own_rank(), rank_count())),
+        TableRows(
+            enrollment.dataset,
+            enrollment.dataset_version,
+            without=without,
+            part=(own_rank(), rank_count()),
+        ),
         chunk_size=enrollment.unlearning.chunk_size,
         device=pick_device(),
         precision=enrollment.unlearning.precision,

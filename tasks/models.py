@@ -7,12 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasks import registry
+from tasks import journal, registry, suppression
 from tasks.boundary import translated
 from tasks.datasets import DatasetSpec, TableRows, check_columns, sample_rows
 from tasks.device import pick_device
-from tasks.enrollment import Enrollment, Loss, enroll, enrolled_models
+from tasks.enrollment import Enrollment, Loss, enroll, enrolled_models, stream
+from tasks.floor import refuse_remembering
 from tasks.object_store import ObjectStore
+from tasks.reappearance import Look, ids_to_leave_out, known_count, look
 from tasks.settings import load_settings
 from tasks.tables import keep_ids_out_of_log, open_table
 from unlearning.architectures import mlp
@@ -30,6 +32,9 @@ from unlearning.training import train
 from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.models")
+
+LEFT_OUT_TAG = "expunge.suppression"
+"""Tag with the digest of the suppression list whose subjects a training left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,17 @@ class ModelSource:
         return replace(self, unlearning=replace(self.unlearning, retraining=config))
 
 
-def train_version(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> int:
-    """Train a multilayer perceptron with gradient restriction; register it under the alias."""
+def train_version(
+    store: ObjectStore, source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig
+) -> int:
+    """Train a multilayer perceptron with gradient restriction; register it under the alias.
+
+    Rows of erased subjects who are back in the table are left out.
+    """
     source = pinned(source)
-    module = _train(source, hidden, config)
+    seen = look(store, source.dataset.uri, source.dataset.subject, source.dataset_version)
+    without = ids_to_leave_out(store, source.dataset, source.dataset_version)
+    module = _train(source, hidden, config, without)
     effect = (
         f"train/{_training_key(source, hidden, config)}/{model_digest(module.state_dict())[:SHORT]}"
     )
@@ -67,6 +79,7 @@ def train_version(source: ModelSource, hidden: tuple[int, ...], config: Training
         uri = registry.log_new(run_id, module.cpu(), example)
         tags = {
             registry.EFFECT_TAG: effect,
+            LEFT_OUT_TAG: seen.listed,
             "expunge.restriction": config.restriction,
             "expunge.alpha": str(config.alpha),
         }
@@ -84,7 +97,11 @@ def adopt_version(
 ) -> Enrollment:
     """Enrol a registered version: check that it fits its table, and record both.
 
+    If erased subjects are back in the rows that it was trained on, it is enrolled with an alarm,
+    and forgets them as soon as there are requests (`tasks.replay`).
+
     Raises:
+        ConflictError: it remembers subjects whose rows were erased since.
         DataError: the alias is not set, or columns are missing.
         UnsupportedModelError: the model cannot be loaded, or its scores do not fit the labels.
     """
@@ -98,27 +115,63 @@ def adopt_version(
         )
     module = registry.load_model(source.model, number, trust_pickle=trust_pickle).module
     _check_fit(module, source)
-    rows = TableRows(source.dataset, source.dataset_version)
+    digest = model_digest(module.state_dict())
+    refuse_remembering(store, source.model, number, digest, source.dataset)
+    found = look(store, source.dataset.uri, source.dataset.subject, source.dataset_version)
     enrollment = Enrollment(
         model=source.model,
         version=number,
-        digest=model_digest(module.state_dict()),
+        digest=digest,
         dataset=source.dataset,
-        dataset_version=int(source.dataset_version or 0),
-        row_count=rows.count,
+        dataset_version=found.version,
+        row_count=found.row_count,
         holdout=source.holdout,
         unlearning=source.unlearning,
         policy=source.policy,
         budget=source.budget,
         approval=source.approval,
-        deletions=Deletions(trained_rows=rows.count),
+        deletions=Deletions(trained_rows=found.row_count),
         loss=source.loss,
         trust_pickle=trust_pickle,
+        fingerprint=found.fingerprint,
+        relearned=_relearned(store, source.model, number, digest, found),
     )
+    rows = known_count(store, enrollment, found)
+    enrollment = replace(enrollment, row_count=rows, deletions=Deletions(trained_rows=rows))
     enroll(store, enrollment)
+    _alarm_if_relearned(store, enrollment)
     registry.tag_version(source.model, number, _tags(enrollment))
-    log.info("%s version %d enrolled with %d rows", source.model, number, rows.count)
+    log.info("%s version %d enrolled with %d rows", source.model, number, rows)
     return enrollment
+
+
+def _relearned(store: ObjectStore, model: str, version: int, digest: str, found: Look) -> str:
+    """Key of the erased subjects whom the weights learned all the same; empty if none."""
+    current = next((e for e in enrolled_models(store) if e.model == model), None)
+    if current is not None and current.digest == digest:
+        return current.relearned
+    left_out = registry.version_tags(model, version).get(LEFT_OUT_TAG)
+    if not found.rows or left_out == found.listed:
+        return ""
+    return suppression.record_relearned(store, digest, list(found.rows))
+
+
+def _alarm_if_relearned(store: ObjectStore, enrollment: Enrollment) -> None:
+    if not enrollment.relearned:
+        return
+    facts = {"relearned": enrollment.relearned, "version": enrollment.version}
+    journal.append(
+        store,
+        journal.Entry(
+            stream(enrollment.model), enrollment.relearned, "ErasedSubjectsLearned", facts
+        ),
+    )
+    log.error(
+        "ALARM: %s version %d was trained on rows of subjects who were erased; run `expunge "
+        "replay`, then `expunge run`.",
+        enrollment.model,
+        enrollment.version,
+    )
 
 
 def pinned(source: ModelSource) -> ModelSource:
@@ -132,9 +185,11 @@ def pinned(source: ModelSource) -> ModelSource:
     return replace(source, dataset_version=open_table(source.dataset.uri).version())
 
 
-def _train(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> nn.Module:
+def _train(
+    source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig, without: list[str]
+) -> nn.Module:
     spec, version = source.dataset, source.dataset_version
-    rows = TableRows(spec, version)
+    rows = TableRows(spec, version, without=without)
     inputs = int(np.prod(_input_shape(source)))
     classes = 1 + max(int(labels.max()) for _, labels in rows.chunks(65536))
     module = mlp(inputs=inputs, hidden=hidden, classes=classes, seed=config.seed)

@@ -19,6 +19,7 @@ from tasks.datasets import sample_rows
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment, enrolled_models, read_enrollment, stream
 from tasks.object_store import MissingObjectError, ObjectStore
+from tasks.reappearance import ids_to_leave_out
 from unlearning.attacks import read_signals
 from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError
 from unlearning.foresight import Recall, recall_of
@@ -69,8 +70,10 @@ def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Modul
     key = _key(store, enrollment, parent)
     tensors = _read(store, key)
     if tensors is None:
+        spec, version = enrollment.dataset, enrollment.dataset_version
+        erased = ids_to_leave_out(store, spec, None, uri=enrollment.holdout)
         try:
-            tensors = _trained(enrollment, parent)
+            tensors = _trained(enrollment, parent, erased)
         except (UnsupportedModelError, DivergenceError) as error:
             log.warning("%s: no reference models. %s", enrollment.model, error)
             return References()
@@ -79,7 +82,8 @@ def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Modul
             store.delete(key)  # holdout rows were erased meanwhile, and these learned from them
             return read_references(store, enrollment, parent)
         found = _restored(parent, tensors)
-        recall = _recall(enrollment, parent, found.models)
+        erased += ids_to_leave_out(store, spec, version)
+        recall = _recall(enrollment, parent, found.models, erased)
         facts = {
             "references": key,
             "count": len(found.models),
@@ -112,15 +116,21 @@ def drop_references(store: ObjectStore, batch: str, table: str) -> list[str]:
     return affected
 
 
-def _recall(enrollment: Enrollment, parent: nn.Module, references: Sequence[nn.Module]) -> Recall:
+def _recall(
+    enrollment: Enrollment,
+    parent: nn.Module,
+    references: Sequence[nn.Module],
+    without: Sequence[str],
+) -> Recall:
     size = enrollment.unlearning.chunk_size
     retain = sample_rows(
         enrollment.dataset,
         enrollment.dataset_version,
         count=_MEMBERS,
         seed=enrollment.unlearning.seed,
+        without=without,
     )
-    _, unseen = reference_rows(enrollment)
+    _, unseen = reference_rows(enrollment, without)
     signals = [
         read_signals(
             read_scores(parent, rows, chunk_size=size, device=pick_device()),
@@ -161,10 +171,12 @@ def _read(store: ObjectStore, key: str) -> dict[str, Tensor] | None:
         ) from error
 
 
-def _trained(enrollment: Enrollment, parent: nn.Module) -> dict[str, Tensor]:
+def _trained(
+    enrollment: Enrollment, parent: nn.Module, without: Sequence[str]
+) -> dict[str, Tensor]:
     """Weights of all references by number and name, and the shadow attack that they teach."""
     policy, config = enrollment.policy, enrollment.unlearning.retraining
-    rows, unseen = reference_rows(enrollment)
+    rows, unseen = reference_rows(enrollment, without)
     tensors: dict[str, Tensor] = {}
     members: list[Scores] = []
     others: list[Scores] = []
@@ -202,7 +214,9 @@ def _restored(parent: nn.Module, tensors: dict[str, Tensor]) -> References:
     )
 
 
-def reference_rows(enrollment: Enrollment) -> tuple[TensorRows, TensorRows]:
+def reference_rows(
+    enrollment: Enrollment, without: Sequence[str] = ()
+) -> tuple[TensorRows, TensorRows]:
     """Holdout rows that references learn from, of the part that no candidate is judged on; others.
 
     Raises:
@@ -214,6 +228,7 @@ def reference_rows(enrollment: Enrollment) -> tuple[TensorRows, TensorRows]:
         None,
         count=2 * count,
         seed=enrollment.unlearning.seed,
+        without=without,
         uri=enrollment.holdout,
     )
     read, judged = split_by_content(sample)

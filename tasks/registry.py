@@ -229,6 +229,12 @@ def tag_version(model: str, version: int, tags: Mapping[str, str]) -> None:
             client().set_model_version_tag(model, str(version), name, value)
 
 
+def version_tags(model: str, version: int) -> dict[str, str]:
+    """The tags of a model version."""
+    with translated("MLflow"):
+        return dict(client().get_model_version(model, str(version)).tags)
+
+
 def find_run(experiment: str, effect: str) -> str | None:
     """The run that carries this effect key."""
     with translated("MLflow"):

@@ -18,6 +18,7 @@ from tasks import (
     certificates,
     erasure,
     evidence,
+    floor,
     intake,
     ladder,
     ledgers,
@@ -25,8 +26,10 @@ from tasks import (
     promotion,
     references,
     registry,
+    replay,
     resolution,
     retirement,
+    suppression,
     trials,
 )
 from tasks.attempts import Attempt
@@ -181,6 +184,30 @@ def block_batch(attempt: Attempt, decision: GateDecision, step: Step) -> None:
 
 
 @task(**_STEP)
+def enforce_floors() -> list[str]:
+    """Aliases that point to versions which remember put back; a sentence for each one dropped."""
+    return floor.enforce(open_store())
+
+
+@task(**_STEP)
+def restore_snapshots() -> list[str]:
+    """Models pointed to tables that were restored; a sentence for each one that does not fit."""
+    return replay.restore_snapshots(open_store())
+
+
+@task(**_STEP)
+def request_replays() -> int:
+    """Requests for erased subjects who are back in a table; returns for how many."""
+    return replay.request_replays(open_store())
+
+
+@task(**_STEP)
+def suppress_subjects(batch: str) -> int:
+    """The batch's subjects on the suppression list."""
+    return suppression.suppress(open_store(), batch)
+
+
+@task(**_STEP)
 def tables_to_erase(batch: str) -> list[str]:
     """Tables in which the batch has rows."""
     return erasure.tables_of(open_store(), batch)
@@ -293,7 +320,7 @@ def train_version(
     source: models.ModelSource, hidden: tuple[int, ...], config: models.TrainingConfig
 ) -> int:
     """A freshly trained version under the serving alias."""
-    return models.train_version(source, hidden, config)
+    return models.train_version(open_store(), source, hidden, config)
 
 
 @task(**_STEP)

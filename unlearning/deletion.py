@@ -99,6 +99,16 @@ class Disposition:
     """Keyed pseudonym of the subject; empty when the row named none."""
 
 
+def replay_id(subject: str, state: str) -> str:
+    """Id of a request of our own for an erased subject, given by pseudonym, who is back."""
+    return f"replay-{subject}-{state}"
+
+
+def is_replay(request_id: str, subject: str) -> bool:
+    """Whether a request of this id is one of our own for this pseudonym, which nobody can guess."""
+    return bool(subject) and request_id.startswith(replay_id(subject, ""))
+
+
 def count_outcomes(dispositions: Sequence[Disposition]) -> dict[str, int]:
     """How many dispositions there are of each outcome, in name order."""
     outcomes = sorted({d.outcome for d in dispositions})

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from flows.commands.tables import print_batches, print_waiting
+from tasks.floor import breaches
 from tasks.intake import has_work, unfinished
 from tasks.object_store import open_store
 from tasks.settings import load_settings, quiet_prefect
@@ -18,7 +19,7 @@ def run() -> None:
     store = open_store()
     store.check()
     console = Console()
-    if not has_work(store):
+    if not has_work(store) and not any(breaches(store)):
         console.print("Nothing new: every request is answered or on hold.", highlight=False)
         return
     before = set(unfinished(store))

@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.commands.tables import print_waiting, request_table
-from tasks.object_store import open_store
+from tasks.floor import breaches
+from tasks.object_store import ObjectStore, open_store
 from tasks.summary import RequestSummary
 from tasks.summary import status as read_status
+from unlearning.errors import SettingsError, TransientError
 
 
 def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
@@ -19,15 +21,18 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     Parameters
     ----------
     as_json
-        Print everything as JSON, one object with requests, batches, waiting and models.
+        Print everything as JSON, one object with requests, batches, waiting, models and alarms.
     """
     store = open_store()
     store.check()
     found = read_status(store)
+    found["alarms"] = _alarms(store)
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for
         return
     console = Console()
+    for alarm in found["alarms"]:
+        console.print(f"[bold red]ALARM[/] {alarm}", highlight=False)
     if not found["requests"]:
         console.print("No request was processed yet; submit a file, then run.")
     else:
@@ -55,6 +60,14 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
             "{retired} retired, {purged} purged".format(**m["old_versions"]),
         )  # fmt: skip
     console.print(table)
+
+
+def _alarms(store: ObjectStore) -> list[str]:
+    """Aliases that the next run puts back; what stands in the journal is shown without MLflow."""
+    try:
+        return [f"{breach.text}; run `expunge run`." for breach in breaches(store)]
+    except (TransientError, SettingsError) as error:
+        return [f"Nobody knows where the aliases point. {error}"]
 
 
 def _budget_used(deletions: dict[str, int], budget: dict[str, float]) -> str:

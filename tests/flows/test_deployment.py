@@ -77,8 +77,10 @@ def test_a_worker_runs_the_deployment_when_triggered_and_when_scheduled(terminal
 
         # With SQLAlchemy 2.1 a schedule never fires, and nothing says so.
         every_minute = tmp_path / "prefect.yaml"
-        # The other deployment shall not stir meanwhile.
-        original = (PROJECT / "prefect.yaml").read_text().replace('"30 * * * *"', '"0 0 1 1 *"')
+        # The other deployments shall not stir meanwhile.
+        original = (PROJECT / "prefect.yaml").read_text()
+        for hourly in ('"30 * * * *"', '"45 * * * *"'):
+            original = original.replace(hourly, '"0 0 1 1 *"')
         every_minute.write_text(original.replace('"0 2 * * *"', '"* * * * *"'))
         assert "* * * * *" in every_minute.read_text()
         terminal.submit("second.jsonl", [request(i) for i in range(150, 320)])
@@ -88,7 +90,11 @@ def test_a_worker_runs_the_deployment_when_triggered_and_when_scheduled(terminal
         while not scheduled_runs(terminal):
             assert time.monotonic() < deadline, log.read_text()[-3000:]
             time.sleep(1)
-        for name in ("process-deletions/nightly", "refresh-ledgers/hourly"):
+        for name in (
+            "process-deletions/nightly",
+            "refresh-ledgers/hourly",
+            "replay-erasures/hourly",
+        ):
             prefect(terminal, "deployment", "delete", name)
     outcomes = terminal.outcomes()
     assert len(outcomes) == 320

@@ -7,6 +7,7 @@ from tasks.request_files import RawRow
 from tasks.validation import judge
 from tasks.validation_report import render_report
 from unlearning.errors import DataError
+from unlearning.lineage import pseudonym
 
 PAST = "2026-01-02T03:04:05+01:00"
 KEY = b"k" * 32
@@ -93,6 +94,13 @@ def test_a_hold_that_names_nobody_sound_stops_everything(store, monkeypatch, odd
     store.put("requests/holds/court.json", b"[]")
     with pytest.raises(DataError, match="usable subject_id"):
         judge(store, [record(1)], KEY)
+
+
+def test_only_a_request_of_our_own_may_hold_a_short_subject_id_by_chance(store):
+    who = pseudonym(KEY, "play")
+    assert verdict(store, request_id=f"replay-{who}-0a", subject_id="play")[0] == "accepted"
+    other = pseudonym(KEY, "somebody else")
+    assert verdict(store, request_id=f"replay-{other}-0a", subject_id="play")[0] == "quarantined"
 
 
 def test_judging_the_same_records_again_gives_the_same_verdicts(store):

@@ -1,0 +1,187 @@
+"""The suppression list: who was erased, by keyed hash, so that nobody learns from them again.
+
+One create-only object per batch, suppression/<batch>.json, written before its rows are erased. A
+backup that is restored, or a row that is delivered once more, is recognised by it.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from tasks import batches, journal
+from tasks.effects import once
+from tasks.enrollment import Enrollment
+from tasks.object_store import MissingObjectError, ObjectStore, open_store
+from tasks.resolution import matches
+from tasks.settings import load_settings
+from tasks.tables import open_table
+from unlearning.errors import SettingsError
+from unlearning.lineage import facts_digest, pseudonym
+
+log = logging.getLogger("expunge.suppression")
+
+_PREFIX = "suppression/"
+_READERS = 16
+_KEY_CHECK = "\0the key of the suppression list"
+"""No subject id can be this: ids hold no control characters."""
+
+
+@dataclass(frozen=True)
+class SuppressionList:
+    """Pseudonyms of everybody erased, by batch, each with the request that asked for it first."""
+
+    by_batch: dict[str, dict[str, str]]
+    """Oldest batch first."""
+
+    @cached_property
+    def subjects(self) -> frozenset[str]:
+        """Every pseudonym once."""
+        return frozenset().union(*self.by_batch.values())
+
+    @property
+    def digest(self) -> str:
+        """Changes when somebody is added."""
+        return facts_digest({"batches": sorted(name for name, who in self.by_batch.items() if who)})
+
+    def requests_of(self, subject: str) -> list[str]:
+        """The ids of the requests by which a subject was erased, in the order of their batches."""
+        return [who[subject] for who in self.by_batch.values() if subject in who]
+
+
+def suppress(store: ObjectStore, batch: str) -> int:
+    """Put the subjects that the batch erases on the list, once; returns how many.
+
+    Whoever is on it already and is named again stays on it under this batch too.
+    """
+    key = _key(batch)
+
+    def find(_: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            return {"list": key, "count": len(_read(store, batch)["subjects"])}
+        except MissingObjectError:
+            return None
+
+    def make(_: dict[str, Any]) -> None:
+        store.put_if_absent(key, json.dumps(_record(store, batch), indent=1).encode())
+
+    facts = once(
+        store,
+        batches.stream(batch),
+        key="suppressed",
+        event="SubjectsSuppressed",
+        plan={"list": key},
+        find=find,
+        make=make,
+    )
+    log.info("Batch %s: %d subjects on the suppression list", batch, facts["count"])
+    return facts["count"]
+
+
+def load(store: ObjectStore) -> SuppressionList:
+    """The list as it stands.
+
+    Raises:
+        SettingsError: it was written under another pseudonym key, so that it recognises nobody.
+    """
+    names = [_batch_of(info.key) for info in store.list_objects(_PREFIX)]
+    with ThreadPoolExecutor(_READERS) as readers:
+        records = list(readers.map(lambda name: _cached(store.uri, name), names))
+    records.sort(key=lambda record: (record["at"], record["batch"]))
+    if any(record["key"] != _key_check() for record in records):
+        raise SettingsError(
+            "The suppression list was made under another EXPUNGE_PSEUDONYM_KEY and recognises "
+            "nobody under this one; set the key it was made with."
+        )
+    return SuppressionList({record["batch"]: record["subjects"] for record in records})
+
+
+def earlier_requests(store: ObjectStore, batch: str) -> dict[str, list[str]]:
+    """By pseudonym, the requests by which subjects of the batch had been erased before it."""
+    try:
+        return _read(store, batch)["earlier"]
+    except MissingObjectError:  # a batch of an older release
+        return {}
+
+
+def last_version_with(store: ObjectStore, uri: str) -> int | None:
+    """The newest version of a table that still held rows which a batch then erased; None if none.
+
+    A batch that runs after a restore counts for more than one before it: it is the table's present.
+    """
+    names = [_batch_of(info.key) for info in store.list_objects(_PREFIX)]
+    records = [_cached(store.uri, name) for name in names]
+    found = [record for record in records if uri in record["tables"]]
+    return max(found, key=lambda record: record["at"])["tables"][uri] if found else None
+
+
+def not_known_to(store: ObjectStore, enrollment: Enrollment, *, before: str = "") -> frozenset[str]:
+    """Pseudonyms of erased subjects whose rows, wherever they turn up, the model never learned.
+
+    That is everybody on the list but those in the rows that it was trained on all the same before
+    it was enrolled; a later batch makes it forget them. What the batch `before` says is left out:
+    to itself, its rows are still to be forgotten.
+    """
+    whole = load(store)
+    listed = SuppressionList({name: who for name, who in whole.by_batch.items() if name != before})
+    if not enrollment.relearned:
+        return listed.subjects
+    body = json.loads(store.get(enrollment.relearned))
+    since = (who for batch, who in listed.by_batch.items() if batch not in body["batches"])
+    return listed.subjects - frozenset(body["subjects"]).difference(*since)
+
+
+def record_relearned(store: ObjectStore, digest: str, subjects: list[str]) -> str:
+    """Note who was on the list and yet in the rows that these weights learned; returns its key."""
+    body = {"subjects": sorted(subjects), "batches": sorted(load(store).by_batch)}
+    key = f"relearned/{digest}/{facts_digest(body)[:12]}.json"
+    store.put_if_absent(key, json.dumps(body, indent=1).encode())
+    return key
+
+
+def _record(store: ObjectStore, batch: str) -> dict[str, Any]:
+    listed, found = load(store), matches(store, batch)
+    accepted = batches.accepted(store, batch)
+    located = {record for m in found for record in m.rows}
+    subjects: dict[str, str] = {}
+    for request in accepted:
+        if request.record_id in located or request.subject in listed.subjects:
+            subjects.setdefault(request.subject, request.request_id)
+    wanted = {m.uri for m in found if located & set(m.rows)}
+    return {
+        "batch": batch,
+        "at": journal.now().isoformat(timespec="milliseconds"),
+        "key": _key_check(),
+        "subjects": subjects,
+        "earlier": dict(_earlier(listed, {d.subject for d in accepted})),
+        "tables": {uri: open_table(uri).version() for uri in sorted(wanted)},
+    }
+
+
+def _earlier(listed: SuppressionList, subjects: set[str]) -> Iterator[tuple[str, list[str]]]:
+    for subject in sorted(subjects & listed.subjects):
+        yield subject, listed.requests_of(subject)
+
+
+def _key_check() -> str:
+    return pseudonym(load_settings().pseudonym_secret(), _KEY_CHECK)
+
+
+@cache
+def _cached(uri: str, batch: str) -> dict[str, Any]:
+    return _read(open_store(uri), batch)
+
+
+def _read(store: ObjectStore, batch: str) -> dict[str, Any]:
+    return json.loads(store.get(_key(batch)))
+
+
+def _key(batch: str) -> str:
+    return f"{_PREFIX}{batch}.json"
+
+
+def _batch_of(key: str) -> str:
+    return key.removeprefix(_PREFIX).removesuffix(".json")

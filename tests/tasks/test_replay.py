@@ -1,0 +1,493 @@
+"""Whoever was erased stays erased: after a restore, a second delivery, a rollback by hand."""
+
+import json
+import shutil
+import sqlite3
+
+import numpy as np
+import pytest
+from conftest import forget_settings
+from deltalake import DeltaTable, write_deltalake
+from tables import MARK, rows, subject, write_tables
+
+from tasks import (
+    attempts,
+    audit,
+    batches,
+    candidates,
+    certificates,
+    erasure,
+    evidence,
+    floor,
+    intake,
+    journal,
+    models,
+    promotion,
+    registry,
+    replay,
+    resolution,
+    suppression,
+    tables,
+)
+from tasks.datasets import DatasetSpec
+from tasks.enrollment import enrolled_models, read_enrollment, stream
+from tasks.models import ModelSource
+from tasks.object_store import open_store
+from unlearning.architectures import mlp
+from unlearning.config import (
+    ApprovalPolicy,
+    DeletionBudget,
+    GatePolicy,
+    TrainingConfig,
+    UnlearningConfig,
+)
+from unlearning.errors import ConflictError, SettingsError
+
+# MLflow and torch warn of their own type hints and formats.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ROWS = 240
+TRAINING = TrainingConfig(epochs=5, batch_size=32)
+GONE = range(8)
+
+
+class World:
+    """Two tables, an enrolled model that forgot the first subjects, and a copy from before that."""
+
+    def __init__(self, store, folder):
+        self.store, self.folder = store, folder
+        self.table, self.holdout = (
+            f"file://{p}" for p in write_tables(folder, train=ROWS, holdout=200)
+        )
+        self.train()
+        shutil.copytree(folder / "train", folder / "backup")
+        self.submit("R", GONE)
+        self.run()
+
+    def source(self, **changes):
+        facts = {
+            "model": "income",
+            "dataset": DatasetSpec(self.table, ("features",), "label", "subject_id"),
+            "dataset_version": None,
+            "holdout": self.holdout,
+            "unlearning": UnlearningConfig(
+                method="retrain", retraining=TRAINING, retain_sample=60, holdout_sample=60
+            ),
+            "policy": GatePolicy(
+                references=0,
+                max_exact_accuracy_drop=1.0,
+            ),
+            "budget": DeletionBudget(max_share=1.0),
+            "approval": ApprovalPolicy(max_share=1.0),
+        }
+        return ModelSource(**(facts | changes))
+
+    def train(self):
+        version = models.train_version(self.store, self.source(), (8,), TRAINING)
+        return models.adopt_version(self.store, self.source(), version, trust_pickle=False)
+
+    def restore(self):
+        shutil.rmtree(self.folder / "train")
+        shutil.copytree(self.folder / "backup", self.folder / "train")
+
+    def submit(self, name, numbers):
+        lines = [
+            {
+                "request_id": f"{name}-{n}",
+                "subject_id": subject(n),
+                "received_at": "2026-11-20T03:04:05Z",
+            }
+            for n in numbers
+        ]
+        text = "\n".join(json.dumps(line) for line in lines)
+        self.store.put(f"requests/incoming/{name}.jsonl", text.encode())
+
+    def run(self):
+        """What `expunge run` does, without an orchestrator."""
+        floor.enforce(self.store)
+        for batch in intake.open_batches(self.store):
+            self.process(batch)
+
+    def process(self, batch):
+        batches.validate(self.store, batch)
+        batches.withhold(self.store, batch)
+        resolution.resolve(self.store, batch)
+        for model in [e.model for e in enrolled_models(self.store)]:
+            self.unlearn(batch, model)
+        suppression.suppress(self.store, batch)
+        for table in erasure.tables_of(self.store, batch):
+            erasure.erase_rows(self.store, batch, table)
+            erasure.purge_files(self.store, batch, table)
+            erasure.advance_models(self.store, batch, table)
+        certificates.certify(self.store, batch)
+        audit.close(self.store, batch)
+
+    def unlearn(self, batch, model):
+        attempt = attempts.plan(self.store, batch, model)
+        if attempt is None:
+            return
+        candidates.make_candidate(self.store, attempt)
+        evidence.evaluate_candidate(self.store, attempt)
+        decision = evidence.judge_candidate(self.store, attempt)
+        assert decision.passed, decision
+        promotion.promote(self.store, attempt, promotion.register(self.store, attempt))
+
+    def replay(self):
+        return replay.restore_snapshots(self.store), replay.request_replays(self.store)
+
+    def there(self, table=None):
+        """Which subjects of the tests have rows."""
+        found = DeltaTable(table or self.table).to_pyarrow_table(columns=["subject_id"])
+        return {int(s.rpartition("-")[2]) for s in found["subject_id"].to_pylist()}
+
+    def requests(self):
+        return {e.facts["request_id"]: e for _, e in journal.heads(self.store, "requests")}
+
+    def certificate(self, request):
+        return json.loads(self.store.get(certificates.certificate_key(request)))
+
+    def champion(self):
+        return registry.alias_version("income")
+
+    def effects(self):
+        """Everything durable but the cache of looks."""
+        found = [(i.key, i.version) for i in self.store.list_objects("")]
+        return [one for one in found if not one[0].startswith("scans/")]
+
+    def deliver_again(self, *numbers):
+        first = rows(ROWS, seed=1).filter([i in numbers for i in range(ROWS)])
+        write_deltalake(self.table, first, mode="append")
+
+    def events(self, name):
+        return [e for e in journal.read(self.store, stream("income")) if e.name == name]
+
+    def set_alias(self, version):
+        registry.set_alias("income", version)
+
+    def enrolled(self):
+        return read_enrollment(self.store, "income")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory, mlflow_template):
+    """The world as it is after its first erasure, made once: it is put back before each test."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "home").mkdir()
+    shutil.copy(mlflow_template, folder / "home" / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPUNGE_HOME", str(folder / "home"))
+        forget_settings()
+        made = World(open_store(), folder / "tables")
+    for name in ("home", "tables"):
+        shutil.copytree(folder / name, folder / f"{name}-as-it-was")
+    return folder, made
+
+
+@pytest.fixture
+def world(template, monkeypatch):
+    folder, made = template
+    monkeypatch.setenv("EXPUNGE_HOME", str(folder / "home"))
+    forget_settings()
+    suppression._cached.cache_clear()
+    # In place, for MLflow keeps the database open.
+    with (
+        sqlite3.connect(folder / "home-as-it-was" / "mlflow.db") as before,
+        sqlite3.connect(folder / "home" / "mlflow.db") as now,
+    ):
+        before.backup(now)
+    for kept, used in (("home-as-it-was/store", "home/store"), ("tables-as-it-was", "tables")):
+        shutil.rmtree(folder / used)
+        shutil.copytree(folder / kept, folder / used)
+    return made
+
+
+def test_the_first_erasure_is_on_the_suppression_list(world):
+    listed = suppression.load(world.store)
+    assert len(listed.subjects) == len(GONE)
+    assert world.champion() == 2
+    assert not world.there() & set(GONE)
+    assert world.replay() == ([], 0)
+    for info in world.store.list_objects(""):
+        if not info.key.startswith("requests/"):
+            assert MARK.encode() not in world.store.get(info.key), info.key
+
+
+def test_a_restored_table_is_erased_again_and_the_model_is_left_alone(world):
+    digest = world.enrolled().digest
+    world.restore()
+    assert world.there() >= set(GONE)
+
+    assert world.replay() == ([], len(GONE))
+    (restored,) = world.events("SnapshotRestored")
+    assert restored.facts["erased_rows"] == len(GONE)
+    assert world.enrolled().row_count == ROWS - len(GONE)
+    before = world.effects()
+    assert world.replay() == ([], 0)
+    assert world.effects() == before
+
+    world.run()
+    assert not world.there() & set(GONE)
+    assert len(world.there()) == ROWS - len(GONE)
+    assert (world.champion(), world.enrolled().digest) == (2, digest)
+    assert world.enrolled().row_count == ROWS - len(GONE)
+    replays = {i: e for i, e in world.requests().items() if i.startswith("replay-")}
+    assert {e.status for e in replays.values()} == {"erased"}
+    assert len(replays) == len(GONE)
+    for name, event in replays.items():
+        (first,) = world.certificate(name)["earlier_certificates"]
+        pseudonym = event.facts["subject"]
+        assert json.loads(world.store.get(first))["request"]["subject_pseudonym"] == pseudonym
+        assert first.startswith("certificates/R-")
+        assert first in event.facts["reason"]
+
+
+def test_after_a_replay_all_is_as_ever(world):
+    world.restore()
+    world.replay()
+    world.run()
+    before = world.effects()
+    assert world.replay() == ([], 0)
+    world.run()
+    assert world.effects() == before
+    world.submit("next", range(20, 30))
+    world.run()
+    assert world.champion() == 3
+    assert not world.there() & {*GONE, *range(20, 30)}
+
+
+def test_the_same_copy_restored_twice_is_erased_twice(world):
+    for _ in range(2):
+        world.restore()
+        assert world.replay() == ([], len(GONE))
+        world.run()
+        assert not world.there() & set(GONE)
+    replays = [e.status for i, e in world.requests().items() if i.startswith("replay-")]
+    assert replays == ["erased"] * 2 * len(GONE)
+
+
+def test_a_copy_whose_other_rows_do_not_add_up_is_left_to_people(world):
+    world.restore()
+    write_deltalake(world.table, rows(3, first=900), mode="append")
+    (why,), count = world.replay()
+    assert f"{ROWS - len(GONE) + 3} rows" in why
+    assert "restore a later copy" in why
+    assert count == len(GONE)
+    assert world.events("SnapshotRestored") == []
+
+
+def test_a_table_that_grew_since_is_no_restored_table(world):
+    write_deltalake(world.table, rows(3, first=900), mode="append")
+    before = world.effects()
+    assert world.replay() == ([], 0)
+    assert world.effects() == before
+
+
+def test_rows_delivered_again_are_found_by_the_replay(world):
+    world.deliver_again(1, 2)
+    assert world.replay() == ([], 2)
+    world.run()
+    assert not world.there() & set(GONE)
+    assert world.champion() == 2
+
+
+def test_training_leaves_out_who_was_erased(world):
+    clean = world.train()
+    world.deliver_again(1, 2)
+    again = world.train()
+    assert again.digest == clean.digest
+    assert again.row_count == clean.row_count == ROWS - len(GONE)
+    assert again.dataset_version > clean.dataset_version
+    assert (again.relearned, world.events("ErasedSubjectsLearned")) == ("", [])
+
+
+def test_a_model_of_others_that_learned_from_them_has_to_forget(world):
+    world.deliver_again(1, 2)
+    module = mlp(inputs=40, hidden=(8,), classes=2, seed=3)
+    run_id = registry.ensure_run(registry.TRAINING_EXPERIMENT, "elsewhere", "elsewhere")
+    uri = registry.log_new(run_id, module, np.zeros((2, 40), dtype=np.float32))
+    registry.create_version("income", uri, run_id, {})
+    world.set_alias(3)
+    found = models.adopt_version(world.store, world.source(), None, trust_pickle=False)
+    assert found.row_count == ROWS - len(GONE) + 2
+    assert len(world.events("ErasedSubjectsLearned")) == 1
+    assert len(suppression.not_known_to(world.store, found)) == len(GONE) - 2
+    # Another policy for the same weights changes nothing of that.
+    again = models.adopt_version(world.store, world.source(), None, trust_pickle=False)
+    assert again.relearned == found.relearned
+
+    assert world.replay() == ([], 2)
+    world.run()
+    assert world.champion() == 4
+    assert not world.there() & set(GONE)
+    body = world.certificate(next(i for i in world.requests() if i.startswith("replay-")))
+    assert [(m["parent_version"], m["version"], m["forget_count"]) for m in body["models"]] == [
+        (3, 4, 2)
+    ]
+    assert body["earlier_certificates"]
+    assert len(suppression.not_known_to(world.store, world.enrolled())) == len(GONE)
+    assert world.enrolled().row_count == ROWS - len(GONE)
+
+
+def test_another_request_of_somebody_who_is_gone_cites_the_first_certificate(world):
+    world.submit("later", [1, 800])
+    world.run()
+    found = world.requests()
+    assert {found[i].status for i in ("later-1", "later-800")} == {"not_found"}
+    assert world.certificate("later-1")["earlier_certificates"] == ["certificates/R-1.json"]
+    assert "earlier_certificates" not in world.certificate("later-800")
+    assert found["later-1"].facts["reason"].endswith("erased before, see certificates/R-1.json")
+
+
+def test_whoever_is_back_under_a_hold_waits_and_is_asked_for_once(world):
+    hold = json.dumps({"subject_id": subject(1)}).encode()
+    world.store.put("requests/holds/court.jsonl", hold)
+    world.deliver_again(1, 2)
+    assert world.replay() == ([], 2)
+    world.run()
+    assert world.there() & set(GONE) == {1}
+    assert sorted(e.status for i, e in world.requests().items() if i.startswith("replay-")) == [
+        "erased",
+        "on_hold",
+    ]
+    assert world.replay() == ([], 0)
+    assert world.enrolled().row_count == ROWS - len(GONE)
+    world.store.delete("requests/holds/court.jsonl")
+    world.run()
+    assert not world.there() & set(GONE)
+
+
+def test_a_rollback_by_hand_is_undone_once(world):
+    world.set_alias(1)
+    (breach,) = floor.breaches(world.store)
+    assert (breach.found, breach.floor) == (1, 2)
+    assert floor.enforce(world.store) == []
+    assert world.champion() == 2
+    before = world.effects()
+    assert floor.enforce(world.store) == []
+    assert world.effects() == before
+    world.set_alias(1)
+    floor.enforce(world.store)
+    assert world.champion() == 2
+    assert len(world.events("AliasRestored")) == 2
+
+
+def test_a_rollback_that_is_undone_and_not_recorded_is_found_undone(world, monkeypatch):
+    world.set_alias(1)
+    with monkeypatch.context() as patch:
+        move = registry.move_alias
+
+        def die(*arguments, **named):
+            move(*arguments, **named)
+            raise KeyboardInterrupt
+
+        patch.setattr(registry, "move_alias", die)
+        with pytest.raises(KeyboardInterrupt):
+            floor.enforce(world.store)
+    assert world.champion() == 2
+    assert list(floor.breaches(world.store)) == []
+    world.set_alias(1)
+    floor.enforce(world.store)
+    assert world.champion() == 2
+    assert len(world.events("AliasRestored")) == 1
+
+
+def test_without_the_version_that_forgot_the_alias_is_dropped(world):
+    registry.client().delete_model_version("income", "2")
+    world.set_alias(1)
+    (lost,) = floor.enforce(world.store)
+    assert "Train income anew" in lost
+    assert world.champion() is None
+    assert world.enrolled().is_withdrawn
+    assert floor.enforce(world.store) == []
+    # Set once more, it is dropped once more, and cannot be enrolled to get around that.
+    world.set_alias(1)
+    with pytest.raises(ConflictError, match="trained without them"):
+        models.adopt_version(world.store, world.source(), None, trust_pickle=False)
+    assert len(floor.enforce(world.store)) == 1
+    assert world.champion() is None
+    assert world.train().version == 3
+    assert not world.enrolled().is_withdrawn
+    assert floor.enforce(world.store) == []
+
+
+def test_damaged_weights_of_the_floor_are_not_served(world):
+    world.set_alias(1)
+    (data,) = registry.load_model("income", 2).directory.rglob("*.pt2")
+    kept = data.read_bytes()
+    try:
+        (other,) = registry.load_model("income", 1).directory.rglob("*.pt2")
+        shutil.copy(other, data)
+        assert len(floor.enforce(world.store)) == 1
+        assert world.champion() is None
+    finally:
+        data.write_bytes(kept)
+
+
+def test_a_version_that_is_not_on_record_is_not_the_floors_business(world):
+    source = registry.client().get_model_version("income", "2").source
+    registry.client().create_model_version("income", source)
+    world.set_alias(3)
+    before = world.effects()
+    assert floor.enforce(world.store) == []
+    assert world.effects() == before
+    world.submit("next", [50])
+    with pytest.raises(ConflictError, match="enrol version 3"):
+        world.run()
+
+
+def test_a_copy_of_weights_that_remember_is_refused(world):
+    source = registry.client().get_model_version("income", "1").source
+    registry.client().create_model_version("income", source)
+    with pytest.raises(ConflictError, match="trained without them"):
+        models.adopt_version(world.store, world.source(), 3, trust_pickle=False)
+
+
+def test_a_candidate_of_an_older_snapshot_is_refused_by_its_tags(world):
+    module = mlp(inputs=40, hidden=(8,), classes=2, seed=3)
+    run_id = registry.ensure_run(registry.TRAINING_EXPERIMENT, "elsewhere", "elsewhere")
+    uri = registry.log_new(run_id, module, np.zeros((2, 40), dtype=np.float32))
+    tags = {"expunge.dataset": world.table, "expunge.dataset_version": "0"}
+    registry.create_version("income", uri, run_id, tags)
+    with pytest.raises(ConflictError, match="trained without them"):
+        models.adopt_version(world.store, world.source(), 3, trust_pickle=False)
+    registry.tag_version("income", 3, {"expunge.dataset_version": "90"})
+    assert models.adopt_version(world.store, world.source(), 3, trust_pickle=False).version == 3
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (suppression, "suppress"),
+        (tables, "delete_rows"),
+        (erasure, "purge_files"),
+        (erasure, "advance_models"),
+        (certificates, "certify"),
+    ],
+)
+def test_a_replay_that_is_killed_goes_on_where_it_was(world, monkeypatch, module, name):
+    world.restore()
+    world.replay()
+    with monkeypatch.context() as patch:
+        real = getattr(module, name)
+
+        def die(*arguments):
+            real(*arguments)
+            raise KeyboardInterrupt
+
+        patch.setattr(erasure if name == "delete_rows" else module, name, die)
+        with pytest.raises(KeyboardInterrupt):
+            world.run()
+    world.replay()
+    world.run()
+    assert not world.there() & set(GONE)
+    assert world.champion() == 2
+    replays = [e.status for i, e in world.requests().items() if i.startswith("replay-")]
+    assert replays == ["erased"] * len(GONE)
+    assert world.replay() == ([], 0)
+
+
+def test_a_list_of_another_key_is_refused(world, monkeypatch):
+    monkeypatch.setenv("EXPUNGE_PSEUDONYM_KEY", "0" * 64)
+    forget_settings()
+    with pytest.raises(SettingsError, match="another EXPUNGE_PSEUDONYM_KEY"):
+        suppression.load(world.store)
