@@ -215,7 +215,8 @@ def tables_to_erase(batch: str) -> list[str]:
 
 @task(**_STEP)
 def erase_rows(batch: str, table: str) -> None:
-    """The rows deleted from the table."""
+    """The rows deleted from the table, if every model that learned from them was asked."""
+    floor.refuse_unasked(open_store(), batch)
     erasure.erase_rows(open_store(), batch, table)
 
 

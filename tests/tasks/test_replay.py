@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from tasks import (
     tables,
 )
 from tasks.datasets import DatasetSpec
-from tasks.enrollment import enrolled_models, read_enrollment, stream
+from tasks.enrollment import enroll, enrolled_models, read_enrollment, stream
 from tasks.models import ModelSource
 from tasks.object_store import open_store
 from unlearning.architectures import mlp
@@ -116,6 +117,7 @@ class World:
             self.unlearn(batch, model)
         suppression.suppress(self.store, batch)
         for table in erasure.tables_of(self.store, batch):
+            floor.refuse_unasked(self.store, batch)
             erasure.erase_rows(self.store, batch, table)
             erasure.purge_files(self.store, batch, table)
             erasure.advance_models(self.store, batch, table)
@@ -484,6 +486,29 @@ def test_a_replay_that_is_killed_goes_on_where_it_was(world, monkeypatch, module
     replays = [e.status for i, e in world.requests().items() if i.startswith("replay-")]
     assert replays == ["erased"] * len(GONE)
     assert world.replay() == ([], 0)
+
+
+def test_a_model_enrolled_while_a_batch_is_at_work_has_to_forget_too(world, monkeypatch):
+    world.submit("next", range(20, 30))
+    with monkeypatch.context() as patch:
+        real = suppression.suppress
+
+        def enrol_meanwhile(store, batch):
+            registry.client().create_registered_model("late")
+            source = registry.client().get_model_version("income", "2").source
+            registry.client().create_model_version("late", source)
+            registry.set_alias("late", 1)
+            enroll(store, late)
+            real(store, batch)
+
+        late = replace(world.enrolled(), model="late", version=1)
+        patch.setattr(suppression, "suppress", enrol_meanwhile)
+        with pytest.raises(ConflictError, match="late was enrolled while"):
+            world.run()
+    assert world.there() >= set(range(20, 30))
+    world.run()
+    assert not world.there() & set(range(20, 30))
+    assert registry.alias_version("late") == 2
 
 
 def test_a_list_of_another_key_is_refused(world, monkeypatch):
