@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install demo ui check fix test test-all bench lock clean
+.PHONY: help install demo ui check fix test test-all matrix bench lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -43,6 +43,9 @@ test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
 
 test-all: $(STAMP) ## Every test this machine can run
 	$(BIN)/python -m pytest
+
+matrix: $(STAMP) ## Kill a run at every call that changes something, and look; about an hour
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m matrix.driver $(ARGS)
 
 DATA  ?= infra/demo
 bench: $(STAMP)  ## Measure every method against retraining; DATA=directory of data sets

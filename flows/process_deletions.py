@@ -10,13 +10,23 @@ from unlearning.errors import GateRejectedError
 
 @flow(name="process-deletions", flow_run_name="process deletions", result_serializer="json")
 def process_deletions() -> int:
-    """Work off every open batch, each for itself; returns how many there were.
+    """Work off every open batch, each for itself; returns how many: none if another run is at it.
 
     Raises:
         GateRejectedError: a model failed the gate; its champion and its requests stay as they are.
         ExpungeError: a batch stopped for another reason; the batches after it were worked off.
     """
     models = steps.check_settings()
+    if not steps.take_lease():
+        return 0
+    try:
+        return work_off(models)
+    finally:
+        steps.give_back_lease()
+
+
+def work_off(models: list[str]) -> int:
+    """Every open batch, and those that wait; raises the first trouble once all were looked at."""
     troubles = steps.enforce_floors()
     batches = steps.open_batches()
     states = [process_batch(batch, models, return_state=True) for batch in batches]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tasks import journal
+from tasks import journal, lease
 from tasks.object_store import ObjectStore
 from unlearning.errors import EffectLostError
 
@@ -27,6 +27,7 @@ def once(
     again. `find` and `make` are given the plan as it was first recorded.
 
     Raises:
+        ConflictError: another run took over (see `tasks.lease`); nothing was made.
         EffectLostError: `make` returned but `find` finds nothing.
     """
     done = journal.find(store, stream, key)
@@ -37,6 +38,7 @@ def once(
     )
     facts = find(intent.facts)
     if facts is None:
+        lease.check(store)
         make(intent.facts)
         facts = find(intent.facts)
     if facts is None:

@@ -1,6 +1,7 @@
 """The object store on a local directory."""
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from tasks.object_store import CHUNK, MissingObjectError, ObjectInfo
 from unlearning.errors import SettingsError
 
 _SCRATCH = ".scratch"
+_STALE_S = 86_400  # no write takes so long: whoever began it is dead
 
 
 class FileStore:
@@ -19,9 +21,14 @@ class FileStore:
         self.uri = self.root.as_uri()
 
     def check(self) -> None:
-        """Create the directory if need be, or raise SettingsError."""
+        """Create the directory if need be, or raise SettingsError; sweep what dead writers left."""
         try:
             (self.root / _SCRATCH).mkdir(parents=True, exist_ok=True)
+            for path in self.root.glob(f"*/{_SCRATCH}/*"):
+                if time.time() - path.stat().st_mtime > _STALE_S:
+                    path.unlink()
+        except FileNotFoundError:
+            pass  # another process swept, or ended its write
         except OSError as error:
             raise SettingsError(
                 f"The store directory {self.root} cannot be written ({error.strerror}); "
@@ -64,7 +71,9 @@ class FileStore:
         """Files below the prefix's directory, in key order."""
         start = self.root / prefix.rpartition("/")[0]
         keys = (p.relative_to(self.root).as_posix() for p in start.rglob("*") if p.is_file())
-        for key in sorted(k for k in keys if k.startswith(prefix) and not k.startswith(_SCRATCH)):
+        for key in sorted(k for k in keys if k.startswith(prefix)):
+            if _SCRATCH in key.split("/"):
+                continue
             info = (self.root / key).stat()
             yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
 
@@ -88,7 +97,9 @@ class FileStore:
 
     def _scratch(self, data: bytes, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
-        path = self.root / _SCRATCH / uuid.uuid4().hex
+        # Within the same top folder: a killed write must not leave raw ids outside requests/.
+        top = self.root.joinpath(*target.relative_to(self.root).parts[:-1][:1])
+        path = top / _SCRATCH / uuid.uuid4().hex
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             file.write(data)

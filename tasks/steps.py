@@ -21,6 +21,7 @@ from tasks import (
     floor,
     intake,
     ladder,
+    lease,
     ledgers,
     models,
     promotion,
@@ -67,6 +68,21 @@ def check_settings() -> list[str]:
         if registry.alias_version(model) is None:
             raise DataError(f"No version of {model} holds the serving alias; set it in MLflow.")
     return found
+
+
+@task(**_STEP)
+def take_lease() -> bool:
+    """Whether this run may work; another one may be at it."""
+    holder = lease.take(open_store())
+    if holder:
+        log.warning("Another run is at work (%s), so this one ends; nothing was done", holder)
+    return not holder
+
+
+@task(**_STEP)
+def give_back_lease() -> None:
+    """The next run may work."""
+    lease.give_back(open_store())
 
 
 @task(**_STEP)

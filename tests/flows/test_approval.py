@@ -32,7 +32,7 @@ def terminal(terminal):
 
 def objects(terminal) -> list[tuple[str, str]]:
     store = open_store((terminal.home / "store").as_uri())
-    return [(info.key, info.version) for info in store.list_objects("")]
+    return [(info.key, info.version) for info in store.list_objects("") if "lease/" not in info.key]
 
 
 def versions(terminal) -> tuple[int, int]:

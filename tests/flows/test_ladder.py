@@ -47,9 +47,10 @@ def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(termina
 
     # Nothing changed, so a second run changes nothing and says the same.
     store = open_store((terminal.home / "store").as_uri())
-    before = [(i.key, i.version) for i in store.list_objects("")]
+    before = [(i.key, i.version) for i in store.list_objects("") if "lease/" not in i.key]
     assert "retain_accuracy_drop" in terminal.expunge("run", status=1)
-    assert [(i.key, i.version) for i in store.list_objects("")] == before
+    after = [(i.key, i.version) for i in store.list_objects("") if "lease/" not in i.key]
+    assert after == before
 
     # A better update, or a policy that somebody answers for, unblocks the same requests.
     terminal.expunge("enroll", "income", *terminal.source())

@@ -1,0 +1,105 @@
+"""The crash matrix: kill a run at every call that changes something, run again, look."""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matrix import invariants, zygote
+from matrix.points import Counter, install
+from matrix.world import Place
+
+KILLED = -9
+
+
+@dataclass
+class Case:
+    """One point, one side, and what was found broken after the next run."""
+
+    number: int
+    side: str
+    label: str
+    problems: list[str] = field(default_factory=list)
+
+
+def work(place: Place, counter: Counter, prepare: Callable[[], None] | None = None) -> list[str]:
+    """What `expunge run` does, in this process, with every call counted."""
+    enter(place)
+    install(counter)
+    if prepare is not None:
+        prepare()
+    from flows.commands.run import run
+
+    run()
+    return counter.labels
+
+
+def enter(place: Place) -> None:
+    """The process as `expunge` begins it."""
+    from flows.cli import _log_to_console
+
+    place.enter()
+    _log_to_console()
+
+
+def look(place: Place, trace: Path, expected: dict | None = None) -> list[str]:
+    """One more whole run, which must change nothing, and then every invariant."""
+    enter(place)
+    counter = install(Counter())
+    from flows.process_deletions import process_deletions
+
+    process_deletions()
+    new = [call for call in counter.labels if "lease/" not in call]
+    problems = [f"I-09 one run more made {new}"] if new else []
+    return problems + invariants.broken(place, trace.read_text().splitlines(), expected)
+
+
+def record(place: Place) -> list[str]:
+    """Labels of every point of an undisturbed run; this process then has what it imports."""
+
+    def recorded() -> tuple[list[str], list[str]]:
+        return work(place, Counter()), sorted(sys.modules)
+
+    place.restore()
+    status, found = zygote.child(recorded, place.base / "recorded.log")
+    if status:
+        raise RuntimeError((place.base / "recorded.log").read_text()[-3000:])
+    labels, modules = found
+    zygote.import_all(modules)
+    return labels
+
+
+def kill(place: Place, number: int, side: str, label: str) -> Case:
+    """Kill a run there, run again, look; the world is a fresh one."""
+    case = Case(number, side, label)
+    trace, log = place.base / "trace", place.base / f"{number:03d}-{side}.log"
+    trace.write_text("")
+    place.restore()
+    status, _ = zygote.child(lambda: work(place, Counter(number, side, trace=trace)), log)
+    if status != KILLED:
+        case.problems.append(f"the run was not killed, it ended with {status}")
+    status, _ = zygote.child(lambda: work(place, Counter(trace=trace)), log)
+    if status:
+        case.problems.append(f"the run after it ended with {status}, see {log}")
+    status, problems = zygote.child(lambda: look(place, trace), log)
+    case.problems += [f"looking failed with {status}, see {log}"] if status else problems
+    return case
+
+
+def table(cases: Iterable[Case]) -> str:
+    """Cases by kind of call: how many points, how many of them with every invariant true."""
+    kinds: dict[str, list[Case]] = {}
+    for case in cases:
+        kinds.setdefault(case.label, []).append(case)
+    lines = [f"{'call':58} {'killed':>6} {'true':>5}"]
+    for label, group in kinds.items():
+        sound = sum(not case.problems for case in group)
+        lines.append(f"{label[:58]:58} {len(group):6} {sound:5}")
+    return "\n".join(lines)
+
+
+def spread(count: int, some: int) -> list[int]:
+    """About `some` numbers from 1 to `count`, evenly; all of them if `some` is 0."""
+    if not some or some >= count:
+        return list(range(1, count + 1))
+    return sorted({1 + round(i * (count - 1) / (some - 1)) for i in range(some)})

@@ -1,0 +1,178 @@
+"""What must be true after every ending, however many runs it took; numbers as in the test plan."""
+
+import json
+import sqlite3
+import zipfile
+from collections import Counter as Count
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from matrix.world import ERASED, HELD, HOLDOUT_ROWS, MODEL, NOT_FOUND, TRAIN_ROWS, Place
+from tables import MARK, rows, subject
+
+EXPECTED = {
+    **{(case, "erased"): 1 for case in ERASED},
+    ("CASE-00000", "duplicate"): 1,
+    (NOT_FOUND, "not_found"): 1,
+    (HELD, "on_hold"): 1,
+    ("CASE-00502", "quarantined"): 1,
+}
+_GONE = {0: {subject(i) for i in range(3)}, 1: {subject(TRAIN_ROWS + 7)}}
+
+
+def broken(place: Place, calls: list[str], expected: dict | None = None) -> list[str]:
+    """Every invariant that does not hold, in words; `calls` were made by all runs together."""
+    from tasks.object_store import open_store
+
+    store = open_store()
+    checks = (
+        certified(store, place),
+        requests(store, EXPECTED if expected is None else expected),
+        once(calls),
+        tables(place),
+        journal_streams(store),
+        leftovers(store),
+        raw_ids(store, place),
+    )
+    return [problem for check in checks for problem in check]
+
+
+def certified(store: Any, place: Place) -> Iterator[str]:
+    """I-01, I-03, I-04: certificates stand on absent rows and on a champion that forgot them."""
+    found = {i.key for i in store.list_objects("certificates/")}
+    wanted = {f"certificates/{case}.json" for case in (*ERASED, NOT_FOUND)}
+    if found != wanted:
+        yield f"I-03 certificates {sorted(found ^ wanted)} are too many or missing"
+    forgot = set(_forgotten_batches())
+    for key in found:
+        one = json.loads(store.get(key))
+        if one["outcome"] == "erased" and one.get("models") and one["batch"] not in forgot:
+            yield f"I-01 the champion does not descend from a version that forgot what {key} says"
+
+
+def _forgotten_batches() -> Iterator[str]:
+    """Batches that the champion or one of its ancestors passed the gate for."""
+    from tasks import registry
+
+    number = registry.alias_version(MODEL)
+    while number:
+        tags = registry.client().get_model_version(MODEL, str(number)).tags
+        if tags.get("expunge.gate") == "passed":
+            yield tags["expunge.batch"]
+        number = int(tags.get("expunge.parent_version", 0))
+
+
+def requests(store: Any, expected: dict) -> Iterator[str]:
+    """I-02, I-08: every record in the one state that it belongs in, and in no second one."""
+    from tasks.summary import status
+    from unlearning.deletion import TERMINAL
+
+    found = Count((r["request_id"] or "", r["status"]) for r in status(store)["requests"])
+    found = Count({(case or "CASE-00502", state): n for (case, state), n in found.items()})
+    if found != Count(expected):
+        yield f"I-02 the requests stand otherwise: {sorted(found.items())}"
+    for name, events in _streams(store).items():
+        if name.startswith("requests/"):
+            ends = [e.status for e in events if e.status in TERMINAL]
+            if len(ends) > 1 and len({*ends}) > 1:
+                yield f"I-02 {name} ended twice: {ends}"
+
+
+def once(calls: list[str]) -> Iterator[str]:
+    """I-03: what can be made again was made once, over all runs."""
+    made = Count(calls)
+    most = {
+        "registry create_model_version": 1,
+        "registry set_registered_model_alias": 1,
+        "delta execute": 2,
+    }
+    for call, limit in most.items():
+        if made[call] > limit:
+            yield f"I-03 {call} was made {made[call]} times"
+    if made["registry set_registered_model_alias"] == 0 and calls:
+        yield "I-03 the alias was never moved"
+
+
+def tables(place: Place) -> Iterator[str]:
+    """I-05, I-08: the subjects' rows are gone from every file, all others are as they were."""
+    from tasks.tables import leftover_files, open_table
+
+    originals = (rows(TRAIN_ROWS, seed=1), rows(HOLDOUT_ROWS, first=TRAIN_ROWS, seed=2))
+    for number, (uri, original) in enumerate(zip(place.tables(), originals, strict=True)):
+        found = open_table(uri).to_pyarrow_table().sort_by("subject_id")
+        kept = [s not in _GONE[number] for s in original["subject_id"].to_pylist()]
+        expected = original.filter(kept).sort_by("subject_id")
+        if found.num_rows != expected.num_rows:
+            yield f"I-05 {uri} has {found.num_rows} rows, {expected.num_rows} are right"
+        elif found.cast(expected.schema).to_pylist() != expected.to_pylist():
+            yield f"I-05 rows of {uri} that nobody asked to erase were changed"
+        if left := leftover_files(uri):
+            yield f"I-01 {uri} has {left} files of older versions"
+
+
+def journal_streams(store: Any) -> Iterator[str]:
+    """I-06: numbers without a gap, every id once, every status the one that the table gives."""
+    from unlearning.deletion import next_status
+
+    for name, events in _streams(store).items():
+        if [e.number for e in events] != list(range(1, len(events) + 1)):
+            yield f"I-06 {name} has gaps: {[e.number for e in events]}"
+        twice = [i for i, n in Count(e.id for e in events).items() if n > 1]
+        if twice:
+            yield f"I-06 {name} holds {twice} twice"
+        status = ""
+        for event in events:
+            status = next_status(name.partition("/")[0], status, event.name)
+            if status != event.status:
+                yield f"I-06 {name} {event.number} says {event.status}, the table {status}"
+
+
+def _streams(store: Any) -> dict[str, list]:
+    from tasks import journal
+
+    names = {
+        i.key.removeprefix("journal/").rpartition("/")[0]: 1 for i in store.list_objects("journal/")
+    }
+    return {name: journal.read(store, name) for name in names}
+
+
+def leftovers(store: Any) -> Iterator[str]:
+    """Nothing that only work in progress needs: candidates, checkpoints, half-written objects."""
+    for folder in ("candidates/", "checkpoints/"):
+        for info in store.list_objects(folder):
+            yield f"{info.key} was left behind"
+
+
+def raw_ids(store: Any, place: Place) -> Iterator[str]:
+    """I-06: no raw subject id outside requests/ and the tables, in any file or object."""
+    mark = MARK.encode()
+    for info in store.list_objects(""):
+        if not info.key.startswith("requests/") and mark in store.get(info.key):
+            yield f"I-06 a raw id stands in {info.key}"
+    allowed = (place.live / "store/requests", place.live / "tables")
+    for path in place.live.rglob("*"):
+        if path.is_file() and not any(path.is_relative_to(folder) for folder in allowed):
+            parts = (path.read_bytes(), *_zipped(path))
+            if any(mark in part for part in parts):
+                yield f"I-06 a raw id stands in {path.relative_to(place.live)}"
+
+
+def _zipped(path: Path) -> Iterator[bytes]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                yield archive.read(name)
+
+
+def orchestrator_raw_ids(folder: Path) -> list[str]:
+    """I-06 for the orchestrator's own database, which outlives all cases."""
+    mark = MARK.encode()
+    found = [
+        f"I-06 a raw id stands in {p}"
+        for p in folder.rglob("*")
+        if p.is_file() and mark in p.read_bytes()
+    ]
+    with sqlite3.connect(folder / "prefect.db") as database:
+        (runs,) = database.execute("select count(*) from flow_run").fetchone()
+    return found if runs else [*found, "no flow run reached the orchestrator"]

@@ -1,0 +1,120 @@
+"""A small world that everything can break: two tables, a model, requests of every kind.
+
+It is made once (`prepare`) and put back in place before every case (`Place.restore`), because the
+state holds absolute addresses.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from tables import subject, write_tables
+from terminal import request
+
+ERASED = ("CASE-00000", "CASE-00001", "CASE-00002", "CASE-00003")
+NOT_FOUND = "CASE-00500"
+HELD = "CASE-00004"
+TRAIN_ROWS, HOLDOUT_ROWS = 120, 160
+MODEL = "income"
+
+
+def requests() -> list[dict]:
+    """Valid (one of them with rows in both tables), duplicate, not found, held, unusable."""
+    return [
+        *(request(i) for i in range(3)),
+        request(3, subject_id=subject(TRAIN_ROWS + 7)),  # a row of the holdout table
+        request(0),
+        request(500, subject_id="nobody-we-know"),
+        request(4),
+        request(502, received_at="2999-01-01T00:00:00Z"),
+    ]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the world lies: `live` is worked on, `kept` is what it is restored from."""
+
+    base: Path
+    bucket: str = ""
+    """Name of a bucket for store and tables; empty: the local directory."""
+
+    @property
+    def live(self) -> Path:
+        return self.base / "live"
+
+    @property
+    def kept(self) -> Path:
+        return self.base / "kept"
+
+    def enter(self) -> None:
+        """Set this process's variables, before anything reads them."""
+        os.environ["EXPUNGE_HOME"] = str(self.live)
+
+    def tables(self) -> list[str]:
+        return [(self.live / "tables" / name).as_uri() for name in ("train", "holdout")]
+
+    def keep(self) -> None:
+        shutil.copytree(self.live, self.kept)
+
+    def restore(self) -> None:
+        shutil.rmtree(self.live, ignore_errors=True)
+        shutil.copytree(self.kept, self.live)
+
+
+def make_database(path: Path) -> None:
+    """MLflow's database with its tables, in a file that no connection is open to."""
+    from mlflow import MlflowClient
+
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    with sqlite3.connect(path) as database:
+        database.execute("pragma wal_checkpoint(truncate)")
+
+
+def prepare(place: Place) -> None:
+    """Train, enrol, place a hold, submit: everything up to the first run."""
+    place.live.mkdir(parents=True)
+    place.enter()
+    make_database(place.live / "mlflow.db")
+    train, holdout = write_tables(place.live / "tables", train=TRAIN_ROWS, holdout=HOLDOUT_ROWS)
+    enroll(Path(train).as_uri(), Path(holdout).as_uri())
+    hold = place.base / "hold.jsonl"
+    hold.write_text(json.dumps({"subject_id": subject(4)}))
+    put_in(hold, "requests/holds/")
+    file = place.base / "requests.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in requests()))
+    put_in(file, "requests/incoming/")
+
+
+def put_in(file: Path, prefix: str) -> None:
+    from tasks.object_store import open_store
+    from tasks.submission import submit_file
+
+    store = open_store()
+    store.check()
+    submit_file(store, file, prefix)
+
+
+def enroll(train: str, holdout: str) -> None:
+    from flows.train_model import train_model
+    from tasks.datasets import DatasetSpec
+    from tasks.models import ModelSource
+    from unlearning.config import (
+        ApprovalPolicy,
+        GatePolicy,
+        TrainingConfig,
+        UnlearningConfig,
+    )
+
+    source = ModelSource(
+        model=MODEL,
+        dataset=DatasetSpec(train, ("features",), "label", "subject_id"),
+        dataset_version=None,
+        holdout=holdout,
+        unlearning=UnlearningConfig(retain_sample=40, holdout_sample=40),
+        policy=GatePolicy(references=1, reference_rows=60),
+        approval=ApprovalPolicy(max_share=0.5),
+    )
+    train_model(source, (8,), TrainingConfig(epochs=3, batch_size=16))
