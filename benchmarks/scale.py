@@ -285,7 +285,16 @@ def show(found: dict[str, Any]) -> None:
         total = sum(s["seconds"] for s in stages)
         peak = max(s["peak_mib"] for s in stages)
         table = Table(title=f"{title}: {label}, {total:.1f} s, peak {peak:.0f} MiB")
-        for column in ("stage", "seconds", "per second", "share", "read", "written", "listed", "MiB"):
+        for column in (
+            "stage",
+            "seconds",
+            "per second",
+            "share",
+            "read",
+            "written",
+            "listed",
+            "MiB",
+        ):
             table.add_column(column, justify="left" if column == "stage" else "right")
         for s in stages:
             rate = s["count"] / max(s["seconds"], 1e-9)

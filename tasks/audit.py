@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from tasks import batches, journal, registry
 from tasks.attempts import Attempt
 from tasks.boundary import translated
-from tasks.certificates import certificate_key
 from tasks.object_store import ObjectStore
 from tasks.report import report_figures, report_key, write_report
 from tasks.resolution import tell_located
@@ -59,6 +59,13 @@ def _counts(events: list[journal.Event]) -> dict[str, int]:
 
 
 def _certificate_digests(store: ObjectStore, batch: str) -> str:
-    written = {info.key for info in store.list_objects(certificate_key("").removesuffix(".json"))}
-    keys = [certificate_key(d.request_id) for d in batches.accepted(store, batch)]
-    return json.dumps({k: bytes_digest(store.get(k)) for k in keys if k in written}, indent=1)
+    mine = [d.record_id for d in batches.accepted(store, batch)]
+    told = [e.facts for e in journal.latest(store, "requests", mine).values()]
+    return json.dumps(
+        {f["certificate"]: _digest(store, f) for f in told if "certificate" in f}, indent=1
+    )
+
+
+def _digest(store: ObjectStore, facts: dict[str, Any]) -> str:
+    # Events of older releases do not state it.
+    return facts.get("certificate_digest") or bytes_digest(store.get(facts["certificate"]))

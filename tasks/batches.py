@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version as package_version
 from typing import Any
 
@@ -133,7 +133,13 @@ def _judge_once(store: ObjectStore, batch: str) -> list[Disposition]:
 
 def dispositions(store: ObjectStore, batch: str) -> list[Disposition]:
     """What validation decided about each record of the batch."""
-    return [Disposition(**d) for d in json.loads(store.get(f"batches/{batch}/dispositions.json"))]
+    return list(_dispositions(store.uri, batch))
+
+
+@lru_cache(maxsize=4)  # they never change, and every step of a large batch asks
+def _dispositions(uri: str, batch: str) -> tuple[Disposition, ...]:
+    body = open_store(uri).get(f"batches/{batch}/dispositions.json")
+    return tuple(Disposition(**d) for d in json.loads(body))
 
 
 def accepted(store: ObjectStore, batch: str) -> list[Disposition]:

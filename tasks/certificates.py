@@ -15,6 +15,7 @@ from tasks.suppression import earlier_requests
 from unlearning.deadline import due_date
 from unlearning.deletion import Disposition
 from unlearning.errors import ConflictError
+from unlearning.lineage import bytes_digest
 
 log = logging.getLogger("expunge.certificates")
 
@@ -46,7 +47,8 @@ def certify(store: ObjectStore, batch: str) -> int:
     evidence = _evidence(store, batch) | {"earlier": earlier_requests(store, batch)}
     wanted = batches.accepted(store, batch)
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda d: _certify_one(store, batch, d, found, evidence), wanted))
+        made = pool.map(lambda d: _certify_one(store, batch, d, found, evidence), wanted)
+        journal.append_all(store, made)
     log.info("%d certificates", len(wanted))
     return len(wanted)
 
@@ -62,7 +64,8 @@ def _certify_one(
     request: Disposition,
     found: list[TableMatches],
     evidence: dict[str, Any],
-) -> None:
+) -> journal.Entry:
+    """Write a certificate; returns what is to be journalled."""
     located = [m for m in found if request.record_id in m.rows]
     earlier = [certificate_key(r) for r in evidence["earlier"].get(request.subject, [])]
     body = {
@@ -92,13 +95,12 @@ def _certify_one(
         raise ConflictError(f"Another certificate lies under {key}; look at it before going on.")
     event = "RequestErased" if located else "SubjectNotFound"
     facts = {"batch": batch, "certificate": key, "request_id": request.request_id}
+    facts["certificate_digest"] = bytes_digest(data)
     facts["subject"] = request.subject
     facts["reason"] = _reason(request, located, is_unlearned=bool(body.get("models")))
     if earlier:
         facts["reason"] += f"; erased before, see {earlier[0]}"
-    journal.append(
-        store, journal.Entry(f"requests/{request.record_id}", f"{batch}/certified", event, facts)
-    )
+    return journal.Entry(f"requests/{request.record_id}", f"{batch}/certified", event, facts)
 
 
 def _request(request: Disposition) -> dict[str, str]:

@@ -69,13 +69,20 @@ class FileStore:
 
     def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
         """Files below the prefix's directory, in key order."""
-        start = self.root / prefix.rpartition("/")[0]
-        keys = (p.relative_to(self.root).as_posix() for p in start.rglob("*") if p.is_file())
-        for key in sorted(k for k in keys if k.startswith(prefix)):
-            if _SCRATCH in key.split("/"):
-                continue
-            info = (self.root / key).stat()
-            yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
+        for key in sorted(self._keys(prefix)):
+            path = self.root / key
+            if path.is_file():
+                info = path.stat()
+                yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        parent, _, start = prefix.rpartition("/")
+        for folder, below, names in os.walk(self.root / parent):
+            at = Path(folder).relative_to(self.root)
+            # No other folder is entered: there may be a hundred thousand beside it.
+            mine = start if at == Path(parent) else ""
+            below[:] = [name for name in below if name.startswith(mine) and name != _SCRATCH]
+            yield from ((at / name).as_posix() for name in names if name.startswith(mine))
 
     def delete(self, key: str) -> None:
         """Remove the file."""

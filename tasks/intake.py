@@ -7,7 +7,7 @@ from tasks.object_store import ObjectStore
 
 def unfinished(store: ObjectStore) -> list[str]:
     """Batches that are not closed, oldest first."""
-    names = [name for name, e in journal.heads(store, "batches") if e.status != "closed"]
+    names = [name for name, _ in journal.open_heads(store, "batches")]
     return sorted(names, key=lambda name: (journal.read(store, stream(name))[0].at, name))
 
 
@@ -44,8 +44,8 @@ def _at_work(store: ObjectStore) -> dict[str, set[str]]:
     """Batches under way, each with the records that it took over from others."""
     return {
         name: set(inbox.read_manifest(store, name).released)
-        for name, event in journal.heads(store, "batches")
-        if event.status not in ("blocked", "closed")
+        for name, event in journal.open_heads(store, "batches")
+        if event.status != "blocked"
     }
 
 
@@ -55,7 +55,7 @@ def _stuck(store: ObjectStore) -> dict[str, int]:
     taken = set().union(*busy.values())
     return {
         name: event.number
-        for name, event in journal.heads(store, "requests")
+        for name, event in journal.open_heads(store, "requests")
         if event.status in ("accepted", "blocked")
         and event.facts["batch"] not in busy
         and name not in taken
@@ -64,7 +64,7 @@ def _stuck(store: ObjectStore) -> dict[str, int]:
 
 def _released(store: ObjectStore) -> dict[str, int]:
     """Records on hold that no hold names any more, with the number of their latest event."""
-    waiting = {n: e for n, e in journal.heads(store, "requests") if e.status == "on_hold"}
+    waiting = {n: e for n, e in journal.open_heads(store, "requests") if e.status == "on_hold"}
     if not waiting:
         return {}
     held = pseudonyms_on_hold(store)
@@ -76,11 +76,11 @@ def _released(store: ObjectStore) -> dict[str, int]:
 def _supersede(store: ObjectStore, batch: str) -> None:
     """Close blocked batches whose every open request this batch took over; safe to repeat."""
     taken = set(inbox.read_manifest(store, batch).released)
-    for old, head in list(journal.heads(store, "batches")):
+    for old, head in list(journal.open_heads(store, "batches")):
         if old == batch or head.status != "blocked":
             continue
         mine = {d.record_id for d in accepted(store, old)}
-        heads = {r: journal.read(store, f"requests/{r}")[-1] for r in mine}
+        heads = journal.latest(store, "requests", mine)
         waiting = {r for r, e in heads.items() if e.status in ("accepted", "blocked")}
         if mine & taken and waiting <= taken:
             entry = journal.Entry(

@@ -1,34 +1,39 @@
 """Streams of events in the object store: the truth about requests, batches and models.
 
-A stream is a sequence of create-only objects, journal/<kind>/<name>/<number>.json. Creating the
-next number is the compare-and-set: of two writers one wins, the other is told to look again.
+Events are written as create-only objects with running numbers (`tasks/journal_layout.py`). Creating
+the next number is the compare-and-set: of two writers one wins, the other is told to look again.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
+from tasks import journal_layout as layout
+from tasks.journal_layout import Event, Group
 from tasks.object_store import ObjectStore
-from unlearning.deletion import next_status
+from unlearning.deletion import TERMINAL, next_status
 from unlearning.errors import ConflictError
 
-_ROOT = "journal"
+__all__ = [
+    "Entry",
+    "Event",
+    "append",
+    "append_all",
+    "find",
+    "heads",
+    "latest",
+    "now",
+    "open_heads",
+    "read",
+]
+
 _WRITERS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened; `name` is in the past tense, `status` is the stream's after it."""
-
-    number: int
-    id: str
-    name: str
-    at: str
-    status: str
-    facts: dict[str, Any]
+_TRIES = 100
+_FINAL: Mapping[str, frozenset[str]] = {"requests": TERMINAL, "batches": frozenset({"closed"})}
+"""Statuses by kind of stream that nothing follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,9 @@ def now() -> datetime:
 
 def read(store: ObjectStore, stream: str) -> list[Event]:
     """All events of a stream, oldest first; an unknown stream has none."""
-    keys = [info.key for info in store.list_objects(f"{_ROOT}/{stream}/")]
-    return [Event(**json.loads(store.get(key))) for key in keys]
+    kind, _, name = stream.partition("/")
+    group = layout.find_stream(store, kind, name)
+    return [event for _, event in layout.events_of(store, group, {name})]
 
 
 def find(store: ObjectStore, stream: str, event_id: str) -> Event | None:
@@ -63,37 +69,112 @@ def append(store: ObjectStore, entry: Entry) -> Event:
     Raises:
         ConflictError: another writer took the place, or the status does not allow the event.
     """
-    events = read(store, entry.stream)
-    for event in events:
-        if event.id == entry.id:
-            return event
-    number = events[-1].number + 1 if events else 1
-    status = next_status(
-        entry.stream.partition("/")[0], events[-1].status if events else "", entry.name
-    )
-    at = now().isoformat(timespec="milliseconds")
-    event = Event(number, entry.id, entry.name, at, status, dict(entry.facts))
-    data = json.dumps(asdict(event), indent=1, sort_keys=True, allow_nan=False).encode()
-    if not store.put_if_absent(f"{_ROOT}/{entry.stream}/{number:06d}.json", data):
-        raise ConflictError(f"Another run is writing to {entry.stream}; run again when it ended.")
-    return event
+    return _append_group(store, [entry])[0]
 
 
 def append_all(store: ObjectStore, entries: Iterable[Entry]) -> None:
-    """Append events to different streams, many at a time."""
+    """Append events to many streams, each event once; those of one sheet become one object.
+
+    Raises:
+        ConflictError: as in `append`; what lies in other sheets may be appended all the same.
+    """
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        kind, _, name = entry.stream.partition("/")
+        groups.setdefault((kind, layout.group_of(kind, name)), []).append(entry)
     with ThreadPoolExecutor(_WRITERS) as pool:
-        for _ in pool.map(lambda entry: append(store, entry), entries):
+        for _ in pool.map(lambda some: _append_group(store, some), groups.values()):
             pass
 
 
 def heads(store: ObjectStore, kind: str) -> Iterator[tuple[str, Event]]:
     """Name and latest event of every stream of a kind, in name order."""
-    last: dict[str, str] = {}
-    for info in store.list_objects(f"{_ROOT}/{kind}/"):
-        last[info.key.split("/")[2]] = info.key
+    for _, found in _latest(store, iter(layout.all_groups(store, kind))):
+        yield from found.items()
+
+
+def open_heads(store: ObjectStore, kind: str) -> Iterator[tuple[str, Event]]:
+    """Name and latest event of every request or batch that something may follow, in name order.
+
+    What is over is not read again: a group without open streams is noted as settled.
+    """
+    known = layout.settled(store, kind)
+    groups = (g for g in layout.all_groups(store, kind) if (g.name, g.count) not in known)
+    for group, found in _latest(store, groups):
+        waiting = {n: e for n, e in found.items() if e.status not in _FINAL[kind]}
+        if not waiting:
+            layout.settle(store, kind, group)
+        yield from waiting.items()
+
+
+def latest(store: ObjectStore, kind: str, names: Iterable[str]) -> dict[str, Event]:
+    """The latest event of each of these streams; unknown ones are left out."""
+    wanted = set(names)
+    groups = sorted({layout.group_of(kind, name) for name in wanted})
+    found: dict[str, Event] = {}
+    for _, heads in _latest(store, (layout.find_group(store, kind, g) for g in groups)):
+        found |= {name: event for name, event in heads.items() if name in wanted}
+    return found
+
+
+def _latest(
+    store: ObjectStore, groups: Iterator[Group]
+) -> Iterator[tuple[Group, dict[str, Event]]]:
+    """The latest events of groups; only so many are read ahead as fit in memory."""
     with ThreadPoolExecutor(_WRITERS) as pool:
-        yield from zip(
-            last,
-            (Event(**json.loads(data)) for data in pool.map(store.get, last.values())),
-            strict=True,
-        )
+        while some := list(islice(groups, 2 * _WRITERS)):
+            yield from zip(some, pool.map(lambda g: layout.latest_of(store, g), some), strict=True)
+
+
+def _append_group(store: ObjectStore, entries: list[Entry]) -> list[Event]:
+    """Append events to streams of one group, looking again if a neighbour was written to."""
+    kind = entries[0].stream.partition("/")[0]
+    before: dict[str, list[Event]] | None = None
+    for _ in range(_TRIES):
+        group, streams = _read_streams(store, kind, entries)
+        if before is not None and streams != before:
+            break
+        before = {name: list(events) for name, events in streams.items()}
+        fresh: list[tuple[str, Event]] = []
+        appended = [_appended(streams, entry, fresh) for entry in entries]
+        if not fresh or _write(store, kind, group, fresh):
+            return appended
+    raise ConflictError(f"Another run is writing to {entries[0].stream}; run again when it ended.")
+
+
+def _read_streams(
+    store: ObjectStore, kind: str, entries: list[Entry]
+) -> tuple[Group, dict[str, list[Event]]]:
+    streams: dict[str, list[Event]] = {e.stream.partition("/")[2]: [] for e in entries}
+    name = next(iter(streams))
+    if len(streams) == 1:
+        group = layout.find_stream(store, kind, name)
+    else:
+        group = layout.find_group(store, kind, layout.group_of(kind, name))
+    for name, event in layout.events_of(store, group, streams):
+        streams[name].append(event)
+    return group, streams
+
+
+def _appended(
+    streams: dict[str, list[Event]], entry: Entry, fresh: list[tuple[str, Event]]
+) -> Event:
+    """The entry's event, made unless it is there already."""
+    kind, _, name = entry.stream.partition("/")
+    events = streams[name]
+    for event in events:
+        if event.id == entry.id:
+            return event
+    number = events[-1].number + 1 if events else 1
+    status = next_status(kind, events[-1].status if events else "", entry.name)
+    at = now().isoformat(timespec="milliseconds")
+    event = Event(number, entry.id, entry.name, at, status, dict(entry.facts))
+    events.append(event)
+    fresh.append((name, event))
+    return event
+
+
+def _write(store: ObjectStore, kind: str, group: Group, fresh: list[tuple[str, Event]]) -> bool:
+    if layout.is_shared(kind):
+        return layout.write_shared(store, group, fresh)
+    return all(layout.write_own(store, f"{kind}/{name}", event) for name, event in fresh)

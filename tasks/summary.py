@@ -1,13 +1,14 @@
 """What happened, read from the journal alone: requests, batches, models, traces."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from tasks import approvals, batches, journal
 from tasks.enrollment import enrolled_models, ledger_key, stream
-from tasks.object_store import ObjectStore
+from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.old_versions import retirement_counts
 from tasks.settings import load_settings
 from unlearning.deletion import STATUS_MEANING, is_open
@@ -51,7 +52,7 @@ class ModelSummary:
 
 def requests(store: ObjectStore, batch: str | None = None) -> Iterator[RequestSummary]:
     """Every record, or those of one batch, in record order."""
-    for record_id, event in journal.heads(store, "requests"):
+    for record_id, event in _heads(store, batch):
         if batch in (None, event.facts["batch"]):
             yield RequestSummary(
                 record_id=record_id,
@@ -64,6 +65,16 @@ def requests(store: ObjectStore, batch: str | None = None) -> Iterator[RequestSu
                 at=event.at,
                 certificate=event.facts.get("certificate", ""),
             )
+
+
+def _heads(store: ObjectStore, batch: str | None) -> Iterator[tuple[str, journal.Event]]:
+    """Latest events of every record, or of those that were ever in the batch."""
+    if batch is None:
+        yield from journal.heads(store, "requests")
+        return
+    with suppress(MissingObjectError):  # not validated yet
+        mine = [d.record_id for d in batches.dispositions(store, batch)]
+        yield from sorted(journal.latest(store, "requests", mine).items())
 
 
 def batch_models(store: ObjectStore, batch: str) -> list[ModelSummary]:
