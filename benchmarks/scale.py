@@ -260,7 +260,7 @@ def submit(store: FileStore, count: int, subjects: int) -> dict[str, int]:
 def request(number: int, state: str, subjects: int) -> dict[str, str]:
     """The record of this number, made to end in this state."""
     if state == "duplicate":  # of the first ones, in turn
-        number = number % 1000
+        number = number % 100
     subject = name(subjects + number if state == "not_found" else number)
     row = {"request_id": f"case-{number}", "subject_id": subject, "received_at": MOMENT}
     return row | ({"ground": "z"} if state == "quarantined" else {})

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from benchmarks import run
+from benchmarks import run, scale
 from benchmarks.cases import Case
 from benchmarks.datasets import load, split
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
@@ -98,3 +98,18 @@ def test_unknown_cases_and_missing_data_are_refused(data):
         run.chosen(("nothing",), plan)
     with pytest.raises(ValueError, match="no data"):
         run.chosen((), plan)
+
+
+def test_a_batch_of_any_kind_of_request_ends_in_exactly_one_state_each(home, monkeypatch):
+    monkeypatch.setenv("EXPUNGE_HOME", str(home))
+    found = scale.measure(home, requests=300, rows=1000, subjects=400)
+    assert found["states"] == {
+        "quarantined": 3,
+        "duplicate": 3,
+        "on_hold": 3,
+        "not_found": 6,
+        "erased": 285,
+    }
+    again = [s for s in found["stages"] if s["batch"] == "one more"]
+    assert max(s["read"] for s in again) < 60
+    assert max(s["written"] for s in again) < 10
