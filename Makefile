@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install demo ui check fix test test-all matrix bench lock clean
+.PHONY: help install demo ui check fix test test-all matrix bench fuzz lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -50,6 +50,13 @@ matrix: $(STAMP) ## Kill a run at every call that changes something, and look; a
 DATA  ?= infra/demo
 bench: $(STAMP)  ## Measure every method against retraining; DATA=directory of data sets
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.run --data $(DATA) $(ARGS)
+
+FUZZ_SECONDS ?= 60
+fuzz: $(STAMP)   ## Throw bytes at the reader of request files; FUZZ_SECONDS=60
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target $(VENV)/fuzz atheris==3.0.0
+	PYTHONPATH=.:$(VENV)/fuzz $(BIN)/python tests/fuzz/request_files.py $(VENV)/fuzz/corpus \
+	  -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(VENV)/fuzz/finding-
 
 lock: $(STAMP)   ## Write requirements.lock from the installed environment
 	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock

@@ -6,11 +6,12 @@ Everything here lies below requests/, the one place besides the tables that hold
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 from tasks import journal
 from tasks.object_store import MissingObjectError, ObjectInfo, ObjectStore
-from tasks.request_files import RawRow, parse
+from tasks.request_files import MAX_BYTES, TOO_LARGE, RawRow, parse
 from unlearning.errors import RequestError, SnapshotChangedError
 from unlearning.lineage import SHORT, bytes_digest, facts_digest
 
@@ -29,6 +30,8 @@ class RequestFile:
     key: str
     version: str
     digest: str
+    problem: str = ""
+    """Why no copy of it was kept; empty if one was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]
 def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:
     """Keep the file's bytes: the sender may overwrite or remove it. None if it is gone already."""
     file_id = _file_id(info)
+    if info.size > MAX_BYTES:  # may be larger than the memory of this machine
+        return RequestFile(file_id, info.key, info.version, "", TOO_LARGE)
     try:
         store.put_if_absent(f"{_FILES}{file_id}", store.get(info.key))
     except MissingObjectError:
@@ -118,11 +123,23 @@ def read_records(store: ObjectStore, batch: str) -> Iterator[Record]:
 def keep_quarantined(store: ObjectStore, batch: str, rows: list[dict[str, Any]]) -> None:
     """Keep unusable rows, with their reasons, where their sender can be helped."""
     if rows:
-        lines = "\n".join(json.dumps(row, default=str) for row in rows)
+        lines = "\n".join(json.dumps(_spelled(row), default=str) for row in rows)
         store.put(f"{_QUARANTINE}{batch}.jsonl", lines.encode())
 
 
+def _spelled(value: Any) -> Any:
+    """The same with what JSON has no numbers for in words."""
+    if isinstance(value, dict):
+        return {name: _spelled(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_spelled(one) for one in value]
+    return str(value) if isinstance(value, float) and not isfinite(value) else value
+
+
 def _file_records(store: ObjectStore, file: RequestFile) -> Iterator[Record]:
+    if file.problem:
+        yield Record(f"{file.file_id}-file", RawRow(0, {}, f"file {file.problem}"))
+        return
     data = store.get(f"{_FILES}{file.file_id}")
     if bytes_digest(data) != file.digest:
         raise SnapshotChangedError(

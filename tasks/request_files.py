@@ -1,18 +1,37 @@
-"""Read a file of deletion requests, whatever its format, into rows that validation can judge."""
+"""Read a file of deletion requests, whatever its format, into rows that validation can judge.
+
+The bytes come from anybody. Whatever they are, `parse` returns rows or raises RequestError, and
+takes memory in proportion to MAX_BYTES, never to what a file claims or expands to.
+"""
 
 import csv
 import gzip
 import io
-import json
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from tasks import json_rows
 from unlearning.errors import RequestError
 
 FIELDS = ("request_id", "subject_id", "received_at", "ground")
-MAX_BYTES = 512 * 1024 * 1024
+MAX_BYTES = 128 * 1024 * 1024
+"""Most bytes of a file as it is sent, and most that it may expand to."""
+MAX_ROWS = 250_000
+MAX_FIELDS = 16
+MAX_TEXT = 4096
+"""Most characters of one field or of its name."""
+MAX_ROW = 64 * 1024
+"""Most characters of one row."""
+MAX_DEPTH = 8
+"""Most lists and objects within each other in one row."""
+TOO_LARGE = f"larger than {MAX_BYTES} bytes; split it"
+_TOO_MANY = f"holds more than {MAX_ROWS} rows; split it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +50,29 @@ def parse(key: str, data: bytes) -> list[RawRow]:
         RequestError: the file as a whole cannot be read; the text says why, without quoting it.
     """
     name = key.lower()
+    if len(data) > MAX_BYTES:
+        raise RequestError(TOO_LARGE)
     if name.endswith(".gz"):
         name, data = name[:-3], _gunzip(data)
     reader = _READERS.get(name.rpartition(".")[2])
     if reader is None:
         raise RequestError("unknown file type; send .json, .jsonl, .csv or .parquet, or these .gz")
     if len(data) > MAX_BYTES:
-        raise RequestError(f"larger than {MAX_BYTES} bytes; split it")
-    rows = list(reader(data))
+        raise RequestError(TOO_LARGE)
+    found = islice(reader(data), MAX_ROWS + 1)
+    rows = [_row(index, *read) for index, read in enumerate(found)]
     if not rows:
         raise RequestError("holds no request")
+    if len(rows) > MAX_ROWS:
+        raise RequestError(_TOO_MANY)
     return rows
+
+
+def plain_text(value: Any) -> str | None:
+    """Text or a whole number as text; None for anything else, which no id can be."""
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return None
 
 
 def _gunzip(data: bytes) -> bytes:
@@ -59,89 +90,144 @@ def _text(data: bytes) -> str:
         raise RequestError("not readable as UTF-8 text") from error
 
 
-def _json(data: bytes) -> Iterator[RawRow]:
+def _lines(data: bytes, newline: str | None) -> Iterator[str]:
     try:
-        document = json.loads(_text(data), object_pairs_hook=_object)
-        if isinstance(document, dict) and isinstance(document.get("requests"), list):
-            document = document["requests"]
-        items = document if isinstance(document, list) else [document]
-        rows = [_row(index, item) for index, item in enumerate(items)]
+        yield from io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=newline)
+    except UnicodeDecodeError as error:
+        raise RequestError("not readable as UTF-8 text") from error
+
+
+Read = tuple[Any, str]
+"""What stands in one row, or the problem that kept it from being read."""
+
+
+def _json(data: bytes) -> Iterator[Read]:
+    try:
+        for item in json_rows.items(_text(data), MAX_ROW):
+            yield item, ""
     except (ValueError, RecursionError) as error:
         raise RequestError("not readable as JSON") from error
-    return iter(rows)
 
 
-def _json_lines(data: bytes) -> Iterator[RawRow]:
-    lines = [line for line in _text(data).split("\n") if line.strip()]
-    rows: list[RawRow] = []
-    for index, line in enumerate(lines):
+def _json_lines(data: bytes) -> Iterator[Read]:
+    seen = readable = False
+    # No JSON text holds a raw line end, so that those of any system may stand between rows.
+    for line in _lines(data, newline=None):
+        if not line.strip():
+            continue
+        seen = True
+        if len(line) > MAX_ROW:
+            yield None, f"the line is longer than {MAX_ROW} characters"
+            continue
         try:
-            rows.append(_row(index, json.loads(line, object_pairs_hook=_object)))
+            item = json_rows.loads(line)
         except (ValueError, RecursionError):
-            rows.append(RawRow(index, {}, "the line is not readable as JSON"))
-    if rows and all(row.problem for row in rows):
+            yield None, "the line is not readable as JSON"
+        else:
+            readable = readable or isinstance(item, dict)
+            yield item, ""
+    if seen and not readable:
         raise RequestError("no line is readable as a JSON object")
-    return iter(rows)
 
 
-def _csv(data: bytes) -> Iterator[RawRow]:
+def _csv(data: bytes) -> Iterator[Read]:
+    lines = _CsvLines(_lines(data, newline=""))
     try:
-        lines = list(csv.reader(io.StringIO(_text(data), newline=""), strict=True))
+        cells = (row for row in lines.rows() if row)
+        header = [name.strip() for name in next(cells, [])]
+        if len(set(header)) < len(header):
+            raise RequestError("names a column twice in its first line")
+        if not set(FIELDS[:2]) <= set(header):
+            raise RequestError("the first line lacks the columns request_id and subject_id")
+        for row in cells:
+            if len(row) == len(header):
+                yield {k: v for k, v in zip(header, row, strict=True) if v != ""}, ""
+            else:
+                yield None, "the row does not have as many cells as the header"
     except csv.Error as error:
         raise RequestError("not readable as CSV") from error
-    lines = [line for line in lines if line]
-    header = [name.strip() for name in lines[0]] if lines else []
-    if len(set(header)) < len(header):
-        raise RequestError("names a column twice in its first line")
-    if not set(FIELDS[:2]) <= set(header):
-        raise RequestError("the first line lacks the columns request_id and subject_id")
-    for index, cells in enumerate(lines[1:]):
-        if len(cells) == len(header):
-            yield RawRow(index, {k: v for k, v in zip(header, cells, strict=True) if v != ""})
-        else:
-            yield RawRow(index, {}, "the row does not have as many cells as the header")
 
 
-def _parquet(data: bytes) -> Iterator[RawRow]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+class _CsvLines:
+    """Lines of a CSV file, of which one row may take only so many: an open quote takes all."""
 
-    try:
-        table = pq.read_table(io.BytesIO(data))
-        rows = table.to_pylist()
-    # pyarrow reports damaged pages, dates out of range and unknown zones in its own several ways.
-    except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:
-        raise RequestError("not readable as Parquet") from error
-    for index, item in enumerate(rows):
-        yield _row(index, {k: v for k, v in item.items() if v is not None})
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._taken = 0
 
+    def rows(self) -> Iterator[list[str]]:
+        for row in csv.reader(self, strict=True):
+            self._taken = 0
+            yield row
 
-def plain_text(value: Any) -> str | None:
-    """Text or a whole number as text; None for anything else, which no id can be."""
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return str(value)
-    return None
+    def __iter__(self) -> "_CsvLines":
+        return self
 
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise ValueError("the same key twice")
-    return dict(pairs)
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._taken += len(line)
+        if self._taken > MAX_ROW:
+            raise RequestError(f"a row is longer than {MAX_ROW} characters")
+        return line
 
 
-def _row(index: int, item: Any) -> RawRow:
+def _parquet(data: bytes) -> Iterator[Read]:
+    program = Path(__file__).with_name("parquet_rows.py")
+    limits = [str(limit) for limit in (MAX_ROWS, MAX_FIELDS, MAX_BYTES)]
+    # Its words, if any, are about the file's content: nobody hears them.
+    ended = subprocess.run(
+        [sys.executable, "-I", str(program), *limits], input=data, capture_output=True, check=False
+    )
+    if ended.returncode:
+        raise RequestError(_PARQUET.get(ended.returncode, "not readable as Parquet"))
+    if ended.stdout:
+        yield from _json_lines(ended.stdout)
+
+
+_PARQUET = {
+    4: f"larger than {MAX_ROWS} rows, {MAX_FIELDS} columns or {MAX_BYTES} bytes; split it",
+    5: "holds columns of lists or structs",
+}
+"""What the exit statuses of `tasks/parquet_rows.py` mean."""
+
+
+def _row(index: int, item: Any, problem: str) -> RawRow:
+    problem = problem or _problem(item)
+    return RawRow(index, {} if problem else item, problem)
+
+
+def _problem(item: Any) -> str:
+    """Why nobody can use the row, whatever its fields mean."""
+    if item is json_rows.TWICE:
+        return "the entry names a field twice"
     if not isinstance(item, dict):
-        return RawRow(index, {}, "the entry is not a JSON object")
+        return "the entry is not a JSON object"
+    if len(item) > MAX_FIELDS:
+        return f"the entry has more than {MAX_FIELDS} fields"
     try:
-        json.dumps(item, ensure_ascii=False, default=str).encode()
-    except (
-        UnicodeEncodeError
-    ):  # half of a surrogate pair, which JSON can spell but nobody can store
-        return RawRow(index, {}, "the entry holds text that is not valid Unicode")
-    return RawRow(index, {str(k): v for k, v in item.items()})
+        return next((p for name in item for p in (_flaw(name), _flaw(item[name])) if p), "")
+    except UnicodeEncodeError:  # half of a surrogate pair: JSON can spell it, nobody can store it
+        return "the entry holds text that is not valid Unicode"
 
 
-_READERS: dict[str, Callable[[bytes], Iterator[RawRow]]] = {
+def _flaw(value: Any, depth: int = 1) -> str:
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            return f"the entry holds text of more than {MAX_TEXT} characters"
+        value.encode()
+    elif value is json_rows.TWICE:
+        return "the entry names a field twice"
+    elif value is json_rows.HUGE:
+        return f"the entry holds a number of more than {json_rows.MAX_DIGITS} digits"
+    elif isinstance(value, (list, dict)):
+        if depth == MAX_DEPTH:
+            return f"the entry is nested more than {MAX_DEPTH} deep"
+        parts = value if isinstance(value, list) else [p for pair in value.items() for p in pair]
+        return next((p for part in parts if (p := _flaw(part, depth + 1))), "")
+    return ""
+
+
+_READERS: dict[str, Callable[[bytes], Iterator[Read]]] = {
     "json": _json,
     "jsonl": _json_lines,
     "ndjson": _json_lines,

@@ -22,6 +22,7 @@ log = logging.getLogger("expunge.validation")
 _CLAIMS = "requests/ids/"
 _SKEW = timedelta(minutes=5)
 _MIN_QUOTED = 3
+_MISSING = "{} is missing, or neither text nor a whole number"
 
 GROUNDS = ["a", "b", "c", "d", "e", "f"]
 REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
@@ -38,13 +39,21 @@ def suite() -> list[tuple[Any, str, str]]:
     return [
         (true("readable"), bad, "the row cannot be read"),
         (true("known_fields"), bad, f"has a field other than {', '.join(FIELDS)}"),
-        (gxe.ExpectColumnValuesToNotBeNull(column="request_id"), bad, "request_id is missing"),
+        (
+            gxe.ExpectColumnValuesToNotBeNull(column="request_id"),
+            bad,
+            _MISSING.format("request_id"),
+        ),
         (
             gxe.ExpectColumnValuesToMatchRegex(column="request_id", regex=REQUEST_ID),
             bad,
             "request_id must be 1-64 letters, digits, dots, dashes or underscores",
         ),
-        (gxe.ExpectColumnValuesToNotBeNull(column="subject_id"), bad, "subject_id is missing"),
+        (
+            gxe.ExpectColumnValuesToNotBeNull(column="subject_id"),
+            bad,
+            _MISSING.format("subject_id"),
+        ),
         (
             gxe.ExpectColumnValuesToMatchRegex(column="subject_id", regex=SUBJECT_ID),
             bad,

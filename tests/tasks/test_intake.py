@@ -178,3 +178,43 @@ def test_batches_are_worked_off_in_the_order_in_which_they_came(store):
     second = intake.open_batches(store)[1]
     batches.validate(store, first)  # its latest event is now the younger one
     assert intake.open_batches(store) == [first, second]
+
+
+def test_a_file_too_large_to_read_is_one_quarantined_record_and_is_not_copied(store, monkeypatch):
+    monkeypatch.setattr(inbox, "MAX_BYTES", 200)
+    submit(store, "huge", *range(9))
+    submit(store, "small", 9)
+    batch = frozen(store)
+    assert batches.validate(store, batch) == {"accepted": 1, "quarantined": 1}
+    (refused,) = (d for d in batches.dispositions(store, batch) if d.outcome == "quarantined")
+    assert "split it" in refused.reason
+    assert len(list(store.list_objects("requests/files/"))) == 1
+    assert intake.open_batches(store) == [batch]
+
+
+def test_every_line_of_a_hostile_file_ends_in_exactly_one_state(store):
+    good = {"request_id": "R-1", "subject_id": "=cmd|' /C calc'!A1"}
+    good["received_at"] = "2026-01-02T03:04:05Z"
+    lines = [
+        json.dumps(good),
+        json.dumps(good),
+        json.dumps(good | {"subject_id": "somebody else"}),
+        json.dumps(good | {"request_id": "=1+1"}),
+        json.dumps(good | {"request_id": "R-2", "subject_id": float("nan")}),
+        json.dumps(good | {"request_id": "R-3", "subject_id": "\ud800"}),
+        '{"request_id": "R-4", "request_id": "R-5"}',
+        "not JSON",
+    ]
+    store.put("requests/incoming/a b\u202e=cmd.jsonl", "\n".join(lines).encode())
+    batch = frozen(store)
+    counts = batches.validate(store, batch)
+    assert counts == {"accepted": 1, "duplicate": 1, "quarantined": 6}
+    heads = dict(journal.heads(store, "requests"))
+    assert [d.record_id for d in batches.dispositions(store, batch)] == list(heads)
+    assert len(heads) == len(lines)
+    assert batches.subjects(store, batch) == [good["subject_id"]]
+    kept = store.get(f"requests/quarantine/{batch}.jsonl").decode().splitlines()
+    assert len([json.loads(line, parse_constant=pytest.fail) for line in kept]) == 6
+    page = store.get(f"reports/{batch}/validation.html").decode()
+    assert "cmd" not in page
+    assert "=1+1" not in page
