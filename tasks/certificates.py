@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-from tasks import batches, journal
+from tasks import batches, journal, lease
 from tasks.approvals import approver
 from tasks.certified_models import certified_models, models_for
 from tasks.object_store import ObjectStore
@@ -42,7 +42,11 @@ def certify(store: ObjectStore, batch: str) -> int:
 
     Every effect that a certificate names was read back before; the same batch always gives the
     same bytes, so a second run writes nothing new.
+
+    Raises:
+        ConflictError: another run took over, or another certificate lies in the place of one.
     """
+    lease.check(store)
     found = matches(store, batch)
     evidence = _evidence(store, batch) | {"earlier": earlier_requests(store, batch)}
     wanted = batches.accepted(store, batch)

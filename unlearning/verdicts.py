@@ -176,10 +176,12 @@ def _canaries(check: Check, _: float, evidence: Evidence) -> str:
 
 
 def _advantage(check: Check, value: float, evidence: Evidence) -> str:
-    after = evidence.after
+    forget, unseen = evidence.after.forget_accuracy, evidence.unseen_accuracy
+    others = evidence.after.holdout_accuracy if unseen is None else unseen.after
     said = (
-        f"The new version gives the right answer for {in_hundred(after.forget_accuracy)} of 100 "
-        f"forget rows, and for {in_hundred(after.holdout_accuracy)} of 100 rows that it never saw"
+        f"The new version gives the right answer for {in_hundred(forget, others)} of 100 forget "
+        f"rows, and for {in_hundred(others, forget)} of 100 rows that it never saw"
+        f"{'' if unseen is None else ', classes mixed alike'}"
     )
     if check.passed:
         allowed = points(check.upper or 0.0)

@@ -104,3 +104,25 @@ def check_successor(terminal, images, form):
     example = mlflow.models.Model.load(files).load_input_example(files)
     assert not np.asarray(example).any()
     assert set(terminal.outcomes().values()) == {"erased"}
+
+
+@pytest.mark.slow
+def test_a_model_that_can_be_neither_updated_nor_retrained_ends_without_its_alias(terminal):
+    model, images = trained(terminal.train_table), rows_of(terminal.train_table)[0]
+    register(terminal, model, images[:2].numpy(), form="pt2")
+    options = ["--shape", "1", "5", "8", "--scale", "2", "--budget.max-updates", "0"]
+    terminal.expunge("enroll", "photos", *terminal.source(), *options)
+    terminal.submit("overdue.jsonl", [request(i) for i in range(150)])
+
+    printed = terminal.expunge("run", status=1)
+
+    assert "must be retrained, which expunge cannot do" in printed
+    assert "ALARM" in printed
+    assert set(terminal.outcomes().values()) == {"erased"}
+    aliases = MlflowClient(f"sqlite:///{terminal.home / 'mlflow.db'}").get_registered_model(
+        "photos"
+    )
+    assert aliases.aliases == {}
+    report = next((terminal.home / "store/reports").glob("b-*/erasure.html")).read_text()
+    assert "Led nowhere" in report
+    assert "Taken out of service" in report

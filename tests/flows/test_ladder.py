@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from mlflow import MlflowClient
-from terminal import request
+from terminal import SMALL, request
 
 from tasks import journal
 from tasks.object_store import open_store
@@ -145,3 +145,31 @@ def test_a_released_hold_lets_the_request_go_on(terminal):
     terminal.submit("more.jsonl", [request(i) for i in range(150, 300)])
     terminal.expunge("run")
     assert set(terminal.outcomes().values()) == {"erased"}
+
+
+@pytest.mark.slow
+def test_a_model_is_asked_once_for_rows_that_another_model_kept_from_being_erased(terminal):
+    terminal.train()
+    terminal.expunge("train", "salary", *terminal.source(), *SMALL)
+    terminal.expunge("enroll", "salary", *terminal.source(), *HOPELESS)
+    terminal.submit("requests.jsonl", [soon(i) for i in range(150)])
+    terminal.expunge("run", status=1)
+    assert champion(terminal)[0] == 2
+    assert set(terminal.outcomes().values()) == {"blocked"}
+
+    terminal.expunge("enroll", "salary", *terminal.source(), "--budget.max-share", "0.5")
+    terminal.submit("more.jsonl", [soon(i) for i in range(150, 300)])
+    terminal.expunge("run")
+
+    assert set(terminal.outcomes().values()) == {"erased"}
+    folder = terminal.home / "store/certificates"
+    old, new = (
+        {m["model"]: m for m in json.loads((folder / f"CASE-{n:05d}.json").read_text())["models"]}
+        for n in (1, 151)
+    )
+    assert set(old) == set(new) == {"income", "salary"}
+    assert (old["income"]["version"], old["income"]["forget_count"]) == (2, 150)
+    assert (new["income"]["version"], new["income"]["forget_count"]) == (3, 150)
+    assert "in_batch" in old["income"]
+    assert old["salary"] == new["salary"]
+    assert new["salary"]["forget_count"] == 300
