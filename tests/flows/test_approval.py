@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import servers
 from deltalake import DeltaTable
+from durable import durable
 from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
@@ -32,7 +33,7 @@ def terminal(terminal):
 
 def objects(terminal) -> list[tuple[str, str]]:
     store = open_store((terminal.home / "store").as_uri())
-    return [(info.key, info.version) for info in store.list_objects("") if "lease/" not in info.key]
+    return durable(store)
 
 
 def versions(terminal) -> tuple[int, int]:

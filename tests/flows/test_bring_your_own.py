@@ -107,6 +107,7 @@ def check_successor(terminal, images, form):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_a_model_that_can_be_neither_updated_nor_retrained_ends_without_its_alias(terminal):
     model, images = trained(terminal.train_table), rows_of(terminal.train_table)[0]
     register(terminal, model, images[:2].numpy(), form="pt2")

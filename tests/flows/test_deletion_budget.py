@@ -24,6 +24,7 @@ def deletions(terminal) -> dict[str, int]:
     return terminal.status()["models"][0]["deletions"]
 
 
+@pytest.mark.slow
 def test_a_spent_budget_forces_a_retrain_that_the_gate_judges_too(terminal):
     terminal.train(*TIGHT)
     ask(terminal, range(150))

@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from durable import durable
 from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
@@ -135,9 +136,9 @@ def check_report(terminal, printed):
 
 def check_second_run(terminal):
     store = store_of(terminal)
-    before = [(i.key, i.version) for i in store.list_objects("")]
+    before = durable(store)
     assert "Nothing new" in terminal.expunge("run")
-    assert [(i.key, i.version) for i in store.list_objects("")] == before
+    assert durable(store) == before
 
 
 def check_trace(terminal):

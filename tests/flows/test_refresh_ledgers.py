@@ -23,6 +23,7 @@ def drop(terminal) -> None:
         store.delete(key)
 
 
+@pytest.mark.slow
 def test_two_ranks_compute_a_missing_ledger_together(terminal):
     terminal.train()
     (key,) = ledgers(terminal)

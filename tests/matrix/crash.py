@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from durable import PASSING
 from matrix import invariants, zygote
 from matrix.points import Counter, install
 from matrix.world import Place
@@ -49,7 +50,7 @@ def look(place: Place, trace: Path, expected: dict | None = None) -> list[str]:
     from flows.process_deletions import process_deletions
 
     process_deletions()
-    new = [call for call in counter.labels if "lease/" not in call]
+    new = [call for call in counter.labels if not any(name in call for name in PASSING)]
     problems = [f"I-09 one run more made {new}"] if new else []
     return problems + invariants.broken(place, trace.read_text().splitlines(), expected)
 

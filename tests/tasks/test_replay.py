@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import forget_settings
 from deltalake import DeltaTable, write_deltalake
+from durable import durable
 from tables import MARK, rows, subject, write_tables
 
 from tasks import (
@@ -152,9 +153,7 @@ class World:
         return registry.alias_version("income")
 
     def effects(self):
-        """Everything durable but the cache of looks."""
-        found = [(i.key, i.version) for i in self.store.list_objects("")]
-        return [one for one in found if not one[0].startswith("scans/")]
+        return durable(self.store)
 
     def deliver_again(self, *numbers):
         first = rows(ROWS, seed=1).filter([i in numbers for i in range(ROWS)])
