@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import lease
+from tasks import certificates, lease
 from tasks.effects import once
 from unlearning.errors import ConflictError
 
@@ -26,7 +26,7 @@ def _quick(monkeypatch):
 
 HOLDER = """
 import sys, time
-from tasks import lease
+from tasks import certificates, lease
 from tasks.file_store import FileStore
 lease._BEAT_S = .1
 store = FileStore(sys.argv[1])
@@ -102,3 +102,10 @@ def test_a_silent_holder_on_another_machine_is_waited_for(store, monkeypatch):
     start = time.monotonic()
     assert lease.take(store) == ""
     assert time.monotonic() - start > 1.4
+
+
+@pytest.mark.usefixtures("other")
+def test_who_lost_the_lease_writes_no_certificate(store):
+    with pytest.raises(ConflictError, match="Another run"):
+        certificates.certify(store, "b-1")
+    assert not list(store.list_objects("certificates/"))
