@@ -21,6 +21,8 @@ from torch import Tensor
 from unlearning.errors import ModelError
 from unlearning.gradients import Gradient
 
+_ADAM_EPS = 1e-8
+
 
 def incremental_approximation(forget: Gradient) -> dict[str, Tensor]:
     """The forget part of the direction, -∇L_f.
@@ -93,7 +95,8 @@ def reference_step(
 
     Formula: θ' = θ - lr g / (|g| + 1e-8), element by element: nearly lr * sign(g). Every weight
     moves about lr, however many rows are forgotten and however small g is; the paper's theory does
-    not say so. The optimiser is `torch.optim.Adam` itself.
+    not say so. It is the first step of `torch.optim.Adam` in closed form: the moments, corrected
+    for their bias, are g and g^2.
 
     Args:
         state: Every parameter and buffer; those without a direction come back as copies.
@@ -102,9 +105,9 @@ def reference_step(
     """
     moved = copied_state(state)
     for name, slope in direction.items():
-        moved[name].requires_grad_().grad = slope.to(moved[name])
-    torch.optim.Adam([moved[name] for name in direction], lr=learning_rate).step()
-    return {name: value.detach() for name, value in moved.items()}
+        way = slope.to(moved[name])
+        moved[name].sub_(way / way.abs().add_(_ADAM_EPS), alpha=learning_rate)
+    return moved
 
 
 def copied_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

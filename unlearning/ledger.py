@@ -31,7 +31,8 @@ def retain_gradient(ledger: Ledger, forget: Gradient) -> Gradient:
     """The mean gradient over the retain set, without reading one retain row.
 
     Formula (our addition to the paper, exact up to rounding):
-    ∇L_mean(retain) = (n ∇L_mean(all) - n_f ∇L_mean(forget)) / (n - n_f); the loss alike.
+    ∇L_mean(retain) = (n ∇L_mean(all) - n_f ∇L_mean(forget)) / (n - n_f); the loss alike. It is
+    computed as ∇L_mean(all) + n_f / (n - n_f) (∇L_mean(all) - ∇L_mean(forget)), which is the same.
 
     Raises:
         DataError: n_f is 0, or not smaller than n.
@@ -47,11 +48,12 @@ def retain_gradient(ledger: Ledger, forget: Gradient) -> Gradient:
         )
     if _shapes(whole) != _shapes(forget):
         raise StaleLedgerError(f"The ledger holds other parameters than the model; {_REMEDY}")
+    odds = n_f / (n - n_f)
     values = {
-        name: (n * value - n_f * forget.values[name]) / (n - n_f)
+        name: value.add(value - forget.values[name], alpha=odds)
         for name, value in whole.values.items()
     }
-    mean_loss = (n * whole.mean_loss - n_f * forget.mean_loss) / (n - n_f)
+    mean_loss = whole.mean_loss + odds * (whole.mean_loss - forget.mean_loss)
     return checked_gradient(Gradient(values=values, row_count=n - n_f, mean_loss=mean_loss))
 
 
