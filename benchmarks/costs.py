@@ -16,7 +16,7 @@ from cyclopts import App
 from torch import Tensor
 
 from benchmarks.cases import CASES, Case
-from benchmarks.datasets import load
+from benchmarks.datasets import load, split
 from unlearning.config import UnlearningConfig
 from unlearning.gradients import mean_gradient
 from unlearning.ledger import Ledger
@@ -28,6 +28,7 @@ from unlearning.training import train
 RESULTS = Path(__file__).parent / "results"
 REPEATS = 5
 GROWTH = (1, 10, 100)
+SHARES = (0.05, 0.01)
 app = App(help=__doc__)
 
 
@@ -68,6 +69,7 @@ def costs(*, data: Path, results: Path = RESULTS) -> None:
     ]
     found = {
         "restriction": [restriction_cost(case, data) for case in cases],
+        "request": [one for case in cases for one in request_cost(case, data)],
         "ledger": [ledger_cost(case, data) for case in cases],
     }
     results.mkdir(parents=True, exist_ok=True)
@@ -91,6 +93,34 @@ def restriction_cost(case: Case, data: Path) -> dict[str, Any]:
             )
     plain = median(seconds["plain"])
     return {"case": case.name, "ratios": {n: median(s) / plain for n, s in seconds.items()}}
+
+
+def request_cost(case: Case, data: Path) -> Iterator[dict[str, Any]]:
+    """The reference step by ledger and by a full pass, on the whole table of the case."""
+    rows = load(data / case.folder, train_rows=case.train_rows)
+    model = case.build(rows, 0).eval()
+    config = UnlearningConfig(method="reference_step")
+    for share in SHARES:
+        parts = split(rows, forget_share=share, seed=0)
+        gradient = mean_gradient(model, parts.train, chunk_size=config.chunk_size)
+        problem = UnlearningProblem(
+            model=model,
+            forget=parts.forget,
+            retain=parts.retain,
+            holdout=parts.holdout_read,
+            ledger=Ledger(gradient, model_digest="m", dataset="d"),
+        )
+        seconds: dict[str, list[float]] = {"ledger": [], "full_pass": []}
+        for _ in range(REPEATS):  # in turn, so that a busy spell of the machine hits both
+            for name, one in (("ledger", problem), ("full_pass", replace(problem, ledger=None))):
+                times = REPEATS if name == "ledger" else 1
+                seconds[name].append(_median_seconds(lambda one=one: unlearn(one, config), times))
+        yield {
+            "case": case.name,
+            "share": share,
+            "rows": [parts.train.count, parts.forget.count],
+            "full_pass_over_ledger": median(seconds["full_pass"]) / median(seconds["ledger"]),
+        }
 
 
 def ledger_cost(case: Case, data: Path) -> dict[str, Any]:
