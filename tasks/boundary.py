@@ -1,5 +1,6 @@
 """Foreign exceptions become our own here, and here alone."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ _TRANSIENT_CODES = {
     "RequestTimeout",
 }
 _TRANSIENT_STATUS = 500
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
@@ -52,6 +54,14 @@ def _transient(error: Exception, system: str) -> ExpungeError:
     return TransientError(
         f"The {system} is busy or away ({type(error).__name__}); try again later."
     )
+
+
+def _system_call(error: Any, system: str) -> ExpungeError:
+    if error.errno in _FULL:
+        return TransientError(
+            f"The disk of the {system} is full ({error.strerror}); free some space, then run again."
+        )
+    return _transient(error, system)
 
 
 def _credentials(error: Exception, system: str) -> ExpungeError:
@@ -108,7 +118,7 @@ _COUNTERPARTS = {
     # deltalake and pyarrow raise these for object stores, too.
     "builtins.FileNotFoundError": _data,
     "builtins.PermissionError": _data,
-    "builtins.OSError": _transient,
+    "builtins.OSError": _system_call,
 }
 
 

@@ -13,6 +13,7 @@ from tasks.checkpoints import StoredCheckpoints
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment
 from tasks.ledgers import read_ledger, store_ledger
+from tasks.memory import fitting
 from tasks.object_store import ObjectStore
 from unlearning.budget import is_exact
 from unlearning.config import UnlearningConfig
@@ -62,17 +63,22 @@ def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
     ledger = _ledger(store, attempt.method, enrollment, parent)
     holdout, _ = halves(store, attempt, enrollment, "holdout")
     started = journal.now()
-    problem = UnlearningProblem(
-        model=parent,
-        forget=forget,
-        retain=retain,
-        holdout=holdout.rows,
-        ledger=ledger,
-        checkpoints=StoredCheckpoints(store, f"checkpoints/{attempt.key}.safetensors"),
-        device=pick_device(),
-    )
+    checkpoints = StoredCheckpoints(store, f"checkpoints/{attempt.key}.safetensors")
     config = update_config(enrollment, attempt)
-    state = _new_state(problem, config, attempt)
+
+    def new_state(chunk_size: int, device: str) -> dict[str, Tensor]:
+        problem = UnlearningProblem(
+            model=parent,
+            forget=forget,
+            retain=retain,
+            holdout=holdout.rows,
+            ledger=ledger,
+            checkpoints=checkpoints,
+            device=device,
+        )
+        return _new_state(problem, replace(config, chunk_size=chunk_size), attempt)
+
+    state = fitting(new_state, chunk_size=config.chunk_size, device=pick_device())
     seconds = (journal.now() - started).total_seconds()
     log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
     return {name: value.cpu().contiguous() for name, value in state.items()}

@@ -11,6 +11,7 @@ from tasks.candidates import load_candidate
 from tasks.curves import keep_curves
 from tasks.device import pick_device
 from tasks.enrollment import read_enrollment, stream
+from tasks.memory import fitting
 from tasks.object_store import ObjectStore
 from tasks.probing import Subject, probe
 from tasks.references import read_references
@@ -56,21 +57,28 @@ def _measure(store: ObjectStore, attempt: Attempt) -> Measurement:
     read_holdout, holdout = halves(store, attempt, enrollment, "holdout")
     candidate = load_candidate(store, attempt, parent)
     references = read_references(store, enrollment, parent)
-    measured = measure_candidate(
-        parent,
-        candidate,
-        references.models,
-        EvidenceRows(
-            retain=retain.rows,
-            forget=forget,
-            holdout=holdout.rows,
-            slices={"retain": retain.slices, "holdout": holdout.slices},
-        ),
-        enrollment.policy,
-        chunk_size=enrollment.unlearning.chunk_size,
-        device=pick_device(),
-        earlier=_earlier(store, attempt),
+    rows = EvidenceRows(
+        retain=retain.rows,
+        forget=forget,
+        holdout=holdout.rows,
+        slices={"retain": retain.slices, "holdout": holdout.slices},
     )
+    earlier = _earlier(store, attempt)
+
+    def measure(chunk_size: int, device: str) -> Measurement:
+        return measure_candidate(
+            parent,
+            candidate,
+            references.models,
+            rows,
+            enrollment.policy,
+            chunk_size=chunk_size,
+            device=device,
+            earlier=earlier,
+        )
+
+    size = enrollment.unlearning.chunk_size
+    measured = fitting(measure, chunk_size=size, device=pick_device())
     subject = Subject(
         attempt=attempt,
         enrollment=enrollment,

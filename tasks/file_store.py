@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasks.boundary import translated
 from tasks.object_store import CHUNK, MissingObjectError, ObjectInfo
 from unlearning.errors import SettingsError
 
+_SYSTEM = "object store"
 _SCRATCH = ".scratch"
 _STALE_S = 86_400  # no write takes so long: whoever began it is dead
 
@@ -37,43 +39,48 @@ class FileStore:
 
     def get(self, key: str) -> bytes:
         """The file's bytes."""
-        try:
-            return self._path(key).read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
+        with translated(_SYSTEM):
+            try:
+                return self._path(key).read_bytes()
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """The file's bytes a piece at a time."""
-        try:
-            with self._path(key).open("rb") as file:
-                yield from iter(lambda: file.read(CHUNK), b"")
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
+        with translated(_SYSTEM):
+            try:
+                with self._path(key).open("rb") as file:
+                    yield from iter(lambda: file.read(CHUNK), b"")
+            except (FileNotFoundError, IsADirectoryError) as error:
+                raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
 
     def put(self, key: str, data: bytes) -> None:
         """Replace the file in one rename, so that a reader never sees half of it."""
-        path = self._path(key)
-        self._scratch(data, path).replace(path)
+        with translated(_SYSTEM):
+            path = self._path(key)
+            self._scratch(data, path).replace(path)
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Create the file, or compare with the one that is there."""
-        path = self._path(key)
-        scratch = self._scratch(data, path)
-        try:
-            os.link(scratch, path)
-        except FileExistsError:
-            return path.read_bytes() == data
-        finally:
-            scratch.unlink()
+        with translated(_SYSTEM):
+            path = self._path(key)
+            scratch = self._scratch(data, path)
+            try:
+                os.link(scratch, path)
+            except FileExistsError:
+                return path.read_bytes() == data
+            finally:
+                scratch.unlink()
         return True
 
     def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
         """Files below the prefix's directory, in key order."""
-        for key in sorted(self._keys(prefix)):
-            path = self.root / key
-            if path.is_file():
-                info = path.stat()
-                yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
+        with translated(_SYSTEM):
+            for key in sorted(self._keys(prefix)):
+                path = self.root / key
+                if path.is_file():
+                    info = path.stat()
+                    yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
 
     def _keys(self, prefix: str) -> Iterator[str]:
         parent, _, start = prefix.rpartition("/")
@@ -86,7 +93,8 @@ class FileStore:
 
     def delete(self, key: str) -> None:
         """Remove the file."""
-        self._path(key).unlink(missing_ok=True)
+        with translated(_SYSTEM):
+            self._path(key).unlink(missing_ok=True)
 
     def purge_noncurrent(self, prefix: str) -> int:  # noqa: ARG002 - a directory keeps no versions
         """Nothing: a directory keeps no old versions."""
@@ -108,8 +116,12 @@ class FileStore:
         top = self.root.joinpath(*target.relative_to(self.root).parts[:-1][:1])
         path = top / _SCRATCH / uuid.uuid4().hex
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with path.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)  # half an object on a full disk would keep it full
+            raise
         return path

@@ -10,6 +10,7 @@ from tasks import journal, registry
 from tasks.datasets import TableRows
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment, enrolled_models, ledger_key, read_enrollment, stream
+from tasks.memory import fitting
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.reappearance import unknown_ids
 from tasks.tables import is_readable
@@ -96,17 +97,29 @@ def _gradient(enrollment: Enrollment, module: nn.Module, without: list[str]) -> 
             f"Version {enrollment.version} of {enrollment.model} holds other weights than were "
             f"enrolled; enrol it again with `expunge enroll {enrollment.model}`."
         )
-    gradient = shared_gradient(
-        module,
-        TableRows(
-            enrollment.dataset,
-            enrollment.dataset_version,
-            without=without,
-            part=(own_rank(), rank_count()),
-        ),
-        chunk_size=enrollment.unlearning.chunk_size,
-        device=pick_device(),
-        precision=enrollment.unlearning.precision,
+    ranks = rank_count()
+    rows = TableRows(
+        enrollment.dataset,
+        enrollment.dataset_version,
+        without=without,
+        part=(own_rank(), ranks),
+    )
+
+    def gradient_of(chunk_size: int, device: str) -> Gradient:
+        return shared_gradient(
+            module,
+            rows,
+            chunk_size=chunk_size,
+            device=device,
+            precision=enrollment.unlearning.precision,
+        )
+
+    size, device = enrollment.unlearning.chunk_size, pick_device()
+    # Ranks wait for each other: one alone must not begin anew.
+    gradient = (
+        fitting(gradient_of, chunk_size=size, device=device)
+        if ranks == 1
+        else gradient_of(size, device)
     )
     if gradient.row_count != enrollment.row_count:
         raise SnapshotChangedError(

@@ -9,7 +9,8 @@
     ├── ModelError                the model cannot be unlearned so  → mend or re-enrol the model
     │   ├── UnsupportedModelError
     │   ├── StaleLedgerError      ledger of another model or snapshot
-    │   └── DivergenceError       non-finite loss, gradient or weight
+    │   ├── DivergenceError       non-finite loss, gradient or weight
+    │   └── OutOfMemoryError      it does not fit, however small the chunks
     ├── EvidenceError             a number is missing or undefined  → never gate on a guess
     ├── GateRejectedError         a check of the gate failed        → champion and request stay
     ├── ConflictError             somebody else changed it          → reload and run again
@@ -57,6 +58,10 @@ class StaleLedgerError(ModelError):
 
 class DivergenceError(ModelError):
     """A loss, gradient or weight is not finite."""
+
+
+class OutOfMemoryError(ModelError):
+    """Memory ran out, however little of the rows was in it at a time."""
 
 
 class EvidenceError(ExpungeError):

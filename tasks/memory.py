@@ -1,0 +1,60 @@
+"""Work that runs out of memory is tried again with less: smaller chunks, then the CPU."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+
+from unlearning.errors import OutOfMemoryError
+
+log = logging.getLogger("expunge.memory")
+
+_T = TypeVar("_T")
+_FEWER = 8
+_LEAST_ROWS = 16
+
+
+def fitting(work: Callable[[int, str], _T], *, chunk_size: int, device: str) -> _T:
+    """What `work(rows of a chunk, device)` gives, in the largest chunks that memory allows.
+
+    Neither changes a result beyond rounding (see `unlearning.gradients.mean_gradient`). Eight times
+    fewer rows each time, down to 16; then the same on the CPU, if it was another device.
+
+    Raises:
+        OutOfMemoryError: memory ran out even so.
+    """
+    for size, place in _ways(chunk_size, device):
+        try:
+            return work(size, place)
+        except (RuntimeError, MemoryError) as error:
+            if not _is_memory(error):
+                raise
+        # Outside the handler: the error holds the frames, and so the tensors, of what failed.
+        log.warning("Memory ran out with chunks of %d rows on %s; trying with less", size, place)
+        _release(place)
+    raise OutOfMemoryError(
+        f"Memory ran out even with chunks of {_LEAST_ROWS} rows on the CPU; free some, or run on a "
+        "larger machine."
+    )
+
+
+def _ways(chunk_size: int, device: str) -> Iterator[tuple[int, str]]:
+    for place in dict.fromkeys((device, "cpu")):
+        size = chunk_size
+        while size > _LEAST_ROWS:
+            yield size, place
+            size //= _FEWER
+        yield min(chunk_size, _LEAST_ROWS), place
+
+
+def _is_memory(error: Exception) -> bool:
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    # On the CPU torch 2.13 says so in words only.
+    return "can't allocate memory" in str(error)
+
+
+def _release(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
