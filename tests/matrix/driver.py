@@ -44,6 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kill-at", type=int, help="one point")
     parser.add_argument("--side", choices=SIDES, help="of the call; all if omitted")
     parser.add_argument("--some", type=int, default=0, help="about so many points")
+    parser.add_argument("--part", default="1/1", help="i/n: every n-th of the cases, from the i-th")
     parser.add_argument("--list", action="store_true", help="print the points and end")
     return parser.parse_args()
 
@@ -59,17 +60,22 @@ def run(options: argparse.Namespace, place: Place) -> tuple[list[crash.Case], in
         print("\n".join(f"{n:4} {label}" for n, label in enumerate(labels, 1)))
         return [], len(labels)
     numbers = [options.kill_at] if options.kill_at else crash.spread(len(labels), options.some)
+    wanted = [
+        (side, number)
+        for side in ([options.side] if options.side else SIDES)
+        for number in numbers
+        # Of these calls half is ours, of the others it is their system's affair.
+        if side != "inside" or labels[number - 1].startswith("store put")
+    ]
+    first, every = (int(part) for part in options.part.split("/"))
     cases = []
-    for side in [options.side] if options.side else SIDES:
-        for number in numbers:
-            if side == "inside" and not labels[number - 1].startswith("store put"):
-                continue  # of these calls half is ours, of the others it is their system's affair
-            start = time.monotonic()
-            case = crash.kill(place, number, side, labels[number - 1])
-            cases.append(case)
-            word = "; ".join(case.problems) or "true"
-            seconds = time.monotonic() - start
-            print(f"{number:4} {side:6} {case.label:58} {seconds:5.1f} s  {word}", flush=True)
+    for side, number in wanted[first - 1 :: every]:
+        start = time.monotonic()
+        case = crash.kill(place, number, side, labels[number - 1])
+        cases.append(case)
+        word = "; ".join(case.problems) or "true"
+        seconds = time.monotonic() - start
+        print(f"{number:4} {side:6} {case.label:58} {seconds:5.1f} s  {word}", flush=True)
     return cases, len(labels)
 
 
