@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 
-.PHONY: help install demo ui check fix test test-all matrix bench fuzz lock clean
+.PHONY: help install demo ui check fix test test-all matrix faults bench fuzz lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -46,6 +46,10 @@ test-all: $(STAMP) ## Every test this machine can run
 
 matrix: $(STAMP) ## Kill a run at every call that changes something, and look; about an hour
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m matrix.driver $(ARGS)
+
+FAMILY ?= scenarios
+faults: $(STAMP) ## Let a system answer wrongly, and look; FAMILY=scenarios points contenders s3 mlflow
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m matrix.fault_driver $(FAMILY) $(ARGS)
 
 DATA  ?= infra/demo
 bench: $(STAMP)  ## Measure every method against retraining; DATA=directory of data sets

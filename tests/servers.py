@@ -109,3 +109,17 @@ def prefect_server(folder: Path) -> Iterator[str]:
     with running(command, log, env=environment):
         wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/health"), log)
         yield f"http://127.0.0.1:{port}/api"
+
+
+@contextlib.contextmanager
+def mlflow_server(folder: Path, port: int) -> Iterator[str]:
+    """An MLflow server that keeps everything in the folder; gives its address."""
+    command = [
+        str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
+        "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    log = folder / "server.log"
+    with running(command, log, env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}):
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/health"), log)
+        yield f"http://127.0.0.1:{port}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from durable import PASSING
 from matrix import invariants, zygote
+from matrix.invariants import Ending
 from matrix.points import Counter, install
 from matrix.world import Place
 
@@ -43,7 +44,7 @@ def enter(place: Place) -> None:
     _log_to_console()
 
 
-def look(place: Place, trace: Path, expected: dict | None = None) -> list[str]:
+def look(place: Place, trace: Path, ending: Ending) -> list[str]:
     """One more whole run, which must change nothing, and then every invariant."""
     enter(place)
     counter = install(Counter())
@@ -52,7 +53,7 @@ def look(place: Place, trace: Path, expected: dict | None = None) -> list[str]:
     process_deletions()
     new = [call for call in counter.labels if not any(name in call for name in PASSING)]
     problems = [f"I-09 one run more made {new}"] if new else []
-    return problems + invariants.broken(place, trace.read_text().splitlines(), expected)
+    return problems + invariants.broken(place, trace.read_text().splitlines(), ending)
 
 
 def record(place: Place) -> list[str]:
@@ -82,7 +83,7 @@ def kill(place: Place, number: int, side: str, label: str) -> Case:
     status, _ = zygote.child(lambda: work(place, Counter(trace=trace)), log)
     if status:
         case.problems.append(f"the run after it ended with {status}, see {log}")
-    status, problems = zygote.child(lambda: look(place, trace), log)
+    status, problems = zygote.child(lambda: look(place, trace, Ending()), log)
     case.problems += [f"looking failed with {status}, see {log}"] if status else problems
     return case
 

@@ -10,12 +10,15 @@ everything and forks a child for each run; a killed child dies as any killed pro
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import servers
 from matrix import crash, invariants, zygote
@@ -27,6 +30,15 @@ SIDES = ("after", "inside", "before")
 def main() -> int:
     """Run what the arguments ask for; status 1 if anything was found broken."""
     options = arguments()
+    with orchestrated() as base:
+        cases, count = run(options, Place(base))
+        elsewhere = invariants.orchestrator_raw_ids(base / "prefect")
+    return report(cases, elsewhere, f"{count} points", base)
+
+
+@contextlib.contextmanager
+def orchestrated() -> Iterator[Path]:
+    """A directory for everything, with a Prefect server that all cases share."""
     base = Path(tempfile.mkdtemp(prefix="expunge-matrix-"))
     prefect = base / "prefect"
     prefect.mkdir()
@@ -34,9 +46,7 @@ def main() -> int:
     with servers.prefect_server(prefect) as api:
         os.environ["PREFECT_API_URL"] = api
         zygote.import_everything()
-        cases, count = run(options, Place(base))
-        cases.append(crash.Case(0, "", "orchestrator", invariants.orchestrator_raw_ids(prefect)))
-    return report(cases[:-1], cases[-1].problems, count, base)
+        yield base
 
 
 def arguments() -> argparse.Namespace:
@@ -49,13 +59,18 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(options: argparse.Namespace, place: Place) -> tuple[list[crash.Case], int]:
+def prepared(place: Place) -> list[str]:
+    """Make the world and keep it; labels of every point of an undisturbed run."""
     log = place.base / "prepare.log"
     status, _ = zygote.child(lambda: prepare(place), log)
     if status:
         raise SystemExit(log.read_text()[-3000:])
     place.keep()
-    labels = crash.record(place)
+    return crash.record(place)
+
+
+def run(options: argparse.Namespace, place: Place) -> tuple[list[crash.Case], int]:
+    labels = prepared(place)
     if options.list:
         print("\n".join(f"{n:4} {label}" for n, label in enumerate(labels, 1)))
         return [], len(labels)
@@ -67,19 +82,30 @@ def run(options: argparse.Namespace, place: Place) -> tuple[list[crash.Case], in
         # Of these calls half is ours, of the others it is their system's affair.
         if side != "inside" or labels[number - 1].startswith("store put")
     ]
-    first, every = (int(part) for part in options.part.split("/"))
-    cases = []
-    for side, number in wanted[first - 1 :: every]:
-        start = time.monotonic()
-        case = crash.kill(place, number, side, labels[number - 1])
-        cases.append(case)
-        word = "; ".join(case.problems) or "true"
-        seconds = time.monotonic() - start
-        print(f"{number:4} {side:6} {case.label:58} {seconds:5.1f} s  {word}", flush=True)
+    cases = [
+        told(lambda n=number, s=side: crash.kill(place, n, s, labels[n - 1]))
+        for side, number in part_of(wanted, options.part)
+    ]
     return cases, len(labels)
 
 
-def report(cases: list[crash.Case], elsewhere: list[str], count: int, base: Path) -> int:
+def part_of(wanted: list[Any], part: str) -> list[Any]:
+    """The i-th of n parts, as `i/n` says."""
+    first, every = (int(number) for number in part.split("/"))
+    return wanted[first - 1 :: every]
+
+
+def told(work: Callable[[], crash.Case]) -> crash.Case:
+    """One case, with a line for who watches."""
+    start = time.monotonic()
+    case = work()
+    word = "; ".join(case.problems) or "true"
+    seconds = time.monotonic() - start
+    print(f"{case.number:4} {case.side:8} {case.label:58} {seconds:5.1f} s  {word}", flush=True)
+    return case
+
+
+def report(cases: list[crash.Case], elsewhere: list[str], whole: str, base: Path) -> int:
     """Print the table and one sentence; keep the logs if anything is broken."""
     broken = [case for case in cases if case.problems]
     print(crash.table(cases))
@@ -87,7 +113,7 @@ def report(cases: list[crash.Case], elsewhere: list[str], count: int, base: Path
         print(problem)
     points = len({case.number for case in cases})
     verdict = f"{len(broken)} broken" if broken or elsewhere else "all invariants true"
-    print(f"killed at {points} of {count} points ({len(cases)} kills), {verdict}")
+    print(f"{points} of {whole} ({len(cases)} cases), {verdict}")
     if broken or elsewhere:
         print(f"logs: {base}")
         return 1

@@ -4,33 +4,76 @@ import json
 import sqlite3
 import zipfile
 from collections import Counter as Count
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from matrix.world import ERASED, HELD, HOLDOUT_ROWS, MODEL, NOT_FOUND, TRAIN_ROWS, Place
+from matrix.world import (
+    ERASED,
+    HELD,
+    HOLDOUT_ROWS,
+    MODEL,
+    NOT_FOUND,
+    TRAIN_ROWS,
+    UNUSABLE,
+    Place,
+)
 from tables import MARK, rows, subject
 
-EXPECTED = {
+_REQUESTS = {
     **{(case, "erased"): 1 for case in ERASED},
     ("CASE-00000", "duplicate"): 1,
     (NOT_FOUND, "not_found"): 1,
     (HELD, "on_hold"): 1,
-    ("CASE-00502", "quarantined"): 1,
+    (UNUSABLE, "quarantined"): 1,
 }
-_GONE = {0: {subject(i) for i in range(3)}, 1: {subject(TRAIN_ROWS + 7)}}
+_MOST = {
+    "registry create_model_version": 1,
+    "registry set_registered_model_alias": 1,
+    "delta execute": 2,
+}
 
 
-def broken(place: Place, calls: list[str], expected: dict | None = None) -> list[str]:
+@dataclass(frozen=True)
+class Ending:
+    """What is right in the end; the default is that of an undisturbed run."""
+
+    requests: Mapping[tuple[str, str], int] = field(default_factory=lambda: dict(_REQUESTS))
+    """How many requests of an id stand in a status."""
+    kept: frozenset[int] = frozenset()
+    """Subjects of the requests whose rows stay after all."""
+    most: Mapping[str, int] = field(default_factory=lambda: dict(_MOST))
+    """How often a call may be made, all runs together."""
+    is_served: bool = True
+    """Whether the model has its alias in the end, on a version that forgot."""
+
+    def with_requests(self, more: Mapping[tuple[str, str], int]) -> "Ending":
+        """The same, with further requests."""
+        return replace(self, requests={**self.requests, **more})
+
+    @property
+    def certificates(self) -> set[str]:
+        """Every request that is answered has one."""
+        answered = ("erased", "not_found")
+        return {f"certificates/{case}.json" for case, state in self.requests if state in answered}
+
+    @property
+    def gone(self) -> tuple[set[str], set[str]]:
+        """Subjects without rows, in the training and the holdout table."""
+        return {subject(i) for i in range(3) if i not in self.kept}, {subject(TRAIN_ROWS + 7)}
+
+
+def broken(place: Place, calls: list[str], ending: Ending) -> list[str]:
     """Every invariant that does not hold, in words; `calls` were made by all runs together."""
     from tasks.object_store import open_store
 
     store = open_store()
     checks = (
-        certified(store, place),
-        requests(store, EXPECTED if expected is None else expected),
-        once(calls),
-        tables(place),
+        certified(store, ending),
+        requests(store, ending.requests),
+        once(calls, ending),
+        tables(place, ending),
         journal_streams(store),
         leftovers(store),
         raw_ids(store, place),
@@ -38,12 +81,17 @@ def broken(place: Place, calls: list[str], expected: dict | None = None) -> list
     return [problem for check in checks for problem in check]
 
 
-def certified(store: Any, place: Place) -> Iterator[str]:
+def certified(store: Any, ending: Ending) -> Iterator[str]:
     """I-01, I-03, I-04: certificates stand on absent rows and on a champion that forgot them."""
+    from tasks import registry
+
     found = {i.key for i in store.list_objects("certificates/")}
-    wanted = {f"certificates/{case}.json" for case in (*ERASED, NOT_FOUND)}
-    if found != wanted:
-        yield f"I-03 certificates {sorted(found ^ wanted)} are too many or missing"
+    if found != ending.certificates:
+        yield f"I-03 certificates {sorted(found ^ ending.certificates)} are too many or missing"
+    if ending.is_served != (registry.alias_version(MODEL) is not None):
+        yield f"I-04 the model {'lost' if ending.is_served else 'kept'} its alias"
+    if not ending.is_served:
+        return
     forgot = set(_forgotten_batches())
     for key in found:
         one = json.loads(store.get(key))
@@ -63,14 +111,14 @@ def _forgotten_batches() -> Iterator[str]:
         number = int(tags.get("expunge.parent_version", 0))
 
 
-def requests(store: Any, expected: dict) -> Iterator[str]:
+def requests(store: Any, expected: Mapping[tuple[str, str], int]) -> Iterator[str]:
     """I-02, I-08: every record in the one state that it belongs in, and in no second one."""
     from tasks.summary import status
     from unlearning.deletion import TERMINAL
 
     found = Count((r["request_id"] or "", r["status"]) for r in status(store)["requests"])
-    found = Count({(case or "CASE-00502", state): n for (case, state), n in found.items()})
-    if found != Count(expected):
+    found = Count({(case or UNUSABLE, state): n for (case, state), n in found.items()})
+    if found != Count(dict(expected)):
         yield f"I-02 the requests stand otherwise: {sorted(found.items())}"
     for name, events in _streams(store).items():
         if name.startswith("requests/"):
@@ -79,29 +127,22 @@ def requests(store: Any, expected: dict) -> Iterator[str]:
                 yield f"I-02 {name} ended twice: {ends}"
 
 
-def once(calls: list[str]) -> Iterator[str]:
+def once(calls: list[str], ending: Ending) -> Iterator[str]:
     """I-03: what can be made again was made once, over all runs."""
     made = Count(calls)
-    most = {
-        "registry create_model_version": 1,
-        "registry set_registered_model_alias": 1,
-        "delta execute": 2,
-    }
-    for call, limit in most.items():
+    for call, limit in ending.most.items():
         if made[call] > limit:
             yield f"I-03 {call} was made {made[call]} times"
-    if made["registry set_registered_model_alias"] == 0 and calls:
-        yield "I-03 the alias was never moved"
 
 
-def tables(place: Place) -> Iterator[str]:
+def tables(place: Place, ending: Ending) -> Iterator[str]:
     """I-05, I-08: the subjects' rows are gone from every file, all others are as they were."""
     from tasks.tables import leftover_files, open_table
 
     originals = (rows(TRAIN_ROWS, seed=1), rows(HOLDOUT_ROWS, first=TRAIN_ROWS, seed=2))
     for number, (uri, original) in enumerate(zip(place.tables(), originals, strict=True)):
         found = open_table(uri).to_pyarrow_table().sort_by("subject_id")
-        kept = [s not in _GONE[number] for s in original["subject_id"].to_pylist()]
+        kept = [s not in ending.gone[number] for s in original["subject_id"].to_pylist()]
         expected = original.filter(kept).sort_by("subject_id")
         if found.num_rows != expected.num_rows:
             yield f"I-05 {uri} has {found.num_rows} rows, {expected.num_rows} are right"
@@ -131,9 +172,8 @@ def journal_streams(store: Any) -> Iterator[str]:
 def _streams(store: Any) -> dict[str, list]:
     from tasks import journal
 
-    names = {
-        i.key.removeprefix("journal/").rpartition("/")[0]: 1 for i in store.list_objects("journal/")
-    }
+    kinds = ("requests", "batches", "models")
+    names = [f"{kind}/{name}" for kind in kinds for name, _ in journal.heads(store, kind)]
     return {name: journal.read(store, name) for name in names}
 
 

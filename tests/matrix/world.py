@@ -17,8 +17,10 @@ from terminal import request
 ERASED = ("CASE-00000", "CASE-00001", "CASE-00002", "CASE-00003")
 NOT_FOUND = "CASE-00500"
 HELD = "CASE-00004"
+UNUSABLE = "CASE-00502"
 TRAIN_ROWS, HOLDOUT_ROWS = 120, 160
 MODEL = "income"
+BUCKET = "matrix"
 
 
 def requests() -> list[dict]:
@@ -33,13 +35,15 @@ def requests() -> list[dict]:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """Where the world lies: `live` is worked on, `kept` is what it is restored from."""
 
     base: Path
-    bucket: str = ""
-    """Name of a bucket for store and tables; empty: the local directory."""
+    s3: str = ""
+    """Endpoint through which store and tables are reached; empty: they are in the directory."""
+    mlflow: str = ""
+    """Address through which MLflow is reached; empty: its database is in the directory."""
 
     @property
     def live(self) -> Path:
@@ -52,9 +56,20 @@ class Place:
     def enter(self) -> None:
         """Set this process's variables, before anything reads them."""
         os.environ["EXPUNGE_HOME"] = str(self.live)
+        if self.s3:
+            os.environ["EXPUNGE_STORE"] = f"s3://{BUCKET}/store"
+            os.environ["EXPUNGE_S3_ENDPOINT_URL"] = self.s3
+        if self.mlflow:
+            os.environ["EXPUNGE_MLFLOW_TRACKING_URI"] = self.mlflow
+            os.environ["MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR"] = "0"
+
+    @property
+    def folder(self) -> str:
+        """URI of the folder of the tables."""
+        return f"s3://{BUCKET}/tables" if self.s3 else (self.live / "tables").as_uri()
 
     def tables(self) -> list[str]:
-        return [(self.live / "tables" / name).as_uri() for name in ("train", "holdout")]
+        return [f"{self.folder}/{name}" for name in ("train", "holdout")]
 
     def keep(self) -> None:
         shutil.copytree(self.live, self.kept)
@@ -75,11 +90,15 @@ def make_database(path: Path) -> None:
 
 def prepare(place: Place) -> None:
     """Train, enrol, place a hold, submit: everything up to the first run."""
-    place.live.mkdir(parents=True)
+    place.live.mkdir(parents=True, exist_ok=True)
     place.enter()
-    make_database(place.live / "mlflow.db")
-    train, holdout = write_tables(place.live / "tables", train=TRAIN_ROWS, holdout=HOLDOUT_ROWS)
-    enroll(Path(train).as_uri(), Path(holdout).as_uri())
+    if not place.mlflow:
+        make_database(place.live / "mlflow.db")
+    from tasks.tables import storage_options
+
+    options = storage_options(place.folder)
+    write_tables(place.folder, train=TRAIN_ROWS, holdout=HOLDOUT_ROWS, storage=options)
+    enroll(*place.tables())
     hold = place.base / "hold.jsonl"
     hold.write_text(json.dumps({"subject_id": subject(4)}))
     put_in(hold, "requests/holds/")
