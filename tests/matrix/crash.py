@@ -27,9 +27,9 @@ class Case:
 def work(place: Place, counter: Counter, prepare: Callable[[], None] | None = None) -> list[str]:
     """What `expunge run` does, in this process, with every call counted."""
     enter(place)
-    install(counter)
     if prepare is not None:
-        prepare()
+        prepare()  # not counted: it is not the run's doing
+    install(counter)
     from flows.commands.run import run
 
     run()
@@ -104,4 +104,6 @@ def spread(count: int, some: int) -> list[int]:
     """About `some` numbers from 1 to `count`, evenly; all of them if `some` is 0."""
     if not some or some >= count:
         return list(range(1, count + 1))
+    if some == 1:
+        return [(count + 1) // 2]
     return sorted({1 + round(i * (count - 1) / (some - 1)) for i in range(some)})

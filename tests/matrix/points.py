@@ -72,7 +72,11 @@ class Counter:
 
     def _reach(self, number: int, side: str, text: str) -> None:
         if self.on_call is not None:
-            self.on_call(number, side, text)
+            deep, self.inside.deep = getattr(self.inside, "deep", 0), number
+            try:
+                self.on_call(number, side, text)  # what it calls itself is not the run's doing
+            finally:
+                self.inside.deep = deep
         if (number, side) == (self.kill_at, self.side):
             os.kill(os.getpid(), signal.SIGKILL)
 

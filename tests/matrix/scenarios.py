@@ -216,7 +216,7 @@ SCENARIOS = [
     Scenario(
         "alias-moved",
         "to a version of somebody's own before ours; people move it back",
-        on_call=once_at(_ALIAS, "before", move_alias_by_hand),
+        on_call=once_at("registry create_model_version", "after", move_alias_by_hand),
         mend=move_alias_back,
     ),
     Scenario(
