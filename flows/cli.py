@@ -54,8 +54,9 @@ def main() -> None:
         app()
     except ExpungeError as error:
         from rich.console import Console
+        from rich.markup import escape
 
-        Console(stderr=True).print(f"[bold red]expunge:[/] {error}", highlight=False)
+        Console(stderr=True).print(f"[bold red]expunge:[/] {escape(str(error))}", highlight=False)
         sys.exit(_exit_status(error))
     except BrokenPipeError:
         # Whoever read our output has read enough.

@@ -19,13 +19,21 @@ def submit_file(store: ObjectStore, path: Path, prefix: str) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read ({error.strerror}); check its path.") from error
+        raise SettingsError(
+            f"{printable(str(path))} cannot be read ({error.strerror}); check its path."
+        ) from error
+    name = printable(path.name)
     if not store.put_if_absent(prefix + path.name, data):
         raise SettingsError(
-            f"Another file named {path.name} was submitted before; rename this one and try again."
+            f"Another file named {name} was submitted before; rename this one and try again."
         )
     try:
         found = f"{len(parse(path.name, data))} rows"
     except RequestError as error:
         found = f"will be quarantined: file {error}"
-    return f"Stored {path.name} in {store.uri}/{prefix} ({found})"
+    return f"Stored {name} in {store.uri}/{prefix} ({found})"
+
+
+def printable(name: str) -> str:
+    """The name with what would steer a terminal, or hide in it, spelled out."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)

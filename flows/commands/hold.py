@@ -6,7 +6,7 @@ from rich.console import Console
 
 from tasks.holds import PREFIX
 from tasks.object_store import open_store
-from tasks.submission import submit_file
+from tasks.submission import printable, submit_file
 
 
 def hold(file: Path, *, release: bool = False) -> None:
@@ -25,6 +25,7 @@ def hold(file: Path, *, release: bool = False) -> None:
     store.check()
     if release:
         store.delete(PREFIX + file.name)
-        Console().print(f"Released the holds of {file.name}", highlight=False)
+        said = f"Released the holds of {printable(file.name)}"
     else:
-        Console().print(submit_file(store, file, PREFIX), highlight=False)
+        said = submit_file(store, file, PREFIX)
+    Console().print(said, highlight=False, markup=False)  # a name may look like Rich's markup

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tasks.inbox import INCOMING
 from tasks.object_store import open_store
 from tasks.submission import submit_file
 
@@ -24,5 +25,6 @@ def submit(*files: Path) -> None:
     store.check()
     console = Console()
     for path in files:
-        console.print(submit_file(store, path, "requests/incoming/"), highlight=False)
+        # Plain: a name may look like Rich's markup.
+        console.print(submit_file(store, path, INCOMING), highlight=False, markup=False)
     console.print("Next: [bold]expunge run[/]", highlight=False)
