@@ -114,7 +114,7 @@ def _is_sound_rest(row: dict[str, Any]) -> bool:
 def _columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dict[str, Any]:
     fields = record.row.fields
     values = {name: plain_text(fields.get(name)) for name in FIELDS[:2]}
-    values |= {name: _moment(fields.get(name)) for name in FIELDS[2:]}
+    values |= {"received_at": _moment(fields.get("received_at")), "ground": _ground(fields)}
     request, subject, received = (values[name] for name in FIELDS[:3])
     time = _time(received)
     who = pseudonym(key, subject) if subject else ""
@@ -141,6 +141,12 @@ def _columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dic
 
 def _moment(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, datetime) else plain_text(value)
+
+
+def _ground(fields: dict[str, Any]) -> str | None:
+    """The ground as text; None only if none is given: one that is no text must not be ignored."""
+    given = fields.get("ground")
+    return None if given is None else plain_text(given) or ""
 
 
 def _sound(value: str | None, pattern: str) -> bool:

@@ -47,6 +47,7 @@ def test_a_sound_request_is_accepted(store):
         ({"received_at": "2026-01-02T03:04:05"}, "ISO 8601"),
         ({"received_at": "2999-01-01T00:00:00Z"}, "lies in the future"),
         ({"ground": "z"}, "ground must be"),
+        ({"ground": ["a"]}, "ground must be"),
         ({"colour": "red"}, "has a field other than"),
     ],
 )
