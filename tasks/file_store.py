@@ -1,5 +1,6 @@
 """The object store on a local directory."""
 
+import contextlib
 import os
 import time
 import uuid
@@ -7,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.boundary import translated
-from tasks.object_store import CHUNK, MissingObjectError, ObjectInfo
+from tasks.object_store import CHUNK, MAX_KEY, MissingObjectError, ObjectInfo
 from unlearning.errors import SettingsError
 
 _SYSTEM = "object store"
 _SCRATCH = ".scratch"
 _STALE_S = 86_400  # no write takes so long: whoever began it is dead
+_MAX_NAME = 255
+"""Most bytes of a file's name, on every file system in use."""
+_ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 class FileStore:
@@ -42,7 +46,7 @@ class FileStore:
         with translated(_SYSTEM):
             try:
                 return self._path(key).read_bytes()
-            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            except _ABSENT as error:
                 raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
 
     def chunks(self, key: str) -> Iterator[bytes]:
@@ -51,7 +55,7 @@ class FileStore:
             try:
                 with self._path(key).open("rb") as file:
                     yield from iter(lambda: file.read(CHUNK), b"")
-            except (FileNotFoundError, IsADirectoryError) as error:
+            except _ABSENT as error:
                 raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
 
     def put(self, key: str, data: bytes) -> None:
@@ -77,10 +81,14 @@ class FileStore:
         """Files below the prefix's directory, in key order."""
         with translated(_SYSTEM):
             for key in sorted(self._keys(prefix)):
+                if not _fits(key):  # it cannot be looked at, but must not be passed over in silence
+                    yield ObjectInfo(key, 0, "")
+                    continue
                 path = self.root / key
-                if path.is_file():
-                    info = path.stat()
-                    yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
+                with contextlib.suppress(FileNotFoundError):  # it went while others were listed
+                    if path.is_file():
+                        info = path.stat()
+                        yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
 
     def _keys(self, prefix: str) -> Iterator[str]:
         parent, _, start = prefix.rpartition("/")
@@ -88,8 +96,12 @@ class FileStore:
             at = Path(folder).relative_to(self.root)
             # No other folder is entered: there may be a hundred thousand beside it.
             mine = start if at == Path(parent) else ""
-            below[:] = [name for name in below if name.startswith(mine) and name != _SCRATCH]
-            yield from ((at / name).as_posix() for name in names if name.startswith(mine))
+            hidden = _SCRATCH if len(at.parts) <= 1 else None  # deeper ones are not ours
+            found = [n for n in (*below, *names) if n.startswith(mine) and n != hidden]
+            entered = {n for n in below if _fits((at / n).as_posix())}.intersection(found)
+            below[:] = entered
+            # Nothing below a folder of too long a key can be named: the folder stands for it.
+            yield from ((at / name).as_posix() for name in found if name not in entered)
 
     def delete(self, key: str) -> None:
         """Remove the file."""
@@ -105,10 +117,14 @@ class FileStore:
         return 0
 
     def _path(self, key: str) -> Path:
-        path = self.root / key
-        if not key or ".." in Path(key).parts or Path(key).is_absolute():
-            raise MissingObjectError("An object key must be relative and must not contain '..'.")
-        return path
+        parts = Path(key).parts
+        if not parts or ".." in parts or Path(key).is_absolute() or "\0" in key:
+            raise MissingObjectError("An object key must be relative, without '..' and NUL.")
+        if not _fits(key) or any(len(os.fsencode(part)) > _MAX_NAME for part in parts):
+            raise MissingObjectError(
+                f"An object key must have at most {MAX_KEY} bytes, {_MAX_NAME} between slashes."
+            )
+        return self.root / key
 
     def _scratch(self, data: bytes, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -125,3 +141,7 @@ class FileStore:
             path.unlink(missing_ok=True)  # half an object on a full disk would keep it full
             raise
         return path
+
+
+def _fits(key: str) -> bool:
+    return len(os.fsencode(key)) <= MAX_KEY

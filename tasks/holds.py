@@ -19,6 +19,8 @@ def subjects_on_hold(store: ObjectStore) -> set[str]:
     """
     held: set[str] = set()
     for info in store.list_objects(PREFIX):
+        if info.is_folder:
+            continue
         try:
             rows = parse(info.key, store.get(info.key))
         except RequestError as error:

@@ -20,6 +20,7 @@ _CLAIMS = "requests/claims/"
 _FILES = "requests/files/"
 _MANIFESTS = "requests/batches/"
 _QUARANTINE = "requests/quarantine/"
+_UNNAMEABLE = "cannot be fetched under its name; send it again under another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,19 @@ def new_files(store: ObjectStore) -> list[ObjectInfo]:
     return [
         info
         for info in store.list_objects(INCOMING)
-        if not info.key.endswith("/") and f"{_file_id(info)}.json" not in claimed
+        if not info.is_folder and f"{_file_id(info)}.json" not in claimed
     ]
 
 
-def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]) -> str:
+def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]) -> None:
     """Freeze files and released records into a batch; the same input always gives the same id.
 
     `released` gives the number of each record's latest event, so that a record which comes back a
     second time makes another batch.
     """
     frozen = [copied for info in files if (copied := _copy(store, info)) is not None]
+    if not frozen and not released:  # their sender took back every one of the files
+        return
     facts = {
         "files": [asdict(f) for f in frozen],
         "released": sorted(released),
@@ -79,7 +82,6 @@ def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]
     counts = {"file_count": len(frozen), "released_count": len(released)}
     journal.append(store, journal.Entry(f"batches/{batch}", "frozen", "BatchFrozen", counts))
     claim(store, batch)
-    return batch
 
 
 def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:
@@ -90,7 +92,8 @@ def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:
     try:
         store.put_if_absent(f"{_FILES}{file_id}", store.get(info.key))
     except MissingObjectError:
-        return None
+        is_there = info in store.list_objects(info.key)
+        return RequestFile(file_id, info.key, info.version, "", _UNNAMEABLE) if is_there else None
     kept = store.get(f"{_FILES}{file_id}")
     return RequestFile(file_id, info.key, info.version, bytes_digest(kept))
 

@@ -17,9 +17,16 @@ class ObjectInfo:
     size: int
     version: str
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it only marks a folder, as consoles do with an empty object; no file ends so."""
+        return self.key.endswith("/") and not self.size
+
 
 CHUNK = 1 << 20
 """Bytes of a piece in which large objects are read."""
+MAX_KEY = 1024
+"""Most bytes of a key, on S3 as in a directory."""
 
 
 class MissingObjectError(DataError):

@@ -1,5 +1,6 @@
 """The object store on an S3 bucket, through boto3."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,9 @@ _CONFIG = Config(
     max_pool_connections=32,
 )
 _REFUSED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+_ABSENT = {"NoSuchKey", "404", "InvalidRequest", "InvalidURI", "KeyTooLongError"}
+"""Codes that say that nothing is there, or that nothing can have such a key."""
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 class S3Store:
@@ -62,7 +66,7 @@ class S3Store:
         try:
             return self._client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"]
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            if error.response["Error"]["Code"] in _ABSENT:
                 raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
             raise
 
@@ -100,9 +104,11 @@ class S3Store:
         """Remove every version and marker of the object."""
         with translated("object store"):
             full = self._key(key)
+            # SeaweedFS lists versions as XML, which has no way to spell these characters.
+            spelled = _NOT_XML.sub("\ufffd", full)
             for item in self._versions(full):
-                if item["Key"] == full:
-                    self._delete_version(item)
+                if item["Key"] in (full, spelled):
+                    self._delete_version({**item, "Key": full})
 
     def purge_noncurrent(self, prefix: str) -> int:
         """Remove old versions, markers and parts of unfinished uploads below the prefix."""
