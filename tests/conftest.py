@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import servers
+from counts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401 - hooks
 
 from tasks import batches, registry
 from tasks.object_store import open_store
@@ -82,6 +83,17 @@ def s3_bucket(s3_endpoint, monkeypatch) -> str:
     client.create_bucket(Bucket=name)
     client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
+
+
+@pytest.fixture(params=["file", "s3"])
+def any_store(request, home):
+    """The same contract on a directory and on a real S3 server with a versioned bucket."""
+    if request.param == "file":
+        found = open_store()
+    else:
+        found = open_store(f"s3://{request.getfixturevalue('s3_bucket')}/some/prefix")
+    found.check()
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,6 @@ from tasks.settings import load_settings
 from unlearning.errors import SettingsError
 
 
-@pytest.fixture(params=["file", "s3"])
-def any_store(request, home):
-    """The same contract on a directory and on a real S3 server with a versioned bucket."""
-    if request.param == "file":
-        store = open_store()
-    else:
-        bucket = request.getfixturevalue("s3_bucket")
-        store = open_store(f"s3://{bucket}/some/prefix")
-    store.check()
-    return store
-
-
 def test_only_the_first_writer_creates_an_object(any_store):
     with ThreadPoolExecutor(16) as pool:
         won = list(pool.map(lambda i: any_store.put_if_absent("a/b", b"%d" % i), range(16)))
