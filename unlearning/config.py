@@ -168,7 +168,8 @@ class GatePolicy:
 
     max_holdout_accuracy_drop: float = 0.02
     """Largest certain loss of holdout accuracy, as a share of rows (0.02 = two points of a
-    hundred); what chance can explain does not count, here and below."""
+    hundred); what chance can explain does not count, here and below, as far as
+    `max_possible_drop` lets chance explain."""
     max_retain_accuracy_drop: float = 0.05
     """Largest loss of retain accuracy. Wider: a retrained model loses memorised retain rows too."""
     max_class_accuracy_drop: float = 0.10
@@ -178,6 +179,12 @@ class GatePolicy:
     rows differ by chance, and this one owes nothing to an update."""
     max_exact_class_accuracy_drop: float = 0.20
     """The same for the worst class."""
+    max_possible_drop: float = 0.10
+    """Largest loss of holdout or retain accuracy that chance may hide: the upper end of a one-sided
+    95 % interval. Above it, and above the limit of the loss itself, the rows are too few to tell
+    what the update cost, and the candidate does not pass."""
+    max_exact_possible_drop: float = 0.20
+    """The same for an exact retrain, which differs from the original on more rows."""
     max_mia_auc: float = 0.55
     """Highest accepted `mia_auc`; above it the forget rows are still remembered."""
     min_mia_auc: float = 0.45
@@ -212,6 +219,8 @@ class GatePolicy:
         within("max_class_accuracy_drop", self.max_class_accuracy_drop, 0.0, 1.0)
         within("max_exact_accuracy_drop", self.max_exact_accuracy_drop, 0.0, 1.0)
         within("max_exact_class_accuracy_drop", self.max_exact_class_accuracy_drop, 0.0, 1.0)
+        within("max_possible_drop", self.max_possible_drop, 0.0, 1.0)
+        within("max_exact_possible_drop", self.max_exact_possible_drop, 0.0, 1.0)
         within("max_mia_auc", self.max_mia_auc, 0.5, 1.0)
         within("min_mia_auc", self.min_mia_auc, 0.0, 0.5)
         within("max_accuracy_advantage", self.max_accuracy_advantage, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""How much accuracy a candidate lost, and how much of that chance cannot explain.
+"""How much accuracy a candidate lost: what chance cannot explain of it, and what it could hide.
 
 Letters: N rows, C classes.
 """
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from unlearning.errors import EvidenceError
 from unlearning.evidence import AccuracyDrop
+from unlearning.intervals import loss_bound
 from unlearning.scores import Scores
 
 _CONFIDENCE = 0.95
@@ -22,7 +23,8 @@ def accuracy_drop(before: Scores, after: Scores) -> AccuracyDrop:
     """The drop over all rows.
 
     Formula: mean d - 1.645 sd(d) / sqrt(N), d the hits before less the hits after, row by row: both
-    models see the same rows, so only rows on which they differ make it uncertain.
+    models see the same rows, so only rows on which they differ make it uncertain. What could hide
+    behind it is `unlearning.intervals.loss_bound`.
 
     Raises:
         EvidenceError: the two were measured on different rows, or there are none.
@@ -85,4 +87,10 @@ def _drop(lost: Tensor, confidence: float) -> AccuracyDrop:
     # At least one row's worth of doubt: no difference on few rows is no proof of none.
     spread = max(float(lost.std(correction=0)), count**-0.5) / count**0.5
     doubt = NormalDist().inv_cdf(confidence) * spread
-    return AccuracyDrop(rows=count, value=value, certain=value - doubt)
+    gained, gone = int((lost < 0).sum()), int((lost > 0).sum())
+    return AccuracyDrop(
+        rows=count,
+        value=value,
+        certain=value - doubt,
+        possible=loss_bound(gained, gone, count, confidence=confidence),
+    )

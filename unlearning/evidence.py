@@ -23,6 +23,14 @@ class AccuracyDrop:
     """The drop, -1 to 1; below 0 the candidate is better."""
     certain: float
     """Lower end of a one-sided 95 % interval of it: less than this is not to be believed."""
+    possible: float | None = None
+    """Upper end of such an interval: so large a drop could hide behind the value (see
+    `unlearning.intervals.loss_bound`); None in records of older releases."""
+
+    @property
+    def highest(self) -> float:
+        """`possible`; of older records the other end of the interval that begins at `certain`."""
+        return 2 * self.value - self.certain if self.possible is None else self.possible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ Forgetting is judged two-sided, on the attack that catches the original best, wi
 the original and the number of rows (see `unlearning.forgetting`): no candidate can move its own
 limits. Missing or broken evidence of forgetting never passes for good evidence, and evidence too
 weak to catch rows that are wholly remembered is "cannot decide". A drop in accuracy counts as far
-as chance cannot explain it, so on few rows a large one can pass.
+as chance cannot explain it, and how large a one chance could hide has a limit too: on too few rows
+nothing passes for harmless.
 """
 
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from unlearning.completeness import completeness
 from unlearning.config import GatePolicy
 from unlearning.evidence import Evidence, ForgettingEvidence, Outcome
 from unlearning.gate_checks import Check, check, difference, is_number
+from unlearning.gate_utility import LOST, TOO_FEW, utility_checks
 
 _OWN_SLACK = 0.25
 _EVIDENCE = frozenset({"known_positive", "attack_power", "canaries_caught"})
 _MEASURED = "candidate_measured"
-_UTILITY = frozenset({"holdout_accuracy_drop", "retain_accuracy_drop", "class_accuracy_drop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,12 @@ class GateDecision:
     @property
     def lost_utility(self) -> bool:
         """Whether a check of utility failed."""
-        return bool(_UTILITY & set(self.failed_names))
+        return bool(LOST & set(self.failed_names))
+
+    @property
+    def has_too_few_rows(self) -> bool:
+        """Whether utility was measured on too few rows to see a drop that matters."""
+        return bool(TOO_FEW & set(self.failed_names))
 
     @property
     def is_measured(self) -> bool:
@@ -79,7 +85,7 @@ def decide(evidence: Evidence, policy: GatePolicy, *, exact: bool = False) -> Ga
             it never saw, so that only its evidence and its utility are judged, the latter by
             wider limits, since two trainings differ by chance.
     """
-    checks = (*completeness(evidence), *_utility(evidence, policy, exact=exact))
+    checks = (*completeness(evidence), *utility_checks(evidence, policy, exact=exact))
     if not exact:
         checks += _forgetting(evidence, policy)
     failed = {check.name for check in checks if not check.passed}
@@ -98,35 +104,6 @@ def _outcome(failed: set[str], *, exact: bool) -> Outcome:
     if failed & {"mia_auc_lower", "pooled_mia_auc_lower"}:
         return "over-forgotten"
     return "cannot decide" if failed & _EVIDENCE else "forgotten"
-
-
-def _utility(evidence: Evidence, policy: GatePolicy, *, exact: bool) -> tuple[Check, ...]:
-    def limit(usual: float, after_retrain: float = policy.max_exact_accuracy_drop) -> float:
-        return max(usual, after_retrain) if exact else usual
-
-    checks = (
-        check(
-            "holdout_accuracy_drop",
-            evidence.holdout_drop.certain,
-            upper=limit(policy.max_holdout_accuracy_drop),
-            meaning="The candidate serves new people worse than the original.",
-        ),
-        check(
-            "retain_accuracy_drop",
-            evidence.retain_drop.certain,
-            upper=limit(policy.max_retain_accuracy_drop),
-            meaning="The candidate lost what it had learned from people who stay.",
-        ),
-    )
-    if evidence.class_drop is None:
-        return checks
-    worst = check(
-        "class_accuracy_drop",
-        evidence.class_drop.certain,
-        upper=limit(policy.max_class_accuracy_drop, policy.max_exact_class_accuracy_drop),
-        meaning="The candidate serves new people of one class far worse than the original.",
-    )
-    return (*checks, worst)
 
 
 def _forgetting(evidence: Evidence, policy: GatePolicy) -> tuple[Check, ...]:

@@ -65,6 +65,30 @@ def share_change_interval(gained: int, lost: int, rows: int) -> Interval:
     return Interval(lower=max(more - less - doubt, -1.0), upper=min(more - less + doubt, 1.0))
 
 
+def loss_bound(gained: int, lost: int, rows: int, *, confidence: float) -> float:
+    """The most that a share may truly have fallen between two looks at the same rows, at most 1.
+
+    Formula (MOVER, Zou and Donner 2008): with l = lost / N and g = gained / N, l - g +
+    sqrt((U - l)^2 + (g - L)^2), U and L the exact one-sided limits (Clopper and Pearson 1934) above
+    l and below g. Where no row changed it is 1 - (1 - confidence)^(1 / N). A row more that is
+    gained, or one fewer that is lost, never raises it, whatever the confidence.
+
+    Args:
+        gained: As in `share_change_interval`; the next two alike.
+        lost: See there.
+        rows: N.
+        confidence: How often the true fall is to be no greater, above 0 and below 1.
+
+    Raises:
+        EvidenceError: there are no rows.
+    """
+    _refuse_none(rows)
+    up, down = lost / rows, gained / rows
+    upper = float(beta.ppf(confidence, lost + 1, rows - lost)) if lost < rows else 1.0
+    lower = float(beta.ppf(1 - confidence, gained, rows - gained + 1)) if gained else 0.0
+    return min(up - down + ((upper - up) ** 2 + (down - lower) ** 2) ** 0.5, 1.0)
+
+
 def mean_intervals(before: Floats, after: Floats) -> tuple[Interval, Interval, Interval]:
     """Intervals of the two means and of their difference after - before, by paired bootstrap.
 

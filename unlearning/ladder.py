@@ -104,6 +104,8 @@ def _why_retrain(decision: GateDecision, why: str) -> str:
         return f"The update cost utility, as a batch crafted for it would ({why})."
     if not decision.is_measured:
         return f"The update led nowhere ({why})."
+    if decision.has_too_few_rows:
+        return f"The rows are too few to tell what the update cost ({why})."
     if decision.outcome == "cannot decide":
         return f"The attack cannot decide, a retrain needs no attack ({why})."
     return f"No update was enough ({why})."

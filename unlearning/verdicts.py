@@ -243,6 +243,25 @@ def _retain(check: Check, value: float, evidence: Evidence) -> str:
     return f"{_right_answers('rows that stay', was, now)} {_loss(check, value)}"
 
 
+def _possible(check: Check, value: float, drop: AccuracyDrop, rows: str) -> str:
+    limit = points(check.upper or 0.0)
+    said = (
+        f"On {drop.rows:,} rows {rows} a loss of up to {points(max(value, 0.0))} in 100 could go "
+        "unseen"
+    )
+    if check.passed:
+        return f"{said}; up to {limit} is accepted."
+    return f"{said}, and {limit} is accepted: there are too few rows to tell."
+
+
+def _possible_holdout(check: Check, value: float, evidence: Evidence) -> str:
+    return _possible(check, value, evidence.holdout_drop, "that the model never saw")
+
+
+def _possible_retain(check: Check, value: float, evidence: Evidence) -> str:
+    return _possible(check, value, evidence.retain_drop, "that stay")
+
+
 def _class(check: Check, value: float, evidence: Evidence) -> str:
     drop: AccuracyDrop | None = evidence.class_drop
     if drop is None:
@@ -278,6 +297,8 @@ _WORDS: Mapping[str, tuple[str, _Say]] = {
     "same_rows": ("Were both versions measured alike?", _same_rows),
     "holdout_accuracy_drop": ("Is the model still good for new people?", _holdout),
     "retain_accuracy_drop": ("Is it still good for the people who stay?", _retain),
+    "possible_holdout_drop": ("Would a loss for new people be seen?", _possible_holdout),
+    "possible_retain_drop": ("Would one for the people who stay?", _possible_retain),
     "class_accuracy_drop": ("Is no class left behind?", _class),
     "known_positive": ("Can the attack see anything at all?", _known_positive),
     "attack_power": ("Would it have noticed a failure?", _power),

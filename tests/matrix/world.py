@@ -133,7 +133,13 @@ def enroll(train: str, holdout: str) -> None:
         dataset_version=None,
         holdout=holdout,
         unlearning=UnlearningConfig(retain_sample=40, holdout_sample=40),
-        policy=GatePolicy(references=1, reference_rows=60),
+        policy=GatePolicy(
+            references=1,
+            reference_rows=60,
+            # On forty rows anything could hide, which is not what is tried here.
+            max_possible_drop=1.0,
+            max_exact_possible_drop=1.0,
+        ),
         approval=ApprovalPolicy(max_share=0.5),
     )
     train_model(source, (8,), TrainingConfig(epochs=3, batch_size=16))

@@ -78,6 +78,8 @@ def test_defaults_are_in_range_and_frozen(kind):
         (GatePolicy, "max_accuracy_advantage", NAN),
         (GatePolicy, "max_class_accuracy_drop", NAN),
         (GatePolicy, "max_exact_accuracy_drop", -0.1),
+        (GatePolicy, "max_possible_drop", 1.1),
+        (GatePolicy, "max_exact_possible_drop", NAN),
         (GatePolicy, "remaining_share", 1.1),
         (GatePolicy, "false_alarm", 0.0),
         (GatePolicy, "false_alarm", 0.6),

@@ -22,6 +22,17 @@ def test_the_drop_and_its_certain_part_by_hand():
     assert drop.certain == pytest.approx(0.2 - 1.6449 * 0.4 / 10, abs=1e-4)
 
 
+def test_what_could_hide_behind_a_drop_shrinks_with_rows():
+    few, many = ([True] * count for count in (20, 2_000))
+    hidden = [accuracy_drop(scores(one), scores(one)).possible for one in (few, many)]
+    assert hidden == pytest.approx([1 - 0.05 ** (1 / 20), 1 - 0.05 ** (1 / 2_000)])
+    lost = accuracy_drop(scores(few), scores([False] * 6 + [True] * 14))
+    gained = accuracy_drop(scores([False] * 6 + [True] * 14), scores(few))
+    assert lost.highest == lost.possible
+    assert (lost.possible or 0) > 0.3
+    assert (gained.possible or 0) < 0
+
+
 def test_rows_that_both_get_wrong_or_right_make_nothing_uncertain():
     some = [True, False] * 5_000
     drop = accuracy_drop(scores(some), scores(some))

@@ -65,14 +65,17 @@ EVIDENCE = Evidence(
 
 
 def changed(evidence=EVIDENCE, *, after=(), judged=(), forgetting=(), **drops):
-    """The evidence with other numbers in it; drops by their certain value."""
+    """The evidence with other numbers in it; drops by their certain value, or as they are."""
     found = replace(
         evidence.forgetting,
         judged=replace(evidence.forgetting.judged, **dict(judged)),
         **dict(forgetting),
     )
     lost = {
-        name: AccuracyDrop(rows=100, value=value, certain=value) for name, value in drops.items()
+        name: one
+        if isinstance(one, AccuracyDrop)
+        else AccuracyDrop(rows=100, value=one, certain=one)
+        for name, one in drops.items()
     }
     return replace(evidence, after=replace(evidence.after, **dict(after)), forgetting=found, **lost)
 
@@ -180,6 +183,39 @@ def test_a_share_above_one_fails(name):
 
 def test_models_measured_on_different_rows_do_not_compare():
     assert failed(changed(after={"holdout_count": 15_999})) == ("same_rows",)
+
+
+def hiding(possible, certain=-1.0):
+    """A drop behind which so much may hide."""
+    return AccuracyDrop(rows=9, value=0.0, certain=certain, possible=possible)
+
+
+@pytest.mark.parametrize("side", ["holdout", "retain"])
+@pytest.mark.parametrize(
+    ("possible", "exact", "is_failed"),
+    [(0.1, False, False), (0.1001, False, True), (0.2, True, False), (0.2001, True, True)],
+)
+def test_rows_too_few_to_see_a_loss_fail_by_name(side, possible, exact, is_failed):
+    evidence = changed(**{f"{side}_drop": hiding(possible)})
+    decision = decide(evidence, GatePolicy(undecided="accept"), exact=exact)
+    assert decision.failed_names == ((f"possible_{side}_drop",) if is_failed else ())
+    assert decision.has_too_few_rows is is_failed
+    assert not decision.lost_utility
+    (one,) = [c for c in decision.checks if c.name == f"possible_{side}_drop"]
+    assert (one.value, one.upper) == (possible, 0.2 if exact else 0.1)
+
+
+def test_a_policy_that_allows_a_loss_allows_it_to_hide():
+    wide = GatePolicy(max_holdout_accuracy_drop=0.3, max_exact_accuracy_drop=1.0)
+    assert failed(changed(holdout_drop=hiding(0.3)), wide) == ()
+    assert failed(changed(retain_drop=hiding(0.3)), wide) == ("possible_retain_drop",)
+    assert failed(changed(retain_drop=hiding(0.9)), wide, exact=True) == ()
+
+
+def test_of_records_of_older_releases_the_other_end_of_their_interval_counts():
+    old = AccuracyDrop(rows=40, value=0.01, certain=-0.085)
+    assert failed(changed(holdout_drop=old)) == ("possible_holdout_drop",)
+    assert failed(changed(holdout_drop=replace(old, certain=-0.07))) == ()
 
 
 def test_an_undecided_candidate_passes_only_where_the_policy_accepts_that():
@@ -307,6 +343,7 @@ SHARE = st.floats(0, 1)
 
 @given(
     drops=st.tuples(st.floats(-0.1, 0.03), st.floats(-0.1, 0.06), st.floats(-0.1, 0.11)),
+    doubt=st.floats(0, 0.15),
     forget=st.floats(0.8, 1),
     holdout=st.floats(0.8, 1),
     auc=st.floats(0.4, 0.6),
@@ -314,7 +351,7 @@ SHARE = st.floats(0, 1)
     small=st.booleans(),
 )
 def test_a_better_candidate_never_fails_where_a_worse_one_passed(
-    drops, forget, holdout, auc, gains, small
+    drops, doubt, forget, holdout, auc, gains, small
 ):
     # Better: more accurate on the people who stay and on new ones, less sure of the forgotten ones.
     names = ("holdout_drop", "retain_drop", "class_drop")
@@ -329,7 +366,10 @@ def test_a_better_candidate_never_fails_where_a_worse_one_passed(
             judged={"after": auc},
             forgetting={"own": own, "pooled": pooled},
             after={"forget_accuracy": forget, "holdout_accuracy": holdout},
-            **dict(zip(names, drops, strict=True)),
+            **{
+                name: AccuracyDrop(rows=99, value=one, certain=one, possible=one + doubt)
+                for name, one in zip(names, drops, strict=True)
+            },
         )
 
     bad = candidate(auc, forget, holdout, drops)

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from unlearning.errors import EvidenceError
 from unlearning.intervals import (
     auroc_intervals,
+    loss_bound,
     mean_intervals,
     share_change_interval,
     share_interval,
@@ -38,6 +39,46 @@ def test_the_change_of_a_share_by_hand():
     doubt = 1.959964 * ((14 / 102 - 36 / 102**2) / 102) ** 0.5
     assert found.lower == pytest.approx(-6 / 102 - doubt)
     assert found.upper == pytest.approx(-6 / 102 + doubt)
+
+
+def test_no_row_lost_of_twenty_may_still_hide_a_loss_of_one_in_seven():
+    # By hand: (1 - p)^20 = 0.05.
+    assert loss_bound(0, 0, 20, confidence=0.95) == pytest.approx(1 - 0.05 ** (1 / 20))
+    assert loss_bound(0, 20, 20, confidence=0.95) == 1.0
+
+
+def test_the_bound_of_a_loss_by_hand():
+    upper = binomtest(8, 100).proportion_ci(0.90, method="exact").high  # one-sided 95 %
+    lower = binomtest(3, 100).proportion_ci(0.90, method="exact").low
+    expected = 0.05 + ((upper - 0.08) ** 2 + (0.03 - lower) ** 2) ** 0.5
+    assert loss_bound(3, 8, 100, confidence=0.95) == pytest.approx(expected)
+
+
+@given(
+    gained=st.integers(0, 40),
+    lost=st.integers(0, 40),
+    same=st.integers(1, 100),
+    confidence=st.floats(0.5, 0.9999),
+)
+def test_no_row_that_is_better_answered_raises_the_bound(gained, lost, same, confidence):
+    rows = gained + lost + same
+    bound = loss_bound(gained, lost, rows, confidence=confidence)
+    assert bound >= (lost - gained) / rows
+    assert loss_bound(gained + 1, lost, rows, confidence=confidence) <= bound + 1e-12
+    if lost:
+        assert loss_bound(gained, lost - 1, rows, confidence=confidence) <= bound + 1e-12
+
+
+@pytest.mark.parametrize(("gain", "loss"), [(0.0, 0.02), (0.05, 0.05), (0.15, 0.15)])
+@pytest.mark.parametrize("rows", [30, 150, 1000])
+def test_the_bound_holds_about_as_often_as_it_says(rows, gain, loss):
+    random = np.random.default_rng(0)
+    drawn = random.multinomial(rows, [gain, loss, 1 - gain - loss], size=500)
+    held = [
+        loss_bound(int(more), int(less), rows, confidence=0.95) >= loss - gain - 1e-12
+        for more, less, _ in drawn
+    ]
+    assert np.mean(held) > 0.92
 
 
 @given(

@@ -27,6 +27,7 @@ CASES = [
     ("update", "calibrated", rejected("over-forgotten", "mia_auc_lower"), "retrain"),
     ("update", "calibrated", rejected("cannot decide", "attack_power"), "retrain"),
     ("update", "calibrated", rejected("forgotten", "holdout_accuracy_drop"), "retrain"),
+    ("update", "calibrated", rejected("forgotten", "possible_holdout_drop"), "retrain"),
     (
         "update",
         "calibrated",
@@ -68,6 +69,13 @@ def test_a_model_that_cannot_be_trained_anew_skips_that_rung():
     decision = rejected("over-forgotten", "mia_auc_lower")
     step = next_step("update", "calibrated", decision, POLICY, days_left=9, can_retrain=False)
     assert step.rung == "wait"
+
+
+def test_too_few_rows_to_see_a_loss_are_no_suspicion_of_harm():
+    step = next_step(
+        "update", "calibrated", rejected("forgotten", "possible_holdout_drop"), POLICY, days_left=9
+    )
+    assert "too few to tell what the update cost" in step.reason
 
 
 def test_the_stronger_update_is_the_calibrated_one_taken_further():

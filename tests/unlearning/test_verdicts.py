@@ -29,6 +29,10 @@ def test_a_candidate_that_forgot():
         in found["retain_accuracy_drop"].sentence
     )
     assert "Chance can explain" in found["holdout_accuracy_drop"].sentence
+    assert (
+        "On 2,000 rows that the model never saw a loss of up to 1.2 points in 100 could go unseen; "
+        "up to 10.0 points is accepted" in found["possible_holdout_drop"].sentence
+    )
     assert "fell by 2.0 points in 100" in found["class_accuracy_drop"].sentence
     assert (found["mia_auc_upper"].measured, found["mia_auc_upper"].accepted) == (
         "0.530",
@@ -44,6 +48,14 @@ def test_a_candidate_that_remembers_and_one_that_over_forgot():
     found = said(sample.attacked(0.4))["mia_auc_lower"]
     assert not found.passed
     assert "only 40 times in 100, below 45" in found.sentence
+
+
+def test_too_few_rows_to_see_a_loss():
+    hiding = replace(sample.FORGOTTEN.holdout_drop, rows=20, possible=0.139)
+    found = said(replace(sample.FORGOTTEN, holdout_drop=hiding))["possible_holdout_drop"]
+    assert not found.passed
+    assert "On 20 rows" in found.sentence
+    assert "13.9 points in 100 could go unseen, and 10.0 points is accepted" in found.sentence
 
 
 def test_a_difference_that_rounding_would_hide_is_shown():
