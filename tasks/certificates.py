@@ -23,6 +23,7 @@ TYPE = "expunge/erasure-certificate/v1"
 NOT_PROVEN = [
     "Approximate unlearning is not retraining: other attacks may still find traces of the rows.",
     "A model whose outcome is 'cannot decide' passed because its policy accepts that.",
+    "A model with no_control had no rows planted to see whether the attack would notice a failure.",
     "Rows of a small request may have been judged together with rows of earlier requests.",
     "A model that is withdrawn or out of service still remembers the rows in its weights.",
     "A retrained model kept the tensors under kept_from_parent, if any, from the one before.",

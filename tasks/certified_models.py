@@ -90,8 +90,15 @@ def _promoted(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str
         "before": evaluated["before"],
         "after": evaluated["after"],
         "forgetting": _shared(evaluated.get("forgetting", {})),
+        **_control(evaluated.get("probes", {})),
         "checks": judged["checks"],
     }
+
+
+def _control(probes: dict[str, Any]) -> dict[str, str]:
+    """Why no canaries tried the attack in this run, if that is so."""
+    reason = probes.get("no_canaries", "")
+    return {"no_control": f"No control was possible. {reason}"} if reason else {}
 
 
 def _shared(forgetting: dict[str, Any]) -> dict[str, Any]:

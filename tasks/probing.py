@@ -55,13 +55,15 @@ def probe(store: ObjectStore, subject: Subject, measured: Measurement) -> Probes
     forget, holdout = measured.after["forget"], measured.after["holdout"]
     shadow = subject.references.shadow
     attack = None if shadow is None else shadow.auc(forget, holdout)
+    canaries = _canaries(subject, measured.evidence.forgetting.judged.attack)
     return Probes(
         threshold_advantage=_threshold(measured),
         shadow_auc=None
         if attack is None
         else Estimate(value=attack.auc, error=attack.standard_error),
         relearning_speed=_relearning(subject, measured),
-        canaries=_canaries(subject, measured.evidence.forgetting.judged.attack),
+        canaries=canaries if isinstance(canaries, Canaries) else None,
+        no_canaries=canaries if isinstance(canaries, str) else "",
         distance_to_retrained=_distance(store, subject, measured),
     )
 
@@ -87,14 +89,19 @@ def _relearning(subject: Subject, measured: Measurement) -> float:
     )
 
 
-def _canaries(subject: Subject, attack: AttackName) -> Canaries | None:
-    """Learned and erased by the same update; none for a retrain, and where rows are too few."""
+def _canaries(subject: Subject, attack: AttackName) -> Canaries | str:
+    """Learned and erased by the same update; or why not, which for a retrain needs no words."""
     unseen, policy = subject.unseen, subject.enrollment.policy
     # As many as forget rows: what it costs to erase them goes with the batch.
     wanted = min(max(subject.attempt.forget_count, _LEAST_CANARIES), _CANARIES)
     count = min(wanted, unseen.count // 4)
-    if is_exact(subject.attempt.method) or count < wanted:
-        return None
+    if is_exact(subject.attempt.method):
+        return ""
+    if count < wanted:
+        return (
+            f"Of the {unseen.count} holdout rows that nothing reads a quarter may be canaries, and "
+            f"{wanted} are needed; add rows to the holdout table."
+        )
     canaries, places = random_rows(unseen, count)
     others = torch.ones(unseen.count, dtype=torch.bool)
     others[places] = False
@@ -117,7 +124,7 @@ def _canaries(subject: Subject, attack: AttackName) -> Canaries | None:
         return canary_control(problem, test, update_config(subject.enrollment, subject.attempt))
     except ModelError as error:
         log.warning("%s: no canaries. %s", subject.attempt.model, error)
-        return None
+        return f"They could not be learned and erased. {error}"
 
 
 def _distance(store: ObjectStore, subject: Subject, measured: Measurement) -> float | None:

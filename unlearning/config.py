@@ -202,6 +202,9 @@ class GatePolicy:
     below it nothing is decided."""
     min_class_rows: int = 50
     """Classes with fewer holdout rows are compared with such classes together."""
+    require_canaries: bool = False
+    """Whether an update without canaries, on a holdout too small for them, say, is undecided. They
+    take 128 holdout rows and more, at most a quarter of those that nothing reads."""
     references: int = 4
     """Reference models behind the attacks, trained on holdout rows; 0 leaves the loss alone."""
     reference_rows: int = 2000

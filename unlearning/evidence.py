@@ -139,6 +139,8 @@ class Probes:
     relearning_speed: float | None = None
     """How many times faster forget rows are learned again than unseen rows; 1 = forgotten."""
     canaries: Canaries | None = None
+    no_canaries: str = ""
+    """Why an update was judged without canaries, in one sentence; empty in older records."""
     distance_to_retrained: float | None = None
     """Mean total variation distance of predictions to a retrained model's; 0 = alike."""
 

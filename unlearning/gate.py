@@ -19,7 +19,8 @@ from unlearning.gate_checks import Check, check, difference, is_number
 from unlearning.gate_utility import LOST, TOO_FEW, utility_checks
 
 _OWN_SLACK = 0.25
-_EVIDENCE = frozenset({"known_positive", "attack_power", "canaries_caught"})
+_EVIDENCE = frozenset({"known_positive", "attack_power", "canaries_caught", "canaries_made"})
+_NO_REASON = "Why is not on record."
 _MEASURED = "candidate_measured"
 
 
@@ -111,7 +112,7 @@ def _forgetting(evidence: Evidence, policy: GatePolicy) -> tuple[Check, ...]:
     own = _is_decisive(found.judged.before, found.upper, found.power, policy)
     return (
         *_attack_checks(found, policy, pooled=not own),
-        *_canary_checks(evidence),
+        *_canary_checks(evidence, policy),
         check(
             "accuracy_advantage",
             difference(evidence.after.forget_accuracy, _unseen_accuracy(evidence, "after")),
@@ -169,10 +170,17 @@ def _own_rows(found: ForgettingEvidence) -> Check:
     )
 
 
-def _canary_checks(evidence: Evidence) -> tuple[Check, ...]:
+def _canary_checks(evidence: Evidence, policy: GatePolicy) -> tuple[Check, ...]:
+    """Canaries that are missing are named too: a control that was not made must not look passed."""
     canaries = evidence.probes.canaries
     if canaries is None:
-        return ()
+        made = check(
+            "canaries_made",
+            0.0,
+            lower=1.0 if policy.require_canaries else None,
+            meaning=f"No control was possible. {evidence.probes.no_canaries or _NO_REASON}",
+        )
+        return (made,)
     caught = check(
         "canaries_caught",
         difference(canaries.planted, canaries.limit),

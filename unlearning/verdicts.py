@@ -175,6 +175,14 @@ def _canaries(check: Check, _: float, evidence: Evidence) -> str:
     return f"{said}, no more than chance explains: it would not see a failure."
 
 
+def _no_canaries(check: Check, _: float, __: Evidence) -> str:
+    said = (
+        f"{check.meaning} No rows were learned in this run to be seen, so that nothing but rows "
+        "that the old version had learned tells whether the attack would see a failure"
+    )
+    return f"{said}; this model's policy asks for no more." if check.passed else f"{said}."
+
+
 def _advantage(check: Check, value: float, evidence: Evidence) -> str:
     forget, unseen = evidence.after.forget_accuracy, evidence.unseen_accuracy
     others = evidence.after.holdout_accuracy if unseen is None else unseen.after
@@ -303,6 +311,7 @@ _WORDS: Mapping[str, tuple[str, _Say]] = {
     "known_positive": ("Can the attack see anything at all?", _known_positive),
     "attack_power": ("Would it have noticed a failure?", _power),
     "canaries_caught": ("Does it see rows planted to be seen?", _canaries),
+    "canaries_made": ("Was there a control?", _no_canaries),
     "accuracy_advantage": ("Does the model still know the answers?", _advantage),
     "mia_auc_upper": ("Are the rows still remembered?", _auc_upper),
     "mia_auc_lower": ("Do they stand out as newer than new?", _auc_lower),

@@ -252,6 +252,14 @@ def test_every_rung_is_told_with_its_reason(batch):
     assert "✗ Failed" not in text
 
 
+def test_a_control_that_was_not_possible_stands_on_the_page(batch):
+    batch.plan()
+    probes = replace(sample.FORGOTTEN.probes, canaries=None, no_canaries="Too few holdout rows.")
+    batch.judge(replace(sample.FORGOTTEN, probes=probes))
+    batch.promote()
+    assert "No control was possible. Too few holdout rows." in batch.text()
+
+
 def test_few_rows_have_percentiles_and_no_picture_of_their_own(batch):
     batch.plan(forget_count=3)
     batch.judge(sample.few(3), policy=GatePolicy(undecided="accept"))

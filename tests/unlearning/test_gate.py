@@ -12,9 +12,11 @@ from unlearning.evaluation_report import EvaluationReport
 from unlearning.evidence import (
     AccuracyDrop,
     AttackResult,
+    Canaries,
     Evidence,
     ForgettingEvidence,
     Pool,
+    Probes,
     UnseenAccuracy,
 )
 from unlearning.gate import decide, no_candidate
@@ -242,6 +244,36 @@ def test_a_retrained_model_is_judged_by_its_utility_alone_and_more_widely():
     assert failed(changed(holdout_drop=0.1001), exact=True) == ("holdout_accuracy_drop",)
     assert failed(changed(class_drop=0.2), exact=True) == ()
     assert failed(changed(class_drop=0.2001), exact=True) == ("class_accuracy_drop",)
+
+
+def controlled(**probes):
+    return replace(EVIDENCE, probes=Probes(**probes))
+
+
+def test_a_control_that_was_not_possible_is_named_and_fails_where_the_policy_demands_one():
+    without = controlled(no_canaries="Of the 40 rows none is free.")
+    decision = decide(without, POLICY)
+    assert decision.passed
+    (made,) = [c for c in decision.checks if c.name == "canaries_made"]
+    assert (made.value, made.lower, made.passed) == (0.0, None, True)
+    assert made.meaning == "No control was possible. Of the 40 rows none is free."
+    demanding = GatePolicy(require_canaries=True)
+    decision = decide(without, demanding)
+    assert (decision.failed_names, decision.outcome) == (("canaries_made",), "cannot decide")
+    assert decide(without, replace(demanding, undecided="accept")).passed
+    assert decide(without, demanding, exact=True).passed
+    assert "not on record" in next(
+        c.meaning for c in decide(EVIDENCE, POLICY).checks if c.name == "canaries_made"
+    )
+
+
+def test_canaries_that_were_made_are_judged_by_what_the_attack_saw_of_them():
+    seen = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
+    demanding = GatePolicy(require_canaries=True)
+    assert failed(controlled(canaries=seen), demanding) == ()
+    unseen = controlled(canaries=replace(seen, planted=0.5499))
+    assert failed(unseen) == ("canaries_caught",)
+    assert "canaries_made" not in {c.name for c in decide(unseen, POLICY).checks}
 
 
 def test_a_few_rows_may_gain_by_chance_what_many_may_not():

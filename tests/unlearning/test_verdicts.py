@@ -6,6 +6,7 @@ import pytest
 import sample_evidence as sample
 
 from unlearning.config import GatePolicy
+from unlearning.evidence import Probes
 from unlearning.gate import decide
 from unlearning.gate_checks import Check
 from unlearning.verdicts import in_hundred, points, power_sentence, verdict
@@ -56,6 +57,21 @@ def test_too_few_rows_to_see_a_loss():
     assert not found.passed
     assert "On 20 rows" in found.sentence
     assert "13.9 points in 100 could go unseen, and 10.0 points is accepted" in found.sentence
+
+
+def test_a_control_that_was_not_possible():
+    bare = replace(sample.FORGOTTEN, probes=Probes(no_canaries="The holdout is too small."))
+    found = said(bare)["canaries_made"]
+    assert found.passed
+    assert found.sentence.startswith("No control was possible. The holdout is too small.")
+    assert found.sentence.endswith("policy asks for no more.")
+    (failed,) = [
+        verdict(check, bare)
+        for check in decide(bare, GatePolicy(require_canaries=True)).checks
+        if not check.passed
+    ]
+    assert (failed.name, failed.measured, failed.accepted) == ("canaries_made", "0", "at least 1")
+    assert "asks for no more" not in failed.sentence
 
 
 def test_a_difference_that_rounding_would_hide_is_shown():

@@ -1,0 +1,86 @@
+"""Canaries that cannot be made: said with the reason, in the evidence and in the certificate."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from tasks import batches, journal, probing
+from tasks.certified_models import certified_models
+from unlearning.config import GatePolicy
+from unlearning.errors import DivergenceError
+from unlearning.evidence import Canaries
+from unlearning.rows import TensorRows
+
+
+def subject(unseen, *, forget=5, method="calibrated"):
+    rows = {
+        name: TensorRows(torch.randn(count, 3), torch.zeros(count, dtype=torch.int64))
+        for name, count in (("forget", forget), ("read", 20), ("unseen", unseen))
+    }
+    return SimpleNamespace(
+        attempt=SimpleNamespace(forget_count=forget, method=method, model="income"),
+        enrollment=SimpleNamespace(policy=GatePolicy()),
+        parent=nn.Linear(3, 2),
+        references=SimpleNamespace(models=()),
+        forget=rows["forget"],
+        read={"retain": rows["read"], "holdout": rows["read"]},
+        unseen=rows["unseen"],
+    )
+
+
+@pytest.mark.parametrize(("unseen", "forget", "needed"), [(511, 5, 128), (1_023, 999, 256)])
+def test_a_holdout_too_small_for_canaries_is_the_reason(unseen, forget, needed):
+    why = probing._canaries(subject(unseen, forget=forget), "loss")
+    assert f"the {unseen} holdout rows" in why
+    assert f"{needed} are needed" in why
+
+
+def test_an_update_that_fails_on_them_is_the_reason_and_a_retrain_needs_none(monkeypatch):
+    made = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
+    monkeypatch.setattr(probing, "update_config", lambda *_: None)
+    monkeypatch.setattr(probing, "canary_control", lambda *_: made)
+    assert probing._canaries(subject(512), "loss") == made
+    assert probing._canaries(subject(512, method="retrain"), "loss") == ""
+
+    def diverge(*_):
+        raise DivergenceError("The loss is not finite; lower the learning rate.")
+
+    monkeypatch.setattr(probing, "canary_control", diverge)
+    assert "The loss is not finite" in probing._canaries(subject(512), "loss")
+
+
+@pytest.mark.parametrize("reason", ["", "The holdout is too small."])
+def test_the_certificate_says_that_no_control_was_possible(store, reason):
+    plan = {"key": "a-1", "model": "income", "dataset": "file:///t", "parent_version": 1,
+            "parent_digest": "p", "forget_count": 5, "forget_digest": "f", "method": "calibrated",
+            "config_digest": "c"}  # fmt: skip
+    evaluated = {"before": {}, "after": {}, "probes": {"no_canaries": reason}}
+    promoted = {"model": "income", "attempt": "a-1", "version": 2, "digest": "d"}
+    for step, event, facts in (
+        ("planned", "UnlearningPlanned", plan),
+        ("evaluated", "CandidateEvaluated", evaluated),
+        ("judged", "CandidateAccepted", {"outcome": "forgotten", "checks": []}),
+        ("promoted", "ChampionPromoted", promoted),
+    ):
+        journal.append(store, journal.Entry(batches.stream("b-1"), f"a-1/{step}", event, facts))
+    (model,) = certified_models(store, "b-1")
+    expected = f"No control was possible. {reason}" if reason else None
+    assert model.facts.get("no_control") == expected
+
+
+@pytest.mark.parametrize("unseen", [100, 512])
+def test_the_evidence_has_either_canaries_or_the_reason(unseen, monkeypatch):
+    made = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
+    judged = SimpleNamespace(judged=SimpleNamespace(attack="loss"))
+    measured = SimpleNamespace(
+        after={"forget": None, "holdout": None}, evidence=SimpleNamespace(forgetting=judged)
+    )
+    for name in ("_threshold", "_relearning", "_distance", "update_config"):
+        monkeypatch.setattr(probing, name, lambda *_: None)
+    monkeypatch.setattr(probing, "canary_control", lambda *_: made)
+    one = subject(unseen)
+    one.references = SimpleNamespace(models=(), shadow=None)
+    found = probing.probe(None, one, measured)
+    assert (found.canaries == made, bool(found.no_canaries)) == (unseen == 512, unseen == 100)
