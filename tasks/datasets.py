@@ -37,7 +37,7 @@ class DatasetSpec:
     scale: float = 1.0
     """Features are divided by this (255 for images)."""
     slices: tuple[str, ...] = ()
-    """Columns of strings, integers or booleans by whose values utility is shown; not `subject`."""
+    """Columns of strings, integers or booleans by whose values utility is judged; not `subject`."""
 
 
 class TableRows:

@@ -67,6 +67,11 @@ def further_answers(evidence: Evidence) -> list[str]:
             f"The attack “{other.attack}”, which is weaker on this model, is right {after} times "
             f"in 100; before, {before} times. Guessing: 50."
         )
+    if evidence.small_slices:
+        said.append(
+            f"{evidence.small_slices} slices have too few rows that it never saw for the gate to "
+            "judge them."
+        )
     if probes.threshold_advantage is not None:
         gain, error = probes.threshold_advantage.value, probes.threshold_advantage.error
         said.append(

@@ -174,11 +174,16 @@ class GatePolicy:
     """Largest loss of retain accuracy. Wider: a retrained model loses memorised retain rows too."""
     max_class_accuracy_drop: float = 0.10
     """Largest loss of holdout accuracy in the worst class of at least `min_class_rows` rows."""
+    max_slice_accuracy_drop: float = 0.10
+    """Largest loss of holdout accuracy in the worst slice of at least `min_slice_rows` rows: all
+    who share a value of a column that was declared with `--slices`."""
     max_exact_accuracy_drop: float = 0.10
     """Largest loss of holdout or retain accuracy by an exact retrain: two trainings on the same
     rows differ by chance, and this one owes nothing to an update."""
     max_exact_class_accuracy_drop: float = 0.20
     """The same for the worst class."""
+    max_exact_slice_accuracy_drop: float = 0.20
+    """The same for the worst slice."""
     max_possible_drop: float = 0.10
     """Largest loss of holdout or retain accuracy that chance may hide: the upper end of a one-sided
     95 % interval. Above it, and above the limit of the loss itself, the rows are too few to tell
@@ -202,6 +207,8 @@ class GatePolicy:
     below it nothing is decided."""
     min_class_rows: int = 50
     """Classes with fewer holdout rows are compared with such classes together."""
+    min_slice_rows: int = 50
+    """Slices with fewer holdout rows are not judged, and their number is stated."""
     require_canaries: bool = False
     """Whether an update without canaries, on a holdout too small for them, say, is undecided. They
     take 128 holdout rows and more, at most a quarter of those that nothing reads."""
@@ -220,6 +227,8 @@ class GatePolicy:
         within("max_holdout_accuracy_drop", self.max_holdout_accuracy_drop, 0.0, 1.0)
         within("max_retain_accuracy_drop", self.max_retain_accuracy_drop, 0.0, 1.0)
         within("max_class_accuracy_drop", self.max_class_accuracy_drop, 0.0, 1.0)
+        within("max_slice_accuracy_drop", self.max_slice_accuracy_drop, 0.0, 1.0)
+        within("max_exact_slice_accuracy_drop", self.max_exact_slice_accuracy_drop, 0.0, 1.0)
         within("max_exact_accuracy_drop", self.max_exact_accuracy_drop, 0.0, 1.0)
         within("max_exact_class_accuracy_drop", self.max_exact_class_accuracy_drop, 0.0, 1.0)
         within("max_possible_drop", self.max_possible_drop, 0.0, 1.0)
@@ -232,6 +241,7 @@ class GatePolicy:
         within("false_alarm", self.false_alarm, 0.0, 0.5)
         within("min_power", self.min_power, 0.0, 1.0)
         at_least("min_class_rows", self.min_class_rows, 1)
+        at_least("min_slice_rows", self.min_slice_rows, 1)
         at_least("references", self.references, 0)
         at_least("reference_rows", self.reference_rows, 1)
         at_least("withdraw_days", self.withdraw_days, 0)

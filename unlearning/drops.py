@@ -6,13 +6,15 @@ Letters: N rows, C classes.
 # pyright: reportUnknownMemberType=false
 # (torch 2.13 leaves some of its functions without types)
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from statistics import NormalDist
 
 import torch
 from torch import Tensor
 
 from unlearning.errors import EvidenceError
-from unlearning.evidence import AccuracyDrop
+from unlearning.evidence import AccuracyDrop, SliceDrop
 from unlearning.intervals import loss_bound
 from unlearning.scores import Scores
 
@@ -44,6 +46,43 @@ def worst_class_drop(before: Scores, after: Scores, *, min_rows: int) -> Accurac
     confidence = 1 - (1 - _CONFIDENCE) / max(len(classes), 1)
     drops = [_drop(lost[before.labels == number], confidence) for number in classes]
     return max(drops, key=lambda drop: drop.certain, default=None)
+
+
+def worst_slice_drop(
+    before: Scores, after: Scores, slices: Mapping[str, Sequence[str]], *, min_rows: int
+) -> tuple[SliceDrop | None, int]:
+    """The drop of the slice with the highest certain drop, and how many slices are too small.
+
+    Confidence as in `worst_class_drop`, over the slices of all columns.
+
+    Args:
+        before: Of the original.
+        after: Of the candidate.
+        slices: The value of each row by slice column.
+        min_rows: Rows of a slice that is judged.
+
+    Raises:
+        EvidenceError: as `accuracy_drop`, or a column has another number of values than rows.
+    """
+    lost = _lost_hits(before, after)
+    found: list[tuple[str, str, Tensor]] = []
+    for column, values in slices.items():
+        if len(values) != len(lost):
+            raise EvidenceError(
+                f"The slice {column!r} has {len(values)} values for {len(lost)} rows; read the "
+                "rows and their slices together."
+            )
+        for group in sorted(set(values)):
+            mine = lost[torch.tensor([value == group for value in values])]
+            found.append((column, group, mine))
+    large = [one for one in found if len(one[2]) >= min_rows]
+    confidence = 1 - (1 - _CONFIDENCE) / max(len(large), 1)
+    drops = [
+        SliceDrop(**asdict(_drop(mine, confidence)), column=column, group=group)
+        for column, group, mine in large
+    ]
+    worst = max(drops, key=lambda drop: drop.certain, default=None)
+    return worst, len(found) - len(large)
 
 
 def matched_accuracy(unseen: Scores, labels: Tensor, *, min_rows: int) -> float:

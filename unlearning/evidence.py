@@ -34,6 +34,16 @@ class AccuracyDrop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SliceDrop(AccuracyDrop):
+    """The drop on the rows of one slice."""
+
+    column: str
+    """The slice column."""
+    group: str
+    """Which of its values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttackResult:
     """What one attack makes of the forget rows; each class is compared with itself."""
 
@@ -167,6 +177,10 @@ class Evidence:
     retain_drop: AccuracyDrop
     class_drop: AccuracyDrop | None
     """Of the worst holdout class; None if every class is too small."""
+    slice_drop: SliceDrop | None = None
+    """Of the worst holdout slice; None if every slice is too small, or none was declared."""
+    small_slices: int = 0
+    """Slices with too few holdout rows to be judged."""
     forgetting: ForgettingEvidence
     probes: Probes = field(default_factory=Probes)
     unseen_accuracy: UnseenAccuracy | None = None

@@ -4,7 +4,7 @@ from unlearning.config import GatePolicy
 from unlearning.evidence import AccuracyDrop, Evidence
 from unlearning.gate_checks import Check, check
 
-LOST = frozenset({"holdout_accuracy_drop", "retain_accuracy_drop", "class_accuracy_drop"})
+LOST = frozenset(f"{rows}_accuracy_drop" for rows in ("holdout", "retain", "class", "slice"))
 """Names of the checks that fail for a loss that chance cannot explain."""
 TOO_FEW = frozenset({"possible_holdout_drop", "possible_retain_drop"})
 """Names of the checks that fail because so few rows could hide a loss that matters."""
@@ -33,15 +33,22 @@ def utility_checks(evidence: Evidence, policy: GatePolicy, *, exact: bool) -> tu
             meaning="The candidate lost what it had learned from people who stay.",
         ),
     )
-    if evidence.class_drop is None:
-        return checks
-    worst = check(
-        "class_accuracy_drop",
-        evidence.class_drop.certain,
-        upper=limit(policy.max_class_accuracy_drop, policy.max_exact_class_accuracy_drop),
-        meaning="The candidate serves new people of one class far worse than the original.",
+    groups = (
+        ("class", evidence.class_drop, policy.max_class_accuracy_drop,
+         policy.max_exact_class_accuracy_drop),
+        ("slice", evidence.slice_drop, policy.max_slice_accuracy_drop,
+         policy.max_exact_slice_accuracy_drop),
+    )  # fmt: skip
+    return checks + tuple(
+        check(
+            f"{group}_accuracy_drop",
+            drop.certain,
+            upper=limit(usual, after_retrain),
+            meaning=f"The candidate serves new people of one {group} far worse than the original.",
+        )
+        for group, drop, usual, after_retrain in groups
+        if drop is not None
     )
-    return (*checks, worst)
 
 
 def _drop_checks(

@@ -10,7 +10,7 @@ from torch import nn
 
 from unlearning.attacks import Signals, read_signals
 from unlearning.config import GatePolicy
-from unlearning.drops import accuracy_drop, matched_accuracy, worst_class_drop
+from unlearning.drops import accuracy_drop, matched_accuracy, worst_class_drop, worst_slice_drop
 from unlearning.evaluation import report_of
 from unlearning.evidence import AttackName, Evidence, Pool, UnseenAccuracy
 from unlearning.forgetting import forgetting_evidence
@@ -106,12 +106,17 @@ def measure_candidate(
     holdouts = before["holdout"], after["holdout"]
     classes = before["forget"].labels
     unseen = [matched_accuracy(one, classes, min_rows=policy.min_class_rows) for one in holdouts]
+    worst_slice, small_slices = worst_slice_drop(
+        *holdouts, rows.slices.get("holdout", {}), min_rows=policy.min_slice_rows
+    )
     evidence = Evidence(
         before=report_of(*(before[n].summary() for n in ("retain", "forget", "holdout"))),
         after=report_of(*(after[n].summary() for n in ("retain", "forget", "holdout"))),
         holdout_drop=accuracy_drop(*holdouts),
         retain_drop=accuracy_drop(before["retain"], after["retain"]),
         class_drop=worst_class_drop(*holdouts, min_rows=policy.min_class_rows),
+        slice_drop=worst_slice,
+        small_slices=small_slices,
         unseen_accuracy=UnseenAccuracy(before=unseen[0], after=unseen[1]),
         forgetting=forgetting_evidence(known, changed, policy, earlier=earlier),
         utility=Utility(

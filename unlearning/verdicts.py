@@ -271,13 +271,22 @@ def _possible_retain(check: Check, value: float, evidence: Evidence) -> str:
 
 
 def _class(check: Check, value: float, evidence: Evidence) -> str:
-    drop: AccuracyDrop | None = evidence.class_drop
+    return _group(check, value, evidence.class_drop, "class that fared worst")
+
+
+def _slice(check: Check, value: float, evidence: Evidence) -> str:
+    drop = evidence.slice_drop
+    name = f", {drop.column.replace('_', ' ')} {drop.group}" if drop else ""
+    return _group(check, value, drop, f"slice that fared worst{name}")
+
+
+def _group(check: Check, value: float, drop: AccuracyDrop | None, name: str) -> str:
     if drop is None:
         return _meaning(check)
     way = "rose" if drop.value < 0 else "fell"
     return (
-        f"In the class that fared worst ({drop.rows:,} rows that the model never saw) right "
-        f"answers {way} by {points(drop.value)} in 100. {_loss(check, value)}"
+        f"In the {name} ({drop.rows:,} rows that the model never saw) right answers {way} by "
+        f"{points(drop.value)} in 100. {_loss(check, value)}"
     )
 
 
@@ -308,6 +317,7 @@ _WORDS: Mapping[str, tuple[str, _Say]] = {
     "possible_holdout_drop": ("Would a loss for new people be seen?", _possible_holdout),
     "possible_retain_drop": ("Would one for the people who stay?", _possible_retain),
     "class_accuracy_drop": ("Is no class left behind?", _class),
+    "slice_accuracy_drop": ("Is no slice left behind?", _slice),
     "known_positive": ("Can the attack see anything at all?", _known_positive),
     "attack_power": ("Would it have noticed a failure?", _power),
     "canaries_caught": ("Does it see rows planted to be seen?", _canaries),

@@ -32,7 +32,7 @@ class SourceOptions:
     scale: float = 1.0
     "Features are divided by this; 255 for images."
     slices: Annotated[list[str], Parameter(consume_multiple=True)] = field(default_factory=list)
-    "Columns by whose values accuracy is shown, for example region; never one that names people."
+    "Columns by whose values accuracy is judged, for example region; never one that names people."
     table_version: int | None = None
     "Version of the table that the model was trained on; the newest if omitted."
     unlearning: UnlearningConfig = field(default_factory=UnlearningConfig)

@@ -252,6 +252,12 @@ def test_every_rung_is_told_with_its_reason(batch):
     assert "✗ Failed" not in text
 
 
+def test_slices_that_were_not_judged_are_counted_on_the_page(batch):
+    batch.plan()
+    batch.judge(replace(sample.FORGOTTEN, small_slices=3))
+    assert "3 slices have too few rows that it never saw for the gate" in batch.text()
+
+
 def test_a_control_that_was_not_possible_stands_on_the_page(batch):
     batch.plan()
     probes = replace(sample.FORGOTTEN.probes, canaries=None, no_canaries="Too few holdout rows.")

@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from unlearning.drops import accuracy_drop, matched_accuracy, worst_class_drop
+from unlearning.drops import (
+    accuracy_drop,
+    matched_accuracy,
+    worst_class_drop,
+    worst_slice_drop,
+)
 from unlearning.errors import EvidenceError
 from unlearning.scores import Scores
 
@@ -53,6 +58,29 @@ def test_the_worst_class_is_found_with_the_confidence_of_all():
     assert (worst.rows, worst.value) == (100, 0.5)
     assert worst.certain == pytest.approx(0.5 - 1.95996 * 0.05, abs=1e-4)
     assert worst_class_drop(before, after, min_rows=101) is None
+
+
+def test_the_worst_slice_of_all_columns_is_named_and_small_ones_are_counted():
+    before = scores([True] * 300)
+    after = scores([True] * 200 + [False] * 60 + [True] * 40)
+    slices = {
+        "region": ["north"] * 150 + ["south"] * 150,
+        "plan": ["basic"] * 200 + ["gold"] * 100,
+        "level": ["1"] * 99 + ["2"] * 99 + ["3"] * 102,
+    }
+    worst, small = worst_slice_drop(before, after, slices, min_rows=100)
+    assert worst is not None
+    assert (worst.column, worst.group, worst.rows, worst.value) == ("plan", "gold", 100, 0.6)
+    # Five slices are large enough: a confidence of 1 - 0.05 / 5.
+    assert worst.certain == pytest.approx(0.6 - 2.32635 * 0.24**0.5 / 10, abs=1e-4)
+    assert small == 2
+    assert worst_slice_drop(before, after, slices, min_rows=201) == (None, 7)
+    assert worst_slice_drop(before, after, {}, min_rows=1) == (None, 0)
+
+
+def test_a_slice_of_other_rows_is_refused():
+    with pytest.raises(EvidenceError, match="'region' has 2 values for 3 rows"):
+        worst_slice_drop(scores([True] * 3), scores([True] * 3), {"region": ["a", "b"]}, min_rows=1)
 
 
 @pytest.mark.parametrize("other", [scores([True]), scores([True, True], [0, 1])])

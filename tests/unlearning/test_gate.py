@@ -112,6 +112,8 @@ def test_the_original_itself_does_not_pass():
         ({"retain_drop": 0.0501}, ("retain_accuracy_drop",), "forgotten"),
         ({"class_drop": 0.1}, (), "forgotten"),
         ({"class_drop": 0.1001}, ("class_accuracy_drop",), "forgotten"),
+        ({"slice_drop": 0.1}, (), "forgotten"),
+        ({"slice_drop": 0.1001}, ("slice_accuracy_drop",), "forgotten"),
         ({"judged": {"after": 0.55}}, (), "forgotten"),
         ({"judged": {"after": 0.5501}}, ("mia_auc_upper",), "remembered"),
         ({"judged": {"after": 0.45}}, (), "forgotten"),
@@ -163,7 +165,7 @@ def test_a_missing_or_impossible_number_of_the_attack_fails(place, bad):
     assert decision.outcome == "cannot decide"
 
 
-@pytest.mark.parametrize("name", ["holdout_drop", "retain_drop", "class_drop"])
+@pytest.mark.parametrize("name", ["holdout_drop", "retain_drop", "class_drop", "slice_drop"])
 def test_a_drop_that_is_no_number_fails(name):
     assert not decide(changed(**{name: float("nan")}), POLICY).passed
 
@@ -244,6 +246,8 @@ def test_a_retrained_model_is_judged_by_its_utility_alone_and_more_widely():
     assert failed(changed(holdout_drop=0.1001), exact=True) == ("holdout_accuracy_drop",)
     assert failed(changed(class_drop=0.2), exact=True) == ()
     assert failed(changed(class_drop=0.2001), exact=True) == ("class_accuracy_drop",)
+    assert failed(changed(slice_drop=0.2), exact=True) == ()
+    assert failed(changed(slice_drop=0.2001), exact=True) == ("slice_accuracy_drop",)
 
 
 def controlled(**probes):
@@ -374,7 +378,7 @@ SHARE = st.floats(0, 1)
 
 
 @given(
-    drops=st.tuples(st.floats(-0.1, 0.03), st.floats(-0.1, 0.06), st.floats(-0.1, 0.11)),
+    drops=st.tuples(st.floats(-0.1, 0.03), st.floats(-0.1, 0.06), *2 * [st.floats(-0.1, 0.11)]),
     doubt=st.floats(0, 0.15),
     forget=st.floats(0.8, 1),
     holdout=st.floats(0.8, 1),
@@ -386,7 +390,7 @@ def test_a_better_candidate_never_fails_where_a_worse_one_passed(
     drops, doubt, forget, holdout, auc, gains, small
 ):
     # Better: more accurate on the people who stay and on new ones, less sure of the forgotten ones.
-    names = ("holdout_drop", "retain_drop", "class_drop")
+    names = ("holdout_drop", "retain_drop", "class_drop", "slice_drop")
     base = SMALL if small else EVIDENCE
     others = base.forgetting.pooled.after - base.forgetting.own.after
 

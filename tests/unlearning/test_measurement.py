@@ -40,6 +40,9 @@ def test_slices_reach_the_utility_of_their_set(rows, stateful):
     slices = {"holdout": {"region": ["north"] * 90 + ["south"] * 30}}
     _, found = measured(rows, stateful, nn.Linear(5, 3), slices=slices)
     assert found.evidence.utility is not None
+    assert found.evidence.slice_drop is not None
+    assert (found.evidence.slice_drop.group, found.evidence.slice_drop.rows) == ("north", 90)
+    assert found.evidence.small_slices == 1
     groups = found.evidence.utility.holdout.groups
     assert {(g.value, g.rows) for g in groups if g.column == "region"} == {
         ("north", 90),

@@ -6,7 +6,7 @@ import pytest
 import sample_evidence as sample
 
 from unlearning.config import GatePolicy
-from unlearning.evidence import Probes
+from unlearning.evidence import Probes, SliceDrop
 from unlearning.gate import decide
 from unlearning.gate_checks import Check
 from unlearning.verdicts import in_hundred, points, power_sentence, verdict
@@ -57,6 +57,14 @@ def test_too_few_rows_to_see_a_loss():
     assert not found.passed
     assert "On 20 rows" in found.sentence
     assert "13.9 points in 100 could go unseen, and 10.0 points is accepted" in found.sentence
+
+
+def test_the_slice_that_fared_worst_is_named():
+    drop = SliceDrop(rows=120, value=0.25, certain=0.15, column="home_region", group="north")
+    found = said(replace(sample.FORGOTTEN, slice_drop=drop))["slice_accuracy_drop"]
+    assert not found.passed
+    assert "slice that fared worst, home region north (120 rows" in found.sentence
+    assert "right answers fell by 25.0 points in 100. More than chance" in found.sentence
 
 
 def test_a_control_that_was_not_possible():
