@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from tasks import batches, journal, registry
 from tasks.attempts import Attempt, is_untouched, plan_digest, under_way
+from tasks.durations import retrain_forecast
 from tasks.enrollment import enrolled_models, read_enrollment
 from tasks.object_store import ObjectStore
 from tasks.references import read_recall
@@ -24,7 +25,9 @@ from unlearning.approval import (
     share_of,
     why_approval,
 )
+from unlearning.budget import is_exact
 from unlearning.deadline import due_date
+from unlearning.duration import span
 from unlearning.errors import ConflictError, DataError, SettingsError
 from unlearning.foresight import foreseen_power
 from unlearning.lineage import SHORT, facts_digest
@@ -130,7 +133,8 @@ def describe(store: ObjectStore, batch: str) -> str:
         return ""
     models = [
         f"- {m.model} version {m.parent_version}: {m.forget_count} of {m.row_count} rows "
-        f"({m.share:.1%}), {m.method}"
+        f"({m.share:.1%}), {m.method}; a retrain takes "
+        f"{'nobody knows how long' if m.retrain_seconds is None else span(m.retrain_seconds)}"
         for m in asked.models
     ]
     why = " ".join(asked.reasons)
@@ -253,6 +257,9 @@ def _ask(store: ObjectStore, batch: str, plans: Sequence[Attempt], *, number: in
 def _model(store: ObjectStore, plan: Attempt) -> ModelPreflight:
     earlier = _experience(store, plan.model, plan.method)
     share = share_of(plan.forget_count, plan.row_count)
+    seconds = expected_seconds(earlier, plan.method, plan.forget_count, plan.row_count)
+    found = retrain_forecast(store, read_enrollment(store, plan.model), plan.forget_count)
+    retrain = None if found is None else found.expected
     return ModelPreflight(
         model=plan.model,
         plan=plan_digest(plan),
@@ -262,7 +269,8 @@ def _model(store: ObjectStore, plan: Attempt) -> ModelPreflight:
         forget_count=plan.forget_count,
         row_count=plan.row_count,
         reason=_reason(store, plan),
-        seconds=expected_seconds(earlier, plan.method, plan.forget_count, plan.row_count),
+        seconds=retrain if seconds is None and is_exact(plan.method) else seconds,
+        retrain_seconds=retrain,
         holdout_change=expected_change(earlier, share),
         power=_power(store, plan),
     )

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache, lru_cache
 from importlib.metadata import version as package_version
 from typing import Any
@@ -12,6 +13,7 @@ from tasks import holds, inbox, journal
 from tasks.object_store import MissingObjectError, ObjectStore, open_store
 from tasks.settings import load_settings
 from tasks.validation_report import render_report
+from unlearning.deadline import due_date
 from unlearning.deletion import Disposition, count_outcomes
 from unlearning.errors import ConflictError
 from unlearning.lineage import pseudonym
@@ -147,6 +149,13 @@ def accepted(store: ObjectStore, batch: str) -> list[Disposition]:
     out = {record for records in _withheld(store, batch).values() for record in records}
     judged = dispositions(store, batch)
     return [d for d in judged if d.outcome == "accepted" and d.record_id not in out]
+
+
+def days_left(store: ObjectStore, batch: str) -> int:
+    """Days to the earliest due date of the batch's requests; negative once it has passed."""
+    received = [datetime.fromisoformat(d.received_at) for d in accepted(store, batch)]
+    today = journal.now().date()
+    return min(((due_date(one.date()) - today).days for one in received), default=0)
 
 
 def _entry(batch: str, d: Disposition, released: set[str]) -> journal.Entry:

@@ -7,16 +7,18 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from tasks import journal
+from tasks import batches, journal
 from tasks.attempts import Attempt, halves, inputs, kept_rows, once_in, plan_facts
 from tasks.checkpoints import StoredCheckpoints
 from tasks.device import pick_device
-from tasks.enrollment import Enrollment
+from tasks.durations import note_retrain, retrain_forecast
+from tasks.enrollment import Enrollment, read_enrollment
 from tasks.ledgers import read_ledger, store_ledger
 from tasks.memory import fitting
 from tasks.object_store import ObjectStore
 from unlearning.budget import is_exact
 from unlearning.config import UnlearningConfig
+from unlearning.duration import too_late
 from unlearning.errors import UnsupportedModelError
 from unlearning.forward import model_copy
 from unlearning.ladder import stronger
@@ -30,8 +32,14 @@ log = logging.getLogger("expunge.candidates")
 
 
 def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
-    """Unlearn the batch's rows from the parent and keep the new weights in the store, once."""
+    """Unlearn the batch's rows from the parent and keep the new weights in the store, once.
+
+    Raises:
+        UnsupportedModelError: the method does not fit the model, or it is a retrain that certainly
+            cannot end before the earliest due date.
+    """
     key = _key(attempt.key)
+    _refuse_too_late(store, attempt)
 
     def find(plan: dict[str, Any]) -> dict[str, Any] | None:
         if not any(info.key == key for info in store.list_objects(key)):
@@ -44,6 +52,21 @@ def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
         store.put_if_absent(key, save(_unlearn(store, attempt)))
 
     return once_in(store, attempt, "unlearned", "CandidateMade", find=find, make=make)
+
+
+def _refuse_too_late(store: ObjectStore, attempt: Attempt) -> None:
+    """Also of a retrain that the plan begins with; one that is under way goes on."""
+    begun = (_key(attempt.key), _checkpoint(attempt))
+    if not is_exact(attempt.method) or any(any(store.list_objects(key)) for key in begun):
+        return
+    enrollment = read_enrollment(store, attempt.model)
+    found = retrain_forecast(store, enrollment, attempt.forget_count)
+    reason = too_late(found, batches.days_left(store, attempt.batch))
+    if reason:
+        raise UnsupportedModelError(
+            f"{reason} Train {attempt.model} elsewhere without the requests' subjects and enrol "
+            "that version."
+        )
 
 
 def _kept(store: ObjectStore, attempt: Attempt, state: dict[str, Tensor]) -> list[str]:
@@ -62,8 +85,9 @@ def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
     retain = _retain(store, attempt, enrollment)
     ledger = _ledger(store, attempt.method, enrollment, parent)
     holdout, _ = halves(store, attempt, enrollment, "holdout")
+    is_resumed = any(store.list_objects(_checkpoint(attempt)))
     started = journal.now()
-    checkpoints = StoredCheckpoints(store, f"checkpoints/{attempt.key}.safetensors")
+    checkpoints = StoredCheckpoints(store, _checkpoint(attempt))
     config = update_config(enrollment, attempt)
 
     def new_state(chunk_size: int, device: str) -> dict[str, Tensor]:
@@ -81,6 +105,8 @@ def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
     state = fitting(new_state, chunk_size=config.chunk_size, device=pick_device())
     seconds = (journal.now() - started).total_seconds()
     log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
+    if is_exact(attempt.method) and not is_resumed:
+        note_retrain(store, attempt.model, attempt.key, config.retraining, retain.count, seconds)
     return {name: value.cpu().contiguous() for name, value in state.items()}
 
 
@@ -136,6 +162,10 @@ def read_candidate(store: ObjectStore, attempt: str, parent: nn.Module) -> nn.Mo
     module = model_copy(parent)
     module.load_state_dict(load(store.get(_key(attempt))))
     return module
+
+
+def _checkpoint(attempt: Attempt) -> str:
+    return f"checkpoints/{attempt.key}.safetensors"
 
 
 def _key(attempt: str) -> str:

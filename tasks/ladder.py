@@ -1,14 +1,14 @@
 """What follows a candidate that did not pass: the next rung, or a model out of service."""
 
 import logging
-from datetime import datetime
 from typing import Any
 
 from tasks import batches, journal, registry
 from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
+from tasks.durations import retrain_forecast
 from tasks.enrollment import read_enrollment, stream
 from tasks.object_store import ObjectStore
-from unlearning.deadline import due_date
+from unlearning.duration import too_late
 from unlearning.errors import ConflictError, ModelError
 from unlearning.gate import GateDecision
 from unlearning.ladder import Step, next_step
@@ -20,17 +20,20 @@ log = logging.getLogger("expunge.ladder")
 def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) -> Step:
     """The next step after a candidate that did not pass, recorded for the audit trail."""
     enrollment = read_enrollment(store, attempt.model)
-    obstacle = _retrain_obstacle(store, attempt)
+    days = batches.days_left(store, attempt.batch)
+    forecast = retrain_forecast(store, enrollment, attempt.forget_count)
+    obstacle = _retrain_obstacle(store, attempt) or too_late(forecast, days)
     step = next_step(
         attempt.rung,
         attempt.method,
         decision,
         enrollment.policy,
-        days_left=days_left(store, attempt.batch),
-        can_retrain=not obstacle,
+        days_left=days,
+        obstacle=obstacle,
     )
-    facts = {"model": attempt.model, "rung": step.rung, "reason": step.reason}
+    facts: dict[str, Any] = {"model": attempt.model, "rung": step.rung, "reason": step.reason}
     facts |= {"obstacle": obstacle} if obstacle else {}
+    facts["retrain_seconds"] = None if forecast is None else forecast.expected
     # Days pass, so that a later run may choose otherwise; each choice is recorded once.
     journal.append(store, entry(attempt, f"next/{step.rung}", "RungChosen", facts))
     return step
@@ -42,13 +45,6 @@ def _retrain_obstacle(store: ObjectStore, attempt: Attempt) -> str:
     except ModelError as error:  # it cannot even be loaded
         return str(error)
     return retrain_obstacle(parent)
-
-
-def days_left(store: ObjectStore, batch: str) -> int:
-    """Days to the earliest due date of the batch's requests; negative once it has passed."""
-    received = [datetime.fromisoformat(d.received_at) for d in batches.accepted(store, batch)]
-    today = journal.now().date()
-    return min(((due_date(one.date()) - today).days for one in received), default=0)
 
 
 def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:

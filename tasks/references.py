@@ -7,6 +7,7 @@ them: one set serves a model through all its versions, until holdout rows are er
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 from urllib.parse import quote
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from tasks import journal, registry
 from tasks.datasets import sample_rows
 from tasks.device import pick_device
+from tasks.durations import timing
 from tasks.enrollment import Enrollment, enrolled_models, read_enrollment, stream
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.reappearance import ids_to_leave_out
@@ -73,7 +75,7 @@ def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Modul
         spec, version = enrollment.dataset, enrollment.dataset_version
         erased = ids_to_leave_out(store, spec, None, uri=enrollment.holdout)
         try:
-            tensors = _trained(enrollment, parent, erased)
+            tensors, timed = _trained(enrollment, parent, erased)
         except (UnsupportedModelError, DivergenceError) as error:
             log.warning("%s: no reference models. %s", enrollment.model, error)
             return References()
@@ -89,6 +91,7 @@ def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Modul
             "count": len(found.models),
             "version": enrollment.version,
             "recall": asdict(recall),
+            "timed": timed,
         }
         name, event_id = stream(enrollment.model), f"references/{key}"
         journal.append(store, journal.Entry(name, event_id, "ReferencesStored", facts))
@@ -173,13 +176,17 @@ def _read(store: ObjectStore, key: str) -> dict[str, Tensor] | None:
 
 def _trained(
     enrollment: Enrollment, parent: nn.Module, without: Sequence[str]
-) -> dict[str, Tensor]:
-    """Weights of all references by number and name, and the shadow attack that they teach."""
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Weights of references by number and name, and what they teach; facts of the fastest training.
+
+    The first one warms the device up, so that it takes longer than its rows need.
+    """
     policy, config = enrollment.policy, enrollment.unlearning.retraining
     rows, unseen = reference_rows(enrollment, without)
     tensors: dict[str, Tensor] = {}
     members: list[Scores] = []
     others: list[Scores] = []
+    seconds: list[float] = []
     for number in range(1, policy.references + 1):
         log.info(
             "%s: training reference model %d of %d on %d holdout rows",
@@ -189,17 +196,20 @@ def _trained(
             rows.count,
         )
         seeded = replace(config, seed=config.seed + number)
+        started = journal.now()
         state = trained_anew(parent, rows, seeded, device=pick_device())
+        seconds.append((journal.now() - started).total_seconds())
         module = _module(parent, state)
         size = enrollment.unlearning.chunk_size
         members.append(read_scores(module, rows, chunk_size=size, device=pick_device()))
         others.append(read_scores(module, unseen, chunk_size=size, device=pick_device()))
         tensors |= {f"{number}/{name}": value.contiguous() for name, value in state.items()}
     shadow = fit_shadow_attack(members, others)
-    return tensors | {
+    tensors |= {
         "shadow/weights": shadow.weights,
         "shadow/shift": torch.tensor(shadow.shift, dtype=torch.double),
     }
+    return tensors, timing(config, rows.count, min(seconds))
 
 
 def _restored(parent: nn.Module, tensors: dict[str, Tensor]) -> References:

@@ -38,6 +38,8 @@ class ModelPreflight:
     """Why the batch needs approval for this model; empty if it does not."""
     seconds: float | None = None
     """Time that making the candidate is expected to take."""
+    retrain_seconds: float | None = None
+    """Time that an exact retrain is expected to take, should it come to that."""
     holdout_change: float | None = None
     """Expected change of holdout accuracy, as a share of rows; below 0 is a loss."""
     power: float | None = None

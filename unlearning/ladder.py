@@ -45,7 +45,7 @@ def next_step(
     policy: GatePolicy,
     *,
     days_left: int,
-    can_retrain: bool = True,
+    obstacle: str = "",
 ) -> Step:
     """The step after a candidate that did not pass.
 
@@ -61,18 +61,21 @@ def next_step(
         decision: Why it did not pass.
         policy: The days before the due date.
         days_left: Days to the earliest due date of the batch; below 0 it has passed.
-        can_retrain: Whether the model can be trained anew here, and in time.
+        obstacle: Why the model cannot be trained anew here, or not in time; empty if it can.
     """
     why = decision.why
     if rung == "update" and not is_exact(method) and _wants_more(decision):
         return Step(rung="stronger", method=_CALIBRATED, reason=f"The update left rows {why}.")
-    if rung in ("update", "stronger") and not is_exact(method) and can_retrain:
-        return Step(rung="retrain", method=RETRAIN, reason=_why_retrain(decision, why))
+    skipped = ""
+    if rung in ("update", "stronger") and not is_exact(method):
+        if not obstacle:
+            return Step(rung="retrain", method=RETRAIN, reason=_why_retrain(decision, why))
+        skipped = f" It was not retrained: {obstacle}"
     if days_left <= policy.withdraw_days:
         time = f"{days_left} days are left" if days_left >= 0 else "the request is overdue"
-        reason = f"No rung was enough ({why}) and {time}."
+        reason = f"No rung was enough ({why}) and {time}.{skipped}"
         return Step(rung="withdraw", method="", reason=reason)
-    return Step(rung="wait", method="", reason=f"No rung was enough ({why}).")
+    return Step(rung="wait", method="", reason=f"No rung was enough ({why}).{skipped}")
 
 
 def stronger(config: UnlearningConfig) -> UnlearningConfig:

@@ -11,6 +11,7 @@ from tasks.object_store import ObjectStore
 from tasks.report import report_key
 from tasks.summary import ModelSummary, RequestSummary, batch_models, requests
 from unlearning.approval import ModelPreflight
+from unlearning.duration import span
 
 _COLORS = {
     "erased": "green",
@@ -62,7 +63,8 @@ def preflight_table(asked: Preflight) -> Table:
     """What each model would go through."""
     title = f"Preflight {asked.digest} of batch {asked.batch}, due on {asked.due_on}"
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name in ("model", "rows to forget", "method", "seconds", "accuracy change", "power"):
+    names = ("model", "rows to forget", "method", "seconds", "accuracy change", "power")
+    for name in (*names, "if retrained"):
         table.add_column(name, overflow="fold")
     for model in asked.models:
         table.add_row(*_preflight_cells(model))
@@ -77,6 +79,7 @@ def _preflight_cells(m: ModelPreflight) -> tuple[str, ...]:
         _or_unknown(m.seconds, ".1f"),
         _or_unknown(m.holdout_change, "+.3f"),
         _or_unknown(m.power, ".0%"),
+        "unknown" if m.retrain_seconds is None else span(m.retrain_seconds),
     )
 
 

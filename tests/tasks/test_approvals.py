@@ -10,6 +10,7 @@ from torch import nn
 
 from tasks import approvals, attempts, batches, intake, journal, registry, resolution
 from tasks.datasets import DatasetSpec
+from tasks.durations import note_retrain
 from tasks.enrollment import Enrollment, enroll, enrolled_models, read_enrollment, stream
 from unlearning.budget import Deletions
 from unlearning.config import ApprovalPolicy, GatePolicy, UnlearningConfig
@@ -146,10 +147,24 @@ def test_the_preflight_says_what_is_known_and_names_nobody(world):
     # The deletion budget forces a retrain, and a person must know that.
     assert model.method == "retrain"
     assert (model.seconds, model.holdout_change, model.power) == (None, None, None)
+    assert model.retrain_seconds is None
+    assert "a retrain takes nobody knows how long" in approvals.describe(world.store, batch)
     assert asked.reasons == ["income has to forget 30 of 100 rows (30.0%); without approval 10.0%."]
     assert "30 of 100 rows (30.0%), retrain" in approvals.describe(world.store, batch)
     for info in world.store.list_objects("journal/"):
         assert MARK.encode() not in world.store.get(info.key)
+
+
+def test_the_preflight_says_how_long_a_retrain_would_take(world):
+    config = UnlearningConfig().retraining
+    note_retrain(world.store, "income", "a-0", config, 50, 100.0)
+    batch = world.batch(range(30))
+    world.process(batch)
+    (model,) = world.asked(batch).models
+    # Of 100 rows 30 are forgotten, and the earlier one took 100 seconds for 50 rows.
+    assert model.retrain_seconds == pytest.approx(140.0)
+    assert (model.method, model.seconds) == ("retrain", model.retrain_seconds)
+    assert "a retrain takes 2.3 minutes" in approvals.describe(world.store, batch)
 
 
 def test_served_models_come_first_then_the_largest_share(world):

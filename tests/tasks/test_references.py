@@ -9,6 +9,7 @@ from torch import nn
 
 from tasks import journal
 from tasks.datasets import DatasetSpec
+from tasks.durations import retrain_forecast
 from tasks.enrollment import Enrollment, enroll, stream
 from tasks.references import (
     drop_references,
@@ -71,6 +72,10 @@ def test_references_are_made_once_and_used_by_every_later_version(store, enrollm
     assert first.shadow is not None
     assert again.shadow is not None
     assert first.shadow.weights.equal(again.shadow.weights)
+    # Timed on the way: 80 rows, three epochs.
+    forecast = retrain_forecast(store, enrollment, 0)
+    assert forecast is not None
+    assert 0 < forecast.expected < 600
     recall = read_recall(store, "income")
     assert recall is not None
     assert 0 < recall.auc < 1

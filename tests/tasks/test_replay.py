@@ -32,6 +32,7 @@ from tasks import (
     tables,
 )
 from tasks.datasets import DatasetSpec
+from tasks.durations import retrain_forecast
 from tasks.enrollment import enroll, enrolled_models, read_enrollment, stream
 from tasks.models import ModelSource
 from tasks.object_store import open_store
@@ -211,6 +212,14 @@ def test_the_first_erasure_is_on_the_suppression_list(world):
     for info in world.store.list_objects(""):
         if not info.key.startswith("requests/"):
             assert MARK.encode() not in world.store.get(info.key), info.key
+
+
+def test_a_retrain_that_ran_in_one_go_is_timed(world):
+    (event,) = world.events("RetrainTimed")
+    timed = event.facts["timed"]
+    assert (timed["rows"], timed["epochs"]) == (ROWS - len(GONE), TRAINING.epochs)
+    assert timed["seconds"] > 0
+    assert retrain_forecast(world.store, world.enrolled(), 0) is not None
 
 
 def test_a_restored_table_is_erased_again_and_the_model_is_left_alone(world):

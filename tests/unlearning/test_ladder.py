@@ -67,8 +67,16 @@ def test_people_are_called_until_the_due_date_is_near(days, expected):
 
 def test_a_model_that_cannot_be_trained_anew_skips_that_rung():
     decision = rejected("over-forgotten", "mia_auc_lower")
-    step = next_step("update", "calibrated", decision, POLICY, days_left=9, can_retrain=False)
+    step = next_step(
+        "update", "calibrated", decision, POLICY, days_left=9, obstacle="It is frozen."
+    )
     assert step.rung == "wait"
+    assert step.reason.endswith("It was not retrained: It is frozen.")
+    late = next_step("update", "calibrated", decision, POLICY, days_left=3, obstacle="Too late.")
+    assert late.rung == "withdraw"
+    assert late.reason.endswith("3 days are left. It was not retrained: Too late.")
+    tried = next_step("retrain", "retrain", decision, POLICY, days_left=9, obstacle="Too late.")
+    assert "not retrained" not in tried.reason
 
 
 def test_too_few_rows_to_see_a_loss_are_no_suspicion_of_harm():
@@ -89,18 +97,18 @@ def test_the_stronger_update_is_the_calibrated_one_taken_further():
 
 
 @pytest.mark.parametrize(
-    ("rung", "method", "can_retrain", "days_left", "expected"),
+    ("rung", "method", "obstacle", "days_left", "expected"),
     [
-        ("update", "calibrated", True, 20, "retrain"),
-        ("stronger", "calibrated", True, 20, "retrain"),
-        ("update", "calibrated", False, 20, "wait"),
-        ("update", "calibrated", False, 3, "withdraw"),
-        ("retrain", "retrain", True, 20, "wait"),
-        ("retrain", "retrain", True, -1, "withdraw"),
+        ("update", "calibrated", "", 20, "retrain"),
+        ("stronger", "calibrated", "", 20, "retrain"),
+        ("update", "calibrated", "It is frozen.", 20, "wait"),
+        ("update", "calibrated", "It is frozen.", 3, "withdraw"),
+        ("retrain", "retrain", "", 20, "wait"),
+        ("retrain", "retrain", "", -1, "withdraw"),
     ],
 )
-def test_an_attempt_that_led_nowhere_climbs_too(rung, method, can_retrain, days_left, expected):
+def test_an_attempt_that_led_nowhere_climbs_too(rung, method, obstacle, days_left, expected):
     decision = no_candidate("The loss is not finite.")
-    step = next_step(rung, method, decision, POLICY, days_left=days_left, can_retrain=can_retrain)
+    step = next_step(rung, method, decision, POLICY, days_left=days_left, obstacle=obstacle)
     assert step.rung == expected
     assert "The loss is not finite" in step.reason
