@@ -46,7 +46,7 @@ def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
             return None
         state = load(store.get(key))
         facts = {**plan_facts(plan), "candidate": key, "digest": model_digest(state)}
-        return facts | {"kept_from_parent": _kept(store, attempt, state)}
+        return facts | _retrained(store, attempt, state)
 
     def make(_: dict[str, Any]) -> None:
         store.put_if_absent(key, save(_unlearn(store, attempt)))
@@ -69,15 +69,19 @@ def _refuse_too_late(store: ObjectStore, attempt: Attempt) -> None:
         )
 
 
-def _kept(store: ObjectStore, attempt: Attempt, state: dict[str, Tensor]) -> list[str]:
-    """Tensors that a retrained candidate shares with its parent: frozen layers, data in buffers.
+def _retrained(store: ObjectStore, attempt: Attempt, state: dict[str, Tensor]) -> dict[str, Any]:
+    """How many rows a retrained candidate learned from, and which tensors it has from its parent.
 
-    Whoever froze them knows whether they ever learned from the rows; a retrain cannot.
+    Those are frozen layers and data in buffers. Whoever froze them knows whether they ever learned
+    from the rows; a retrain cannot.
     """
     if not is_exact(attempt.method):
-        return []
-    _, parent, _ = inputs(store, attempt)
-    return same_values(parent.state_dict(), state)
+        return {"kept_from_parent": []}
+    enrollment, parent, _ = inputs(store, attempt)
+    return {
+        "kept_from_parent": same_values(parent.state_dict(), state),
+        "trained_rows": kept_rows(store, attempt, enrollment).count,
+    }
 
 
 def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:

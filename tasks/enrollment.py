@@ -125,7 +125,9 @@ def _changed(current: Enrollment, event: journal.Event) -> Enrollment:
     if event.name == "ChampionPromoted":
         # Promotions of older releases say neither how many rows they took nor how.
         count, method = event.facts.get("forget_count", 0), event.facts.get("method", "")
-        changes["deletions"] = current.deletions.after(count, method, row_count=current.row_count)
+        # A retrain leaves out rows that earlier batches forgot and that are still in the table.
+        trained = event.facts.get("trained_rows", current.row_count - count)
+        changes["deletions"] = current.deletions.after(count, method, row_count=trained + count)
     return replace(current, **changes)
 
 

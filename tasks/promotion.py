@@ -1,6 +1,7 @@
 """Register a candidate as a new model version with its lineage, and promote it."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version as package_version
 from typing import Any
@@ -65,6 +66,7 @@ def promote(store: ObjectStore, attempt: Attempt, version: int) -> None:
             "forget_count": attempt.forget_count,
             "method": attempt.method,
             "reason": attempt.reason,
+            **_trained_rows(store, attempt),
         },
     )
     journal.append(store, promoted)
@@ -97,11 +99,21 @@ def lineage_tags(store: ObjectStore, attempt: Attempt) -> dict[str, str]:
     }
 
 
+def _trained_rows(store: ObjectStore, attempt: Attempt) -> dict[str, int]:
+    """Rows that a retrained candidate learned from, as far as they are on record."""
+    made = _made(store, attempt)
+    return {"trained_rows": made["trained_rows"]} if "trained_rows" in made else {}
+
+
 def _candidate_digest(store: ObjectStore, attempt: Attempt) -> str:
+    return _made(store, attempt)["digest"]
+
+
+def _made(store: ObjectStore, attempt: Attempt) -> Mapping[str, Any]:
     made = journal.find(store, batches.stream(attempt.batch), f"{attempt.key}/unlearned")
     if made is None:
         raise UnsupportedModelError("The candidate was never made; run the batch from its start.")
-    return made.facts["digest"]
+    return made.facts
 
 
 def _log_candidate(store: ObjectStore, attempt: Attempt, run_id: str) -> str:

@@ -42,6 +42,15 @@ def test_updates_add_up_until_a_retrain(store):
     assert read_enrollment(store, "income").deletions == Deletions(trained_rows=80)
 
 
+def test_a_retrain_counts_the_rows_that_it_learned_from(store):
+    enroll(store, ENROLLED)
+    facts = {"version": 2, "digest": "d2", "forget_count": 8, "method": "retrain"}
+    facts["trained_rows"] = 89  # three more were forgotten before and are still in the table
+    name = stream("income")
+    journal.append(store, journal.Entry(name, "p2", "ChampionPromoted", facts))
+    assert read_enrollment(store, "income").deletions == Deletions(trained_rows=89)
+
+
 def test_only_other_weights_give_the_budget_back(store):
     enroll(store, ENROLLED)
     promote(store, 2, "calibrated", 5)

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 from tables import rows, subject, write_tables
+from torch import nn
 
-from tasks import attempts, batches, erasure, journal
+from tasks import attempts, batches, candidates, erasure, journal
 from tasks.certified_models import certified_models, models_for, note_out_of_service
 from tasks.datasets import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
@@ -99,6 +100,18 @@ def test_rows_forgotten_and_not_erased_teach_nobody_again(world):
     world.members[NEW] = [9]
     other = attempts.kept_rows(world.store, world.plan(NEW), world.enrolled())
     assert other.count == 50 - 1 - 3
+
+
+def test_a_retrain_tells_how_many_rows_it_learned_from(world, monkeypatch):
+    world.promote(OLD, 2)
+    parent = nn.Linear(40, 2)
+    monkeypatch.setattr(candidates, "inputs", lambda *_: (world.enrolled(), parent, None))
+    plan = world.plan(NEW)
+    state = nn.Linear(40, 2).state_dict()
+    told = candidates._retrained(world.store, replace(plan, method="retrain"), state)
+    # The batch forgets two rows more than the three that wait for their erasure.
+    assert (plan.forget_count, told["trained_rows"]) == (2, 50 - 3 - 2)
+    assert candidates._retrained(world.store, plan, state) == {"kept_from_parent": []}
 
 
 def test_a_batch_whose_every_row_was_forgotten_before_plans_nothing(world):

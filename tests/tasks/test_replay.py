@@ -219,6 +219,8 @@ def test_a_retrain_that_ran_in_one_go_is_timed(world):
     timed = event.facts["timed"]
     assert (timed["rows"], timed["epochs"]) == (ROWS - len(GONE), TRAINING.epochs)
     assert timed["seconds"] > 0
+    assert world.enrolled().deletions.trained_rows == ROWS - len(GONE)
+    assert world.events("ChampionPromoted")[0].facts["trained_rows"] == ROWS - len(GONE)
     assert retrain_forecast(world.store, world.enrolled(), 0) is not None
 
 
