@@ -2,13 +2,14 @@
 
 import json
 import logging
+from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from torch import nn
 
 from tasks import batches, journal
-from tasks.datasets import Sample, TableRows, sample_with_slices
+from tasks.datasets import Sample, TableRows, label_counts, sample_with_slices
 from tasks.effects import once
 from tasks.enrollment import Enrollment, read_enrollment
 from tasks.forgotten import forgotten_subjects, note_forgotten
@@ -17,7 +18,7 @@ from tasks.reappearance import ids_to_leave_out
 from tasks.registry import alias_version, load_model
 from tasks.suppression import not_known_to
 from tasks.tables import is_readable, open_table
-from unlearning.budget import RETRAIN, is_exact, overrun
+from unlearning.budget import RETRAIN, ClassShare, hardest_hit, is_exact, overrun, suspicion
 from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
 from unlearning.ladder import Rung, Step
 from unlearning.lineage import SHORT, facts_digest
@@ -48,6 +49,9 @@ class Attempt:
     """Why the method is another than the enrolment's; empty if it is the same."""
     rung: Rung = "update"
     """Rung of the ladder (see `unlearning.ladder`)."""
+    class_share: float | None = None
+    """Share of its training rows that the class hit hardest loses; None if every class is small,
+    the enrolment's method is a retrain, or the record is of an older release."""
 
 
 def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
@@ -107,7 +111,7 @@ def plan_digest(attempt: Attempt) -> str:
 
     Who approves a plan approves the whole ladder: the next rung must not wait for another answer.
     """
-    on_a_rung = ("key", "rung", "method", "reason")
+    on_a_rung = ("key", "rung", "method", "reason", "class_share")
     return facts_digest({k: v for k, v in asdict(attempt).items() if k not in on_a_rung})
 
 
@@ -189,21 +193,31 @@ def _new_attempt(batch: str, enrollment: Enrollment, forget: Rows, config: str) 
         "forget_count": forget.count,
         "forget_digest": rows_digest(forget),
         "config_digest": config,
-        **_method(enrollment, forget.count),
+        **_method(enrollment, forget),
     }
     return Attempt(key=f"a-{facts_digest(facts)[:SHORT]}", **facts)
 
 
-def _method(enrollment: Enrollment, forget_count: int) -> dict[str, str]:
-    """The enrolment's method; a retrain, with its reason, where the deletion budget is spent."""
+def _method(enrollment: Enrollment, forget: Rows) -> dict[str, Any]:
+    """The enrolment's method; a retrain, with its reason, where the deletion budget forces one."""
     method = enrollment.unlearning.method
-    reason = ""
-    if not is_exact(method):
-        reason = overrun(enrollment.budget, enrollment.deletions, forget_count)
+    if is_exact(method):
+        return {"method": method, "reason": "", "rung": "update"}
+    hit = _hardest_hit(enrollment, forget)
+    share = {"class_share": hit.share if hit else None}
+    reason = overrun(enrollment.budget, enrollment.deletions, forget.count)
+    reason = reason or suspicion(enrollment.budget, hit)
     if reason:
         log.warning("%s: the deletion budget forces a retrain. %s", enrollment.model, reason)
-        return {"method": RETRAIN, "reason": reason, "rung": "retrain"}
-    return {"method": method, "reason": "", "rung": "update"}
+        return {"method": RETRAIN, "reason": reason, "rung": "retrain", **share}
+    return {"method": method, "reason": "", "rung": "update", **share}
+
+
+def _hardest_hit(enrollment: Enrollment, forget: Rows) -> ClassShare | None:
+    mine: Counter[int] = Counter()
+    for _, labels in forget.chunks(enrollment.unlearning.chunk_size):
+        mine.update(labels.tolist())
+    return hardest_hit(mine, label_counts(enrollment.dataset, enrollment.dataset_version))
 
 
 def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module, TableRows]:

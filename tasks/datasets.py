@@ -1,5 +1,6 @@
 """Rows of a pinned table as tensors: all or some as a stream, or a sample in memory."""
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -175,6 +176,16 @@ def sample_with_slices(
         TensorRows(inputs[chosen], labels[chosen]),
         {name: _texts(drawn[name].take(chosen.numpy())) for name in spec.slices},
     )
+
+
+def label_counts(spec: DatasetSpec, version: int | None) -> Counter[int]:
+    """Rows of the table by class; cost: one pass over the label column, in memory of a batch."""
+    counts: Counter[int] = Counter()
+    with translated("table"):
+        for batch in arrow_dataset(open_table(spec.uri, version)).to_batches(columns=[spec.label]):
+            found = batch[spec.label].value_counts()
+            counts.update(dict(zip(*(one.to_pylist() for one in found.flatten()), strict=True)))
+    return counts
 
 
 def _texts(values: pa.ChunkedArray) -> list[str]:

@@ -1,5 +1,6 @@
 """The deletion budget: how far a lineage may drift by approximate updates before a retrain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from unlearning.config import DeletionBudget, MethodName
@@ -8,6 +9,8 @@ from unlearning.errors import DataError
 RETRAIN: MethodName = "retrain"
 """The exact method: fresh weights, trained on the retain set alone."""
 _ROUNDING = 1e-9
+_LEAST_CLASS = 50
+"""Training rows of a class below which the share that one request takes says nothing."""
 
 
 def is_exact(method: str) -> bool:
@@ -74,3 +77,47 @@ def overrun(budget: DeletionBudget, deletions: Deletions, forget_count: int) -> 
             f"approximately; at most {budget.max_share:.1%}."
         )
     return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassShare:
+    """How much of the class that a batch hits hardest it would take."""
+
+    label: int
+    share: float
+    """Which share of the class's training rows."""
+
+
+def hardest_hit(forget: Mapping[int, int], table: Mapping[int, int]) -> ClassShare | None:
+    """The class of which the batch takes most, known before any update; None if all are small.
+
+    Args:
+        forget: Forget rows by class.
+        table: Training rows by class; classes of fewer than fifty are left out.
+    """
+    found = [
+        ClassShare(label=label, share=count / table[label])
+        for label, count in sorted(forget.items())
+        if table.get(label, 0) >= _LEAST_CLASS
+    ]
+    return max(found, key=lambda one: one.share, default=None)
+
+
+def suspicion(budget: DeletionBudget, hit: ClassShare | None) -> str:
+    """Why the batch may be crafted to do harm, in one sentence; empty if nothing says so.
+
+    Crafted deletion requests can make approximate updates do harm (Zhao et al., NeurIPS 2023); what
+    a retrain loses is the rows alone. People of one kind may leave together, so it is a suspicion
+    and no more.
+
+    Args:
+        budget: The limit, inclusive.
+        hit: The class that the batch hits hardest.
+    """
+    limit = max(budget.max_class_share, budget.max_share)
+    if hit is None or hit.share <= limit + _ROUNDING:
+        return ""
+    return (
+        f"It would unlearn {hit.share:.1%} of the training rows of class {hit.label} "
+        f"approximately; at most {limit:.1%}, since a batch so one-sided may be crafted to do harm."
+    )

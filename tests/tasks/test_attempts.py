@@ -15,7 +15,7 @@ from tasks import attempts, candidates, ledgers, promotion, tables
 from tasks.datasets import DatasetSpec, TableRows
 from tasks.enrollment import Enrollment, enroll, ledger_key
 from unlearning.budget import Deletions
-from unlearning.config import GatePolicy, UnlearningConfig
+from unlearning.config import DeletionBudget, GatePolicy, UnlearningConfig
 from unlearning.errors import (
     ConflictError,
     DataError,
@@ -89,6 +89,34 @@ def test_a_planned_attempt_makes_a_candidate_and_a_ledger_of_the_whole_table(wor
     made = candidates.make_candidate(here.store, here.plan())
     assert here.candidate_keys() == [made["candidate"]]
     assert ledgers.read_ledger(here.store, here.enrollment).gradient.row_count == 100
+
+
+def one_sided(count):
+    """A table of 200 rows, half of them of class 1, and so many of those of subjects to forget."""
+    table = rows(200, seed=1)
+    labels = [1] * count + [0] * (100) + [1] * (100 - count)
+    return table.set_column(1, "label", pa.array(labels, pa.int64()))
+
+
+@pytest.mark.parametrize("method", ["calibrated", "retrain"])
+@pytest.mark.parametrize(("limit", "is_suspicious"), [(0.1, False), (0.09, True)])
+def test_a_one_sided_batch_is_retrained_with_the_reason(world, method, limit, is_suspicious):
+    here = world(one_sided(10), method=method)
+    budget = DeletionBudget(max_share=0.05, max_class_share=limit)
+    here.enrollment = replace(here.enrollment, budget=budget)
+    plan = here.plan()
+    if method == "retrain":
+        assert (plan.rung, plan.reason, plan.class_share) == ("update", "", None)
+        return
+    assert plan.class_share == 0.1
+    assert (plan.method, plan.rung) == (("retrain",) * 2 if is_suspicious else (method, "update"))
+    expected = "10.0% of the training rows of class 1 approximately; at most 9.0%"
+    assert (expected in plan.reason) is is_suspicious
+
+
+def test_an_approval_holds_whatever_the_share_of_a_class(world):
+    plan = world().plan()
+    assert attempts.plan_digest(plan) == attempts.plan_digest(replace(plan, class_share=0.5))
 
 
 def test_rows_that_changed_since_planning_are_refused(world):

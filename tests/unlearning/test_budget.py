@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.budget import Deletions, is_exact, overrun
+from unlearning.budget import (
+    ClassShare,
+    Deletions,
+    hardest_hit,
+    is_exact,
+    overrun,
+    suspicion,
+)
 from unlearning.config import DeletionBudget
 from unlearning.errors import DataError
 
@@ -97,3 +104,27 @@ def test_only_retraining_is_exact():
 def test_impossible_counts_are_refused(counts):
     with pytest.raises(DataError):
         Deletions(**({"trained_rows": 10} | counts))
+
+
+def test_the_class_that_loses_most_of_its_rows_is_found():
+    hit = hardest_hit({0: 900, 2: 400}, {0: 5_000, 1: 4_000, 2: 1_000})
+    assert hit == ClassShare(label=2, share=0.4)
+
+
+def test_a_class_too_small_to_say_anything_is_left_out():
+    assert hardest_hit({2: 49, 7: 1}, {0: 900, 2: 49}) is None
+    assert hardest_hit({2: 49}, {0: 900, 2: 50}) == ClassShare(label=2, share=0.98)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_one_sided_batch_is_suspicious_above_the_larger_limit(share, usual, whole):
+    budget = DeletionBudget(max_class_share=usual, max_share=whole)
+    reason = suspicion(budget, ClassShare(label=3, share=share))
+    assert bool(reason) is (share > max(usual, whole) + 1e-9)
+    assert suspicion(budget, None) == ""
+
+
+def test_the_suspicion_states_value_and_bound():
+    reason = suspicion(DeletionBudget(), ClassShare(label=3, share=0.402))
+    assert "40.2% of the training rows of class 3" in reason
+    assert "at most 25.0%" in reason

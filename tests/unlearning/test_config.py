@@ -94,6 +94,7 @@ def test_defaults_are_in_range_and_frozen(kind):
         (GatePolicy, "undecided", "maybe"),
         (DeletionBudget, "max_share", -0.01),
         (DeletionBudget, "max_share", NAN),
+        (DeletionBudget, "max_class_share", 1.01),
         (DeletionBudget, "max_updates", -1),
         (ApprovalPolicy, "max_share", -0.01),
         (ApprovalPolicy, "max_share", 1.01),
