@@ -145,17 +145,15 @@ def test_an_object_of_any_name_is_found_read_replaced_and_deleted(any_store):
     assert any_store.count_noncurrent("") == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["../up", "a/../../../b", "..", "nul\0", "x" * 1100, "/".join(["y" * 99] * 11)]
-)
-def test_a_key_that_no_store_can_hold_is_refused_in_words(any_store, name):
+def test_a_key_that_no_store_can_hold_is_refused_in_words(any_store):
     before = outside(any_store)
-    for write in (any_store.put, any_store.put_if_absent):
-        with pytest.raises(DataError, match=r"key|refused"):
-            write(INCOMING + name, b"{}")
-    with pytest.raises(MissingObjectError):
-        any_store.get(INCOMING + name)
-    assert list(any_store.list_objects("")) == []
+    for name in ("../up", "a/../../../b", "..", "nul\0", "x" * 1100, "/".join(["y" * 99] * 11)):
+        for write in (any_store.put, any_store.put_if_absent):
+            with pytest.raises(DataError, match=r"key|refused"):
+                write(INCOMING + name, b"{}")
+        with pytest.raises(MissingObjectError):
+            any_store.get(INCOMING + name)
+        assert list(any_store.list_objects("")) == []
     assert outside(any_store) == before
 
 

@@ -293,7 +293,7 @@ EVERY_FLAW = [
 ]
 
 
-@settings(few, max_examples=7)
+@settings(few, max_examples=5)
 @example(files=EVERY_FLAW)
 @given(files=BATCH)
 def test_every_record_ends_in_exactly_one_state(home, record_property, files):
