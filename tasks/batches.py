@@ -124,11 +124,13 @@ def _judge_once(store: ObjectStore, batch: str) -> list[Disposition]:
     try:
         return dispositions(store, batch)
     except MissingObjectError:
-        from tasks.validation import judge
+        from tasks.validation import judge, judge_again
 
-        records = list(inbox.read_records(store, batch))
-        log.info("Batch %s: validating %d records", batch, len(records))
-        judged = judge(store, records, load_settings().pseudonym_secret())
+        known = set(inbox.read_manifest(store, batch).released)
+        new = [r for r in inbox.read_records(store, batch) if r.record_id not in known]
+        log.info("Batch %s: validating %d new records, %d known", batch, len(new), len(known))
+        secret = load_settings().pseudonym_secret()
+        judged = judge(store, new, secret) + judge_again(store, known, secret)
         store.put_if_absent(key, json.dumps([asdict(d) for d in judged]).encode())
         return dispositions(store, batch)
 

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,8 @@ _CLAIMS = "requests/ids/"
 # Nobody is refused because the clock of this machine, or of the intake, is wrong by a day.
 _SKEW = timedelta(days=2)
 _MIN_QUOTED = 3
+_VALID = "valid"
+_HELD = "a legal hold names the subject"
 _MISSING = "{} is missing, or neither text nor a whole number"
 
 GROUNDS = ["a", "b", "c", "d", "e", "f"]
@@ -75,12 +78,14 @@ def suite() -> list[tuple[Any, str, str]]:
         ),
         (true("one_subject"), bad, "request_id is already used for another subject"),
         (true("first_of_id"), "duplicate", "a request with this request_id is already on record"),
-        (true("not_held"), "on_hold", "a legal hold names the subject"),
+        (true("not_held"), "on_hold", _HELD),
     ]
 
 
 def judge(store: ObjectStore, records: Sequence[Record], key: bytes) -> list[Disposition]:
     """One disposition per record: accepted, quarantined, duplicate or on hold."""
+    if not records:
+        return []
     frame = _frame(store, records, key)
     first: dict[int, tuple[str, str]] = {}
     for outcome, reason, rows in _failures(frame):
@@ -88,6 +93,26 @@ def judge(store: ObjectStore, records: Sequence[Record], key: bytes) -> list[Dis
             first.setdefault(row, (outcome, reason))
     judged = [_disposition(item, first) for item in frame.to_dict("records")]
     return _claim_ids(store, judged)
+
+
+def judge_again(store: ObjectStore, records: Collection[str], key: bytes) -> list[Disposition]:
+    """One disposition per record that was found valid before: accepted, or on hold.
+
+    Nothing but a hold is looked at: the record owns its request_id, whoever uses it since, and a
+    rule that came later refuses new requests only.
+    """
+    held = {pseudonym(key, subject) for subject in subjects_on_hold(store)}
+    names = {field.name for field in fields(Disposition)}
+    known = [
+        Disposition(**{name: fact for name, fact in event.facts.items() if name in names})
+        for _, event in sorted(journal.latest(store, "requests", records).items())
+    ]
+    return [
+        replace(d, outcome="on_hold", reason=_HELD)
+        if d.subject in held
+        else replace(d, outcome="accepted", reason=_VALID)
+        for d in known
+    ]
 
 
 def _frame(store: ObjectStore, records: Sequence[Record], key: bytes) -> pd.DataFrame:
@@ -203,7 +228,7 @@ def _failing_rows(result: Any, rank: int) -> list[int]:
 
 
 def _disposition(item: dict[str, Any], first: dict[int, tuple[str, str]]) -> Disposition:
-    outcome, reason = first.get(item["row"], ("accepted", "valid"))
+    outcome, reason = first.get(item["row"], ("accepted", _VALID))
     named = bool(item["named"])
     return Disposition(
         record_id=item["record_id"],

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tasks import audit, batches, inbox, intake, journal
+from tasks import audit, batches, inbox, intake, journal, validation
 from tasks.attempts import Attempt
 from unlearning.errors import ConflictError
 
@@ -153,6 +153,46 @@ def test_a_request_that_is_held_and_released_twice_is_worked_on_twice(store):
     batches.validate(store, fourth)
     assert statuses(store)["R-1"] == "accepted"
     assert len({second, third, fourth}) == 3
+
+
+@pytest.mark.parametrize("subject", ["person-1", "somebody else"])
+@pytest.mark.parametrize("keep", [hold, None], ids=["on hold", "blocked"])
+def test_an_open_request_keeps_its_id_whoever_uses_it_again(store, keep, subject):
+    if keep:
+        keep(store, 1)
+    submit(store, "one", 1)
+    first = frozen(store)
+    batches.validate(store, first)
+    if keep:
+        journal.append(store, journal.Entry(f"batches/{first}", "c", "BatchClosed", {}))
+        release(store, 1)
+    else:
+        block(store, first)
+    ((mine, _),) = journal.heads(store, "requests")
+    again = {"request_id": "R-1", "subject_id": subject, "received_at": "2026-01-02T03:04:05Z"}
+    submit(store, "two", 2, line=json.dumps(again))
+    second = frozen(store)
+    batches.validate(store, second)
+    outcome = "duplicate" if subject == "person-1" else "quarantined"
+    heads = dict(journal.heads(store, "requests"))
+    assert heads.pop(mine).status == "accepted"
+    assert sorted(e.status for e in heads.values()) == ["accepted", outcome]
+    assert batches.subjects(store, second) == ["person-1", "person-2"]
+
+
+def test_a_rule_that_came_later_does_not_refuse_who_was_valid_before(store, monkeypatch):
+    submit(store, "one", 1)
+    first = frozen(store)
+    batches.validate(store, first)
+    block(store, first)
+    monkeypatch.setattr(validation, "REQUEST_ID", "^case-")
+    submit(store, "two", 2)
+    batches.validate(store, frozen(store))
+    assert {d.outcome for d in batches.dispositions(store, frozen(store))} == {
+        "accepted",
+        "quarantined",
+    }
+    assert statuses(store)["R-1"] == "accepted"
 
 
 def test_a_hold_placed_while_a_batch_waits_takes_the_request_out(store):
