@@ -127,7 +127,7 @@ def _judge_once(store: ObjectStore, batch: str) -> list[Disposition]:
         from tasks.validation import judge, judge_again
 
         known = set(inbox.read_manifest(store, batch).released)
-        new = [r for r in inbox.read_records(store, batch) if r.record_id not in known]
+        new = list(inbox.new_records(store, batch))
         log.info("Batch %s: validating %d new records, %d known", batch, len(new), len(known))
         secret = load_settings().pseudonym_secret()
         judged = judge(store, new, secret) + judge_again(store, known, secret)

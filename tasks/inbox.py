@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
-from tasks import journal
+from tasks import journal, lease
 from tasks.object_store import MissingObjectError, ObjectInfo, ObjectStore
 from tasks.request_files import MAX_BYTES, TOO_LARGE, RawRow, parse
 from unlearning.errors import RequestError, SnapshotChangedError
@@ -67,6 +67,9 @@ def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]
 
     `released` gives the number of each record's latest event, so that a record which comes back a
     second time makes another batch.
+
+    Raises:
+        ConflictError: another run took over, so that these files are its affair.
     """
     frozen = [copied for info in files if (copied := _copy(store, info)) is not None]
     if not frozen and not released:  # their sender took back every one of the files
@@ -80,6 +83,7 @@ def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]
     body = json.dumps({"batch": batch, **facts}, indent=1).encode()
     store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
     counts = {"file_count": len(frozen), "released_count": len(released)}
+    lease.check(store)
     journal.append(store, journal.Entry(f"batches/{batch}", "frozen", "BatchFrozen", counts))
     claim(store, batch)
 
@@ -98,17 +102,30 @@ def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:
     return RequestFile(file_id, info.key, info.version, bytes_digest(kept))
 
 
-def claim(store: ObjectStore, batch: str) -> None:
-    """Mark the files of a batch as taken; safe to repeat."""
-    for file in read_manifest(store, batch).files:
-        body = json.dumps({"batch": batch, **asdict(file)}).encode()
-        store.put_if_absent(f"{_CLAIMS}{file.file_id}.json", body)
+def claim(store: ObjectStore, batch: str) -> list[RequestFile]:
+    """Mark the files of a batch as taken; returns those that it has. Safe to repeat.
+
+    A file belongs to the batch that claims it first: a run that slept through its own replacement
+    may have frozen it into another one.
+    """
+    return [f for f in read_manifest(store, batch).files if _claim(store, batch, f)]
+
+
+def _claim(store: ObjectStore, batch: str, file: RequestFile) -> bool:
+    body = json.dumps({"batch": batch, **asdict(file)}).encode()
+    return store.put_if_absent(f"{_CLAIMS}{file.file_id}.json", body)
 
 
 def read_manifest(store: ObjectStore, batch: str) -> Manifest:
     """The frozen manifest of a batch."""
     body = json.loads(store.get(f"{_MANIFESTS}{batch}.json"))
     return Manifest(batch, [RequestFile(**f) for f in body["files"]], body["released"])
+
+
+def new_records(store: ObjectStore, batch: str) -> Iterator[Record]:
+    """Every row of the files that belong to a batch, without those of earlier batches."""
+    for file in claim(store, batch):
+        yield from _file_records(store, file)
 
 
 def read_records(store: ObjectStore, batch: str) -> Iterator[Record]:

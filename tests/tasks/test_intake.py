@@ -1,10 +1,11 @@
 """Which batches there are, whatever was interrupted; no model and no table is needed for that."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
-from tasks import audit, batches, inbox, intake, journal, validation
+from tasks import audit, batches, inbox, intake, journal, lease, validation
 from tasks.attempts import Attempt
 from unlearning.errors import ConflictError
 
@@ -96,6 +97,26 @@ def test_a_freeze_killed_before_its_claims_puts_no_row_into_two_batches(store, m
     records = [r.record_id for b in found for r in inbox.read_records(store, b)]
     assert len(found) == 2
     assert len(records) == len(set(records)) == 2
+
+
+def test_a_run_that_was_replaced_freezes_nothing(store):
+    submit(store, "one", 1)
+    listed = inbox.new_files(store)
+    store.put("lease/000001.json", json.dumps(asdict(lease._this_process())).encode())
+    with pytest.raises(ConflictError, match="Another run"):
+        inbox.freeze(store, listed, {})
+    assert intake.unfinished(store) == []
+
+
+def test_a_file_belongs_to_the_batch_that_claimed_it_first(store):
+    submit(store, "one", 1)
+    listed = inbox.new_files(store)  # and this run sleeps through its replacement
+    submit(store, "two", 2)
+    batch = frozen(store)
+    late = inbox.freeze(store, listed, {})
+    assert batches.validate(store, late) == {}
+    assert batches.validate(store, batch) == {"accepted": 2}
+    assert statuses(store) == {"R-1": "accepted", "R-2": "accepted"}
 
 
 def test_a_released_record_of_an_interrupted_batch_is_not_frozen_again(store):
