@@ -66,7 +66,8 @@ def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]
     """Freeze files and released records into a batch; the same input always gives the same id.
 
     `released` gives the number of each record's latest event, so that a record which comes back a
-    second time makes another batch.
+    second time makes another batch. Nothing to freeze, since the senders removed their files after
+    they were listed, makes none.
 
     Raises:
         ConflictError: another run took over, so that these files are its affair.

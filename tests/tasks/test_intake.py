@@ -86,6 +86,15 @@ def test_a_batch_keeps_its_files_when_the_sender_overwrites_or_removes_them(stor
     assert statuses(store)["R-3"] == "accepted"
 
 
+def test_a_file_that_its_sender_removes_while_it_is_frozen_makes_no_batch(store):
+    submit(store, "one", 1)
+    listed = inbox.new_files(store)
+    store.delete("requests/incoming/one.jsonl")
+    inbox.freeze(store, listed, {})
+    assert intake.open_batches(store) == []
+    assert not intake.has_work(store)
+
+
 def test_a_freeze_killed_before_its_claims_puts_no_row_into_two_batches(store, monkeypatch):
     submit(store, "one", 1)
     with monkeypatch.context() as patch:

@@ -57,6 +57,10 @@ def test_an_unusable_request_is_quarantined_with_its_reason(store, fields, reaso
     assert reason in found
 
 
+def test_a_batch_without_rows_has_no_verdicts(store):
+    assert judge(store, [], KEY) == []
+
+
 def test_a_clock_that_is_minutes_off_is_forgiven(store):
     soon = (datetime.now(UTC) + timedelta(minutes=2)).isoformat()
     assert verdict(store, received_at=soon)[0] == "accepted"
