@@ -1,7 +1,8 @@
 """Streams of events in the object store: the truth about requests, batches and models.
 
 Events are written as create-only objects with running numbers (`tasks/journal_layout.py`). Creating
-the next number is the compare-and-set: of two writers one wins, the other is told to look again.
+the next number is the compare-and-set: of two writers one wins, and the other looks again, to be
+refused if the status moved.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -67,7 +68,7 @@ def append(store: ObjectStore, entry: Entry) -> Event:
     """Append an event once; a second call with the same id returns the first one's event.
 
     Raises:
-        ConflictError: another writer took the place, or the status does not allow the event.
+        ConflictError: another writer moved the status, or it does not allow the event.
     """
     return _append_group(store, [entry])[0]
 
@@ -127,14 +128,19 @@ def _latest(
 
 
 def _append_group(store: ObjectStore, entries: list[Entry]) -> list[Event]:
-    """Append events to streams of one group, looking again if a neighbour was written to."""
+    """Append events to streams of one group, looking again if somebody else wrote to them.
+
+    Flows without a lease note things in the streams of models, too. Only a status that moved
+    meanwhile tells of another run at the same work.
+    """
     kind = entries[0].stream.partition("/")[0]
-    before: dict[str, list[Event]] | None = None
+    before: dict[str, str] | None = None
     for _ in range(_TRIES):
         group, streams = _read_streams(store, kind, entries)
-        if before is not None and streams != before:
+        statuses = {name: events[-1].status if events else "" for name, events in streams.items()}
+        if before not in (None, statuses):
             break
-        before = {name: list(events) for name, events in streams.items()}
+        before = statuses
         fresh: list[tuple[str, Event]] = []
         appended = [_appended(streams, entry, fresh) for entry in entries]
         if not fresh or _write(store, kind, group, fresh):

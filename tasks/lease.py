@@ -7,7 +7,7 @@
 The number is the fence. It is looked at right before every effect on the outside (`check`), so a
 run that slept through its own replacement stops there, whatever it believed before. Between that
 look and the effect a process can still fall asleep: then a Delta commit conflicts, an alias or a
-version is found rather than made again, and the journal refuses the place that was taken.
+version is found rather than made again, and the journal refuses a status that was moved on.
 
 No clock of another machine decides anything. Who finds a lease that was not given back watches its
 sign of life by its own monotonic clock, and takes over after `_PATIENCE_S` without one; at once if

@@ -47,6 +47,37 @@ def test_of_many_writers_at_one_place_one_wins_and_nothing_is_lost(store):
     assert {e.id for e in events[1:]} == {e.id for e in written}
 
 
+def _overtaken(store, monkeypatch, entry, *, by):
+    """Append an entry while somebody else appends another, right after the stream was read."""
+    put = store.put_if_absent
+    with monkeypatch.context() as patch:
+
+        def put_later(key, data):
+            patch.undo()
+            journal.append(store, by)
+            return put(key, data)
+
+        patch.setattr(store, "put_if_absent", put_later)
+        return journal.append(store, entry)
+
+
+def test_a_note_of_a_flow_without_the_lease_does_not_stop_a_run(store, monkeypatch):
+    journal.append(store, Entry("models/m", "e", "ModelEnrolled", {}))
+    ledger = Entry("models/m", "ledger", "LedgerStored", {})
+    promoted = Entry("models/m", "a-1/promoted", "ChampionPromoted", {})
+    assert _overtaken(store, monkeypatch, promoted, by=ledger).number == 3
+    assert [e.name for e in journal.read(store, "models/m")][1:] == [ledger.name, promoted.name]
+
+
+def test_a_status_that_moved_meanwhile_tells_of_another_run(store, monkeypatch):
+    record = f"requests/{RECORDS[0]}"
+    journal.append(store, Entry(record, "d", "RequestHeld", {}))
+    released = Entry(record, "r", "RequestReleased", {})
+    with pytest.raises(ConflictError, match="Another run"):
+        _overtaken(store, monkeypatch, Entry(record, "h", "RequestHeld", {}), by=released)
+    assert [e.name for e in journal.read(store, record)] == ["RequestHeld", "RequestReleased"]
+
+
 def test_an_illegal_step_is_refused(store):
     journal.append(store, _frozen())
     with pytest.raises(ConflictError, match="BatchClosed cannot follow"):
