@@ -99,6 +99,7 @@ def validate_batch(batch: str) -> dict[str, int]:
     """Judge every record of the batch, then take out those held since; counts by outcome."""
     counts = batches.validate(open_store(), batch)
     batches.withhold(open_store(), batch)
+    suppression.take_off_withheld(open_store(), batch)
     return counts
 
 

@@ -2,6 +2,9 @@
 
 One create-only object per batch, suppression/<batch>.json, written before its rows are erased. A
 backup that is restored, or a row that is delivered once more, is recognised by it.
+
+A hold may take requests out of the batch between that moment and the deletion. Another create-only
+object, suppression/without/<batch>/<digest>.json, takes them off the list again.
 """
 
 import json
@@ -19,12 +22,14 @@ from tasks.object_store import MissingObjectError, ObjectStore, open_store
 from tasks.resolution import matches
 from tasks.settings import load_settings
 from tasks.tables import open_table
+from unlearning.deletion import Disposition
 from unlearning.errors import SettingsError
-from unlearning.lineage import facts_digest, pseudonym
+from unlearning.lineage import SHORT, facts_digest, pseudonym
 
 log = logging.getLogger("expunge.suppression")
 
 _PREFIX = "suppression/"
+_WITHOUT = f"{_PREFIX}without/"
 _READERS = 16
 _KEY_CHECK = "\0the key of the suppression list"
 """No subject id can be this: ids hold no control characters."""
@@ -36,6 +41,8 @@ class SuppressionList:
 
     by_batch: dict[str, dict[str, str]]
     """Oldest batch first."""
+    taken_off: tuple[str, ...] = ()
+    """Names of the objects by which people were taken off it again."""
 
     @cached_property
     def subjects(self) -> frozenset[str]:
@@ -44,8 +51,9 @@ class SuppressionList:
 
     @property
     def digest(self) -> str:
-        """Changes when somebody is added."""
-        return facts_digest({"batches": sorted(name for name, who in self.by_batch.items() if who)})
+        """Changes when somebody is added or taken off."""
+        names = [name for name, who in self.by_batch.items() if who]
+        return facts_digest({"batches": sorted([*names, *self.taken_off])})
 
     def requests_of(self, subject: str) -> list[str]:
         """The ids of the requests by which a subject was erased, in the order of their batches."""
@@ -61,7 +69,7 @@ def suppress(store: ObjectStore, batch: str) -> int:
 
     def find(_: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            return {"list": key, "count": len(_read(store, batch)["subjects"])}
+            return {"list": key, "count": len(_read(store, key)["subjects"])}
         except MissingObjectError:
             return None
 
@@ -81,28 +89,49 @@ def suppress(store: ObjectStore, batch: str) -> int:
     return facts["count"]
 
 
+def take_off_withheld(store: ObjectStore, batch: str) -> int:
+    """Take off the list whom the batch put there and was then told to keep; returns how many."""
+    try:
+        listed = _read(store, _key(batch))["subjects"]
+    except MissingObjectError:
+        return 0
+    kept = {d.subject for d in batches.accepted(store, batch)}
+    out = {"batch": batch, "subjects": sorted(set(listed) - kept)}
+    if out["subjects"]:
+        store.put_if_absent(
+            f"{_WITHOUT}{batch}/{facts_digest(out)[:SHORT]}.json", json.dumps(out).encode()
+        )
+    return len(out["subjects"])
+
+
 def load(store: ObjectStore) -> SuppressionList:
     """The list as it stands.
 
     Raises:
         SettingsError: it was written under another pseudonym key, so that it recognises nobody.
     """
-    names = [_batch_of(info.key) for info in store.list_objects(_PREFIX)]
+    keys = [info.key for info in store.list_objects(_PREFIX)]
     with ThreadPoolExecutor(_READERS) as readers:
-        records = list(readers.map(lambda name: _cached(store.uri, name), names))
+        found = dict(zip(keys, readers.map(lambda key: _cached(store.uri, key), keys), strict=True))
+    records = [record for key, record in found.items() if not key.startswith(_WITHOUT)]
     records.sort(key=lambda record: (record["at"], record["batch"]))
     if any(record["key"] != _key_check() for record in records):
         raise SettingsError(
             "The suppression list was made under another EXPUNGE_PSEUDONYM_KEY and recognises "
             "nobody under this one; set the key it was made with."
         )
-    return SuppressionList({record["batch"]: record["subjects"] for record in records})
+    by_batch = {record["batch"]: dict(record["subjects"]) for record in records}
+    taken_off = [key for key in keys if key.startswith(_WITHOUT)]
+    for key in taken_off:
+        for subject in found[key]["subjects"]:
+            by_batch[found[key]["batch"]].pop(subject, None)
+    return SuppressionList(by_batch, tuple(taken_off))
 
 
 def earlier_requests(store: ObjectStore, batch: str) -> dict[str, list[str]]:
     """By pseudonym, the requests by which subjects of the batch had been erased before it."""
     try:
-        return _read(store, batch)["earlier"]
+        return _read(store, _key(batch))["earlier"]
     except MissingObjectError:  # a batch of an older release
         return {}
 
@@ -112,8 +141,8 @@ def last_version_with(store: ObjectStore, uri: str) -> int | None:
 
     A batch that runs after a restore counts for more than one before it: it is the table's present.
     """
-    names = [_batch_of(info.key) for info in store.list_objects(_PREFIX)]
-    records = [_cached(store.uri, name) for name in names]
+    keys = [info.key for info in store.list_objects(_PREFIX)]
+    records = [_cached(store.uri, key) for key in keys if not key.startswith(_WITHOUT)]
     found = [record for record in records if uri in record["tables"]]
     return max(found, key=lambda record: record["at"])["tables"][uri] if found else None
 
@@ -156,32 +185,32 @@ def _record(store: ObjectStore, batch: str) -> dict[str, Any]:
         "at": journal.now().isoformat(timespec="milliseconds"),
         "key": _key_check(),
         "subjects": subjects,
-        "earlier": dict(_earlier(listed, {d.subject for d in accepted})),
+        "earlier": dict(_earlier(listed, accepted)),
         "tables": {uri: open_table(uri).version() for uri in sorted(wanted)},
     }
 
 
-def _earlier(listed: SuppressionList, subjects: set[str]) -> Iterator[tuple[str, list[str]]]:
-    for subject in sorted(subjects & listed.subjects):
-        yield subject, listed.requests_of(subject)
+def _earlier(
+    listed: SuppressionList, requests: list[Disposition]
+) -> Iterator[tuple[str, list[str]]]:
+    mine = {d.request_id for d in requests}  # on the list if an earlier batch stopped there
+    for subject in sorted({d.subject for d in requests} & listed.subjects):
+        if before := [name for name in listed.requests_of(subject) if name not in mine]:
+            yield subject, before
 
 
 def _key_check() -> str:
     return pseudonym(load_settings().pseudonym_secret(), _KEY_CHECK)
 
 
-@cache
-def _cached(uri: str, batch: str) -> dict[str, Any]:
-    return _read(open_store(uri), batch)
+@cache  # they never change
+def _cached(uri: str, key: str) -> dict[str, Any]:
+    return _read(open_store(uri), key)
 
 
-def _read(store: ObjectStore, batch: str) -> dict[str, Any]:
-    return json.loads(store.get(_key(batch)))
+def _read(store: ObjectStore, key: str) -> dict[str, Any]:
+    return json.loads(store.get(key))
 
 
 def _key(batch: str) -> str:
     return f"{_PREFIX}{batch}.json"
-
-
-def _batch_of(key: str) -> str:
-    return key.removeprefix(_PREFIX).removesuffix(".json")

@@ -114,6 +114,7 @@ class World:
     def process(self, batch):
         batches.validate(self.store, batch)
         batches.withhold(self.store, batch)
+        suppression.take_off_withheld(self.store, batch)
         resolution.resolve(self.store, batch)
         for model in [e.model for e in enrolled_models(self.store)]:
             self.unlearn(batch, model)
@@ -366,6 +367,40 @@ def test_whoever_is_back_under_a_hold_waits_and_is_asked_for_once(world):
     world.store.delete("requests/holds/court.jsonl")
     world.run()
     assert not world.there() & set(GONE)
+
+
+def test_a_hold_between_the_list_and_the_deletion_takes_its_subject_off_the_list(
+    world, monkeypatch
+):
+    hold = json.dumps({"subject_id": subject(50)}).encode()
+    world.submit("r", [50, 51])
+    with monkeypatch.context() as patch:
+        suppress = suppression.suppress
+
+        def hold_then(store, batch):
+            suppress(store, batch)
+            store.put("requests/holds/court.jsonl", hold)
+
+        patch.setattr(suppression, "suppress", hold_then)
+        with pytest.raises(ConflictError, match="legal hold"):
+            world.run()
+    before = suppression.load(world.store)
+    world.run()
+    listed, named = suppression.load(world.store), batches.pseudonyms([subject(50), subject(51)])
+    assert named[subject(50)] in before.subjects - listed.subjects
+    assert named[subject(51)] in listed.subjects
+    assert listed.digest != before.digest
+    assert world.there() & {50, 51} == {50}
+    assert world.replay() == ([], 0)
+
+    world.store.delete("requests/holds/court.jsonl")
+    world.run()
+    assert 50 not in world.there()
+    assert named[subject(50)] in suppression.load(world.store).subjects
+    found = world.certificate("r-50")
+    assert "earlier_certificates" not in found
+    assert [m["model"] for m in found["models"]] == ["income"]
+    assert world.requests()["r-50"].facts["reason"] == "1 row erased and unlearned"
 
 
 def test_a_rollback_by_hand_is_undone_once(world):
