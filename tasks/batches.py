@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache, lru_cache
@@ -146,9 +146,13 @@ def _dispositions(uri: str, batch: str) -> tuple[Disposition, ...]:
     return tuple(Disposition(**d) for d in json.loads(body))
 
 
-def accepted(store: ObjectStore, batch: str) -> list[Disposition]:
-    """The batch's records that are to be erased, less those withheld since for a hold."""
-    out = {record for records in _withheld(store, batch).values() for record in records}
+def accepted(store: ObjectStore, batch: str, *, at: int | None = None) -> list[Disposition]:
+    """The batch's records that are to be erased, less those withheld since for a hold.
+
+    `at` is the number of an event of the batch: the records as they were then.
+    """
+    events = [e for e in journal.read(store, stream(batch)) if at is None or e.number < at]
+    out = {r for e in events if e.name == "RequestsWithheld" for r in e.facts["records"]}
     judged = dispositions(store, batch)
     return [d for d in judged if d.outcome == "accepted" and d.record_id not in out]
 
@@ -188,10 +192,15 @@ def _subjects(uri: str, batch: str, wanted: frozenset[str]) -> dict[str, str]:
     }
 
 
-def subjects_by_record(store: ObjectStore, batch: str) -> dict[str, str]:
-    """Raw subject id of each accepted record; read from requests/ again, never leaves a task."""
-    wanted = frozenset(d.record_id for d in accepted(store, batch))
-    return _subjects(store.uri, batch, wanted)
+def subjects_by_record(
+    store: ObjectStore, batch: str, records: Collection[str] | None = None
+) -> dict[str, str]:
+    """Raw subject id of these records, or of each accepted one; never leaves a task.
+
+    Read from requests/ again.
+    """
+    wanted = [d.record_id for d in accepted(store, batch)] if records is None else records
+    return _subjects(store.uri, batch, frozenset(wanted))
 
 
 def subjects(store: ObjectStore, batch: str) -> list[str]:

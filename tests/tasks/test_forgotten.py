@@ -41,18 +41,29 @@ class World:
         for batch in MEMBERS:
             self.happen(batch, "frozen", "BatchFrozen")
         monkeypatch.setattr(attempts, "alias_version", lambda _: self.champion)
-        monkeypatch.setattr(batches, "subjects", self.subjects)
-        monkeypatch.setattr(batches, "accepted", self.accepted)
+        monkeypatch.setattr(batches, "subjects_by_record", self.subjects)
+        monkeypatch.setattr(batches, "dispositions", self.dispositions)
         self.champion = 1
 
-    def subjects(self, _, batch):
-        return [subject(n) for n in self.members[batch]]
+    def subjects(self, _, batch, records=None):
+        wanted = records or [d.record_id for d in batches.accepted(self.store, batch)]
+        return {record: subject(int(record[2:])) for record in wanted}
 
-    def accepted(self, _, batch):
+    def dispositions(self, _, batch):
         return [
             Disposition(f"f-{n:06d}", f"R-{n}", "accepted", "", subject=f"p-{n}")
             for n in self.members[batch]
         ]
+
+    def withhold(self, batch, *numbers):
+        records = [f"f-{n:06d}" for n in numbers]
+        self.happen(batch, f"withheld/{numbers}", "RequestsWithheld", records=records)
+
+    def answer(self, *numbers):
+        for n in numbers:
+            for event in ("RequestAccepted", "RequestErased"):
+                entry = journal.Entry(f"requests/f-{n:06d}", event, event, {})
+                journal.append(self.store, entry)
 
     def happen(self, batch, key, event, **facts):
         entry = journal.Entry(batches.stream(batch), key, event, facts)
@@ -150,6 +161,29 @@ def test_erased_rows_are_nobodys_concern_any_more(world):
     world.happen(NEW, "validated", "BatchValidated")
     world.happen(NEW, "closed", "BatchClosed")
     assert forgotten_by(world.store, world.enrolled()) == []
+
+
+def test_a_request_withheld_after_the_promotion_is_not_asked_for_again(world):
+    first = world.promote(OLD, 2)
+    world.withhold(OLD, 1)
+    world.answer(0, 2)
+    world.happen(OLD, "validated", "BatchValidated")
+    world.happen(OLD, "closed", "BatchClosed")
+    assert forgotten_subjects(world.store, world.enrolled()) == {subject(1)}
+    world.members[NEW] = [1, 3]
+    assert world.plan(NEW).forget_count == 1
+    found = certified_models(world.store, NEW)
+    (part,) = models_for(found, "f-000001", {world.enrollment.dataset.uri})
+    assert (part["version"], part["forget_digest"]) == (2, first.forget_digest)
+    world.answer(1)
+    assert forgotten_by(world.store, world.enrolled()) == []
+
+
+def test_a_request_withheld_before_the_plan_was_not_forgotten(world):
+    world.withhold(OLD, 1)
+    world.promote(OLD, 2)
+    assert forgotten_subjects(world.store, world.enrolled()) == {subject(0), subject(2)}
+    assert world.plan(NEW).forget_count == 3
 
 
 def test_weights_of_another_origin_have_forgotten_nothing(world):
