@@ -1,5 +1,6 @@
 """Old model versions in MLflow: which there are, where their files lie, out of reach, gone."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from tasks.settings import load_settings
 
 _PAGE = 1000
 _APPROVED = "expunge.gate"
+_LOGGED = re.compile("m-[0-9a-f]{32}")
+"""The form of the ids that MLflow gives logged models; their folders are named so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,9 @@ def logged_models(version: Registered | None, effect: str) -> dict[str, str]:
         run = client.get_run(run_id) if run_id else None
         is_ours = run is not None and registry.EFFECT_TAG in run.data.tags
         found = _of_run(run) if run is not None and is_ours else {}
-        name = version.source.rpartition("/")[2] if version else ""
-        if name.startswith("m-") and name not in found and _is_logged(name):
-            found[name] = client.get_logged_model(name).artifact_location
-    return found
+        name = version.source.removeprefix("models:/") if version else ""
+        location = _location(name)
+        return found | ({name: location} if location else {})
 
 
 def own_place(model: str, version: Registered) -> Place:
@@ -101,8 +103,9 @@ def own_place(model: str, version: Registered) -> Place:
     with translated("MLflow"):
         uri = client.get_model_version_download_uri(model, str(version.version)).rstrip("/")
         run = client.get_run(version.run_id) if version.run_id else None
-    if any(part.startswith("m-") for part in urlsplit(uri).path.split("/")[-2:]):
-        return Place(uri, is_own=True)
+        # A name proves nothing: only MLflow knows which folder it made for a logged model.
+        if any(_location(part) == uri for part in urlsplit(uri).path.split("/")):
+            return Place(uri, is_own=True)
     root = run.info.artifact_uri.rstrip("/") if run else ""
     return Place(uri, is_own=bool(root) and uri.startswith(f"{root}/"))
 
@@ -110,7 +113,7 @@ def own_place(model: str, version: Registered) -> Place:
 def sharers(model: str, number: int, source: str, uri: str) -> list[tuple[str, int]]:
     """Other versions, of any registered model, that lie in the same files."""
     sources = {source, f"models:/{model}/{number}"} - {""}
-    sources |= {f"models:/{p}" for p in urlsplit(uri).path.split("/") if p.startswith("m-")}
+    sources |= {f"models:/{p}" for p in urlsplit(uri).path.split("/") if _LOGGED.fullmatch(p)}
     found = {
         (v.name, int(v.version))
         for one in sorted(sources)
@@ -144,6 +147,13 @@ def _is_registered(model: str, number: int) -> bool:
 
 def _is_logged(model_id: str) -> bool:
     return _exists(lambda: registry.client().get_logged_model(model_id))
+
+
+def _location(model_id: str) -> str:
+    """Where MLflow put the files of a logged model; empty if it has none of that id."""
+    if not _LOGGED.fullmatch(model_id) or not _is_logged(model_id):
+        return ""
+    return registry.client().get_logged_model(model_id).artifact_location.rstrip("/")
 
 
 def _exists(get: Callable[[], object]) -> bool:

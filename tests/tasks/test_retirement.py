@@ -285,6 +285,21 @@ def test_files_outside_of_mlflow_s_folders_are_left_to_people(lineage, tmp_path)
     assert lineage.purge() == [outside]
 
 
+@pytest.mark.parametrize("name", ["m-shared", f"m-{'0' * 32}"])
+def test_a_foreign_folder_named_like_one_of_mlflow_s_is_left_to_people(lineage, tmp_path, name):
+    folder = tmp_path / "lake" / name
+    folder.mkdir(parents=True)
+    (folder / "others.parquet").write_bytes(b"data of another team")
+    foreign = lineage.version_of(folder.as_uri(), lineage.run("theirs", ""), {}, "other")
+    enroll(lineage.store, lineage.enrollment(foreign))
+    lineage.champion = foreign
+    lineage.promote("b-1", [ADA])
+    lineage.close("b-1")
+    lineage.today(2026, 6, 1)
+    assert lineage.purge() == [1]
+    assert (folder / "others.parquet").exists()
+
+
 def test_a_version_that_somebody_deleted_is_purged_all_the_same(promoted):
     promoted.client.delete_model_version(MODEL, "1")
     assert len(promoted.files()) == 2  # MLflow only forgets where they are
