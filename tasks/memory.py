@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -37,6 +38,23 @@ def fitting(work: Callable[[int, str], _T], *, chunk_size: int, device: str) -> 
         f"Memory ran out even with chunks of {_LEAST_ROWS} rows on the CPU; free some, or run on a "
         "larger machine."
     )
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Run a block; memory that runs out in it leaves as our own error, cause chained.
+
+    Raises:
+        OutOfMemoryError: memory ran out where nothing smaller can be tried.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"Memory ran out ({type(error).__name__}); free some, or run on a larger machine."
+        ) from error
 
 
 def _ways(chunk_size: int, device: str) -> Iterator[tuple[int, str]]:

@@ -115,6 +115,7 @@ def load_model(
     Raises:
         ModelError: it is retired, since it remembers erased people.
         UnsupportedModelError: it has no PyTorch flavor, or is pickled and not trusted.
+        SettingsError: code that it needs is not installed here.
     """
     import mlflow
 
@@ -138,9 +139,10 @@ def load_model(
         with _pickle_allowed(trust_pickle), translated("MLflow"):
             module = mlflow.pytorch.load_model(str(directory), map_location="cpu")
     except (ImportError, AttributeError) as error:
-        raise UnsupportedModelError(
+        # This machine's fault, not the model's, which must not lose its alias for it.
+        raise SettingsError(
             f"{model} version {version} needs code that is not installed here; install it, or log "
-            "the model again with code_paths."
+            "the model again with code_paths, then run again."
         ) from error
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     return LoadedModel(module, is_exported, directory, info.signature, example)

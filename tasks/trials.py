@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tasks import journal
 from tasks.attempts import Attempt, entry
+from tasks.memory import memory_errors
 from tasks.object_store import ObjectStore
 from unlearning.errors import EvidenceError, ModelError, StaleLedgerError
 from unlearning.lineage import SHORT, bytes_digest
@@ -22,11 +23,12 @@ def failure_of(
     end of the attempt: a later run tries again, since somebody may have mended the cause.
 
     Raises:
-        ExpungeError: what another rung could not mend either, such as a table that is away, or
-            what running again mends.
+        ExpungeError: what another rung could not mend either, such as a table that is away, a
+            machine without the memory or the code, or what running again mends.
     """
     try:
-        part(store, attempt)
+        with memory_errors():
+            part(store, attempt)
     except StaleLedgerError:
         raise
     except (ModelError, EvidenceError) as error:

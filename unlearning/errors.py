@@ -2,15 +2,15 @@
 
     ExpungeError
     ├── TransientError            a system is busy or away          → retried, the only one that is
-    ├── SettingsError             a setting is wrong or missing     → mend it, run again
+    ├── SettingsError             a setting or package is missing   → mend it, run again
+    ├── OutOfMemoryError          it fits in no chunk, on no device → free memory, run again
     ├── RequestError              a request file or row is unusable → quarantine, tell its sender
     ├── DataError                 table, rows or split do not fit   → an operator looks at the table
     │   └── SnapshotChangedError  the pinned rows are others now
     ├── ModelError                the model cannot be unlearned so  → mend or re-enrol the model
     │   ├── UnsupportedModelError
     │   ├── StaleLedgerError      ledger of another model or snapshot
-    │   ├── DivergenceError       non-finite loss, gradient or weight
-    │   └── OutOfMemoryError      it does not fit, however small the chunks
+    │   └── DivergenceError       non-finite loss, gradient or weight
     ├── EvidenceError             a number is missing or undefined  → never gate on a guess
     ├── GateRejectedError         a check of the gate failed        → champion and request stay
     ├── ConflictError             somebody else changed it          → reload and run again
@@ -29,7 +29,14 @@ class TransientError(ExpungeError):
 
 
 class SettingsError(ExpungeError, ValueError):
-    """A setting is wrong or missing; nothing was done yet."""
+    """A setting, or code that a model needs, is wrong or missing; nothing was done yet."""
+
+
+class OutOfMemoryError(ExpungeError):
+    """Memory ran out, however little of the rows was in it at a time.
+
+    It says nothing about the model: a larger machine, or this one tomorrow, does the same work.
+    """
 
 
 class RequestError(ExpungeError):
@@ -58,10 +65,6 @@ class StaleLedgerError(ModelError):
 
 class DivergenceError(ModelError):
     """A loss, gradient or weight is not finite."""
-
-
-class OutOfMemoryError(ModelError):
-    """Memory ran out, however little of the rows was in it at a time."""
 
 
 class EvidenceError(ExpungeError):

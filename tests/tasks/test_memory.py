@@ -36,7 +36,7 @@ def test_another_device_is_given_up_for_the_cpu_in_whole_chunks():
     assert tried == [(64, "meta"), (16, "meta"), (64, "cpu")]
 
 
-def test_what_never_fits_is_for_the_ladder():
+def test_what_never_fits_is_an_error_of_its_own():
     with pytest.raises(OutOfMemoryError, match="16 rows"):
         fitting(beyond(0, []), chunk_size=64, device="cpu")
 

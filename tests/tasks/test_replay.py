@@ -4,7 +4,9 @@ import json
 import shutil
 import sqlite3
 from dataclasses import replace
+from datetime import timedelta
 
+import mlflow
 import numpy as np
 import pytest
 from conftest import forget_settings
@@ -23,6 +25,7 @@ from tasks import (
     floor,
     intake,
     journal,
+    ladder,
     models,
     promotion,
     registry,
@@ -30,6 +33,7 @@ from tasks import (
     resolution,
     suppression,
     tables,
+    trials,
 )
 from tasks.datasets import DatasetSpec
 from tasks.durations import retrain_forecast
@@ -44,7 +48,8 @@ from unlearning.config import (
     TrainingConfig,
     UnlearningConfig,
 )
-from unlearning.errors import ConflictError, SettingsError
+from unlearning.errors import ConflictError, OutOfMemoryError, SettingsError
+from unlearning.gate import no_candidate
 
 # MLflow and torch warn of their own type hints and formats.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -558,6 +563,38 @@ def test_a_model_enrolled_while_a_batch_is_at_work_has_to_forget_too(world, monk
     world.run()
     assert not world.there() & set(range(20, 30))
     assert registry.alias_version("late") == 2
+
+
+def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(world, monkeypatch):
+    world.submit("next", range(20, 30))
+    (batch,) = intake.open_batches(world.store)
+    batches.validate(world.store, batch)
+    resolution.resolve(world.store, batch)
+    attempt = attempts.plan(world.store, batch, "income")
+    later = journal.now() + timedelta(days=90)
+
+    def fail(error):
+        raise error
+
+    for place, name, error, expected in (
+        (mlflow.pytorch, "load_model", ModuleNotFoundError("torchvision"), SettingsError),
+        (candidates, "unlearn", MemoryError(), OutOfMemoryError),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, "now", lambda: later)
+            patch.setattr(place, name, lambda *_, error=error, **__: fail(error))
+            with pytest.raises(expected, match=r"(install|free) .* run"):
+                trials.failure_of(world.store, attempt, candidates.make_candidate)
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.pytorch, "load_model", lambda *_, **__: fail(ImportError()))
+        with pytest.raises(SettingsError, match="not installed"):
+            ladder.choose_step(world.store, attempt, no_candidate("It was not made."))
+    names = [e.name for e in journal.read(world.store, batches.stream(batch))]
+    assert not {"CandidateFailed", "RungChosen"} & set(names)
+    assert world.champion() == 2
+    world.run()
+    assert world.champion() == 3
+    assert world.requests()["next-20"].status == "erased"
 
 
 def test_a_list_of_another_key_is_refused(world, monkeypatch):

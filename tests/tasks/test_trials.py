@@ -1,6 +1,7 @@
 """An attempt that leads nowhere: a fact for the ladder, unless another rung could not mend it."""
 
 import pytest
+import torch
 
 from tasks import journal
 from tasks.attempts import Attempt
@@ -10,6 +11,8 @@ from unlearning.errors import (
     DataError,
     DivergenceError,
     EvidenceError,
+    OutOfMemoryError,
+    SettingsError,
     StaleLedgerError,
     TransientError,
     UnsupportedModelError,
@@ -55,10 +58,29 @@ def test_what_another_rung_may_mend_is_recorded_once_and_told(begun, kind):
     assert failed[0].id.startswith("a-1/failed/")
 
 
-@pytest.mark.parametrize("kind", [StaleLedgerError, ConflictError, DataError, TransientError])
+NO_RUNG_MENDS = [
+    StaleLedgerError,
+    ConflictError,
+    DataError,
+    TransientError,
+    SettingsError,
+    OutOfMemoryError,
+]
+
+
+@pytest.mark.parametrize("kind", NO_RUNG_MENDS)
 def test_what_no_rung_mends_is_raised_and_leaves_no_trace(begun, kind):
     with pytest.raises(kind):
         failure_of(begun, ATTEMPT, raising(kind("Run again.")))
+    assert len(journal.read(begun, "batches/b-1")) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")], ids=["host", "device"]
+)
+def test_memory_that_runs_out_anywhere_says_what_to_do(begun, error):
+    with pytest.raises(OutOfMemoryError, match="larger machine"):
+        failure_of(begun, ATTEMPT, raising(error))
     assert len(journal.read(begun, "batches/b-1")) == 1
 
 
