@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from unlearning.errors import DataError, ExpungeError, SettingsError, TransientError
+from unlearning.errors import (
+    DataError,
+    ExpungeError,
+    MissingDataError,
+    SettingsError,
+    TransientError,
+)
 
 _TRANSIENT_CODES = {
     "SlowDown",
@@ -16,6 +22,7 @@ _TRANSIENT_CODES = {
     "RequestTimeout",
 }
 _TRANSIENT_STATUS = 500
+_MISSING_CODES = {"NoSuchKey", "404"}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -29,7 +36,8 @@ def translated(system: str) -> Iterator[None]:
     Raises:
         TransientError: the system is busy, away or timed out.
         SettingsError: it refuses our credentials or address.
-        DataError: it answers that what we asked for is not there or not allowed.
+        MissingDataError: it answers that what we asked for is not there.
+        DataError: it answers that what we asked for is not allowed.
     """
     try:
         yield
@@ -78,11 +86,20 @@ def _data(error: Exception, system: str) -> ExpungeError:
     )
 
 
+def _missing(error: Exception, system: str) -> ExpungeError:
+    return MissingDataError(
+        f"The {system} does not have what was asked for ({type(error).__name__}); "
+        "check that the table or object exists."
+    )
+
+
 def _client(error: Any, system: str) -> ExpungeError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _TRANSIENT_CODES or status >= _TRANSIENT_STATUS:
         return _transient(error, system)
+    if code in _MISSING_CODES:
+        return _missing(error, system)
     return DataError(f"The {system} refused the request ({code}); check name and permissions.")
 
 
@@ -90,7 +107,8 @@ def _mlflow(error: Any, system: str) -> ExpungeError:
     code = getattr(error, "error_code", "")
     if code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"):
         return _transient(error, system)
-    return DataError(f"{system} refused the request ({code}); check the model's name and version.")
+    kind = MissingDataError if code == "RESOURCE_DOES_NOT_EXIST" else DataError
+    return kind(f"{system} refused the request ({code}); check the model's name and version.")
 
 
 # Full names, so that naming an exception does not import its library.
@@ -116,7 +134,7 @@ _COUNTERPARTS = {
     "_internal.DeltaError": _data,
     "pyarrow.lib.ArrowException": _data,
     # deltalake and pyarrow raise these for object stores, too.
-    "builtins.FileNotFoundError": _data,
+    "builtins.FileNotFoundError": _missing,
     "builtins.PermissionError": _data,
     "builtins.OSError": _system_call,
 }

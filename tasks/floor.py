@@ -15,7 +15,7 @@ from tasks.datasets import DatasetSpec
 from tasks.effects import once
 from tasks.enrollment import Enrollment, enrolled_models, stream
 from tasks.object_store import ObjectStore
-from unlearning.errors import ConflictError, ExpungeError, TransientError
+from unlearning.errors import ConflictError, MissingDataError, ModelError
 from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.floor")
@@ -196,13 +196,14 @@ def _remembers(enrollment: Enrollment, stands: Standing, version: int) -> bool:
 
 
 def _digest(enrollment: Enrollment, version: int) -> str | None:
-    """Digest of a version's weights; None if they cannot be read."""
+    """Digest of a version's weights; None if there are none to serve.
+
+    Weights that are only out of reach, for want of access or of code, say nothing of the floor.
+    """
     try:
         module = registry.load_model(
             enrollment.model, version, trust_pickle=enrollment.trust_pickle
         ).module
-    except TransientError:
-        raise
-    except ExpungeError:
+    except (MissingDataError, ModelError):
         return None
     return model_digest(module.state_dict())

@@ -6,7 +6,8 @@
     ├── OutOfMemoryError          it fits in no chunk, on no device → free memory, run again
     ├── RequestError              a request file or row is unusable → quarantine, tell its sender
     ├── DataError                 table, rows or split do not fit   → an operator looks at the table
-    │   └── SnapshotChangedError  the pinned rows are others now
+    │   ├── SnapshotChangedError  the pinned rows are others now
+    │   └── MissingDataError      it does not exist, or its bytes are damaged
     ├── ModelError                the model cannot be unlearned so  → mend or re-enrol the model
     │   ├── UnsupportedModelError
     │   ├── StaleLedgerError      ledger of another model or snapshot
@@ -49,6 +50,10 @@ class DataError(ExpungeError):
 
 class SnapshotChangedError(DataError):
     """The rows found now are not the rows that were pinned."""
+
+
+class MissingDataError(DataError):
+    """What was asked for does not exist, or its bytes are damaged; it was not merely refused."""
 
 
 class ModelError(ExpungeError):

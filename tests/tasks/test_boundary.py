@@ -8,7 +8,13 @@ import pytest
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from tasks.boundary import _COUNTERPARTS, is_transient, translated
-from unlearning.errors import DataError, ExpungeError, GateRejectedError, TransientError
+from unlearning.errors import (
+    DataError,
+    ExpungeError,
+    GateRejectedError,
+    MissingDataError,
+    TransientError,
+)
 
 FOREIGN = [botocore.exceptions, deltalake.exceptions, mlflow.exceptions, pa.lib]
 
@@ -43,10 +49,14 @@ def client_error(code, status):
         (client_error("AccessDenied", 403), DataError),
         (botocore.exceptions.EndpointConnectionError(endpoint_url="http://x"), TransientError),
         (mlflow.exceptions.MlflowException("boom"), TransientError),
-        (mlflow.exceptions.MlflowException("no", error_code=RESOURCE_DOES_NOT_EXIST), DataError),
+        (client_error("NoSuchKey", 404), MissingDataError),
+        (
+            mlflow.exceptions.MlflowException("no", error_code=RESOURCE_DOES_NOT_EXIST),
+            MissingDataError,
+        ),
         (pa.lib.ArrowInvalid("quotes a value: zq7subject"), DataError),
         (OSError("disk"), TransientError),
-        (FileNotFoundError("zq7subject.parquet"), DataError),
+        (FileNotFoundError("zq7subject.parquet"), MissingDataError),
     ],
 )
 def test_a_foreign_error_becomes_ours_without_its_words(error, expected):

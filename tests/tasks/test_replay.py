@@ -6,9 +6,10 @@ import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
-import mlflow
+import mlflow.pytorch
 import numpy as np
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
 from conftest import forget_settings
 from deltalake import DeltaTable, write_deltalake
 from durable import durable
@@ -48,7 +49,7 @@ from unlearning.config import (
     TrainingConfig,
     UnlearningConfig,
 )
-from unlearning.errors import ConflictError, OutOfMemoryError, SettingsError
+from unlearning.errors import ConflictError, DataError, OutOfMemoryError, SettingsError
 from unlearning.gate import no_candidate
 
 # MLflow and torch warn of their own type hints and formats.
@@ -477,6 +478,36 @@ def test_damaged_weights_of_the_floor_are_not_served(world):
         assert world.champion() is None
     finally:
         data.write_bytes(kept)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "error", "expected"),
+    [
+        (
+            mlflow.artifacts,
+            "download_artifacts",
+            ClientError({"Error": {"Code": "ExpiredToken"}}, "GetObject"),
+            DataError,
+        ),
+        (mlflow.artifacts, "download_artifacts", NoCredentialsError(), SettingsError),
+        (mlflow.pytorch, "load_model", ModuleNotFoundError("torchvision"), SettingsError),
+    ],
+    ids=["access", "credentials", "code"],
+)
+def test_weights_out_of_reach_are_not_taken_for_lost(
+    world, monkeypatch, place, name, error, expected
+):
+    def refuse(*_, **__):
+        raise error
+
+    world.set_alias(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, refuse)
+        with pytest.raises(expected):
+            floor.enforce(world.store)
+    assert not world.enrolled().is_withdrawn
+    assert floor.enforce(world.store) == []
+    assert world.champion() == 2
 
 
 def test_a_version_that_is_not_on_record_is_not_the_floors_business(world):
