@@ -12,9 +12,12 @@ import numpy as np
 from torch import nn
 
 from tasks.boundary import translated
+from tasks.memory import memory_errors
 from tasks.settings import load_settings
 from unlearning.errors import (
     ConflictError,
+    ExpungeError,
+    MissingDataError,
     ModelError,
     SettingsError,
     TransientError,
@@ -116,6 +119,7 @@ def load_model(
         ModelError: it is retired, since it remembers erased people.
         UnsupportedModelError: it has no PyTorch flavor, or is pickled and not trusted.
         SettingsError: code that it needs is not installed here.
+        MissingDataError: there is no such version, or its files are gone or damaged.
     """
     import mlflow
 
@@ -135,17 +139,32 @@ def load_model(
             f"{model} version {version} is pickled, and loading it runs code from the registry; "
             "log it in MLflow's pt2 form, or enrol it with --trust-pickle."
         )
-    try:
-        with _pickle_allowed(trust_pickle), translated("MLflow"):
-            module = mlflow.pytorch.load_model(str(directory), map_location="cpu")
-    except (ImportError, AttributeError) as error:
-        # This machine's fault, not the model's, which must not lose its alias for it.
-        raise SettingsError(
-            f"{model} version {version} needs code that is not installed here; install it, or log "
-            "the model again with code_paths, then run again."
-        ) from error
+    with _pickle_allowed(trust_pickle), translated("MLflow"):
+        module = _read_module(directory, f"{model} version {version}")
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     return LoadedModel(module, is_exported, directory, info.signature, example)
+
+
+def _read_module(directory: Path, name: str) -> nn.Module:
+    import mlflow
+
+    try:
+        with memory_errors():
+            return mlflow.pytorch.load_model(str(directory), map_location="cpu")
+    except (ExpungeError, OSError):
+        raise
+    except Exception as error:
+        if isinstance(error, (ImportError, AttributeError)):
+            # This machine's fault, not the model's, which must not lose its alias for it.
+            raise SettingsError(
+                f"{name} needs code that is not installed here; install it, or log the model "
+                "again with code_paths, then run again."
+            ) from error
+        # The bytes are here, so no system is away; every format says otherwise that they are bad.
+        raise MissingDataError(
+            f"The files of {name} are damaged ({type(error).__name__}); restore them, or enrol "
+            "another version."
+        ) from error
 
 
 def _refuse_retired(model: str, version: int) -> None:

@@ -467,13 +467,19 @@ def test_without_the_version_that_forgot_the_alias_is_dropped(world):
     assert floor.enforce(world.store) == []
 
 
-def test_damaged_weights_of_the_floor_are_not_served(world):
+@pytest.mark.parametrize("damage", ["exchanged", "cut off", "gone"])
+def test_damaged_weights_of_the_floor_are_not_served(world, damage):
     world.set_alias(1)
     (data,) = registry.load_model("income", 2).directory.rglob("*.pt2")
     kept = data.read_bytes()
     try:
-        (other,) = registry.load_model("income", 1).directory.rglob("*.pt2")
-        shutil.copy(other, data)
+        if damage == "exchanged":
+            (other,) = registry.load_model("income", 1).directory.rglob("*.pt2")
+            shutil.copy(other, data)
+        elif damage == "cut off":
+            data.write_bytes(kept[: len(kept) // 2])
+        else:
+            data.unlink()
         assert len(floor.enforce(world.store)) == 1
         assert world.champion() is None
     finally:
