@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from tasks import registry
 from tasks.boundary import translated
 from tasks.settings import load_settings
+from unlearning.errors import MissingDataError
 
 _PAGE = 1000
 _APPROVED = "expunge.gate"
@@ -84,12 +85,11 @@ def logged_models(version: Registered | None, effect: str) -> dict[str, str]:
 
     A run of ours makes one version only, so what a killed run logged besides is among them.
     """
-    client = registry.client()
     run_id = version.run_id if version else ""
     if not run_id and effect:
         run_id = registry.find_run(registry.AUDIT_EXPERIMENT, effect.partition("/")[0]) or ""
+    run = _run(run_id)
     with translated("MLflow"):
-        run = client.get_run(run_id) if run_id else None
         is_ours = run is not None and registry.EFFECT_TAG in run.data.tags
         found = _of_run(run) if run is not None and is_ours else {}
         name = version.source.removeprefix("models:/") if version else ""
@@ -102,10 +102,10 @@ def own_place(model: str, version: Registered) -> Place:
     client = registry.client()
     with translated("MLflow"):
         uri = client.get_model_version_download_uri(model, str(version.version)).rstrip("/")
-        run = client.get_run(version.run_id) if version.run_id else None
         # A name proves nothing: only MLflow knows which folder it made for a logged model.
         if any(_location(part) == uri for part in urlsplit(uri).path.split("/")):
             return Place(uri, is_own=True)
+    run = _run(version.run_id)
     root = run.info.artifact_uri.rstrip("/") if run else ""
     return Place(uri, is_own=bool(root) and uri.startswith(f"{root}/"))
 
@@ -147,6 +147,15 @@ def _is_registered(model: str, number: int) -> bool:
 
 def _is_logged(model_id: str) -> bool:
     return _exists(lambda: registry.client().get_logged_model(model_id))
+
+
+def _run(run_id: str) -> Any | None:
+    """The run; None if there is none, or none any more, as after `mlflow gc`."""
+    try:
+        with translated("MLflow"):
+            return registry.client().get_run(run_id) if run_id else None
+    except MissingDataError:
+        return None
 
 
 def _location(model_id: str) -> str:

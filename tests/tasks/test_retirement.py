@@ -4,10 +4,12 @@ import logging
 
 import pytest
 from lineages import MODEL, LineageOfHand
+from mlflow.tracking._tracking_service.utils import _get_store
 
 from tasks import artifacts, audit, journal, model_versions, registry, retirement
 from tasks.enrollment import enroll, stream
 from tasks.old_versions import earlier, retirement_counts
+from tasks.settings import load_settings
 from unlearning.errors import ConflictError, ModelError, TransientError, UnsupportedModelError
 
 ADA, BEA, CYD = "zq7subject-1", "zq7subject-2", "zq7subject-3"
@@ -298,6 +300,19 @@ def test_a_foreign_folder_named_like_one_of_mlflow_s_is_left_to_people(lineage, 
     lineage.today(2026, 6, 1)
     assert lineage.purge() == [1]
     assert (folder / "others.parquet").exists()
+
+
+def test_a_version_whose_training_run_is_gone_is_retired_and_purged(lineage):
+    run = lineage.client.get_model_version(MODEL, "1").run_id
+    lineage.client.delete_run(run)
+    # What `mlflow gc` does; it would need a command line of its own.
+    _get_store(store_uri=load_settings().tracking_uri)._hard_delete_run(run)
+    lineage.promote("b-1", [ADA])
+    lineage.close("b-1")
+    assert lineage.verbs() == {1: "wait"}
+    lineage.today(2026, 6, 1)
+    assert lineage.purge() == [1]
+    assert len(lineage.files()) == 1
 
 
 def test_a_version_that_somebody_deleted_is_purged_all_the_same(promoted):
