@@ -189,7 +189,9 @@ def _remembers(enrollment: Enrollment, stands: Standing, version: int) -> bool:
     if not recorded and version == enrollment.version:
         return False
     if not recorded:
-        digest = registry.version_tags(enrollment.model, version).get("expunge.digest")
+        # Old weights registered anew, perhaps by hand and without a tag that says so.
+        tagged = registry.version_tags(enrollment.model, version).get("expunge.digest")
+        digest = tagged or _digest(enrollment, version)
         return digest in {d for _, d in stands.below}
     actual = _digest(enrollment, version)
     return actual is None or actual in recorded

@@ -63,9 +63,11 @@ def read_lineage(store: ObjectStore, model: str) -> Lineage:
     }
     mine = {effect for _, effect in known.values()} - {""}
     for version, found in registered.items():
-        if version not in known and found.effect in mine:
-            remembered |= _twin(version, found, remembered)
-        elif version not in known and _is_abandoned(store, found):
+        if version in known:
+            continue
+        if original := _original(model, found, registered, remembered):
+            remembered[version] = replace(original, version=version)
+        elif found.effect not in mine and _is_abandoned(store, found):
             batch = found.tags["expunge.batch"]
             why = f"{batch} registered it and never promoted it"
             digest = found.tags.get("expunge.digest", "")
@@ -131,14 +133,20 @@ def _known(
     return found
 
 
-def _twin(
-    version: int, found: Registered, remembered: dict[int, Remembered]
-) -> dict[int, Remembered]:
-    """The version as one more registration of an old one: a call sent twice, or a copy."""
+def _original(
+    model: str,
+    found: Registered,
+    registered: dict[int, Registered],
+    remembered: dict[int, Remembered],
+) -> Remembered | None:
+    """The old version that this one registers once more: a call sent twice, a copy, by hand."""
     for one in remembered.values():
-        if one.effect == found.effect:
-            return {version: Remembered(version, one.digest, one.effect, one.batch, one.why)}
-    return {}
+        sources = {f"models:/{model}/{one.version}"}
+        if one.version in registered:
+            sources.add(registered[one.version].source)
+        if (found.effect and found.effect == one.effect) or found.source in sources - {""}:
+            return one
+    return None
 
 
 def _is_abandoned(store: ObjectStore, found: Registered) -> bool:

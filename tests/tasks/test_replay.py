@@ -528,6 +528,16 @@ def test_a_version_that_is_not_on_record_is_not_the_floors_business(world):
         world.run()
 
 
+def test_old_weights_under_a_new_number_are_a_rollback_as_well(world):
+    source = registry.client().get_model_version("income", "1").source
+    registry.client().create_model_version("income", source)
+    world.set_alias(3)
+    (breach,) = floor.breaches(world.store)
+    assert (breach.found, breach.floor) == (3, 2)
+    assert floor.enforce(world.store) == []
+    assert world.champion() == 2
+
+
 def test_a_copy_of_weights_that_remember_is_refused(world):
     source = registry.client().get_model_version("income", "1").source
     registry.client().create_model_version("income", source)

@@ -230,6 +230,19 @@ def test_a_version_sent_twice_to_the_registry_goes_with_its_twin(promoted):
     assert len(promoted.files()) == 1
 
 
+@pytest.mark.parametrize("source", ["the files", "the version"])
+def test_old_weights_that_somebody_registered_anew_go_with_them(promoted, source):
+    first = promoted.client.get_model_version(MODEL, "1").source
+    anew = first if source == "the files" else f"models:/{MODEL}/1"
+    made = int(promoted.client.create_model_version(MODEL, anew).version)
+    assert promoted.verbs() == {1: "wait", made: "retire"}
+    retirement.retire(promoted.store, MODEL)
+    promoted.today(2026, 6, 1)
+    assert promoted.purge() == [1, made]
+    assert promoted.versions() == [2]
+    assert len(promoted.files()) == 1
+
+
 def test_files_that_another_model_shares_stay_until_that_one_is_gone(promoted):
     promoted.client.copy_model_version(f"models:/{MODEL}/1", "theirs")
     promoted.today(2026, 6, 1)
