@@ -21,7 +21,7 @@ class CertifiedModel:
 
 
 def note_out_of_service(store: ObjectStore, batch: str, table: str) -> None:
-    """Record models of this table that an earlier batch withdrew: their weights may remember."""
+    """Record models of this table that were out of service before: their weights may remember."""
     for enrollment in enrolled_models(store):
         if not enrollment.is_withdrawn or enrollment.dataset.uri != table:
             continue
@@ -39,6 +39,13 @@ def note_out_of_service(store: ObjectStore, batch: str, table: str) -> None:
             batches.stream(batch), f"{enrollment.model}/out-of-service", "ModelOutOfService", facts
         )
         journal.append(store, entry)
+
+
+def why_out_of_service(facts: dict[str, Any]) -> str:
+    """What took the model out of service, as it goes on after the model's name."""
+    if facts["withdrawn_by"]:
+        return f"was withdrawn by batch {facts['withdrawn_by']}"
+    return "lost its alias, since no version of it without erased subjects was left"
 
 
 def certified_models(store: ObjectStore, batch: str) -> list[CertifiedModel]:
@@ -130,16 +137,18 @@ def _with_earlier(store: ObjectStore, part: dict[str, Any], batch: str) -> dict[
 
 def _out_of_service(facts: dict[str, Any]) -> dict[str, Any]:
     reason = (
-        f"It was withdrawn by batch {facts['withdrawn_by']} and nobody serves it; its weights were "
-        "not made to forget these rows."
+        f"It {why_out_of_service(facts)}, and nobody serves it; its weights were not made to "
+        "forget these rows."
     )
     named = {name: value for name, value in facts.items() if name != "withdrawn_by"}
     return {**named, "outcome": "out of service", "reason": reason}
 
 
 def _withdrawn_by(store: ObjectStore, model: str) -> str:
+    """The batch that took the model out of service; empty if it was the floor."""
     events = journal.read(store, stream(model))
-    return [e.facts["batch"] for e in events if e.name == "ModelWithdrawn"][-1]
+    ends = [e for e in events if e.name in ("ModelWithdrawn", "FloorLost")]
+    return ends[-1].facts.get("batch", "")
 
 
 def _parent(plan: dict[str, Any]) -> dict[str, Any]:

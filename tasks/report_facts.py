@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from tasks import batches, journal
 from tasks.approvals import approver
 from tasks.certificates import certificate_key
+from tasks.certified_models import why_out_of_service
 from tasks.curves import read_curves
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.resolution import matches
@@ -191,8 +192,8 @@ def _asides(events: Sequence[journal.Event]) -> tuple[str, ...]:
         if e.name == "ForgottenBefore"
     ]
     out = [
-        f"{e.facts['model']} was withdrawn by batch {e.facts['withdrawn_by']} and serves nobody; "
-        "its weights were not made to forget these rows."
+        f"{e.facts['model']} {why_out_of_service(e.facts)}, and serves nobody; its weights were "
+        "not made to forget these rows."
         for e in events
         if e.name == "ModelOutOfService"
     ]

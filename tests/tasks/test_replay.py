@@ -467,6 +467,19 @@ def test_without_the_version_that_forgot_the_alias_is_dropped(world):
     assert floor.enforce(world.store) == []
 
 
+def test_a_batch_on_the_table_of_a_model_without_a_floor_is_certified(world):
+    registry.client().delete_model_version("income", "2")
+    world.set_alias(1)
+    floor.enforce(world.store)
+    world.submit("next", [50])
+    world.run()
+    assert 50 not in world.there()
+    assert world.requests()["next-50"].status == "erased"
+    (model,) = world.certificate("next-50")["models"]
+    assert (model["outcome"], model["parent_version"]) == ("out of service", 2)
+    assert model["reason"].startswith("It lost its alias, since no version")
+
+
 @pytest.mark.parametrize("damage", ["exchanged", "cut off", "gone"])
 def test_damaged_weights_of_the_floor_are_not_served(world, damage):
     world.set_alias(1)
