@@ -61,9 +61,10 @@ def read_lineage(store: ObjectStore, model: str) -> Lineage:
         version: Remembered(version, *known[version], batch, f"it remembers the rows of {batch}")
         for version, batch in remembering(history(events)).items()
     }
+    remembered |= _retired(events)
     mine = {effect for _, effect in known.values()} - {""}
     for version, found in registered.items():
-        if version in known:
+        if version in known or version in remembered:
             continue
         if original := _original(model, found, registered, remembered):
             remembered[version] = replace(original, version=version)
@@ -131,6 +132,22 @@ def _known(
             effect = now.effect if now else attempt and f"{attempt}/registered"
             found[version] = (event.facts["digest"], effect)
     return found
+
+
+def _retired(events: list[journal.Event]) -> dict[int, Remembered]:
+    """Versions to be purged, be they deleted in MLflow: a purge that was cut off is finished."""
+    purged = {e.facts["version"] for e in events if e.name == PURGED}
+    found = [e.facts for e in events if e.name == RETIRED and e.facts["version"] not in purged]
+    return {
+        f["version"]: Remembered(
+            f["version"],
+            f["digest"],
+            f["attempt"] and f"{f['attempt']}/registered",
+            f["batch"],
+            f["why"],
+        )
+        for f in found
+    }
 
 
 def _original(

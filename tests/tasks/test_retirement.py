@@ -273,6 +273,32 @@ def test_a_candidate_that_was_registered_and_never_promoted_goes_when_its_batch_
     assert promoted.versions() == [2]
 
 
+@pytest.mark.parametrize("kind", ["abandoned", "registered anew"])
+def test_a_purge_of_a_version_not_on_record_is_finished_after_it_was_cut_off(
+    promoted, monkeypatch, kind
+):
+    if kind == "abandoned":
+        lost = promoted.candidate("b-2", promoted.batch("b-2", [BEA]))
+        promoted.close("b-2")
+    else:
+        made = promoted.client.create_model_version(MODEL, f"models:/{MODEL}/1")
+        lost = int(made.version)
+    retirement.retire(promoted.store, MODEL)
+    promoted.today(2026, 6, 1)
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(artifacts, "wipe", killed)
+        with pytest.raises(KeyboardInterrupt):
+            retirement.purge(promoted.store, MODEL, lost)
+    assert lost not in promoted.versions()
+    assert promoted.purge() == [1, lost]
+    assert len(promoted.files()) == 1
+    assert retirement_counts(promoted.store, MODEL) == {"retired": 0, "purged": 2}
+
+
 def test_versions_of_others_are_left_alone(promoted):
     theirs = promoted.register("theirs", "", {})
     registry.set_alias(MODEL, 2)
