@@ -16,11 +16,11 @@ def process_deletions() -> int:
         GateRejectedError: a model failed the gate; its champion and its requests stay as they are.
         ExpungeError: a batch stopped for another reason; the batches after it were worked off.
     """
-    models = steps.check_settings()
+    steps.check_settings()
     if not steps.take_lease():
         return 0
     try:
-        return work_off(models)
+        return work_off(steps.served_models())
     finally:
         steps.give_back_lease()
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from tasks import batches, journal, registry
+from tasks import batches, journal, lease, registry
 from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
 from tasks.durations import retrain_forecast
 from tasks.enrollment import read_enrollment, stream
@@ -79,15 +79,30 @@ def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
 
 
 def settle_withdrawals(store: ObjectStore) -> None:
-    """Finish withdrawals that were interrupted between the alias and the model's own stream."""
-    for batch, _ in journal.heads(store, "batches"):
-        for event in journal.read(store, batches.stream(batch)):
+    """Finish withdrawals that were interrupted between the alias and the model's own stream.
+
+    An alias that is missing for another reason is for people to set again: whatever a withdrawal
+    intended once, it is about an open batch and the weights that are enrolled.
+    """
+    for batch, head in journal.heads(store, "batches"):
+        events = journal.read(store, batches.stream(batch)) if head.status != "closed" else []
+        planned = {e.facts["key"]: e.facts for e in events if e.name == "UnlearningPlanned"}
+        for event in events:
             if not event.id.endswith("/withdrawn/intent"):
                 continue
             model, attempt = event.facts["model"], event.facts["attempt"]
             told = journal.find(store, stream(model), f"{attempt}/withdrawn")
-            if told is None and registry.alias_version(model) is None:
+            if told is None and _is_begun(store, planned[attempt]):
+                lease.check(store)
                 _tell(store, model, attempt, batch)
+
+
+def _is_begun(store: ObjectStore, plan: dict[str, Any]) -> bool:
+    """Whether nobody holds the alias, and the plan's parent is what was served before."""
+    enrolled = read_enrollment(store, plan["model"])
+    parent = (plan["parent_version"], plan["parent_digest"])
+    is_parent = (enrolled.version, enrolled.digest) == parent
+    return is_parent and registry.alias_version(plan["model"]) is None
 
 
 def _tell(store: ObjectStore, model: str, attempt: str, batch: str) -> None:

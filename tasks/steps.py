@@ -54,11 +54,19 @@ _STEP: dict[str, Any] = {
 
 
 @task(**_STEP)
-def check_settings() -> list[str]:
-    """Refuse to start unless store, MLflow and every enrolled model answer; names the models."""
-    store = open_store()
-    store.check()
+def check_settings() -> None:
+    """Refuse to start unless store and MLflow answer."""
+    open_store().check()
     registry.check_registry()
+
+
+@task(**_STEP)
+def served_models() -> list[str]:
+    """Every enrolled model in service, each of which must hold its alias.
+
+    Under the lease: a withdrawal that was cut off is finished first.
+    """
+    store = open_store()
     ladder.settle_withdrawals(store)
     enrolled = list(enrolled_models(store))
     found = [e.model for e in enrolled if not e.is_withdrawn]

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from tasks import journal, ladder, registry
+from tasks import journal, ladder, lease, registry
 from tasks.datasets import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
 from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, UnlearningConfig
+from unlearning.errors import ConflictError
 
 
 @pytest.fixture
@@ -39,9 +40,13 @@ def champions(monkeypatch):
 def intend(store):
     facts = {"effect": "ModelWithdrawn", "model": "income", "attempt": "a-1"}
     journal.append(store, journal.Entry("batches/b-1", "frozen", "BatchFrozen", {}))
-    journal.append(
-        store, journal.Entry("batches/b-1", "a-1/withdrawn/intent", "EffectIntended", facts)
-    )
+    plan = {"key": "a-1", "model": "income", "parent_version": 1, "parent_digest": "d"}
+    happen(store, "a-1/planned", "UnlearningPlanned", plan)
+    happen(store, "a-1/withdrawn/intent", "EffectIntended", facts)
+
+
+def happen(store, event_id, event, facts):
+    journal.append(store, journal.Entry("batches/b-1", event_id, event, facts))
 
 
 def test_a_withdrawal_cut_off_after_the_alias_was_gone_is_finished(store, enrollment, champions):
@@ -55,6 +60,34 @@ def test_a_withdrawal_cut_off_after_the_alias_was_gone_is_finished(store, enroll
     assert read_enrollment(store, "income").is_withdrawn
     events = journal.read(store, stream("income"))
     assert sum(e.name == "ModelWithdrawn" for e in events) == 1
+
+
+@pytest.mark.parametrize("since", ["closed", "another version", "other weights"])
+def test_an_alias_that_is_missing_for_another_reason_withdraws_nothing(
+    store, enrollment, champions, since
+):
+    intend(store)
+    if since == "closed":
+        happen(store, "validated", "BatchValidated", {})
+        happen(store, "closed", "BatchClosed", {})
+    else:
+        changed = {"version": 3} if since == "another version" else {"digest": "trained anew"}
+        enroll(store, replace(enrollment, **changed))
+    ladder.settle_withdrawals(store)
+    assert not read_enrollment(store, "income").is_withdrawn
+
+
+def test_a_withdrawal_is_finished_by_no_run_that_lost_its_lease(
+    store, enrollment, champions, monkeypatch
+):
+    def refuse(_):
+        raise ConflictError("Another run is at work.")
+
+    intend(store)
+    monkeypatch.setattr(lease, "check", refuse)
+    with pytest.raises(ConflictError):
+        ladder.settle_withdrawals(store)
+    assert not read_enrollment(store, "income").is_withdrawn
 
 
 def test_withdrawn_weights_stay_withdrawn_and_others_do_not(store, enrollment, champions):
