@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -24,6 +25,8 @@ _REFUSED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _ABSENT = {"NoSuchKey", "404", "InvalidRequest", "InvalidURI", "KeyTooLongError"}
 """Codes that say that nothing is there, or that nothing can have such a key."""
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_PUTS = 3
+"""Tries of a conditional PUT while others write or delete the same key."""
 
 
 class S3Store:
@@ -76,17 +79,25 @@ class S3Store:
             self._client.put_object(Bucket=self.bucket, Key=self._key(key), Body=data)
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """One conditional PUT; a refusal is settled by reading back."""
-        with translated("object store"):
-            try:
-                self._client.put_object(
-                    Bucket=self.bucket, Key=self._key(key), Body=data, IfNoneMatch="*"
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in _REFUSED:
-                    raise
+        """A conditional PUT; a refusal is settled by reading back.
+
+        If nothing is there to read, S3 refused it for another write that was under way and came to
+        nothing, and asks for the PUT again.
+        """
+        for _ in range(_PUTS):
+            with translated("object store"):
+                try:
+                    self._client.put_object(
+                        Bucket=self.bucket, Key=self._key(key), Body=data, IfNoneMatch="*"
+                    )
+                except ClientError as error:
+                    if error.response["Error"]["Code"] not in _REFUSED:
+                        raise
+                else:
+                    return True
+            with suppress(MissingObjectError):
                 return self.get(key) == data
-        return True
+        raise TransientError(f"{self.uri} is busy with other writes of {key!r}; try again later.")
 
     def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
         """Current objects below the prefix; the version is the object's ETag and time."""

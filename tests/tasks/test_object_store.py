@@ -1,10 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tasks.object_store import MissingObjectError, open_store
 from tasks.settings import load_settings
-from unlearning.errors import SettingsError
+from unlearning.errors import SettingsError, TransientError
 
 
 def test_only_the_first_writer_creates_an_object(any_store):
@@ -19,6 +20,31 @@ def test_creating_the_same_content_again_counts_as_done(any_store):
     assert any_store.put_if_absent("k", b"same")
     assert not any_store.put_if_absent("k", b"other")
     assert any_store.get("k") == b"same"
+
+
+def conflicting(any_store, monkeypatch, times):
+    """S3's answer while another write of the key is under way, before that comes to nothing."""
+    real, left = any_store._client.put_object, [times]
+
+    def put(**arguments):
+        left[0] -= 1
+        if left[0] >= 0:
+            answer = {"Error": {"Code": "ConditionalRequestConflict"}}
+            raise ClientError(answer, "PutObject")
+        return real(**arguments)
+
+    monkeypatch.setattr(any_store._client, "put_object", put)
+
+
+@pytest.mark.parametrize("any_store", ["s3"], indirect=True)
+def test_a_conflict_with_a_write_that_came_to_nothing_is_tried_again(any_store, monkeypatch):
+    conflicting(any_store, monkeypatch, times=2)
+    assert any_store.put_if_absent("c", b"mine")
+    assert any_store.get("c") == b"mine"
+    conflicting(any_store, monkeypatch, times=9)
+    assert not any_store.put_if_absent("c", b"other")
+    with pytest.raises(TransientError, match="busy"):
+        any_store.put_if_absent("d", b"mine")
 
 
 def test_listing_is_by_prefix_and_in_order(any_store):
