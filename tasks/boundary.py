@@ -20,7 +20,12 @@ _TRANSIENT_CODES = {
     "InternalError",
     "ServiceUnavailable",
     "RequestTimeout",
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "TooManyRequests",
 }
+_TOO_MANY = 429
 _TRANSIENT_STATUS = 500
 _MISSING_CODES = {"NoSuchKey", "404"}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -96,7 +101,7 @@ def _missing(error: Exception, system: str) -> ExpungeError:
 def _client(error: Any, system: str) -> ExpungeError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _TRANSIENT_CODES or status >= _TRANSIENT_STATUS:
+    if code in _TRANSIENT_CODES or status == _TOO_MANY or status >= _TRANSIENT_STATUS:
         return _transient(error, system)
     if code in _MISSING_CODES:
         return _missing(error, system)

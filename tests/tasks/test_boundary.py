@@ -46,6 +46,8 @@ def client_error(code, status):
     [
         (client_error("SlowDown", 503), TransientError),
         (client_error("Anything", 500), TransientError),
+        (client_error("Anything", 429), TransientError),
+        (client_error("Throttling", 400), TransientError),
         (client_error("AccessDenied", 403), DataError),
         (botocore.exceptions.EndpointConnectionError(endpoint_url="http://x"), TransientError),
         (mlflow.exceptions.MlflowException("boom"), TransientError),
