@@ -21,6 +21,7 @@ from unlearning.errors import (
     ModelError,
     SettingsError,
     TransientError,
+    UnreachableError,
     UnsupportedModelError,
 )
 
@@ -42,12 +43,12 @@ def client() -> Any:
 
 
 def check_registry() -> None:
-    """Raise SettingsError unless MLflow answers."""
+    """Raise UnreachableError unless MLflow answers."""
     try:
         with translated("MLflow"):
             client().search_registered_models(max_results=1)
     except TransientError as error:
-        raise SettingsError(
+        raise UnreachableError(
             f"MLflow at {load_settings().tracking_uri} does not answer; start it or change "
             "EXPUNGE_MLFLOW_TRACKING_URI."
         ) from error

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from tasks.boundary import translated
 from tasks.object_store import CHUNK, MissingObjectError, ObjectInfo
 from tasks.settings import Settings
-from unlearning.errors import DataError, SettingsError, TransientError
+from unlearning.errors import DataError, SettingsError, TransientError, UnreachableError
 
 # Pinned: the library's defaults for mode and attempts have changed between releases.
 _CONFIG = Config(
@@ -45,12 +45,13 @@ class S3Store:
         )
 
     def check(self) -> None:
-        """Raise SettingsError unless the bucket exists and can be listed."""
+        """Raise SettingsError unless the bucket exists and can be listed; retried if it is away."""
         try:
             with translated("object store"):
                 self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
         except (DataError, TransientError) as error:
-            raise SettingsError(
+            kind = UnreachableError if isinstance(error, TransientError) else SettingsError
+            raise kind(
                 f"{self.uri} cannot be listed ({_code(error)}); create the bucket, or check "
                 "EXPUNGE_STORE, EXPUNGE_S3_ENDPOINT_URL and the AWS credentials."
             ) from error

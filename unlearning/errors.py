@@ -3,6 +3,7 @@
     ExpungeError
     ├── TransientError            a system is busy or away          → retried, the only one that is
     ├── SettingsError             a setting or package is missing   → mend it, run again
+    │   └── UnreachableError      nothing answers at the start: both of the above
     ├── OutOfMemoryError          it fits in no chunk, on no device → free memory, run again
     ├── RequestError              a request file or row is unusable → quarantine, tell its sender
     ├── DataError                 table, rows or split do not fit   → an operator looks at the table
@@ -31,6 +32,13 @@ class TransientError(ExpungeError):
 
 class SettingsError(ExpungeError, ValueError):
     """A setting, or code that a model needs, is wrong or missing; nothing was done yet."""
+
+
+class UnreachableError(TransientError, SettingsError):
+    """Nothing answers where a run starts: a system that is away for a moment, or a wrong address.
+
+    Nobody can tell at once, so it is retried, and in the end a setting to mend.
+    """
 
 
 class OutOfMemoryError(ExpungeError):

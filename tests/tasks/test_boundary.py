@@ -5,14 +5,17 @@ import deltalake.exceptions
 import mlflow.exceptions
 import pyarrow as pa
 import pytest
+import requests
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
+from tasks import registry
 from tasks.boundary import _COUNTERPARTS, is_transient, translated
 from unlearning.errors import (
     DataError,
     ExpungeError,
     GateRejectedError,
     MissingDataError,
+    SettingsError,
     TransientError,
 )
 
@@ -80,6 +83,18 @@ def test_our_own_and_unknown_errors_pass_through():
         raise GateRejectedError("no")
     with pytest.raises(ZeroDivisionError), translated("system"):
         raise ZeroDivisionError
+
+
+def test_an_mlflow_that_is_away_at_the_start_is_tried_again_before_its_address_is_blamed(
+    home, monkeypatch
+):
+    def refuse(**_):
+        raise requests.exceptions.ConnectionError
+
+    monkeypatch.setattr(registry.client(), "search_registered_models", refuse)
+    with pytest.raises(SettingsError, match="EXPUNGE_MLFLOW_TRACKING_URI") as caught:
+        registry.check_registry()
+    assert is_transient(None, None, State(caught.value))
 
 
 class State:
