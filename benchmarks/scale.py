@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks import audit, batches, certificates, erasure, intake, journal, registry, resolution
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll
 from tasks.file_store import FileStore
 from tasks.object_store import ObjectInfo

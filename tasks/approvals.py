@@ -6,58 +6,20 @@ batch's own stream: whoever restarts finds the same question and the same answer
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from tasks import batches, journal, registry
+from tasks import batches, journal
 from tasks.attempts import Attempt, is_untouched, plan_digest, under_way
-from tasks.durations import retrain_forecast
-from tasks.enrollment import enrolled_models, read_enrollment
+from tasks.enrollment import enrolled_models
 from tasks.object_store import ObjectStore
-from tasks.references import read_recall
+from tasks.preflights import ask, why_ask
+from tasks.questions import ANSWERS, OPEN, Preflight, approver, latest_preflight, waiting
 from tasks.resolution import tell_located
-from unlearning.approval import (
-    Experience,
-    ModelPreflight,
-    expected_change,
-    expected_seconds,
-    share_of,
-    why_approval,
-)
-from unlearning.budget import is_exact
-from unlearning.deadline import due_date
-from unlearning.duration import span
 from unlearning.errors import ConflictError, DataError, SettingsError
-from unlearning.foresight import foreseen_power
-from unlearning.lineage import SHORT, facts_digest
 
 log = logging.getLogger("expunge.approvals")
 
 Decision = Literal["approve", "reject"]
-_OPEN = ("waiting", "rejected")
-_QUESTIONS = ("ApprovalRequested", "ApprovalWithdrawn")
-_ANSWERS = ("BatchApproved", "BatchRejected")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preflight:
-    """What a person is asked to approve; holds no subject id."""
-
-    batch: str
-    number: int
-    """How many times the batch asked, this time included."""
-    digest: str
-    """Digest of the plans; an answer holds for these and for no others."""
-    due_on: str
-    """Earliest due date of the batch's requests."""
-    models: tuple[ModelPreflight, ...]
-    """Models that are served come first, in each half the largest share."""
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why the batch waits, one sentence for each model that is above its limits."""
-        return [m.reason for m in self.models if m.reason]
 
 
 def seek_approval(store: ObjectStore, batch: str, plans: Sequence[Attempt]) -> bool:
@@ -73,14 +35,14 @@ def seek_approval(store: ObjectStore, batch: str, plans: Sequence[Attempt]) -> b
         # Some of the rows are gone already: half an erasure helps nobody.
         return True
     is_rejected = status == "rejected" and bool(batches.accepted(store, batch))
-    if not is_rejected and not any(_reason(store, plan) for plan in plans):
+    if not is_rejected and not any(why_ask(store, plan) for plan in plans):
         _withdraw_question(store, batch, asked, status)
         return True
     is_asked = asked is not None and _covers(asked, plans)
     if asked is not None and is_asked and _is_approved(events, asked):
         return True
-    if asked is None or not is_asked or status not in _OPEN:
-        asked = _ask(store, batch, plans, number=asked.number + 1 if asked else 1)
+    if asked is None or not is_asked or status not in OPEN:
+        asked = ask(store, batch, plans, number=asked.number + 1 if asked else 1)
     word = "was rejected" if is_rejected else "waits for approval"
     log.warning("Batch %s %s, due on %s. %s", batch, word, asked.due_on, " ".join(asked.reasons))
     return False
@@ -116,56 +78,15 @@ _WORDS: Mapping[Decision, tuple[str, str]] = {
 }
 
 
-def waiting(store: ObjectStore) -> list[tuple[str, Preflight]]:
-    """Status and latest preflight of every batch that somebody must answer, by batch."""
-    found: list[tuple[str, Preflight]] = []
-    for batch, head in journal.heads(store, "batches"):
-        if head.status in _OPEN:
-            asked = latest_preflight(journal.read(store, batches.stream(batch)))
-            found += [(head.status, asked)] if asked else []
-    return found
-
-
-def describe(store: ObjectStore, batch: str) -> str:
-    """The latest preflight as text, for a form that has no tables."""
-    asked = latest_preflight(journal.read(store, batches.stream(batch)))
-    if asked is None:
-        return ""
-    models = [
-        f"- {m.model} version {m.parent_version}: {m.forget_count} of {m.row_count} rows "
-        f"({m.share:.1%}), {m.method}; a retrain takes "
-        f"{'nobody knows how long' if m.retrain_seconds is None else span(m.retrain_seconds)}"
-        for m in asked.models
-    ]
-    why = " ".join(asked.reasons)
-    return "\n".join([f"Batch {batch}, due on {asked.due_on}. {why}", "", *models])
-
-
 def outdated(store: ObjectStore) -> list[str]:
     """Batches that wait and whose plan no longer holds, because others changed their models."""
     return [asked.batch for _, asked in waiting(store) if _is_outdated(store, asked)]
 
 
-def latest_preflight(events: Sequence[journal.Event]) -> Preflight | None:
-    """The latest preflight among a batch's events, if people were ever asked."""
-    found = next((e for e in reversed(events) if e.name == "ApprovalRequested"), None)
-    if found is None:
-        return None
-    models = tuple(ModelPreflight(**m) for m in found.facts["models"])
-    return Preflight(**{**found.facts, "models": models})
-
-
-def approver(events: Sequence[journal.Event]) -> str:
-    """Who approved what was done; empty if nobody had to."""
-    found = (e for e in reversed(events) if e.name in (*_QUESTIONS, *_ANSWERS))
-    last = next(found, None)
-    return last.facts["name"] if last is not None and last.name == "BatchApproved" else ""
-
-
 def settle(store: ObjectStore, batch: str) -> None:
     """Carry the latest answer over to the batch's requests, once."""
     events = journal.read(store, batches.stream(batch))
-    answer = next((e for e in reversed(events) if e.name in _ANSWERS), None)
+    answer = next((e for e in reversed(events) if e.name in ANSWERS), None)
     if answer is None or any(e.id == f"{answer.id}/settled" for e in events):
         return
     name, why = answer.facts["name"], answer.facts["reason"]
@@ -185,7 +106,7 @@ def _question(store: ObjectStore, batch: str, decision: Decision) -> Preflight:
     if not events:
         raise DataError(f"There is no batch {batch!r}; `expunge status` lists those that wait.")
     status, asked = events[-1].status, latest_preflight(events)
-    if asked is None or status not in (_OPEN if decision == "approve" else _OPEN[:1]):
+    if asked is None or status not in (OPEN if decision == "approve" else OPEN[:1]):
         raise ConflictError(
             f"Batch {batch} does not wait for approval, it is {_state(events)}; "
             "`expunge status` lists those that wait."
@@ -225,94 +146,11 @@ def _covers(asked: Preflight, plans: Sequence[Attempt]) -> bool:
     return {plan_digest(p) for p in plans} <= {m.plan for m in asked.models}
 
 
-def _reason(store: ObjectStore, plan: Attempt) -> str:
-    policy = read_enrollment(store, plan.model).approval
-    return why_approval(policy, plan.model, plan.forget_count, plan.row_count)
-
-
 def _withdraw_question(
     store: ObjectStore, batch: str, asked: Preflight | None, status: str
 ) -> None:
     """Take the question back, because the batch as it is now needs no answer."""
-    if asked is not None and status in _OPEN:
+    if asked is not None and status in OPEN:
         key = f"approval/{asked.number}/withdrawn"
         facts = {"preflight": asked.digest}
         journal.append(store, journal.Entry(batches.stream(batch), key, "ApprovalWithdrawn", facts))
-
-
-def _ask(store: ObjectStore, batch: str, plans: Sequence[Attempt], *, number: int) -> Preflight:
-    models = [_model(store, plan) for plan in plans]
-    preflight = Preflight(
-        batch=batch,
-        number=number,
-        digest=facts_digest({m.model: m.plan for m in models})[:SHORT],
-        due_on=_due_on(store, batch),
-        models=tuple(sorted(models, key=lambda m: (not m.is_serving, -m.share, m.model))),
-    )
-    key = f"approval/{number}/requested"
-    entry = journal.Entry(batches.stream(batch), key, "ApprovalRequested", asdict(preflight))
-    return latest_preflight([journal.append(store, entry)]) or preflight
-
-
-def _model(store: ObjectStore, plan: Attempt) -> ModelPreflight:
-    earlier = _experience(store, plan.model, plan.method)
-    share = share_of(plan.forget_count, plan.row_count)
-    seconds = expected_seconds(earlier, plan.method, plan.forget_count, plan.row_count)
-    found = retrain_forecast(store, read_enrollment(store, plan.model), plan.forget_count)
-    retrain = None if found is None else found.expected
-    return ModelPreflight(
-        model=plan.model,
-        plan=plan_digest(plan),
-        parent_version=plan.parent_version,
-        is_serving=registry.alias_version(plan.model) == plan.parent_version,
-        method=plan.method,
-        forget_count=plan.forget_count,
-        row_count=plan.row_count,
-        reason=_reason(store, plan),
-        seconds=retrain if seconds is None and is_exact(plan.method) else seconds,
-        retrain_seconds=retrain,
-        holdout_change=expected_change(earlier, share),
-        power=_power(store, plan),
-    )
-
-
-def _power(store: ObjectStore, plan: Attempt) -> float | None:
-    """What the gate's attack can be expected to see; None before references were made."""
-    recall = read_recall(store, plan.model)
-    if recall is None:
-        return None
-    return foreseen_power(recall, plan.forget_count, read_enrollment(store, plan.model).policy)
-
-
-def _experience(store: ObjectStore, model: str, method: str) -> list[Experience]:
-    """What candidates of the model that were made in this way cost and changed, in any batch."""
-    found: list[Experience] = []
-    for batch, _ in journal.heads(store, "batches"):
-        by_id = {e.id: e for e in journal.read(store, batches.stream(batch))}
-        plans = [e.facts for e in by_id.values() if e.name == "UnlearningPlanned"]
-        mine = [p for p in plans if (p["model"], p["method"]) == (model, method)]
-        found += [_made(plan, by_id) for plan in mine if f"{plan['key']}/unlearned" in by_id]
-    return found
-
-
-def _made(plan: dict[str, Any], by_id: Mapping[str, journal.Event]) -> Experience:
-    began, ended = (
-        datetime.fromisoformat(by_id[f"{plan['key']}/unlearned{step}"].at)
-        for step in ("/intent", "")
-    )
-    evaluated = by_id.get(f"{plan['key']}/evaluated")
-    return Experience(
-        forget_count=plan["forget_count"],
-        row_count=plan["row_count"],
-        seconds=(ended - began).total_seconds(),
-        holdout_change=evaluated and _holdout_change(evaluated.facts),
-    )
-
-
-def _holdout_change(facts: dict[str, Any]) -> float:
-    return facts["after"]["holdout_accuracy"] - facts["before"]["holdout_accuracy"]
-
-
-def _due_on(store: ObjectStore, batch: str) -> str:
-    received = [datetime.fromisoformat(d.received_at) for d in batches.accepted(store, batch)]
-    return min((due_date(one.date()).isoformat() for one in received), default="")

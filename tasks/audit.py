@@ -6,9 +6,10 @@ from typing import Any
 
 from tasks import batches, journal, registry
 from tasks.attempts import Attempt
+from tasks.batches import report_key
 from tasks.boundary import translated
 from tasks.object_store import ObjectStore
-from tasks.report import report_figures, report_key, write_report
+from tasks.report import report_figures, write_report
 from tasks.resolution import tell_located
 from unlearning.lineage import bytes_digest
 

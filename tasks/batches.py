@@ -28,6 +28,11 @@ _EVENTS = {
 }
 
 
+def report_key(batch: str) -> str:
+    """Where the report of a batch lies."""
+    return f"reports/{batch}/erasure.html"
+
+
 def stream(batch: str) -> str:
     """The batch's stream in the journal."""
     return f"batches/{batch}"

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from tasks import batches, journal, lease
-from tasks.approvals import approver
 from tasks.certified_models import certified_models, models_for
 from tasks.object_store import ObjectStore
+from tasks.questions import approver
 from tasks.resolution import TableMatches, matches
 from tasks.suppression import earlier_requests
 from unlearning.deadline import due_date

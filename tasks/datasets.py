@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from torch import Tensor
 
 from tasks.boundary import translated
+from tasks.dataset_spec import DatasetSpec
 from tasks.fragments import TableShare
 from tasks.streams import cut, read_ahead
 from tasks.tables import arrow_dataset, arrow_schema, matching, open_table
@@ -22,23 +23,6 @@ from unlearning.rows import TensorRows, content_halves
 
 _MOST_VALUES = 50
 """Values of a slice column; one with more is rather a name than a group."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetSpec:
-    """Where a model's training rows are and how they become inputs and labels."""
-
-    uri: str
-    features: tuple[str, ...]
-    """One list column, or any number of numeric columns in the model's order."""
-    label: str
-    subject: str
-    shape: tuple[int, ...] = ()
-    """Shape of one input; empty means flat."""
-    scale: float = 1.0
-    """Features are divided by this (255 for images)."""
-    slices: tuple[str, ...] = ()
-    """Columns of strings, integers or booleans by whose values utility is judged; not `subject`."""
 
 
 class TableRows:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from tasks import journal
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.object_store import ObjectStore
 from unlearning.budget import Deletions
 from unlearning.config import (

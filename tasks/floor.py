@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks import batches, journal, registry, suppression
 from tasks.attempts import is_untouched
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.effects import once
 from tasks.enrollment import Enrollment, enrolled_models, stream
 from tasks.object_store import ObjectStore

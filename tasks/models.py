@@ -9,7 +9,8 @@ from torch import nn
 
 from tasks import journal, registry, suppression
 from tasks.boundary import translated
-from tasks.datasets import DatasetSpec, TableRows, check_columns, sample_rows
+from tasks.dataset_spec import DatasetSpec
+from tasks.datasets import TableRows, check_columns, sample_rows
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment, Loss, enroll, enrolled_models, stream
 from tasks.floor import refuse_remembering

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from tasks import suppression
 from tasks.boundary import translated
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.settings import load_settings

@@ -6,10 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from tasks.boundary import translated
 from tasks.memory import memory_errors
@@ -24,6 +21,10 @@ from unlearning.errors import (
     UnreachableError,
     UnsupportedModelError,
 )
+
+if TYPE_CHECKING:  # who only asks for a status must not wait for torch
+    import numpy as np
+    from torch import nn
 
 AUDIT_EXPERIMENT = "expunge-audit"
 TRAINING_EXPERIMENT = "expunge-training"
@@ -102,7 +103,7 @@ def drop_alias(model: str) -> None:
 class LoadedModel:
     """A model version in memory, with what is needed to log its successor in the same form."""
 
-    module: nn.Module
+    module: "nn.Module"
     is_exported: bool
     directory: Path
     signature: Any
@@ -146,7 +147,7 @@ def load_model(
     return LoadedModel(module, is_exported, directory, info.signature, example)
 
 
-def _read_module(directory: Path, name: str) -> nn.Module:
+def _read_module(directory: Path, name: str) -> "nn.Module":
     import mlflow
 
     try:
@@ -189,7 +190,7 @@ def _pickle_allowed(allowed: bool) -> Iterator[None]:
         os.environ[name] = before
 
 
-def log_successor(run_id: str, original: LoadedModel, module: nn.Module, example: Any) -> str:
+def log_successor(run_id: str, original: LoadedModel, module: "nn.Module", example: Any) -> str:
     """Log a model in the form, signature and requirements of the original; returns its URI."""
     import mlflow
 
@@ -208,7 +209,7 @@ def log_successor(run_id: str, original: LoadedModel, module: nn.Module, example
     return info.model_uri
 
 
-def log_new(run_id: str, module: nn.Module, example: np.ndarray) -> str:
+def log_new(run_id: str, module: "nn.Module", example: "np.ndarray") -> str:
     """Log a freshly trained model in the safe pt2 form; returns its URI."""
     import mlflow
     import torch

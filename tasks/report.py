@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from tasks.batches import report_key
 from tasks.certificates import NOT_PROVEN
 from tasks.figures import figures
 from tasks.object_store import MissingObjectError, ObjectStore
@@ -18,11 +19,6 @@ from unlearning.deletion import STATUS_MEANING
 from unlearning.verdicts import in_hundred, power_sentence, verdict
 
 _TEMPLATE = Path(__file__).with_name("report.html")
-
-
-def report_key(batch: str) -> str:
-    """Where the report of a batch lies."""
-    return f"reports/{batch}/erasure.html"
 
 
 def write_report(store: ObjectStore, batch: str) -> BatchFacts:

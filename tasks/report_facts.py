@@ -11,11 +11,11 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from tasks import batches, journal
-from tasks.approvals import approver
 from tasks.certificates import certificate_key
 from tasks.certified_models import why_out_of_service
 from tasks.curves import read_curves
 from tasks.object_store import MissingObjectError, ObjectStore
+from tasks.questions import approver
 from tasks.resolution import matches
 from unlearning.curves import Curves
 from unlearning.deadline import due_date

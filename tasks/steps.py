@@ -25,6 +25,7 @@ from tasks import (
     ledgers,
     models,
     promotion,
+    questions,
     references,
     registry,
     replay,
@@ -132,7 +133,7 @@ def seek_approval(batch: str, plans: list[Attempt]) -> bool:
 @task(**_STEP)
 def waiting_batches() -> list[str]:
     """Batches that wait for approval."""
-    found = approvals.waiting(open_store())
+    found = questions.waiting(open_store())
     return [asked.batch for status, asked in found if status == "waiting"]
 
 
@@ -145,7 +146,7 @@ def outdated_batches() -> list[str]:
 @task(**_STEP)
 def describe_question(batch: str) -> str:
     """What a person who answers for the batch must know."""
-    return approvals.describe(open_store(), batch)
+    return questions.describe(open_store(), batch)
 
 
 @task(**_STEP)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks import approvals, batches, journal
+from tasks import batches, journal, questions
 from tasks.enrollment import enrolled_models, ledger_key, stream
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.old_versions import retirement_counts
@@ -115,7 +115,7 @@ def status(store: ObjectStore) -> dict[str, Any]:
         ],
         "waiting": [
             {"status": status, "next": f"expunge approve {asked.batch}", **asdict(asked)}
-            for status, asked in approvals.waiting(store)
+            for status, asked in questions.waiting(store)
         ],
         "models": [
             {

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tasks import batches, journal, registry, retirement
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, stream
 from tasks.settings import load_settings
 from unlearning.budget import Deletions

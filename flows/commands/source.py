@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.models import ModelSource
 from unlearning.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from tasks.approvals import Preflight, waiting
+from tasks.batches import report_key
 from tasks.journal import heads
 from tasks.object_store import ObjectStore
-from tasks.report import report_key
+from tasks.questions import Preflight, waiting
 from tasks.summary import ModelSummary, RequestSummary, batch_models, requests
 from unlearning.approval import ModelPreflight
 from unlearning.duration import span

@@ -118,7 +118,7 @@ def put_in(file: Path, prefix: str) -> None:
 
 def enroll(train: str, holdout: str) -> None:
     from flows.train_model import train_model
-    from tasks.datasets import DatasetSpec
+    from tasks.dataset_spec import DatasetSpec
     from tasks.models import ModelSource
     from unlearning.config import (
         ApprovalPolicy,

@@ -8,8 +8,8 @@ import pytest
 from tables import MARK, rows, subject, write_tables
 from torch import nn
 
-from tasks import approvals, attempts, batches, intake, journal, registry, resolution
-from tasks.datasets import DatasetSpec
+from tasks import approvals, attempts, batches, intake, journal, questions, registry, resolution
+from tasks.dataset_spec import DatasetSpec
 from tasks.durations import note_retrain
 from tasks.enrollment import Enrollment, enroll, enrolled_models, read_enrollment, stream
 from unlearning.budget import Deletions
@@ -93,7 +93,7 @@ class World:
         return journal.read(self.store, batches.stream(batch))
 
     def asked(self, batch):
-        return approvals.latest_preflight(self.events(batch))
+        return questions.latest_preflight(self.events(batch))
 
     def status(self, batch):
         return self.events(batch)[-1].status
@@ -120,7 +120,7 @@ def test_a_batch_within_the_limits_asks_nobody(world):
     batch = world.batch(range(10))
     assert world.process(batch)
     assert world.asked(batch) is None
-    assert approvals.waiting(world.store) == []
+    assert questions.waiting(world.store) == []
     with pytest.raises(ConflictError, match="does not wait for approval, it is validated"):
         world.decide(batch)
 
@@ -132,7 +132,7 @@ def test_a_batch_above_the_limits_waits_and_a_second_look_changes_nothing(world)
     before = world.objects()
     assert not world.process(batch)
     assert world.objects() == before
-    assert [(s, p.batch) for s, p in approvals.waiting(world.store)] == [("waiting", batch)]
+    assert [(s, p.batch) for s, p in questions.waiting(world.store)] == [("waiting", batch)]
     assert approvals.outdated(world.store) == []
 
 
@@ -148,9 +148,9 @@ def test_the_preflight_says_what_is_known_and_names_nobody(world):
     assert model.method == "retrain"
     assert (model.seconds, model.holdout_change, model.power) == (None, None, None)
     assert model.retrain_seconds is None
-    assert "a retrain takes nobody knows how long" in approvals.describe(world.store, batch)
+    assert "a retrain takes nobody knows how long" in questions.describe(world.store, batch)
     assert asked.reasons == ["income has to forget 30 of 100 rows (30.0%); without approval 10.0%."]
-    assert "30 of 100 rows (30.0%), retrain" in approvals.describe(world.store, batch)
+    assert "30 of 100 rows (30.0%), retrain" in questions.describe(world.store, batch)
     for info in world.store.list_objects("journal/"):
         assert MARK.encode() not in world.store.get(info.key)
 
@@ -164,7 +164,7 @@ def test_the_preflight_says_how_long_a_retrain_would_take(world):
     # Of 100 rows 30 are forgotten, and the earlier one took 100 seconds for 50 rows.
     assert model.retrain_seconds == pytest.approx(140.0)
     assert (model.method, model.seconds) == ("retrain", model.retrain_seconds)
-    assert "a retrain takes 2.3 minutes" in approvals.describe(world.store, batch)
+    assert "a retrain takes 2.3 minutes" in questions.describe(world.store, batch)
 
 
 def test_served_models_come_first_then_the_largest_share(world):
@@ -224,7 +224,7 @@ def test_an_approved_batch_goes_on_and_stays_approved_on_every_rung(world):
     before = world.objects()
     assert world.process(batch)
     assert world.objects() == before
-    assert approvals.approver(world.events(batch)) == "Ada"
+    assert questions.approver(world.events(batch)) == "Ada"
     with pytest.raises(ConflictError, match="it is validated and approved by Ada"):
         world.decide(batch, "reject")
 
@@ -251,7 +251,7 @@ def test_a_rejection_blocks_the_requests_until_somebody_approves(world):
     assert world.statuses() == {"accepted"}
     assert world.requests()["R-3"].name == "RequestUnblocked"
     assert world.process(batch)
-    assert approvals.approver(world.events(batch)) == "Ada"
+    assert questions.approver(world.events(batch)) == "Ada"
 
 
 def test_neither_a_wider_policy_nor_another_plan_overrules_a_rejection(world):
@@ -273,7 +273,7 @@ def test_a_wider_policy_takes_the_question_back(world):
     world.reenroll(approval=ApprovalPolicy(max_share=1.0))
     assert world.process(batch)
     assert (world.events(batch)[-1].name, world.status(batch)) == ("ApprovalWithdrawn", "validated")
-    assert approvals.approver(world.events(batch)) == ""
+    assert questions.approver(world.events(batch)) == ""
     world.reenroll(approval=UNTIL_TEN)
     assert not world.process(batch)
     assert world.asked(batch).number == 2

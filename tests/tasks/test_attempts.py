@@ -12,7 +12,8 @@ from tables import rows, subject
 from torch import nn
 
 from tasks import attempts, candidates, ledgers, promotion, tables
-from tasks.datasets import DatasetSpec, TableRows
+from tasks.dataset_spec import DatasetSpec
+from tasks.datasets import TableRows
 from tasks.enrollment import Enrollment, enroll, ledger_key
 from unlearning.budget import Deletions
 from unlearning.config import DeletionBudget, GatePolicy, UnlearningConfig

@@ -8,7 +8,7 @@ import pytest
 
 from tasks import batches, candidates, durations, journal, ladder
 from tasks.attempts import Attempt
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, stream
 from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, TrainingConfig, UnlearningConfig

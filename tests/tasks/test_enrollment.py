@@ -1,7 +1,7 @@
 from dataclasses import asdict, replace
 
 from tasks import journal
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
 from unlearning.budget import Deletions
 from unlearning.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig

@@ -8,7 +8,7 @@ from torch import nn
 
 from tasks import attempts, batches, candidates, erasure, journal
 from tasks.certified_models import certified_models, models_for, note_out_of_service
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
 from tasks.forgotten import forgotten_by, forgotten_subjects
 from unlearning.budget import Deletions

@@ -14,7 +14,7 @@ from tables import rows, subject
 from torch import nn
 
 from tasks import candidates, journal, ledgers, tables
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, ledger_key, read_enrollment, stream
 from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, UnlearningConfig
@@ -166,7 +166,8 @@ RANK = """
 import json, sys
 from pathlib import Path
 import torch
-from tasks.datasets import DatasetSpec, TableRows
+from tasks.dataset_spec import DatasetSpec
+from tasks.datasets import TableRows
 from tasks.ranks import rank_group
 from unlearning.config import UnlearningConfig
 from unlearning.distributed import own_rank, rank_count, shared_gradient

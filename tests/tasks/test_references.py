@@ -8,7 +8,7 @@ from tables import rows, write_tables
 from torch import nn
 
 from tasks import journal
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.durations import retrain_forecast
 from tasks.enrollment import Enrollment, enroll, stream
 from tasks.references import (

@@ -36,7 +36,7 @@ from tasks import (
     tables,
     trials,
 )
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.durations import retrain_forecast
 from tasks.enrollment import enroll, enrolled_models, read_enrollment, stream
 from tasks.models import ModelSource

@@ -12,8 +12,9 @@ from tables import MARK, subject
 
 from tasks import batches, journal
 from tasks.attempts import Attempt
+from tasks.batches import report_key
 from tasks.certificates import NOT_PROVEN, certificate_key
-from tasks.report import report_figures, report_key, write_report
+from tasks.report import report_figures, write_report
 from unlearning.attacks import Signals
 from unlearning.config import GatePolicy
 from unlearning.curves import Reading, candidate_curves

@@ -9,7 +9,8 @@ from deltalake import write_deltalake
 from tables import MARK
 
 from tasks import journal
-from tasks.datasets import DatasetSpec, check_columns, sample_rows, sample_with_slices
+from tasks.dataset_spec import DatasetSpec
+from tasks.datasets import check_columns, sample_rows, sample_with_slices
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
 from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, UnlearningConfig

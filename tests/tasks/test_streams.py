@@ -11,7 +11,8 @@ from deltalake import WriterProperties, write_deltalake
 from tables import rows, subject
 from torch import nn
 
-from tasks.datasets import DatasetSpec, TableRows
+from tasks.dataset_spec import DatasetSpec
+from tasks.datasets import TableRows
 from tasks.streams import cut, read_ahead
 from unlearning.errors import DataError, ExpungeError
 from unlearning.gradients import mean_gradient
@@ -154,7 +155,8 @@ MEASURE = """
 import json, re, sys
 from pathlib import Path
 import torch
-from tasks.datasets import DatasetSpec, TableRows
+from tasks.dataset_spec import DatasetSpec
+from tasks.datasets import TableRows
 from unlearning.gradients import mean_gradient
 from unlearning.rows import gather
 torch.set_num_threads(1)

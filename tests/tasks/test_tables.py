@@ -6,7 +6,8 @@ from deltalake import DeltaTable, write_deltalake
 from tables import MARK, rows, subject
 
 from tasks import tables
-from tasks.datasets import DatasetSpec, TableRows, check_columns, sample_rows, to_tensors
+from tasks.dataset_spec import DatasetSpec
+from tasks.datasets import TableRows, check_columns, sample_rows, to_tensors
 from unlearning.errors import DataError
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tasks import journal, ladder, lease, registry
-from tasks.datasets import DatasetSpec
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
 from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, UnlearningConfig
