@@ -143,9 +143,8 @@ def _columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dic
     request, subject, received = (values[name] for name in FIELDS[:3])
     time = _time(received)
     who = pseudonym(key, subject) if subject else ""
-    quotes = request and subject and len(subject) >= _MIN_QUOTED and subject in request
     # Ids of our own hold digests, in which a short id may occur by chance.
-    apart = not quotes or is_replay(request or "", who)
+    apart = not _quotes(request or "", subject or "") or is_replay(request or "", who)
     return {
         "record_id": record.record_id,
         "problem": record.row.problem,
@@ -162,6 +161,13 @@ def _columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dic
         "one_subject": True,
         "first_of_id": True,
     }
+
+
+def _quotes(request: str, subject: str) -> bool:
+    """Whether the subject can be read from the request_id, in any case and with any separators."""
+    whole, part = (re.sub(r"[\W_]+", "-", text.casefold()) for text in (request, subject))
+    is_whole = part.strip("-") == whole.strip("-") != ""
+    return is_whole or (len(part) >= _MIN_QUOTED and part in whole)
 
 
 def _moment(value: Any) -> str | None:

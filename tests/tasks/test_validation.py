@@ -42,6 +42,9 @@ def test_a_sound_request_is_accepted(store):
         ({"subject_id": 1.5}, "subject_id is missing"),
         ({"subject_id": ["a"]}, "subject_id is missing"),
         ({"request_id": "erase-person-1"}, "contains the subject_id"),
+        ({"request_id": "REQ-PERSON-1"}, "contains the subject_id"),
+        ({"request_id": "42", "subject_id": 42}, "contains the subject_id"),
+        ({"request_id": "a.b_x.org", "subject_id": "A.B@x.org"}, "contains the subject_id"),
         ({"received_at": ""}, "received_at is missing"),
         ({"received_at": "yesterday"}, "ISO 8601"),
         ({"received_at": "2026-01-02T03:04:05"}, "ISO 8601"),
@@ -55,6 +58,11 @@ def test_an_unusable_request_is_quarantined_with_its_reason(store, fields, reaso
     outcome, found = verdict(store, **fields)
     assert outcome == "quarantined"
     assert reason in found
+
+
+@pytest.mark.parametrize("subject", [42, "@@@", "\u00e9\u00e9", "person-11"])
+def test_a_case_number_that_does_not_tell_the_subject_is_accepted(store, subject):
+    assert verdict(store, request_id="case-42-person-1", subject_id=subject)[0] == "accepted"
 
 
 def test_a_batch_without_rows_has_no_verdicts(store):
