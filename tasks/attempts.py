@@ -12,7 +12,7 @@ from tasks import batches, journal
 from tasks.datasets import Sample, TableRows, label_counts, sample_with_slices
 from tasks.effects import once
 from tasks.enrollment import Enrollment, read_enrollment
-from tasks.forgotten import forgotten_subjects, note_forgotten
+from tasks.forgotten import forgotten_by, forgotten_subjects, note_forgotten
 from tasks.object_store import ObjectStore
 from tasks.reappearance import ids_to_leave_out
 from tasks.registry import alias_version, load_model
@@ -96,6 +96,11 @@ def is_untouched(store: ObjectStore, batch: str, enrollment: Enrollment) -> bool
     return journal.find(store, batches.stream(batch), _untouched(enrollment)) is not None
 
 
+def has_forgotten(store: ObjectStore, batch: str, enrollment: Enrollment) -> bool:
+    """Whether the batch made the model forget, be it in weights that it was promoted from since."""
+    return any(one.batch == batch for one in forgotten_by(store, enrollment))
+
+
 def _record_nothing_left(store: ObjectStore, batch: str, enrollment: Enrollment) -> None:
     """Recorded, because after the vacuum this snapshot can no longer be asked."""
     subjects = batches.subjects(store, batch)
@@ -155,8 +160,11 @@ def _continues(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> 
     by_id = {e.id: e for e in events}
     promoted = by_id.get(f"{attempt.key}/promoted")
     if promoted is not None:
-        # Once rows are erased there is nothing left to unlearn them with.
-        return events[-1].status == "erasing" or champion == promoted.facts["version"]
+        if events[-1].status != "erasing":
+            return champion == promoted.facts["version"]
+        # Once rows are erased there is nothing left to unlearn them with, and other batches may
+        # have promoted versions after this one's; weights of another origin were not asked yet.
+        return has_forgotten(store, attempt.batch, enrollment)
     withheld = [e.number for e in events if e.name == "RequestsWithheld"]
     planned = [e.number for e in events if e.id.startswith(f"{attempt.key}/planned")]
     if max(withheld, default=0) > max(planned):

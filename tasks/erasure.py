@@ -5,7 +5,7 @@ import logging
 from tasks import absence, batches, journal, registry, table_log
 from tasks.certified_models import note_out_of_service
 from tasks.effects import Facts, once
-from tasks.enrollment import enrolled_models, stream
+from tasks.enrollment import Enrollment, enrolled_models, stream
 from tasks.object_store import ObjectStore
 from tasks.reappearance import known_count, look
 from tasks.resolution import matches
@@ -143,26 +143,40 @@ def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
     purged = journal.find(store, batches.stream(batch), _key("purged", uri))
     if purged is None:
         raise DataError(f"The files of {uri} were not purged yet; run the batch from its start.")
-    version = purged.facts["version"]
     note_out_of_service(store, batch, uri)
+    version = purged.facts["version"]
     affected = [e for e in enrolled_models(store) if e.dataset.uri == uri]
-    for enrollment in affected:
-        found = look(store, uri, enrollment.dataset.subject, version)
-        rows = known_count(store, enrollment, found)
-        facts = {
-            "dataset_version": version,
-            "row_count": rows,
-            "fingerprint": found.fingerprint,
-            "batch": batch,
+    # A later batch, or an enrolment, may have pointed a model further: no way leads back, for the
+    # files of older snapshots are gone.
+    behind = [e for e in affected if e.dataset_version <= version]
+    # First the journal, for every model: other batches go on from it while MLflow is away.
+    advanced = [(e, _advance(store, batch, e, version)) for e in behind]
+    for enrollment, facts in advanced:
+        tags = {
+            "expunge.dataset_version": str(facts["dataset_version"]),
+            "expunge.dataset_rows": str(facts["row_count"]),
         }
-        event_id = f"{batch}/{_key('advanced', uri)}"
-        journal.append(
-            store, journal.Entry(stream(enrollment.model), event_id, "SnapshotAdvanced", facts)
-        )
-        tags = {"expunge.dataset_version": str(version), "expunge.dataset_rows": str(rows)}
         if not enrollment.is_withdrawn:  # its version may be purged by now
             registry.tag_version(enrollment.model, enrollment.version, tags)
     return [e.model for e in affected]
+
+
+def _advance(store: ObjectStore, batch: str, enrollment: Enrollment, version: int) -> Facts:
+    """Record the model's new snapshot, once; the table as it is, if it was purged again since."""
+    spec, event_id = enrollment.dataset, f"{batch}/{_key('advanced', enrollment.dataset.uri)}"
+    done = journal.find(store, stream(enrollment.model), event_id)
+    if done is not None:
+        return done.facts
+    readable = version if is_readable(spec.uri, version) else None
+    found = look(store, spec.uri, spec.subject, readable)
+    facts = {
+        "dataset_version": found.version,
+        "row_count": known_count(store, enrollment, found),
+        "fingerprint": found.fingerprint,
+        "batch": batch,
+    }
+    entry = journal.Entry(stream(enrollment.model), event_id, "SnapshotAdvanced", facts)
+    return journal.append(store, entry).facts
 
 
 def tables_of(store: ObjectStore, batch: str) -> list[str]:

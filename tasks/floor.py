@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tasks import batches, journal, registry, suppression
-from tasks.attempts import is_untouched
+from tasks import journal, registry, suppression
+from tasks.attempts import has_forgotten, is_untouched
 from tasks.dataset_spec import DatasetSpec
 from tasks.effects import once
 from tasks.enrollment import Enrollment, enrolled_models, stream
@@ -137,16 +137,17 @@ def refuse_remembering(
 def refuse_unasked(store: ObjectStore, batch: str) -> None:
     """Stop before rows are erased that a served model was not made to forget.
 
+    A version that another batch has promoted since descends from one that was, and has forgotten.
+
     Raises:
         ConflictError: a model was enrolled after the batch was planned; the next run asks it too.
     """
-    events = journal.read(store, batches.stream(batch))
-    promoted = {
-        (e.facts["model"], e.facts["version"]) for e in events if e.name == "ChampionPromoted"
-    }
     for enrollment in enrolled_models(store):
-        done = (enrollment.model, enrollment.version) in promoted
-        if not (done or enrollment.is_withdrawn or is_untouched(store, batch, enrollment)):
+        if not (
+            enrollment.is_withdrawn
+            or is_untouched(store, batch, enrollment)
+            or has_forgotten(store, batch, enrollment)
+        ):
             raise ConflictError(
                 f"Version {enrollment.version} of {enrollment.model} was enrolled while batch "
                 f"{batch} was at work; run again, so that it forgets those subjects too."

@@ -49,7 +49,13 @@ from unlearning.config import (
     TrainingConfig,
     UnlearningConfig,
 )
-from unlearning.errors import ConflictError, DataError, OutOfMemoryError, SettingsError
+from unlearning.errors import (
+    ConflictError,
+    DataError,
+    OutOfMemoryError,
+    SettingsError,
+    TransientError,
+)
 from unlearning.gate import no_candidate
 
 # MLflow and torch warn of their own type hints and formats.
@@ -655,6 +661,61 @@ def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(world
     world.run()
     assert world.champion() == 3
     assert world.requests()["next-20"].status == "erased"
+
+
+def away(*_):
+    raise TransientError("MLflow is busy or away.")
+
+
+def test_a_batch_that_stopped_after_its_rows_were_gone_ends_after_others(world, monkeypatch):
+    world.submit("one", [50])
+    (one,) = intake.open_batches(world.store)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "tag_version", away)
+        with pytest.raises(TransientError):
+            world.process(one)
+    world.submit("two", [60])
+    (two,) = set(intake.open_batches(world.store)) - {one}
+    world.process(two)
+    stands = world.enrolled()
+    assert world.champion() == stands.version == 4
+
+    world.process(one)
+    assert world.requests()["one-50"].status == "erased"
+    assert [m["version"] for m in world.certificate("one-50")["models"]] == [3]
+    assert (world.champion(), world.enrolled()) == (4, stands)
+    assert intake.unfinished(world.store) == []
+
+
+def test_a_model_trained_anew_while_a_batch_has_not_ended_is_asked_too(world, monkeypatch):
+    world.submit("one", [50])
+    (one,) = intake.open_batches(world.store)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "tag_version", away)
+        with pytest.raises(TransientError):
+            world.process(one)
+    stands = world.train()
+    world.process(one)
+    assert world.requests()["one-50"].status == "erased"
+    assert (world.champion(), world.enrolled().digest) == (4, stands.digest)
+
+
+def test_a_snapshot_that_another_batch_purged_is_not_looked_at(world, monkeypatch):
+    """Two batches deleted rows and removed files, and then both stopped."""
+    world.deliver_again(1, 2)
+    named = []
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "advance_models", away)
+        for name, number in (("one", 1), ("two", 2)):
+            world.submit(name, [number])
+            (batch,) = set(intake.open_batches(world.store)) - set(named)
+            named.append(batch)
+            with pytest.raises(TransientError):
+                world.process(batch)
+    world.run()
+    assert {world.requests()[i].status for i in ("one-1", "two-2")} == {"erased"}
+    assert world.enrolled().dataset_version == DeltaTable(world.table).version()
+    assert world.enrolled().row_count == ROWS - len(GONE)
 
 
 def test_a_list_of_another_key_is_refused(world, monkeypatch):
