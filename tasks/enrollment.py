@@ -137,6 +137,11 @@ def enrolled_models(store: ObjectStore) -> Iterator[Enrollment]:
         yield read_enrollment(store, unquote(name))
 
 
+def subject_columns(store: ObjectStore) -> dict[str, str]:
+    """The subject column of every table of every enrolled model, by the table's URI."""
+    return {uri: e.dataset.subject for e in enrolled_models(store) for uri in e.tables}
+
+
 def _from_facts(facts: dict[str, Any]) -> Enrollment:
     spec = facts["dataset"]
     # Records of older releases know no slices.

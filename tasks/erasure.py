@@ -127,8 +127,8 @@ class _Rows:
 
     def delete(self) -> None:
         """Delete them until none is left: others may append while a deletion runs."""
-        batches.refuse_held(self._store, self._batch)
         for _ in range(_PASSES):
+            batches.refuse_held(self._store, self._batch)
             delete_rows(self._uri, self.column, self.subjects, self.mark)
             if not self.are_there():
                 return
@@ -180,9 +180,16 @@ def _advance(store: ObjectStore, batch: str, enrollment: Enrollment, version: in
 
 
 def tables_of(store: ObjectStore, batch: str) -> list[str]:
-    """The tables in which the batch has rows to erase."""
+    """The tables in which the batch has rows to erase, or began to erase some."""
     wanted = {d.record_id for d in batches.accepted(store, batch)}
-    return [m.uri for m in matches(store, batch) if wanted & set(m.rows)]
+    # A table whose every request was withheld since for rows in another one: what was deleted
+    # from it must still go from its files.
+    begun = {
+        e.facts["table"]
+        for e in journal.read(store, batches.stream(batch))
+        if e.facts.get("effect") == "RowsErased"
+    }
+    return [m.uri for m in matches(store, batch) if m.uri in begun or wanted & set(m.rows)]
 
 
 def _arithmetic(uri: str, mark: str, planned: Facts) -> Facts:

@@ -5,7 +5,7 @@ import logging
 from dataclasses import asdict, dataclass
 
 from tasks import batches, journal
-from tasks.enrollment import enrolled_models
+from tasks.enrollment import subject_columns
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.tables import count_by_subject, count_rows, open_table
 from unlearning.errors import DataError
@@ -73,7 +73,7 @@ def tell_located(store: ObjectStore, batch: str, key: str, event: str, reason: s
 
 
 def _search(store: ObjectStore, batch: str) -> list[TableMatches]:
-    columns = {uri: e.dataset.subject for e in enrolled_models(store) for uri in e.tables}
+    columns = subject_columns(store)
     if not columns:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
     by_record = batches.subjects_by_record(store, batch)

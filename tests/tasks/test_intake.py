@@ -241,6 +241,18 @@ def test_a_hold_placed_while_a_batch_waits_takes_the_request_out(store):
     assert len(intake.open_batches(store)) == 2
 
 
+def test_a_run_that_was_replaced_takes_nobody_out(store):
+    submit(store, "one", 1)
+    batch = frozen(store)
+    batches.validate(store, batch)
+    hold(store, 1)
+    other = lease.Holder("elsewhere", 1, "another machine", "", "token")
+    store.put("lease/000001.json", json.dumps(asdict(other)).encode())
+    with pytest.raises(ConflictError, match="process 1 on elsewhere"):
+        batches.withhold(store, batch)
+    assert statuses(store) == {"R-1": "accepted"}
+
+
 def test_batches_are_worked_off_in_the_order_in_which_they_came(store):
     submit(store, "one", 1)
     first = frozen(store)

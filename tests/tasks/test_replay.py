@@ -41,6 +41,7 @@ from tasks.durations import retrain_forecast
 from tasks.enrollment import enroll, enrolled_models, read_enrollment, stream
 from tasks.models import ModelSource
 from tasks.object_store import open_store
+from tasks.summary import trace_subject
 from unlearning.architectures import mlp
 from unlearning.config import (
     ApprovalPolicy,
@@ -151,6 +152,13 @@ class World:
 
     def replay(self):
         return replay.restore_snapshots(self.store), replay.request_replays(self.store)
+
+    def hold(self, number):
+        line = json.dumps({"subject_id": subject(number)})
+        self.store.put(f"requests/holds/{number}.jsonl", line.encode())
+
+    def release(self, number):
+        self.store.delete(f"requests/holds/{number}.jsonl")
 
     def there(self, table=None):
         """Which subjects of the tests have rows."""
@@ -716,6 +724,64 @@ def test_a_snapshot_that_another_batch_purged_is_not_looked_at(world, monkeypatc
     assert {world.requests()[i].status for i in ("one-1", "two-2")} == {"erased"}
     assert world.enrolled().dataset_version == DeltaTable(world.table).version()
     assert world.enrolled().row_count == ROWS - len(GONE)
+
+
+def stop_before(monkeypatch, world, module, name):
+    """A run over requests of two subjects who are back is killed at this call."""
+    world.deliver_again(1, 2)
+    world.submit("r", [1, 2])
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, killed)
+        with pytest.raises(KeyboardInterrupt):
+            world.run()
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(erasure, "_arithmetic"), (erasure, "vacuum"), (certificates, "bytes_digest")],
+)
+def test_a_hold_that_comes_after_the_deletion_is_late(world, monkeypatch, caplog, module, name):
+    stop_before(monkeypatch, world, module, name)
+    world.hold(1)
+    world.run()
+    assert not world.there() & set(GONE)
+    assert {world.requests()[i].status for i in ("r-1", "r-2")} == {"erased"}
+    assert world.certificate("r-1")["outcome"] == "erased"
+    assert "ALARM: A legal hold was placed on 1 subjects" in caplog.text
+    told = [e["name"] for one in trace_subject(world.store, subject(1)) for e in one["events"]]
+    assert told.count("HoldTooLate") == 1
+    world.release(1)
+    before = world.effects()
+    world.run()
+    assert world.effects() == before
+
+
+def test_a_hold_that_comes_before_the_deletion_keeps_rows_and_request(world, monkeypatch):
+    stop_before(monkeypatch, world, erasure, "delete_rows")
+    world.hold(1)
+    world.run()
+    assert world.there() & set(GONE) == {1}
+    assert [world.requests()[i].status for i in ("r-1", "r-2")] == ["on_hold", "erased"]
+    world.release(1)
+    world.run()
+    assert not world.there() & set(GONE)
+    assert world.certificate("r-1")["outcome"] == "erased"
+
+
+def test_a_hold_keeps_rows_in_one_table_that_are_gone_from_another(world, monkeypatch):
+    write_deltalake(world.holdout, rows(1, first=1), mode="append")
+    stop_before(monkeypatch, world, erasure, "vacuum")  # the holdout table comes first
+    world.hold(1)
+    world.hold(2)
+    world.run()
+    assert world.there() & set(GONE) == {1, 2}
+    assert {world.requests()[i].status for i in ("r-1", "r-2")} == {"on_hold"}
+    assert 1 not in world.there(world.holdout)
+    assert tables.leftover_files(world.holdout) == 0
 
 
 def test_a_list_of_another_key_is_refused(world, monkeypatch):
