@@ -15,6 +15,7 @@ from tasks.dataset_spec import DatasetSpec
 from tasks.effects import once
 from tasks.enrollment import Enrollment, enrolled_models, stream
 from tasks.object_store import ObjectStore
+from tasks.resolution import refuse_unsearched
 from unlearning.errors import ConflictError, MissingDataError, ModelError
 from unlearning.weights import model_digest
 
@@ -140,8 +141,10 @@ def refuse_unasked(store: ObjectStore, batch: str) -> None:
     A version that another batch has promoted since descends from one that was, and has forgotten.
 
     Raises:
-        ConflictError: a model was enrolled after the batch was planned; the next run asks it too.
+        ConflictError: a model was enrolled after the batch was planned; the next run asks it too,
+            and searches its tables.
     """
+    refuse_unsearched(store, batch)
     for enrollment in enrolled_models(store):
         if not (
             enrollment.is_withdrawn

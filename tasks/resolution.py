@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 
 from tasks import batches, journal
 from tasks.enrollment import subject_columns
-from tasks.object_store import MissingObjectError, ObjectStore
+from tasks.object_store import ObjectStore
 from tasks.tables import count_by_subject, count_rows, open_table
-from unlearning.errors import DataError
+from unlearning.errors import ConflictError, DataError
 
 log = logging.getLogger("expunge.resolution")
+
+_CLOSED = "search-closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,73 @@ class TableMatches:
 
 
 def resolve(store: ObjectStore, batch: str) -> dict[str, int]:
-    """Look for the subjects in every table of every enrolled model, once; returns counts only.
+    """Look for the subjects in every table of every enrolled model; returns counts only.
+
+    What was found stands. Searched again are tables that have changed since, until the batch begins
+    to erase; and tables that models were enrolled on since, until it begins to certify.
 
     Raises:
         DataError: no model is enrolled, so there is no table to look in.
     """
-    try:
-        found = matches(store, batch)
-    except MissingObjectError:
-        found = _search(store, batch)
-        body = [asdict(m) for m in found]
-        store.put_if_absent(_key(batch), json.dumps(body, indent=1).encode())
-        found = matches(store, batch)
+    wanted = _outdated(store, batch)
+    if wanted:
+        body = [asdict(m) for m in _search(store, batch, wanted)]
+        key = _key(batch, len(_searches(store, batch)) + 1)
+        # Another run may have been quicker, and its search is as good.
+        store.put_if_absent(key, json.dumps(body, indent=1).encode())
+    return _record(store, batch)
+
+
+def _outdated(store: ObjectStore, batch: str) -> dict[str, str]:
+    """Tables to search, each with its subject column."""
+    columns = subject_columns(store)
+    if not columns:
+        raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
+    if not _searches(store, batch):
+        return columns
+    wanted = _unsearched(store, batch)
+    if journal.find(store, batches.stream(batch), "suppressed") is None:
+        # Later a table lacks the rows because this very batch deleted them.
+        for found in matches(store, batch):
+            if found.uri in columns and open_table(found.uri).version() != found.version:
+                wanted[found.uri] = columns[found.uri]
+    return wanted
+
+
+def _unsearched(store: ObjectStore, batch: str) -> dict[str, str]:
+    """Tables of models that were enrolled since, each with its subject column."""
+    if journal.find(store, batches.stream(batch), _CLOSED) is not None:
+        return {}
+    known = {m.uri for m in matches(store, batch)}
+    return {uri: column for uri, column in subject_columns(store).items() if uri not in known}
+
+
+def refuse_unsearched(store: ObjectStore, batch: str) -> None:
+    """Stop before an effect that rests on the search if it missed a table.
+
+    Raises:
+        ConflictError: a model was enrolled on it since; the next run searches it, too.
+    """
+    missed = sorted(_unsearched(store, batch))
+    if missed:
+        raise ConflictError(
+            f"A model was enrolled on {missed[0]} while batch {batch} was at work; run again, so "
+            "that its subjects are looked for there, too."
+        )
+
+
+def close_search(store: ObjectStore, batch: str) -> None:
+    """End the search for good: certificates that state it must have the same bytes in every run.
+
+    Raises:
+        ConflictError: a table was not searched.
+    """
+    refuse_unsearched(store, batch)
+    journal.append(store, journal.Entry(batches.stream(batch), _CLOSED, "SearchClosed", {}))
+
+
+def _record(store: ObjectStore, batch: str) -> dict[str, int]:
+    found, number = matches(store, batch), len(_searches(store, batch))
     located = {record for m in found for record in m.rows}
     wanted = {d.record_id for d in batches.accepted(store, batch)}
     counts = {
@@ -50,13 +107,17 @@ def resolve(store: ObjectStore, batch: str) -> dict[str, int]:
         "located": len(wanted & located),
         "not_found": len(wanted - located),
     }
-    journal.append(store, journal.Entry(batches.stream(batch), "resolved", "RowsResolved", counts))
+    event_id = "resolved" if number == 1 else f"resolved/{number}"
+    journal.append(store, journal.Entry(batches.stream(batch), event_id, "RowsResolved", counts))
     return counts
 
 
 def matches(store: ObjectStore, batch: str) -> list[TableMatches]:
-    """The matches as they were first found."""
-    return [TableMatches(**m) for m in json.loads(store.get(_key(batch)))]
+    """What the latest search of each table found."""
+    found: dict[str, TableMatches] = {}
+    for key in _searches(store, batch) or [_key(batch, 1)]:
+        found |= {m["uri"]: TableMatches(**m) for m in json.loads(store.get(key))}
+    return [found[uri] for uri in sorted(found)]
 
 
 def tell_located(store: ObjectStore, batch: str, key: str, event: str, reason: str) -> None:
@@ -72,10 +133,7 @@ def tell_located(store: ObjectStore, batch: str, key: str, event: str, reason: s
     journal.append_all(store, entries)
 
 
-def _search(store: ObjectStore, batch: str) -> list[TableMatches]:
-    columns = subject_columns(store)
-    if not columns:
-        raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
+def _search(store: ObjectStore, batch: str, columns: dict[str, str]) -> list[TableMatches]:
     by_record = batches.subjects_by_record(store, batch)
     found = []
     for uri, column in sorted(columns.items()):
@@ -87,5 +145,11 @@ def _search(store: ObjectStore, batch: str) -> list[TableMatches]:
     return found
 
 
-def _key(batch: str) -> str:
-    return f"batches/{batch}/matches.json"
+def _searches(store: ObjectStore, batch: str) -> list[str]:
+    """Keys of what was found, oldest search first."""
+    keys = (info.key for info in store.list_objects(f"batches/{batch}/matches"))
+    return sorted(keys, key=lambda key: (len(key), key))
+
+
+def _key(batch: str, number: int) -> str:
+    return f"batches/{batch}/matches{'' if number == 1 else f'-{number}'}.json"

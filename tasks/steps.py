@@ -114,7 +114,7 @@ def validate_batch(batch: str) -> dict[str, int]:
 
 @task(**_STEP)
 def resolve_rows(batch: str) -> dict[str, int]:
-    """Find the subjects' rows in every table; counts only."""
+    """Find the subjects' rows in every table that is new or changed; counts only."""
     return resolution.resolve(open_store(), batch)
 
 
@@ -229,7 +229,8 @@ def request_replays() -> int:
 
 @task(**_STEP)
 def suppress_subjects(batch: str) -> int:
-    """The batch's subjects on the suppression list."""
+    """The batch's subjects on the suppression list, after a last look for their rows."""
+    resolution.resolve(open_store(), batch)
     return suppression.suppress(open_store(), batch)
 
 
@@ -260,7 +261,8 @@ def advance_models(batch: str, table: str) -> list[str]:
 
 @task(**_STEP)
 def certify_requests(batch: str) -> int:
-    """One certificate for every accepted request."""
+    """One certificate for every accepted request, from a search that is over."""
+    resolution.close_search(open_store(), batch)
     return certificates.certify(open_store(), batch)
 
 

@@ -784,6 +784,25 @@ def test_a_hold_keeps_rows_in_one_table_that_are_gone_from_another(world, monkey
     assert tables.leftover_files(world.holdout) == 0
 
 
+def test_a_table_of_a_model_that_was_enrolled_while_a_batch_waited_is_erased_too(world):
+    world.submit("r", [900])
+    (batch,) = intake.open_batches(world.store)
+    batches.validate(world.store, batch)
+    resolution.resolve(world.store, batch)  # then somebody must approve it
+    place = f"file://{world.folder}/photos"
+    write_deltalake(place, rows(200, first=750, seed=5))
+    source = world.source(model="photos", dataset=replace(world.source().dataset, uri=place))
+    version = models.train_version(world.store, source, (8,), TRAINING)
+    models.adopt_version(world.store, source, version, trust_pickle=False)
+    world.process(batch)
+    assert 900 not in world.there(place)
+    assert world.requests()["r-900"].status == "erased"
+    assert world.certificate("r-900")["tables"][0]["table"] == place
+    assert registry.alias_version("photos") == 2
+    (pseudonym,) = batches.pseudonyms([subject(900)]).values()
+    assert pseudonym in suppression.load(world.store).subjects
+
+
 def test_a_list_of_another_key_is_refused(world, monkeypatch):
     monkeypatch.setenv("EXPUNGE_PSEUDONYM_KEY", "0" * 64)
     forget_settings()
