@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from torch import nn
@@ -94,6 +94,19 @@ def under_way(store: ObjectStore, batch: str, enrollment: Enrollment) -> Attempt
 def is_untouched(store: ObjectStore, batch: str, enrollment: Enrollment) -> bool:
     """Whether it is on record that the model, as it stands, has none of the batch's rows in it."""
     return journal.find(store, batches.stream(batch), _untouched(enrollment)) is not None
+
+
+def keep_untouched(
+    store: ObjectStore, batch: str, enrollment: Enrollment, dataset_version: int
+) -> None:
+    """Let a record that the model is untouched hold for its next snapshot too.
+
+    The weights stay as they are: they learn nothing from rows that were appended since.
+    """
+    known = journal.find(store, batches.stream(batch), _untouched(enrollment))
+    if known is not None:
+        key = _untouched(replace(enrollment, dataset_version=dataset_version))
+        journal.append(store, journal.Entry(batches.stream(batch), key, known.name, known.facts))
 
 
 def has_forgotten(store: ObjectStore, batch: str, enrollment: Enrollment) -> bool:

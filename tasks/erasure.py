@@ -3,6 +3,7 @@
 import logging
 
 from tasks import absence, batches, journal, registry, table_log
+from tasks.attempts import keep_untouched
 from tasks.certified_models import note_out_of_service
 from tasks.effects import Facts, once
 from tasks.enrollment import Enrollment, enrolled_models, stream
@@ -175,6 +176,7 @@ def _advance(store: ObjectStore, batch: str, enrollment: Enrollment, version: in
         "fingerprint": found.fingerprint,
         "batch": batch,
     }
+    keep_untouched(store, batch, enrollment, found.version)  # the batch's other tables ask for it
     entry = journal.Entry(stream(enrollment.model), event_id, "SnapshotAdvanced", facts)
     return journal.append(store, entry).facts
 

@@ -803,6 +803,19 @@ def test_a_table_of_a_model_that_was_enrolled_while_a_batch_waited_is_erased_too
     assert pseudonym in suppression.load(world.store).subjects
 
 
+def test_a_model_stays_untouched_when_the_first_of_two_tables_was_erased(world):
+    place = f"file://{world.folder}/valid"  # comes after the training table
+    shutil.copytree(world.folder / "holdout", world.folder / "valid")
+    models.adopt_version(world.store, world.source(holdout=place), None, trust_pickle=False)
+    write_deltalake(world.table, rows(1, first=800), mode="append")  # since it was trained
+    world.submit("r", [800, 300])
+    world.run()
+    assert 800 not in world.there()
+    assert 300 not in world.there(place)
+    assert {world.requests()[i].status for i in ("r-800", "r-300")} == {"erased"}
+    assert world.champion() == 2
+
+
 def test_a_list_of_another_key_is_refused(world, monkeypatch):
     monkeypatch.setenv("EXPUNGE_PSEUDONYM_KEY", "0" * 64)
     forget_settings()
