@@ -110,8 +110,9 @@ def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa
 
 
 def _integers(subjects: Iterable[str]) -> set[int]:
-    # "007" is not the subject 7: only the canonical spelling names an integer id.
-    return {int(s) for s in subjects if re.fullmatch(r"-?(0|[1-9][0-9]*)", s)}
+    # "007" is not the subject 7, nor "-0" the subject 0: only the canonical spelling names an
+    # integer id. Rows would be deleted, for a request that is told there were none.
+    return {int(s) for s in subjects if re.fullmatch(r"0|-?[1-9][0-9]*", s)}
 
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:

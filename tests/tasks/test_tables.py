@@ -66,11 +66,13 @@ def test_rows_are_counted_by_subject(table):
 
 def test_integer_ids_match_only_in_their_canonical_form(tmp_path):
     place = (tmp_path / "ints").as_uri()
-    write_deltalake(place, pa.table({"subject_id": [1, 7, 70], "label": [0, 1, 0]}))
-    found = tables.count_by_subject(
-        DeltaTable(place), "subject_id", ["7", "007", "x", "1.0", "70", "9" * 40, "--5", "-"]
-    )
-    assert found == {"7": 1, "70": 1}
+    write_deltalake(place, pa.table({"subject_id": [0, 1, 7, 70, -3], "label": [0, 1, 0, 0, 1]}))
+    asked = ["7", "007", "x", "1.0", "70", "9" * 40, "--5", "-", "-0", "-3", "+1"]
+    found = tables.count_by_subject(DeltaTable(place), "subject_id", asked)
+    assert found == {"7": 1, "70": 1, "-3": 1}
+    tables.delete_rows(place, "subject_id", asked)
+    left = tables.arrow_dataset(tables.open_table(place)).to_table()
+    assert sorted(left["subject_id"].to_pylist()) == [0, 1]
 
 
 def test_a_partition_whose_name_must_be_quoted_is_purged_too(tmp_path):
