@@ -49,6 +49,7 @@ def test_a_run_without_any_model_is_refused(terminal):
     assert terminal.status()["batches"] == []
 
 
+@pytest.mark.slow  # it may be away for a moment, so it is tried again for more than a minute
 @pytest.mark.integration
 def test_an_mlflow_out_of_reach_is_named_before_any_work(terminal):
     terminal.submit("requests.jsonl", [request(1)])
