@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks import journal, registry, suppression
-from tasks.attempts import has_forgotten, is_untouched
 from tasks.dataset_spec import DatasetSpec
 from tasks.effects import once
 from tasks.enrollment import Enrollment, enrolled_models, stream
 from tasks.object_store import ObjectStore
-from tasks.resolution import refuse_unsearched
 from unlearning.errors import ConflictError, MissingDataError, ModelError
-from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.floor")
 
@@ -135,28 +132,6 @@ def refuse_remembering(
         )
 
 
-def refuse_unasked(store: ObjectStore, batch: str) -> None:
-    """Stop before rows are erased that a served model was not made to forget.
-
-    A version that another batch has promoted since descends from one that was, and has forgotten.
-
-    Raises:
-        ConflictError: a model was enrolled after the batch was planned; the next run asks it too,
-            and searches its tables.
-    """
-    refuse_unsearched(store, batch)
-    for enrollment in enrolled_models(store):
-        if not (
-            enrollment.is_withdrawn
-            or is_untouched(store, batch, enrollment)
-            or has_forgotten(store, batch, enrollment)
-        ):
-            raise ConflictError(
-                f"Version {enrollment.version} of {enrollment.model} was enrolled while batch "
-                f"{batch} was at work; run again, so that it forgets those subjects too."
-            )
-
-
 def _undo(store: ObjectStore, breach: Breach) -> str:
     name = stream(breach.model)
     earlier = sum(e.name in ("AliasRestored", "FloorLost") for e in journal.read(store, name))
@@ -212,4 +187,6 @@ def _digest(enrollment: Enrollment, version: int) -> str | None:
         ).module
     except (MissingDataError, ModelError):
         return None
+    from unlearning.weights import model_digest  # torch, which a status can do without
+
     return model_digest(module.state_dict())

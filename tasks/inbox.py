@@ -62,19 +62,19 @@ def new_files(store: ObjectStore) -> list[ObjectInfo]:
     ]
 
 
-def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]) -> None:
+def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]) -> str:
     """Freeze files and released records into a batch; the same input always gives the same id.
 
     `released` gives the number of each record's latest event, so that a record which comes back a
     second time makes another batch. Nothing to freeze, since the senders removed their files after
-    they were listed, makes none.
+    they were listed, gives no batch and an empty id.
 
     Raises:
         ConflictError: another run took over, so that these files are its affair.
     """
     frozen = [copied for info in files if (copied := _copy(store, info)) is not None]
-    if not frozen and not released:  # their sender took back every one of the files
-        return
+    if not (frozen or released):
+        return ""
     facts = {
         "files": [asdict(f) for f in frozen],
         "released": sorted(released),
@@ -87,6 +87,7 @@ def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]
     lease.check(store)
     journal.append(store, journal.Entry(f"batches/{batch}", "frozen", "BatchFrozen", counts))
     claim(store, batch)
+    return batch
 
 
 def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:

@@ -16,6 +16,7 @@ from tasks import (
     batches,
     candidates,
     certificates,
+    erasable,
     erasure,
     evidence,
     floor,
@@ -243,7 +244,7 @@ def tables_to_erase(batch: str) -> list[str]:
 @task(**_STEP)
 def erase_rows(batch: str, table: str) -> None:
     """The rows deleted from the table, if every model that learned from them was asked."""
-    floor.refuse_unasked(open_store(), batch)
+    erasable.refuse_unasked(open_store(), batch)
     erasure.erase_rows(open_store(), batch, table)
 
 

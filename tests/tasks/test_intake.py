@@ -90,7 +90,7 @@ def test_a_file_that_its_sender_removes_while_it_is_frozen_makes_no_batch(store)
     submit(store, "one", 1)
     listed = inbox.new_files(store)
     store.delete("requests/incoming/one.jsonl")
-    inbox.freeze(store, listed, {})
+    assert inbox.freeze(store, listed, {}) == ""
     assert intake.open_batches(store) == []
     assert not intake.has_work(store)
 

@@ -21,6 +21,7 @@ from tasks import (
     batches,
     candidates,
     certificates,
+    erasable,
     erasure,
     evidence,
     floor,
@@ -133,7 +134,7 @@ class World:
             self.unlearn(batch, model)
         suppression.suppress(self.store, batch)
         for table in erasure.tables_of(self.store, batch):
-            floor.refuse_unasked(self.store, batch)
+            erasable.refuse_unasked(self.store, batch)
             erasure.erase_rows(self.store, batch, table)
             erasure.purge_files(self.store, batch, table)
             erasure.advance_models(self.store, batch, table)

@@ -7,8 +7,8 @@ from deltalake import write_deltalake
 from tables import rows, subject, write_tables
 from torch import nn
 
-from tasks import batches, floor, intake, journal, resolution, suppression
-from tasks.datasets import DatasetSpec
+from tasks import batches, erasable, intake, journal, resolution, suppression
+from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll
 from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, UnlearningConfig
@@ -120,7 +120,7 @@ def test_nothing_is_erased_or_certified_before_every_table_was_searched(world):
     world.resolve()
     world.enroll_photos()
     with pytest.raises(ConflictError, match=r"enrolled on .*photos while"):
-        floor.refuse_unasked(world.store, world.batch)
+        erasable.refuse_unasked(world.store, world.batch)
     with pytest.raises(ConflictError, match=r"enrolled on .*photos while"):
         resolution.close_search(world.store, world.batch)
     world.resolve()
