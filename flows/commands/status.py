@@ -12,7 +12,7 @@ from tasks.floor import breaches
 from tasks.object_store import ObjectStore, open_store
 from tasks.summary import RequestSummary
 from tasks.summary import status as read_status
-from unlearning.errors import SettingsError, TransientError
+from unlearning.errors import DataError, SettingsError, TransientError
 
 
 def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
@@ -66,7 +66,7 @@ def _alarms(store: ObjectStore) -> list[str]:
     """Aliases that the next run puts back; what stands in the journal is shown without MLflow."""
     try:
         return [f"{breach.text}; run `expunge run`." for breach in breaches(store)]
-    except (TransientError, SettingsError) as error:
+    except (TransientError, SettingsError, DataError) as error:
         return [f"Nobody knows where the aliases point. {error}"]
 
 
