@@ -55,6 +55,7 @@ def waiting(terminal) -> dict:
     return found
 
 
+@pytest.mark.slow
 def test_a_large_batch_waits_until_it_is_approved(terminal):
     terminal.train()
     terminal.submit("many.jsonl", [request(i) for i in MANY])

@@ -101,6 +101,7 @@ def test_a_policy_may_accept_what_cannot_be_decided_and_says_so(terminal):
     assert model["outcome"] == "cannot decide"
 
 
+@pytest.mark.slow
 def test_an_overdue_request_ends_in_erasure_even_if_no_rung_is_enough(terminal):
     terminal.train()
     terminal.expunge("enroll", "income", *terminal.source(), *HOPELESS)

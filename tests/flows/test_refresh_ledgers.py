@@ -44,6 +44,7 @@ def test_two_ranks_compute_a_missing_ledger_together(terminal):
     assert "gradient ledger stored" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_needs_no_ledger_and_ends_well_when_none_can_be_computed(terminal):
     terminal.train()
     drop(terminal)
