@@ -232,7 +232,7 @@ def request_replays() -> int:
 def suppress_subjects(batch: str) -> int:
     """The batch's subjects on the suppression list, after a last look for their rows."""
     resolution.resolve(open_store(), batch)
-    return suppression.suppress(open_store(), batch)
+    return suppression.suppress(open_store(), batch) + suppression.put_on_found(open_store(), batch)
 
 
 @task(**_STEP)

@@ -3,8 +3,9 @@
 One create-only object per batch, suppression/<batch>.json, written before its rows are erased. A
 backup that is restored, or a row that is delivered once more, is recognised by it.
 
-A hold may take requests out of the batch between that moment and the deletion. Another create-only
-object, suppression/without/<batch>/<digest>.json, takes them off the list again.
+What changes between that moment and the deletion is in create-only objects of its own: whom a hold
+took out of the batch in suppression/without/<batch>/<digest>.json, whose rows were found in a table
+that was new by then in suppression/also/<batch>/<digest>.json.
 """
 
 import json
@@ -30,6 +31,7 @@ log = logging.getLogger("expunge.suppression")
 
 _PREFIX = "suppression/"
 _WITHOUT = f"{_PREFIX}without/"
+_ALSO = f"{_PREFIX}also/"
 _READERS = 16
 _KEY_CHECK = "\0the key of the suppression list"
 """No subject id can be this: ids hold no control characters."""
@@ -41,8 +43,8 @@ class SuppressionList:
 
     by_batch: dict[str, dict[str, str]]
     """Oldest batch first."""
-    taken_off: tuple[str, ...] = ()
-    """Names of the objects by which people were taken off it again."""
+    changes: tuple[str, ...] = ()
+    """Names of the objects by which people were taken off it again, or put on it later."""
 
     @cached_property
     def subjects(self) -> frozenset[str]:
@@ -53,7 +55,7 @@ class SuppressionList:
     def digest(self) -> str:
         """Changes when somebody is added or taken off."""
         names = [name for name, who in self.by_batch.items() if who]
-        return facts_digest({"batches": sorted([*names, *self.taken_off])})
+        return facts_digest({"batches": sorted([*names, *self.changes])})
 
     def requests_of(self, subject: str) -> list[str]:
         """The ids of the requests by which a subject was erased, in the order of their batches."""
@@ -89,6 +91,17 @@ def suppress(store: ObjectStore, batch: str) -> int:
     return facts["count"]
 
 
+def put_on_found(store: ObjectStore, batch: str) -> int:
+    """Put on the list whose rows were found after the batch wrote it; returns how many."""
+    listed, record = load(store).by_batch.get(batch, {}), _record(store, batch)
+    found = {who: name for who, name in record["subjects"].items() if who not in listed}
+    if found:
+        name = facts_digest({"subjects": sorted(found)})[:SHORT]
+        late = json.dumps({**record, "subjects": found}, indent=1).encode()
+        store.put_if_absent(f"{_ALSO}{batch}/{name}.json", late)
+    return len(found)
+
+
 def take_off_withheld(store: ObjectStore, batch: str) -> int:
     """Take off the list whom the batch put there and was then told to keep; returns how many."""
     try:
@@ -120,12 +133,13 @@ def load(store: ObjectStore) -> SuppressionList:
             "The suppression list was made under another EXPUNGE_PSEUDONYM_KEY and recognises "
             "nobody under this one; set the key it was made with."
         )
-    by_batch = {record["batch"]: dict(record["subjects"]) for record in records}
-    taken_off = [key for key in keys if key.startswith(_WITHOUT)]
-    for key in taken_off:
+    by_batch: dict[str, dict[str, str]] = {}
+    for record in records:
+        by_batch.setdefault(record["batch"], {}).update(record["subjects"])
+    for key in (key for key in keys if key.startswith(_WITHOUT)):
         for subject in found[key]["subjects"]:
             by_batch[found[key]["batch"]].pop(subject, None)
-    return SuppressionList(by_batch, tuple(taken_off))
+    return SuppressionList(by_batch, tuple(k for k in keys if k.startswith((_WITHOUT, _ALSO))))
 
 
 def earlier_requests(store: ObjectStore, batch: str) -> dict[str, list[str]]:

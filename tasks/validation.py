@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -23,6 +23,7 @@ log = logging.getLogger("expunge.validation")
 _CLAIMS = "requests/ids/"
 # Nobody is refused because the clock of this machine, or of the intake, is wrong by a day.
 _SKEW = timedelta(days=2)
+_LAW_APPLIED = datetime(2018, 5, 24, tzinfo=UTC)  # a day early, for time zones
 _MIN_QUOTED = 3
 _VALID = "valid"
 _HELD = "a legal hold names the subject"
@@ -71,6 +72,7 @@ def suite() -> list[tuple[Any, str, str]]:
             "received_at is not a date and time with time zone (ISO 8601)",
         ),
         (true("received_past"), bad, "received_at lies in the future"),
+        (true("received_since_law"), bad, "received_at lies before the GDPR applied (2018-05-25)"),
         (
             gxe.ExpectColumnValuesToBeInSet(column="ground", value_set=GROUNDS),
             bad,
@@ -133,6 +135,7 @@ def _frame(store: ObjectStore, records: Sequence[Record], key: bytes) -> pd.Data
 def _is_sound_rest(row: dict[str, Any]) -> bool:
     """Whether received_at and ground are usable: an unusable row must not own its request_id."""
     dated = row["received_at"] and row["received_readable"] and row["received_past"]
+    dated = dated and row["received_since_law"]
     return bool(dated) and row["ground"] in (None, *GROUNDS)
 
 
@@ -155,6 +158,8 @@ def _columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dic
         "ids_apart": apart,
         "received_readable": received is None or time is not None,
         "received_past": time is None or time <= limit,
+        # A slip in the year would make the batch overdue, and overdue models are withdrawn.
+        "received_since_law": time is None or time >= _LAW_APPLIED,
         "not_held": subject not in held,
         # An unusable row may hold anything in any field; only a sound pair of ids is repeated.
         "named": _sound(request, REQUEST_ID) and _sound(subject, SUBJECT_ID) and apart,

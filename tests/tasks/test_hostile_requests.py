@@ -44,7 +44,7 @@ REQUESTS = st.one_of(
     st.text("ABab019._-", max_size=20).map(lambda text: f"Q{text}"),
 )
 MOMENTS = st.sampled_from(
-    ["2026-01-02T03:04:05Z", "2025-12-31 23:59:59.5+14:00", "0001-01-01T00:00:00+23:59"]
+    ["2026-01-02T03:04:05Z", "2025-12-31 23:59:59.5+14:00", "2018-05-25T00:00:00+14:00"]
 )
 SOUND = st.fixed_dictionaries(
     {"request_id": REQUESTS, "subject_id": SUBJECTS, "received_at": MOMENTS},
@@ -57,7 +57,13 @@ TEXT_FLAWS = [
     for field, values in {
         "request_id": [None, "has space", "=1+1", "../../etc", "é", "R" * 65, "-x", "R-1\n"],
         "subject_id": [None, " person-1", "person-\u3000", "person-\r\n1", "person-" * 40],
-        "received_at": [None, "soon", "2026-01-02T03:04:05", "2999-01-01T00:00:00Z", "person-1"],
+        "received_at": [
+            None,
+            "soon",
+            "2026-01-02T03:04:05",
+            "2999-01-01T00:00:00Z",
+            "0001-01-01T00:00:00+23:59",
+        ],
         "ground": ["g", "A", "aa", "person-1", "<script>alert(1)</script>"],
         "person-9 has a field of her own": ["x"],
         "__proto__": ["x"],

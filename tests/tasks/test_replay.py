@@ -133,6 +133,7 @@ class World:
         for model in [e.model for e in enrolled_models(self.store)]:
             self.unlearn(batch, model)
         suppression.suppress(self.store, batch)
+        suppression.put_on_found(self.store, batch)
         for table in erasure.tables_of(self.store, batch):
             erasable.refuse_unasked(self.store, batch)
             erasure.erase_rows(self.store, batch, table)

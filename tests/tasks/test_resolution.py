@@ -116,6 +116,22 @@ def test_once_rows_may_be_deleted_only_new_tables_are_searched(world):
     assert ("R-3", "train") in world.located()
 
 
+def test_who_is_found_in_a_table_that_is_new_by_then_is_put_on_the_suppression_list(world):
+    world.resolve()
+    assert suppression.suppress(world.store, world.batch) == 1
+    assert suppression.put_on_found(world.store, world.batch) == 0
+    before = suppression.load(world.store)
+    world.enroll_photos()
+    world.resolve()
+    for found in (1, 0):
+        assert suppression.put_on_found(world.store, world.batch) == found
+    after = suppression.load(world.store)
+    (listed,) = after.by_batch.values()
+    assert sorted(listed.values()) == ["R-3", "R-900"]
+    assert after.digest != before.digest
+    assert suppression.last_version_with(world.store, f"file://{world.folder}/photos") == 0
+
+
 def test_nothing_is_erased_or_certified_before_every_table_was_searched(world):
     world.resolve()
     world.enroll_photos()

@@ -49,6 +49,7 @@ def test_a_sound_request_is_accepted(store):
         ({"received_at": "yesterday"}, "ISO 8601"),
         ({"received_at": "2026-01-02T03:04:05"}, "ISO 8601"),
         ({"received_at": "2999-01-01T00:00:00Z"}, "lies in the future"),
+        ({"received_at": "0206-01-02T03:04:05Z"}, "before the GDPR applied"),
         ({"ground": "z"}, "ground must be"),
         ({"ground": ["a"]}, "ground must be"),
         ({"colour": "red"}, "has a field other than"),
