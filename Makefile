@@ -38,8 +38,9 @@ fix: $(STAMP)    ## Format and apply safe lint fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# In the order of their names: the flow tests, which take longest, begin first.
 test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: $(STAMP) ## Every test this machine can run
 	$(BIN)/python -m pytest
