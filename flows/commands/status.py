@@ -1,7 +1,7 @@
 """`expunge status`: where every request stands."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -38,28 +38,25 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     else:
         console.print(request_table("Requests", [RequestSummary(**r) for r in found["requests"]]))
     print_waiting(console, store)
+    console.print(_enrolled_table(found["models"]))
+
+
+def _enrolled_table(models: list[dict[str, Any]]) -> Table:
+    """A line for each model; whole addresses are in the JSON, a terminal has no room for them."""
     table = Table(title="Enrolled models", title_justify="left", header_style="bold")
-    for name in (
-        "model",
-        "version",
-        "trained on",
-        "rows",
-        "method",
-        "ledger",
-        "budget used",
-        "old versions",
-    ):
+    for name in ("model", "trained on", "update", "budget used", "old versions"):
         table.add_column(name, overflow="fold")
-    for m in found["models"]:
-        snapshot = f"{m['dataset']} version {m['dataset_version']}"
-        ledger = "yes" if m["has_ledger"] else "no"
+    for m in models:
+        state = "withdrawn" if m["is_withdrawn"] else f"version {m['version']}"
+        name = m["dataset"].rstrip("/").rpartition("/")[2]
         table.add_row(
-            m["model"], "withdrawn" if m["is_withdrawn"] else str(m["version"]), snapshot,
-            str(m["row_count"]), m["method"], ledger,
+            f"{m['model']}\n{state}",
+            f"{m['row_count']:,} rows of {name}, version {m['dataset_version']}",
+            f"{m['method']}, {'with' if m['has_ledger'] else 'no'} ledger",
             _budget_used(m["deletions"], m["budget"]),
             "{retired} retired, {purged} purged".format(**m["old_versions"]),
-        )  # fmt: skip
-    console.print(table)
+        )
+    return table
 
 
 def _alarms(store: ObjectStore) -> list[str]:
