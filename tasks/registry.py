@@ -229,11 +229,17 @@ def log_new(run_id: str, module: "nn.Module", example: "np.ndarray") -> str:
 
 
 def create_version(model: str, source: str, run_id: str, tags: Mapping[str, str]) -> None:
-    """Register a logged model; its tags, our effect key among them, come in the same call."""
+    """Register a logged model; its tags, our effect key among them, come in the same call.
+
+    Its id goes along, because a tracking server refuses a source that it cannot place.
+    """
+    logged = source.removeprefix("models:/")
     with translated("MLflow"):
         if not client().search_registered_models(f"name = '{quoted(model)}'"):
             client().create_registered_model(model)
-        client().create_model_version(model, source, run_id=run_id, tags=dict(tags))
+        client().create_model_version(
+            model, source, run_id=run_id, tags=dict(tags), model_id=logged
+        )
 
 
 def find_version(model: str, effect: str) -> int | None:
