@@ -124,8 +124,15 @@ def _reason(request: Disposition, located: list[TableMatches], *, is_unlearned: 
     rows = sum(m.rows[request.record_id] for m in located)
     if not located:
         return "no table holds a row of the subject"
+    if not rows:
+        return _gone_before(is_unlearned=is_unlearned)
     done = "erased and unlearned" if is_unlearned else "erased; no model was trained on them"
     return f"{rows} {'row' if rows == 1 else 'rows'} {done}"
+
+
+def _gone_before(*, is_unlearned: bool) -> str:
+    done = "purged from the files" + (" and unlearned" if is_unlearned else "")
+    return f"others had deleted the rows before; {done}"
 
 
 def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:

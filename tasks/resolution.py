@@ -2,12 +2,12 @@
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from tasks import batches, journal
-from tasks.enrollment import subject_columns
+from tasks.enrollment import enrolled_models, subject_columns
 from tasks.object_store import ObjectStore
-from tasks.tables import count_by_subject, count_rows, open_table
+from tasks.tables import count_by_subject, count_rows, is_readable, open_table
 from unlearning.errors import ConflictError, DataError
 
 log = logging.getLogger("expunge.resolution")
@@ -24,6 +24,7 @@ class TableMatches:
     version: int
     row_count: int
     rows: dict[str, int]
+    """0 for a record whose rows are gone by another hand: files and models may still hold them."""
 
     @property
     def matched_count(self) -> int:
@@ -34,8 +35,9 @@ class TableMatches:
 def resolve(store: ObjectStore, batch: str) -> dict[str, int]:
     """Look for the subjects in every table of every enrolled model; returns counts only.
 
-    What was found stands. Searched again are tables that have changed since, until the batch begins
-    to erase; and tables that models were enrolled on since, until it begins to certify.
+    What was found stands, and a new search only adds to it. Searched again are tables that have
+    changed since, until the batch begins to erase; and tables that models were enrolled on since,
+    until it begins to certify.
 
     Raises:
         DataError: no model is enrolled, so there is no table to look in.
@@ -113,10 +115,12 @@ def _record(store: ObjectStore, batch: str) -> dict[str, int]:
 
 
 def matches(store: ObjectStore, batch: str) -> list[TableMatches]:
-    """What the latest search of each table found."""
+    """What was found in each table: every record of any search, with the rows of the latest."""
     found: dict[str, TableMatches] = {}
     for key in _searches(store, batch) or [_key(batch, 1)]:
-        found |= {m["uri"]: TableMatches(**m) for m in json.loads(store.get(key))}
+        for latest in (TableMatches(**m) for m in json.loads(store.get(key))):
+            before = found[latest.uri].rows if latest.uri in found else {}
+            found[latest.uri] = replace(latest, rows=dict.fromkeys(before, 0) | latest.rows)
     return [found[uri] for uri in sorted(found)]
 
 
@@ -135,13 +139,28 @@ def tell_located(store: ObjectStore, batch: str, key: str, event: str, reason: s
 
 def _search(store: ObjectStore, batch: str, columns: dict[str, str]) -> list[TableMatches]:
     by_record = batches.subjects_by_record(store, batch)
-    found = []
+    wanted, found = set(by_record.values()), []
     for uri, column in sorted(columns.items()):
         table = open_table(uri)
-        counts = count_by_subject(table, column, set(by_record.values()))
+        counts = count_by_subject(table, column, wanted)
+        counts |= dict.fromkeys(_only_pinned(store, uri, table.version(), wanted - set(counts)), 0)
         rows = {r: counts[s] for r, s in by_record.items() if s in counts}
         found.append(TableMatches(uri, column, table.version(), count_rows(table), rows))
         log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))
+    return found
+
+
+def _only_pinned(store: ObjectStore, uri: str, version: int, missing: set[str]) -> set[str]:
+    """Those of the subjects without rows in this version whom a model's older snapshot holds."""
+    pinned = {
+        (e.dataset_version, e.dataset.subject)
+        for e in enrolled_models(store)
+        if e.dataset.uri == uri and e.dataset_version != version
+    }
+    found: set[str] = set()
+    for older, column in pinned if missing else ():
+        if is_readable(uri, older):
+            found |= count_by_subject(open_table(uri, older), column, missing).keys()
     return found
 
 

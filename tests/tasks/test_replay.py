@@ -373,6 +373,31 @@ def test_another_request_of_somebody_who_is_gone_cites_the_first_certificate(wor
     assert found["later-1"].facts["reason"].endswith("erased before, see certificates/R-1.json")
 
 
+@pytest.mark.parametrize("was_found", [True, False])
+def test_rows_that_others_delete_first_are_purged_and_forgotten_all_the_same(world, was_found):
+    world.submit("X", [50])
+    (batch,) = intake.open_batches(world.store)
+    if was_found:
+        batches.validate(world.store, batch)
+        resolution.resolve(world.store, batch)
+        world.unlearn(batch, "income")
+    DeltaTable(world.table).delete(f"subject_id = '{subject(50)}'")
+    world.process(batch)
+
+    certificate = world.certificate("X-50")
+    assert (certificate["outcome"], certificate["models"][0]["forget_count"]) == ("erased", 1)
+    (table,) = certificate["tables"]
+    assert table["rows_matched"] == table["rows_of_this_request"] == 0
+    assert table["rows_before"] == table["rows_after"] == ROWS - len(GONE) - 1
+    assert table["files_left_over"] == table["hits"] == 0
+    event = world.requests()["X-50"]
+    assert "others had deleted the rows before" in event.facts["reason"]
+    assert event.facts["subject"] in suppression.load(world.store).subjects
+    assert world.enrolled().dataset_version == tables.open_table(world.table).version()
+    assert world.enrolled().row_count == ROWS - len(GONE) - 1
+    assert tables.leftover_files(world.table) == 0
+
+
 def test_whoever_is_back_under_a_hold_waits_and_is_asked_for_once(world):
     hold = json.dumps({"subject_id": subject(1)}).encode()
     world.store.put("requests/holds/court.jsonl", hold)
