@@ -1,6 +1,6 @@
 """Which batches there are to work on: new ones frozen, interrupted ones continued."""
 
-from tasks import inbox, journal
+from tasks import inbox, journal, suppression
 from tasks.batches import accepted, pseudonyms_on_hold, stream
 from tasks.object_store import ObjectStore
 
@@ -83,6 +83,7 @@ def _supersede(store: ObjectStore, batch: str) -> None:
         heads = journal.latest(store, "requests", mine)
         waiting = {r for r, e in heads.items() if e.status in ("accepted", "blocked")}
         if mine & taken and waiting <= taken:
+            suppression.take_off_superseded(store, old)  # its list would excuse models from them
             entry = journal.Entry(
                 stream(old), f"superseded/{batch}", "BatchSuperseded", {"by": batch}
             )

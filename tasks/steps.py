@@ -230,8 +230,9 @@ def request_replays() -> int:
 
 @task(**_STEP)
 def suppress_subjects(batch: str) -> int:
-    """The batch's subjects on the suppression list, after a last look for their rows."""
+    """The batch's subjects on the suppression list, after a last look for rows and models."""
     resolution.resolve(open_store(), batch)
+    erasable.refuse_unasked(open_store(), batch)
     return suppression.suppress(open_store(), batch) + suppression.put_on_found(open_store(), batch)
 
 

@@ -4,7 +4,8 @@ One create-only object per batch, suppression/<batch>.json, written before its r
 backup that is restored, or a row that is delivered once more, is recognised by it.
 
 What changes between that moment and the deletion is in create-only objects of its own: whom a hold
-took out of the batch in suppression/without/<batch>/<digest>.json, whose rows were found in a table
+took out of the batch, or another batch took over from it, in
+suppression/without/<batch>/<digest>.json, whose rows were found in a table
 that was new by then in suppression/also/<batch>/<digest>.json.
 """
 
@@ -115,6 +116,15 @@ def take_off_withheld(store: ObjectStore, batch: str) -> int:
             f"{_WITHOUT}{batch}/{facts_digest(out)[:SHORT]}.json", json.dumps(out).encode()
         )
     return len(out["subjects"])
+
+
+def take_off_superseded(store: ObjectStore, batch: str) -> None:
+    """Take off the list whomever the batch put there: it erased nobody, and another one will."""
+    subjects = sorted(load(store).by_batch.get(batch, {}))
+    if subjects:
+        name = facts_digest({"superseded": subjects})[:SHORT]
+        body = json.dumps({"batch": batch, "subjects": subjects})
+        store.put_if_absent(f"{_WITHOUT}{batch}/{name}.json", body.encode())
 
 
 def load(store: ObjectStore) -> SuppressionList:

@@ -33,6 +33,7 @@ from tasks import (
     registry,
     replay,
     resolution,
+    steps,
     suppression,
     tables,
     trials,
@@ -132,6 +133,7 @@ class World:
         resolution.resolve(self.store, batch)
         for model in [e.model for e in enrolled_models(self.store)]:
             self.unlearn(batch, model)
+        erasable.refuse_unasked(self.store, batch)
         suppression.suppress(self.store, batch)
         suppression.put_on_found(self.store, batch)
         for table in erasure.tables_of(self.store, batch):
@@ -188,6 +190,14 @@ class World:
 
     def set_alias(self, version):
         registry.set_alias("income", version)
+
+    def enroll_copy(self, enrollment, model):
+        """The version of an enrolment as the first one of another model on the same tables."""
+        registry.client().create_registered_model(model)
+        version = registry.client().get_model_version(enrollment.model, str(enrollment.version))
+        registry.client().create_model_version(model, version.source)
+        registry.set_alias(model, 1)
+        enroll(self.store, replace(enrollment, model=model, version=1))
 
     def enrolled(self):
         return read_enrollment(self.store, "income")
@@ -649,14 +659,10 @@ def test_a_model_enrolled_while_a_batch_is_at_work_has_to_forget_too(world, monk
         real = suppression.suppress
 
         def enrol_meanwhile(store, batch):
-            registry.client().create_registered_model("late")
-            source = registry.client().get_model_version("income", "2").source
-            registry.client().create_model_version("late", source)
-            registry.set_alias("late", 1)
-            enroll(store, late)
+            world.enroll_copy(before, "late")
             real(store, batch)
 
-        late = replace(world.enrolled(), model="late", version=1)
+        before = world.enrolled()
         patch.setattr(suppression, "suppress", enrol_meanwhile)
         with pytest.raises(ConflictError, match="late was enrolled while"):
             world.run()
@@ -664,6 +670,42 @@ def test_a_model_enrolled_while_a_batch_is_at_work_has_to_forget_too(world, monk
     world.run()
     assert not world.there() & set(range(20, 30))
     assert registry.alias_version("late") == 2
+
+
+def test_nobody_is_listed_before_every_model_was_asked(world):
+    world.submit("X", [50])
+    (batch,) = intake.open_batches(world.store)
+    batches.validate(world.store, batch)
+    resolution.resolve(world.store, batch)
+    before = world.enrolled()
+    world.unlearn(batch, "income")
+    world.enroll_copy(before, "late")
+    with pytest.raises(ConflictError, match="late was enrolled while"):
+        steps.suppress_subjects.fn(batch)
+    assert batch not in suppression.load(world.store).by_batch
+
+
+def test_the_list_of_a_batch_that_another_takes_over_excuses_no_model(world):
+    world.submit("X", [50])
+    (first,) = intake.open_batches(world.store)
+    batches.validate(world.store, first)
+    resolution.resolve(world.store, first)
+    before = world.enrolled()
+    world.unlearn(first, "income")
+    suppression.suppress(world.store, first)
+    world.enroll_copy(before, "late")
+    blocked = attempts.plan(world.store, first, "late")
+    audit.block(world.store, blocked, ["holdout_accuracy_drop"], "No rung was enough.")
+
+    world.submit("Y", [60])
+    (second,) = intake.open_batches(world.store)
+    assert suppression.load(world.store).by_batch[first] == {}
+    batches.validate(world.store, second)
+    resolution.resolve(world.store, second)
+    assert attempts.plan(world.store, second, "late").forget_count == 2
+    world.process(second)
+    models = world.certificate("X-50")["models"]
+    assert {m["model"]: m["forget_count"] for m in models} == {"income": 1, "late": 2}
 
 
 def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(world, monkeypatch):
