@@ -15,6 +15,7 @@ from tasks.object_store import ObjectStore
 from tasks.preflights import ask, why_ask
 from tasks.questions import ANSWERS, OPEN, Preflight, approver, latest_preflight, waiting
 from tasks.resolution import tell_located
+from unlearning.deletion import ERASING
 from unlearning.errors import ConflictError, DataError, SettingsError
 
 log = logging.getLogger("expunge.approvals")
@@ -27,13 +28,12 @@ def seek_approval(store: ObjectStore, batch: str, plans: Sequence[Attempt]) -> b
 
     An answer holds as long as nothing was added to the plans that it was given for. Who rejected a
     batch is not overruled by a change of the plans or of the limits: it waits until it is approved.
+    Once rows are gone, only plans that were not carried out by then need an answer.
     """
     settle(store, batch)
     events = journal.read(store, batches.stream(batch))
     status, asked = events[-1].status, latest_preflight(events)
-    if status == "erasing":
-        # Some of the rows are gone already: half an erasure helps nobody.
-        return True
+    plans = _undecided(events, plans)
     is_rejected = status == "rejected" and bool(batches.accepted(store, batch))
     if not is_rejected and not any(why_ask(store, plan) for plan in plans):
         _withdraw_question(store, batch, asked, status)
@@ -106,6 +106,11 @@ def _question(store: ObjectStore, batch: str, decision: Decision) -> Preflight:
     if not events:
         raise DataError(f"There is no batch {batch!r}; `expunge status` lists those that wait.")
     status, asked = events[-1].status, latest_preflight(events)
+    if decision == "reject" and status in ERASING:
+        raise ConflictError(
+            f"Rows of batch {batch} are erased already, so it cannot be rejected; approve it, or "
+            "enrol the model anew, trained without them."
+        )
     if asked is None or status not in (OPEN if decision == "approve" else OPEN[:1]):
         raise ConflictError(
             f"Batch {batch} does not wait for approval, it is {_state(events)}; "
@@ -134,7 +139,16 @@ def _is_outdated(store: ObjectStore, asked: Preflight) -> bool:
         if attempt is None:
             return True
         now.append(attempt)
-    return not _covers(asked, now)
+    events = journal.read(store, batches.stream(asked.batch))
+    return not _covers(asked, _undecided(events, now))
+
+
+def _undecided(events: Sequence[journal.Event], plans: Sequence[Attempt]) -> list[Attempt]:
+    """The plans that people can still stop: half an erasure helps nobody."""
+    if events[-1].status not in ERASING:
+        return list(plans)
+    promoted = {e.facts["attempt"] for e in events if e.name == "ChampionPromoted"}
+    return [plan for plan in plans if plan.key not in promoted]
 
 
 def _is_approved(events: Sequence[journal.Event], asked: Preflight) -> bool:

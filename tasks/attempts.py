@@ -19,6 +19,7 @@ from tasks.registry import alias_version, load_model
 from tasks.suppression import not_known_to
 from tasks.tables import is_readable, open_table
 from unlearning.budget import RETRAIN, ClassShare, hardest_hit, is_exact, overrun, suspicion
+from unlearning.deletion import ERASING
 from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
 from unlearning.ladder import Rung, Step
 from unlearning.lineage import SHORT, facts_digest
@@ -173,7 +174,7 @@ def _continues(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> 
     by_id = {e.id: e for e in events}
     promoted = by_id.get(f"{attempt.key}/promoted")
     if promoted is not None:
-        if events[-1].status != "erasing":
+        if events[-1].status not in ERASING:
             return champion == promoted.facts["version"]
         # Once rows are erased there is nothing left to unlearn them with, and other batches may
         # have promoted versions after this one's; weights of another origin were not asked yet.

@@ -8,7 +8,7 @@ from tasks.object_store import ObjectStore
 from unlearning.approval import ModelPreflight
 from unlearning.duration import span
 
-OPEN = ("waiting", "rejected")
+OPEN = ("waiting", "half_erased", "rejected")
 """Statuses of a batch that somebody must answer."""
 ANSWERS = ("BatchApproved", "BatchRejected")
 _QUESTIONS = ("ApprovalRequested", "ApprovalWithdrawn")

@@ -15,7 +15,7 @@ from tasks.object_store import ObjectStore
 from tasks.reappearance import Look, fingerprint, known_count, look, raw_ids
 from tasks.request_files import parse
 from tasks.tables import open_table
-from unlearning.deletion import is_open, replay_id
+from unlearning.deletion import ERASING, is_open, replay_id
 from unlearning.errors import DataError, RequestError
 from unlearning.lineage import SHORT, facts_digest
 
@@ -55,7 +55,7 @@ def restore_snapshots(store: ObjectStore) -> list[str]:
     Only where the rows add up: the restored table holds as many rows as the model was last known to
     be trained on, not counting erased subjects. A sentence for each model where they do not.
     """
-    if any(event.status == "erasing" for _, event in journal.heads(store, "batches")):
+    if any(event.status in ERASING for _, event in journal.heads(store, "batches")):
         return []  # a run is changing these tables, or must first be continued
     models = [e for e in enrolled_models(store) if not e.is_withdrawn]
     return [why for e in models if (why := _restore(store, e))]

@@ -35,6 +35,7 @@ _ENDS: tuple[ModelState, ...] = ("promoted", "withdrawn", "blocked")
 _ORDER = ("erased", "not_found", "blocked", "accepted", "on_hold", "quarantined", "duplicate")
 _OPEN: Mapping[str, BatchState] = {
     "waiting": "waiting",
+    "half_erased": "waiting",
     "rejected": "rejected",
     "blocked": "blocked",
 }

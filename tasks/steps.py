@@ -135,7 +135,7 @@ def seek_approval(batch: str, plans: list[Attempt]) -> bool:
 def waiting_batches() -> list[str]:
     """Batches that wait for approval."""
     found = questions.waiting(open_store())
-    return [asked.batch for status, asked in found if status == "waiting"]
+    return [asked.batch for status, asked in found if status != "rejected"]
 
 
 @task(**_STEP)

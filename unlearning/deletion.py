@@ -8,6 +8,10 @@ from unlearning.errors import ConflictError
 TERMINAL = frozenset({"erased", "not_found", "quarantined", "duplicate"})
 """Request statuses that nothing follows."""
 
+ERASING = ("erasing", "half_erased")
+"""Statuses of a batch some of whose rows are gone; in the second one somebody must approve the rest
+for a model that was enrolled since."""
+
 STATUS_MEANING: Mapping[str, str] = {
     "accepted": "valid, waiting for its rows to be unlearned and erased",
     "on_hold": "a legal hold names the subject; looked at again in every run",
@@ -50,6 +54,12 @@ _BATCH = {
     ("validated", "BatchClosed"): "closed",
     ("blocked", "BatchClosed"): "closed",
     ("erasing", "RowsErased"): "erasing",
+    # Its rows are gone in part: it stays at work whatever stops it, and no other takes it over.
+    ("erasing", "BatchBlocked"): "erasing",
+    ("erasing", "ApprovalRequested"): "half_erased",
+    ("half_erased", "ApprovalRequested"): "half_erased",
+    ("half_erased", "ApprovalWithdrawn"): "erasing",
+    ("half_erased", "BatchApproved"): "erasing",
     ("erasing", "BatchClosed"): "closed",
     ("blocked", "BatchSuperseded"): "closed",
     # A waiting batch cannot block, erase or close: somebody must answer, or the plan shrink.

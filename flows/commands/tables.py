@@ -44,7 +44,7 @@ def print_batches(console: Console, store: ObjectStore, older: Iterable[str]) ->
 def print_waiting(console: Console, store: ObjectStore) -> None:
     """Every batch that waits for a person, what it would do, and the next command."""
     for status, asked in waiting(store):
-        word = "waits for approval" if status == "waiting" else "was rejected"
+        word = "was rejected" if status == "rejected" else "waits for approval"
         why = f" {' '.join(asked.reasons)}" if asked.reasons else ""
         console.print(f"Batch {asked.batch} {word}.{why}", highlight=False)
         console.print(preflight_table(asked))
@@ -54,7 +54,7 @@ def print_waiting(console: Console, store: ObjectStore) -> None:
 def next_command(status: str, batch: str) -> str:
     """What somebody types who decides about a batch that waits or was rejected."""
     approve = f"[bold]expunge approve {batch} --by NAME[/]"
-    if status == "rejected":
+    if status != "waiting":
         return approve
     return f"{approve} or [bold]expunge reject {batch} --by NAME --reason TEXT[/]"
 

@@ -8,7 +8,17 @@ import pytest
 from tables import MARK, rows, subject, write_tables
 from torch import nn
 
-from tasks import approvals, attempts, batches, intake, journal, questions, registry, resolution
+from tasks import (
+    approvals,
+    attempts,
+    audit,
+    batches,
+    intake,
+    journal,
+    questions,
+    registry,
+    resolution,
+)
 from tasks.dataset_spec import DatasetSpec
 from tasks.durations import note_retrain
 from tasks.enrollment import Enrollment, enroll, enrolled_models, read_enrollment, stream
@@ -80,6 +90,18 @@ class World:
         batches.withhold(self.store, batch)
         resolution.resolve(self.store, batch)
         return approvals.seek_approval(self.store, batch, self.plans(batch))
+
+    def begin_to_erase(self, batch):
+        """Promote what is planned, then record that rows of a table are gone."""
+        for plan in self.plans(batch):
+            facts = {"model": plan.model, "attempt": plan.key, "version": 2, "digest": "d2"}
+            key = f"{plan.key}/promoted"
+            for name in (batches.stream(batch), stream(plan.model)):
+                entry = journal.Entry(name, key, "ChampionPromoted", {**facts, "batch": batch})
+                journal.append(self.store, entry)
+            self.champions[plan.model] = 2
+        entry = journal.Entry(batches.stream(batch), "erased/t", "RowsErased", {"table": "t"})
+        journal.append(self.store, entry)
 
     def plans(self, batch):
         models = [e.model for e in enrolled_models(self.store)]
@@ -373,14 +395,59 @@ def test_a_model_that_is_withdrawn_needs_no_new_answer(world):
     assert world.process(batch)
 
 
-def test_half_an_erasure_asks_nobody(world):
+def test_half_an_erasure_asks_nobody_about_what_was_carried_out(world):
     batch = world.batch(range(11))
     world.process(batch)
     world.decide(batch)
-    entry = journal.Entry(batches.stream(batch), "erased/t", "RowsErased", {"table": "t"})
-    journal.append(world.store, entry)
-    world.reenroll(unlearning=UnlearningConfig(seed=5))
-    assert approvals.seek_approval(world.store, batch, world.plans(batch))
+    world.begin_to_erase(batch)
+    world.reenroll(approval=ApprovalPolicy(always=True), unlearning=UnlearningConfig(seed=5))
+    assert world.process(batch)
+    assert world.status(batch) == "erasing"
+
+
+def test_a_model_that_is_enrolled_when_rows_are_gone_keeps_its_limits(world):
+    batch = world.batch(range(5))
+    assert world.process(batch)
+    world.begin_to_erase(batch)
+    world.enroll("late", approval=ApprovalPolicy(max_share=0.01))
+    for _ in range(2):
+        assert not world.process(batch)
+    assert world.status(batch) == "half_erased"
+    assert [m.model for m in world.asked(batch).models] == ["late"]
+    assert [status for status, _ in questions.waiting(world.store)] == ["half_erased"]
+    assert approvals.outdated(world.store) == []
+    with pytest.raises(ConflictError, match="cannot be rejected; approve it"):
+        world.decide(batch, "reject")
+    world.decide(batch)
+    assert world.status(batch) == "erasing"
+    assert world.process(batch)
+
+
+def test_limits_that_are_widened_when_rows_are_gone_take_the_question_back(world):
+    batch = world.batch(range(5))
+    world.process(batch)
+    world.begin_to_erase(batch)
+    world.enroll("late", approval=ApprovalPolicy(max_share=0.01))
+    world.process(batch)
+    world.reenroll("late", approval=UNTIL_TEN)
+    assert world.process(batch)
+    assert world.status(batch) == "erasing"
+
+
+def test_a_batch_that_is_blocked_when_rows_are_gone_is_taken_over_by_none(world):
+    batch = world.batch(range(5))
+    world.process(batch)
+    world.begin_to_erase(batch)
+    world.enroll("late")
+    late = attempts.plan(world.store, batch, "late")
+    for _ in range(2):
+        audit.block(world.store, late, ["holdout_accuracy_drop"], "No rung was enough.")
+    assert world.status(batch) == "erasing"
+    assert world.statuses() == {"blocked"}
+    other = world.batch([50], "next-day")
+    assert intake.open_batches(world.store) == [batch, other]
+    batches.validate(world.store, other)
+    assert len(batches.accepted(world.store, other)) == 1
 
 
 def test_a_batch_whose_every_request_is_held_waits_for_nobody(world):

@@ -22,6 +22,7 @@ STATUSES = {
         "rejected",
         "blocked",
         "erasing",
+        "half_erased",
         "closed",
     },
     "models": {"", "enrolled"},
