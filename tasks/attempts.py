@@ -47,7 +47,7 @@ class Attempt:
     config_digest: str
     method: str
     reason: str = ""
-    """Why the method is another than the enrolment's; empty if it is the same."""
+    """Why it is not simply the enrolment's update; empty if it is."""
     rung: Rung = "update"
     """Rung of the ladder (see `unlearning.ladder`)."""
     class_share: float | None = None

@@ -1,13 +1,15 @@
 """What follows a candidate that did not pass: the next rung, or a model out of service."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from tasks import batches, journal, lease, registry
 from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
 from tasks.durations import retrain_forecast
-from tasks.enrollment import read_enrollment, stream
+from tasks.enrollment import Enrollment, read_enrollment, stream
 from tasks.object_store import ObjectStore
+from unlearning.budget import is_exact, overrun
 from unlearning.duration import too_late
 from unlearning.errors import ConflictError, ModelError
 from unlearning.gate import GateDecision
@@ -30,13 +32,34 @@ def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) ->
         enrollment.policy,
         days_left=days,
         obstacle=obstacle,
+        untried=_untried(store, attempt, enrollment),
     )
+    if step.rung == "update":
+        step = replace(step, reason=f"{attempt.reason} {step.reason}")
     facts: dict[str, Any] = {"model": attempt.model, "rung": step.rung, "reason": step.reason}
     facts |= {"obstacle": obstacle} if obstacle else {}
     facts["retrain_seconds"] = None if forecast is None else forecast.expected
     # Days pass, so that a later run may choose otherwise; each choice is recorded once.
     journal.append(store, entry(attempt, f"next/{step.rung}", "RungChosen", facts))
     return step
+
+
+def _untried(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> str:
+    """Method of the update that a suspicion skipped; empty if it was tried or does not fit."""
+    method = enrollment.unlearning.method
+    if attempt.rung != "retrain" or is_exact(method):
+        return ""
+    if overrun(enrollment.budget, enrollment.deletions, attempt.forget_count):
+        return ""
+    events = journal.read(store, batches.stream(attempt.batch))
+    plans = [e.facts for e in events if e.name == "UnlearningPlanned"]
+    same = (attempt.model, attempt.parent_digest, attempt.forget_digest)
+    tried = {
+        p.get("rung", "update")
+        for p in plans
+        if (p["model"], p["parent_digest"], p["forget_digest"]) == same
+    }
+    return "" if "update" in tried else method
 
 
 def _retrain_obstacle(store: ObjectStore, attempt: Attempt) -> str:

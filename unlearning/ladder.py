@@ -46,14 +46,17 @@ def next_step(
     *,
     days_left: int,
     obstacle: str = "",
+    untried: str = "",
 ) -> Step:
     """The step after a candidate that did not pass.
 
     Rules (our choice): rows that are still remembered get the stronger update once. Everything else
     goes to an exact retrain: a candidate that lost utility, because a batch may be crafted to make
     approximate updates do harm; one that over-forgot; one on which the attack cannot decide; one
-    that could not be made or measured. What not even a retrain mends waits for people, and from
-    `withdraw_days` before the earliest due date the model loses its alias.
+    that could not be made or measured. A retrain that a mere suspicion put in the update's place
+    and that could not be made gives way to that update, for the gate to judge. What not even a
+    retrain mends waits for people, and from `withdraw_days` before the earliest due date the model
+    loses its alias.
 
     Args:
         rung: The rung that the candidate came from.
@@ -62,8 +65,12 @@ def next_step(
         policy: The days before the due date.
         days_left: Days to the earliest due date of the batch; below 0 it has passed.
         obstacle: Why the model cannot be trained anew here, or not in time; empty if it can.
+        untried: Method of the update that a mere suspicion skipped; empty if none was.
     """
     why = decision.why
+    if untried and not decision.is_measured:
+        reason = f"No retrain could be made ({why}), so the gate judges the update."
+        return Step(rung="update", method=untried, reason=reason)
     if rung == "update" and not is_exact(method) and _wants_more(decision):
         return Step(rung="stronger", method=_CALIBRATED, reason=f"The update left rows {why}.")
     skipped = ""

@@ -1,12 +1,12 @@
 """A retrain's length: read from the model's stream, shown to people, and held to the due date."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
-from tasks import batches, candidates, durations, journal, ladder
+from tasks import attempts, batches, candidates, durations, journal, ladder, trials
 from tasks.attempts import Attempt
 from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, stream
@@ -15,7 +15,7 @@ from unlearning.config import GatePolicy, TrainingConfig, UnlearningConfig
 from unlearning.duration import Forecast
 from unlearning.errors import UnsupportedModelError
 from unlearning.evidence import Outcome
-from unlearning.gate import GateDecision
+from unlearning.gate import GateDecision, no_candidate
 from unlearning.gate_checks import Check
 
 TRAINING = TrainingConfig(epochs=10)
@@ -136,3 +136,33 @@ def test_an_update_is_held_to_no_such_forecast(begun, monkeypatch):
         candidates, "retrain_forecast", lambda *_: Forecast(expected=9e9, least=9e9)
     )
     candidates._refuse_too_late(begun, ATTEMPT)
+
+
+SUSPECTED = replace(RETRAIN, reason="It would unlearn 30.0% of class 1.", class_share=0.3)
+
+
+def planned(store, attempt):
+    journal.append(store, attempts.entry(attempt, "planned", "UnlearningPlanned", asdict(attempt)))
+
+
+def test_a_suspicion_whose_retrain_ends_too_late_leaves_the_update_to_the_gate(begun):
+    told(begun, 500.0)
+    planned(begun, SUSPECTED)
+    failure = trials.failure_of(begun, SUSPECTED, candidates.make_candidate)
+    step = ladder.choose_step(begun, SUSPECTED, no_candidate(failure))
+    assert (step.rung, step.method) == ("update", "calibrated")
+    assert step.reason.startswith(SUSPECTED.reason)
+    assert "57.8 days" in step.reason
+    update = attempts.climb(begun, SUSPECTED, step)
+    assert attempts.plan_digest(update) == attempts.plan_digest(SUSPECTED)
+    # Whatever the gate says of the update, the ladder goes on as ever: there is no way back.
+    assert ladder.choose_step(begun, update, rejected()).rung == "wait"
+    assert ladder.choose_step(begun, SUSPECTED, no_candidate(failure)).rung == "wait"
+
+
+def test_a_budget_that_is_spent_and_a_retrain_that_was_judged_leave_no_update(begun):
+    planned(begun, SUSPECTED)
+    assert ladder.choose_step(begun, SUSPECTED, rejected()).rung == "wait"
+    spent = Deletions(trained_rows=1_000, forgotten=900, updates=3)
+    enroll(begun, replace(ENROLLED, deletions=spent))
+    assert ladder.choose_step(begun, SUSPECTED, no_candidate("It is frozen.")).rung == "wait"

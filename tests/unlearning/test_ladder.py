@@ -112,3 +112,14 @@ def test_an_attempt_that_led_nowhere_climbs_too(rung, method, obstacle, days_lef
     step = next_step(rung, method, decision, POLICY, days_left=days_left, obstacle=obstacle)
     assert step.rung == expected
     assert "The loss is not finite" in step.reason
+
+
+@pytest.mark.parametrize("days", [20, -1])
+def test_a_suspicion_alone_ends_in_no_withdrawal(days):
+    failed = no_candidate("It is frozen.")
+    step = next_step("retrain", "retrain", failed, POLICY, days_left=days, untried="calibrated")
+    assert (step.rung, step.method) == ("update", "calibrated")
+    assert "It is frozen." in step.reason
+    judged = rejected("forgotten", "holdout_accuracy_drop")
+    step = next_step("retrain", "retrain", judged, POLICY, days_left=days, untried="calibrated")
+    assert step.rung in ("wait", "withdraw")
