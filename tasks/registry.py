@@ -1,12 +1,15 @@
 """MLflow's registry: load a version, register a candidate with its lineage, move an alias."""
 
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from pickle import PROTO, UnpicklingError
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 from tasks.boundary import translated
 from tasks.memory import memory_errors
@@ -120,7 +123,7 @@ def load_model(
     Raises:
         ModelError: it is retired, since it remembers erased people.
         UnsupportedModelError: it has no PyTorch flavor, or is pickled and not trusted.
-        SettingsError: code that it needs is not installed here.
+        SettingsError: it cannot be loaded with the packages that are installed here.
         MissingDataError: there is no such version, or its files are gone or damaged.
     """
     import mlflow
@@ -156,17 +159,36 @@ def _read_module(directory: Path, name: str) -> "nn.Module":
     except (ExpungeError, OSError):
         raise
     except Exception as error:
-        if isinstance(error, (ImportError, AttributeError)):
-            # This machine's fault, not the model's, which must not lose its alias for it.
-            raise SettingsError(
-                f"{name} needs code that is not installed here; install it, or log the model "
-                "again with code_paths, then run again."
+        if not all(_is_whole(file, error) for file in _weights(directory)):
+            raise MissingDataError(
+                f"The files of {name} are damaged ({type(error).__name__}); restore them, or enrol "
+                "another version."
             ) from error
-        # The bytes are here, so no system is away; every format says otherwise that they are bad.
-        raise MissingDataError(
-            f"The files of {name} are damaged ({type(error).__name__}); restore them, or enrol "
-            "another version."
+        # This machine's fault, not the model's, which must not lose its alias for it.
+        raise SettingsError(
+            f"{name} cannot be loaded with the packages installed here ({type(error).__name__}); "
+            "install those of its requirements.txt, or log the model again, with code_paths if it "
+            "has code of its own, then run again."
         ) from error
+
+
+def _weights(directory: Path) -> Iterator[Path]:
+    for pattern in ("*.pt2", "*.pth"):
+        yield from directory.rglob(pattern)
+
+
+def _is_whole(file: Path, error: Exception) -> bool:
+    """Whether a file that did not load has every byte it was written with, as far as it can tell.
+
+    Both forms are zip archives with checksums; pickles of old releases of torch have none.
+    """
+    try:
+        with ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (BadZipFile, zlib.error, EOFError):
+        with file.open("rb") as begun:
+            is_pickle = begun.read(1) == PROTO
+        return is_pickle and not isinstance(error, (EOFError, UnpicklingError))
 
 
 def _refuse_retired(model: str, version: int) -> None:

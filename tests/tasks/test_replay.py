@@ -561,8 +561,10 @@ def test_damaged_weights_of_the_floor_are_not_served(world, damage):
         ),
         (mlflow.artifacts, "download_artifacts", NoCredentialsError(), SettingsError),
         (mlflow.pytorch, "load_model", ModuleNotFoundError("torchvision"), SettingsError),
+        (mlflow.pytorch, "load_model", RuntimeError("archive version"), SettingsError),
+        (mlflow.pytorch, "load_model", TypeError("unexpected argument"), SettingsError),
     ],
-    ids=["access", "credentials", "code"],
+    ids=["access", "credentials", "code", "another torch", "another package"],
 )
 def test_weights_out_of_reach_are_not_taken_for_lost(
     world, monkeypatch, place, name, error, expected
@@ -730,7 +732,7 @@ def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(world
                 trials.failure_of(world.store, attempt, candidates.make_candidate)
     with monkeypatch.context() as patch:
         patch.setattr(mlflow.pytorch, "load_model", lambda *_, **__: fail(ImportError()))
-        with pytest.raises(SettingsError, match="not installed"):
+        with pytest.raises(SettingsError, match="installed here"):
             ladder.choose_step(world.store, attempt, no_candidate("It was not made."))
     names = [e.name for e in journal.read(world.store, batches.stream(batch))]
     assert not {"CandidateFailed", "RungChosen"} & set(names)
