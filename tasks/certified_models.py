@@ -98,6 +98,7 @@ def _promoted(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str
         "after": evaluated["after"],
         "forgetting": _shared(evaluated.get("forgetting", {})),
         **_control(evaluated.get("probes", {})),
+        **_not_shown(plan["method"], judged["checks"]),
         "checks": judged["checks"],
     }
 
@@ -106,6 +107,12 @@ def _control(probes: dict[str, Any]) -> dict[str, str]:
     """Why no canaries tried the attack in this run, if that is so."""
     reason = probes.get("no_canaries", "")
     return {"no_control": f"No control was possible. {reason}"} if reason else {}
+
+
+def _not_shown(method: str, checks: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Checks of a retrain that failed on too few rows and held up nothing, if there are any."""
+    failed = [one["name"] for one in checks if not one["passed"]] if is_exact(method) else []
+    return {"not_shown": failed} if failed else {}
 
 
 def _shared(forgetting: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.models")
 
+_FEW_ROWS = 100
 LEFT_OUT_TAG = "expunge.suppression"
 """Tag with the digest of the suppression list whose subjects a training left out."""
 
@@ -143,7 +144,32 @@ def adopt_version(
     _alarm_if_relearned(store, enrollment)
     registry.tag_version(source.model, number, _tags(enrollment))
     log.info("%s version %d enrolled with %d rows", source.model, number, rows)
+    warn_of_few_rows(source)
     return enrollment
+
+
+def warn_of_few_rows(source: ModelSource) -> None:
+    """Say so if candidates will be judged on so few rows that the gate can hardly pass an update.
+
+    Half of each sample is judged; on fewer than 100 rows chance hides losses of ten in a hundred.
+    """
+    config = source.unlearning
+    for kind, uri, version, sample in (
+        ("retain", source.dataset.uri, source.dataset_version, config.retain_sample),
+        ("holdout", source.holdout, None, config.holdout_sample),
+    ):
+        judged = min(open_table(uri, version).count() // 2, sample)
+        if judged < _FEW_ROWS:
+            log.warning(
+                "%s: about %d %s rows judge a candidate, too few to tell harmless updates from "
+                "harmful ones; have at least %d in the %s table, and a sample of at least %d.",
+                source.model,
+                judged,
+                kind,
+                2 * _FEW_ROWS,
+                kind,
+                _FEW_ROWS,
+            )
 
 
 def _relearned(store: ObjectStore, model: str, version: int, digest: str, found: Look) -> str:

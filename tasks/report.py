@@ -72,6 +72,7 @@ def _model(model: ModelFacts) -> dict[str, Any]:
         "headline": model_headline(model),
         "plan": last.plan,
         "is_exact": is_exact(last.plan["method"]),
+        "not_shown": _not_shown(last),
         "rungs": [_rung(model, rung) for rung in model.rungs],
         "checks": [verdict(c, last.evidence) for c in last.decision.checks]
         if last.decision
@@ -85,6 +86,13 @@ def _model(model: ModelFacts) -> dict[str, Any]:
         "pictures": pictures(last.curves) if last.curves else [],
         "troubles": [one for rung in model.rungs for one in rung.troubles],
     }
+
+
+def _not_shown(rung: RungFacts) -> tuple[str, ...]:
+    """Checks of a retrain that failed on too few rows; weak evidence of an update is a failure."""
+    if rung.decision is None or not is_exact(rung.plan["method"]):
+        return ()
+    return rung.decision.not_shown
 
 
 def _rung(model: ModelFacts, rung: RungFacts) -> dict[str, Any]:

@@ -49,7 +49,11 @@ def rung_result(model: ModelFacts, rung: RungFacts) -> str:
         return f"{said} It was not retrained: {rung.obstacle}" if rung.obstacle else said
     failed = [_question(check) for check in rung.decision.checks if not check.passed]
     if rung.decision.passed:
-        said = "Accepted although the test cannot decide" if failed else "Passed the gate"
+        said = "Passed the gate"
+        if failed and is_exact(rung.plan["method"]):
+            said += f" (on too few rows to tell: {' '.join(failed)})"
+        elif failed:
+            said = "Accepted although the test cannot decide"
         is_last = rung is model.last and model.version is not None
         return f"{said}; it became version {model.version}." if is_last else f"{said}."
     outcome = rung.decision.outcome

@@ -43,9 +43,12 @@ class ModelSummary:
     before: dict[str, Any]
     after: dict[str, Any]
     failed: list[str]
+    passed: bool
+    """Whether the gate let it pass, be it with checks that failed and were tolerated."""
     reason: str
     """Why it was made in another way than the enrolment says; empty if it was not."""
     method: str
+    rung: str
     outcome: str
     """What the evidence says of the forget rows."""
 
@@ -99,8 +102,10 @@ def _model(plan: dict[str, Any], by_id: dict[str, journal.Event]) -> ModelSummar
         before=by_id[f"{key}/evaluated"].facts["before"],
         after=by_id[f"{key}/evaluated"].facts["after"],
         failed=[c["name"] for c in judged.facts["checks"] if not c["passed"]] if judged else [],
+        passed=judged is not None and judged.name == "CandidateAccepted",
         reason=plan.get("reason", ""),
         method=plan["method"],
+        rung=plan.get("rung", "update"),
         outcome=judged.facts.get("outcome", "") if judged else "",
     )
 

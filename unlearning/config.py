@@ -189,7 +189,8 @@ class GatePolicy:
     95 % interval. Above it, and above the limit of the loss itself, the rows are too few to tell
     what the update cost, and the candidate does not pass."""
     max_exact_possible_drop: float = 0.20
-    """The same for an exact retrain, which differs from the original on more rows."""
+    """The same for an exact retrain, which differs from the original on more rows. What lies above
+    it is said not to be shown, and holds up nothing: nothing else could forget better."""
     max_mia_auc: float = 0.55
     """Highest accepted `mia_auc`; above it the forget rows are still remembered."""
     min_mia_auc: float = 0.45

@@ -5,7 +5,8 @@ the original and the number of rows (see `unlearning.forgetting`): no candidate 
 limits. Missing or broken evidence of forgetting never passes for good evidence, and evidence too
 weak to catch rows that are wholly remembered is "cannot decide". A drop in accuracy counts as far
 as chance cannot explain it, and how large a one chance could hide has a limit too: on too few rows
-nothing passes for harmless.
+no update passes for harmless. An exact retrain does pass there: no other way is left to forget
+with the model in service, so what too few rows could not show is named, and holds up nothing.
 """
 
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class GateDecision:
         return bool(TOO_FEW & set(self.failed_names))
 
     @property
+    def not_shown(self) -> tuple[str, ...]:
+        """Names of the checks that failed for want of rows or evidence and were tolerated."""
+        return self.failed_names if self.passed else ()
+
+    @property
     def is_measured(self) -> bool:
         """Whether there was a candidate with evidence to judge."""
         return _MEASURED not in self.failed_names
@@ -76,8 +82,9 @@ def decide(evidence: Evidence, policy: GatePolicy, *, exact: bool = False) -> Ga
     """The decision on a candidate, with every check named.
 
     Our choice of checks; all must pass, but for those of weak evidence where the policy accepts an
-    undecided candidate. A better candidate (higher retain, holdout or class accuracy, lower forget
-    accuracy, or an AUC nearer to 0.5 on the same side) never fails where a worse one passed.
+    undecided candidate, and those of too few rows after an exact retrain. A better candidate
+    (higher retain, holdout or class accuracy, lower forget accuracy, or an AUC nearer to 0.5 on the
+    same side) never fails where a worse one passed.
 
     Args:
         evidence: What was measured.
@@ -91,6 +98,8 @@ def decide(evidence: Evidence, policy: GatePolicy, *, exact: bool = False) -> Ga
         checks += _forgetting(evidence, policy)
     failed = {check.name for check in checks if not check.passed}
     tolerated = _EVIDENCE if policy.undecided == "accept" else frozenset[str]()
+    if exact:  # a number that is missing is no number of few rows
+        tolerated |= TOO_FEW & {check.name for check in checks if check.value is not None}
     return GateDecision(not failed - tolerated, checks, _outcome(failed, exact=exact))
 
 

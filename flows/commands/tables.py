@@ -119,9 +119,13 @@ def model_table(model: ModelSummary) -> Table:
         f"{model.model}, version {model.parent_version} → {model.version or 'none'}: "
         f"{model.forget_count} rows unlearned in {model.seconds:.1f} s, "
     )
-    how = "by a retrain" if model.method == "retrain" else "by a stronger update"
+    how = "by a stronger update" if model.rung == "stronger" else "by an update"
+    how = "by a retrain" if model.method == "retrain" else how
     title += f"{how} ({model.reason.rstrip('.')}), " if model.reason else ""
-    verdict = f"[red]gate failed: {', '.join(model.failed)}[/]" if model.failed else "gate passed"
+    failed = ", ".join(model.failed)
+    verdict = f"[red]gate failed: {failed}[/]" if failed else "gate passed"
+    if failed and model.passed:
+        verdict = f"gate passed, not shown: {failed}"
     verdict += f", {model.outcome}" if model.outcome else ""
     table = Table(title=title + verdict, title_justify="left", header_style="bold")
     table.add_column("")

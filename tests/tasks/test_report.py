@@ -14,6 +14,7 @@ from tasks import batches, journal
 from tasks.attempts import Attempt
 from tasks.batches import report_key
 from tasks.certificates import NOT_PROVEN, certificate_key
+from tasks.certified_models import certified_models
 from tasks.report import report_figures, write_report
 from unlearning.attacks import Signals
 from unlearning.config import GatePolicy
@@ -251,6 +252,20 @@ def test_every_rung_is_told_with_its_reason(batch):
     assert "only its usefulness was judged" in text
     # What judged the rungs before is not shown as if it judged the last.
     assert "✗ Failed" not in text
+
+
+def test_what_too_few_rows_could_not_show_of_a_retrain_is_told_and_is_no_failure(batch):
+    batch.plan(rung="retrain", method="retrain", reason="No update was enough.")
+    few = replace(sample.FORGOTTEN.holdout_drop, rows=20, possible=0.3)
+    batch.judge(replace(sample.FORGOTTEN, holdout_drop=few), exact=True)
+    batch.promote()
+    text = batch.text()
+    assert "Passed the gate (on too few rows to tell: Would a loss for new people be seen?)" in text
+    assert "what too few rows could not show did not count" in text
+    assert "○ Not shown. On 20 rows" in text
+    assert "✗ Failed" not in text
+    (model,) = certified_models(batch.store, BATCH)
+    assert model.facts["not_shown"] == ["possible_holdout_drop"]
 
 
 def test_slices_that_were_not_judged_are_counted_on_the_page(batch):
