@@ -16,7 +16,7 @@ from tasks.object_store import ObjectStore
 from tasks.probing import Subject, probe
 from tasks.references import read_references
 from unlearning.budget import is_exact
-from unlearning.evidence import AttackName, Evidence, Pool
+from unlearning.evidence import AttackName, Evidence, Pool, Probes
 from unlearning.gate import GateDecision, decide
 from unlearning.measurement import EvidenceRows, Measurement, measure_candidate
 
@@ -79,17 +79,23 @@ def _measure(store: ObjectStore, attempt: Attempt) -> Measurement:
 
     size = enrollment.unlearning.chunk_size
     measured = fitting(measure, chunk_size=size, device=pick_device())
-    subject = Subject(
-        attempt=attempt,
-        enrollment=enrollment,
-        parent=parent,
-        candidate=candidate,
-        references=references,
-        forget=forget,
-        read={"retain": read_retain.rows, "holdout": read_holdout.rows},
-        unseen=holdout.rows,
-    )
-    probes = probe(store, subject, measured)
+
+    def ask(chunk_size: int, device: str) -> Probes:
+        subject = Subject(
+            attempt=attempt,
+            enrollment=enrollment,
+            parent=parent,
+            candidate=candidate,
+            references=references,
+            forget=forget,
+            read={"retain": read_retain.rows, "holdout": read_holdout.rows},
+            unseen=holdout.rows,
+            chunk_size=chunk_size,
+            device=device,
+        )
+        return probe(store, subject, measured)
+
+    probes = fitting(ask, chunk_size=size, device=pick_device())
     return replace(measured, evidence=replace(measured.evidence, probes=probes))
 
 

@@ -1,7 +1,7 @@
 """Further questions to a candidate: canaries, relearning, the paper's attack, a retrained model."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -9,7 +9,6 @@ from torch import nn
 from tasks import batches, journal
 from tasks.attempts import Attempt
 from tasks.candidates import read_candidate, update_config
-from tasks.device import pick_device
 from tasks.enrollment import Enrollment
 from tasks.object_store import ObjectStore
 from tasks.references import References
@@ -48,6 +47,9 @@ class Subject:
     """Rows that updates may read, by the names "retain" and "holdout"."""
     unseen: TensorRows
     """Holdout rows that no update reads."""
+    chunk_size: int
+    """Rows that are asked about at a time; changes no answer beyond rounding."""
+    device: str
 
 
 def probe(store: ObjectStore, subject: Subject, measured: Measurement) -> Probes:
@@ -85,7 +87,8 @@ def _relearning(subject: Subject, measured: Measurement) -> float:
         TensorRows(inputs, labels),
         subject.unseen,
         goal=float(known.mean()),
-        device=pick_device(),
+        chunk_size=subject.chunk_size,
+        device=subject.device,
     )
 
 
@@ -110,8 +113,9 @@ def _canaries(subject: Subject, attack: AttackName) -> Canaries | str:
         forget=subject.forget,
         retain=subject.read["retain"],
         holdout=subject.read["holdout"],
-        device=pick_device(),
+        device=subject.device,
     )
+    config = update_config(subject.enrollment, subject.attempt)
     try:
         test = CanaryTest(
             canaries=canaries,
@@ -121,7 +125,7 @@ def _canaries(subject: Subject, attack: AttackName) -> Canaries | str:
             false_alarm=policy.false_alarm,
             min_class_rows=policy.min_class_rows,
         )
-        return canary_control(problem, test, update_config(subject.enrollment, subject.attempt))
+        return canary_control(problem, test, replace(config, chunk_size=subject.chunk_size))
     except ModelError as error:
         log.warning("%s: no canaries. %s", subject.attempt.model, error)
         return f"They could not be learned and erased. {error}"
@@ -142,6 +146,6 @@ def _distance(store: ObjectStore, subject: Subject, measured: Measurement) -> fl
     if not updates:
         return None
     update = read_candidate(store, updates[-1], subject.parent)
-    size = subject.enrollment.unlearning.chunk_size
-    scores = read_scores(update, subject.unseen, chunk_size=size, device=pick_device())
+    size, device = subject.chunk_size, subject.device
+    scores = read_scores(update, subject.unseen, chunk_size=size, device=device)
     return prediction_distance(scores.probabilities, measured.after["holdout"].probabilities)

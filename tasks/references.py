@@ -20,9 +20,11 @@ from tasks.datasets import sample_rows
 from tasks.device import pick_device
 from tasks.durations import timing
 from tasks.enrollment import Enrollment, enrolled_models, read_enrollment, stream
+from tasks.memory import fitting
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.reappearance import ids_to_leave_out
-from unlearning.attacks import read_signals
+from unlearning.attacks import Signals, read_signals
+from unlearning.config import TrainingConfig
 from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError
 from unlearning.foresight import Recall, recall_of
 from unlearning.forward import model_copy
@@ -134,17 +136,21 @@ def _recall(
         without=without,
     )
     _, unseen = reference_rows(enrollment, without)
-    signals = [
-        read_signals(
-            read_scores(parent, rows, chunk_size=size, device=pick_device()),
-            references,
-            rows,
-            chunk_size=size,
-            device=pick_device(),
-        )
-        for rows in (retain, unseen)
-    ]
-    return recall_of(*signals, min_class_rows=enrollment.policy.min_class_rows)
+
+    def signals(chunk_size: int, device: str) -> list[Signals]:
+        return [
+            read_signals(
+                read_scores(parent, rows, chunk_size=chunk_size, device=device),
+                references,
+                rows,
+                chunk_size=chunk_size,
+                device=device,
+            )
+            for rows in (retain, unseen)
+        ]
+
+    known = fitting(signals, chunk_size=size, device=pick_device())
+    return recall_of(*known, min_class_rows=enrollment.policy.min_class_rows)
 
 
 def _key(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> str:
@@ -197,12 +203,11 @@ def _trained(
         )
         seeded = replace(config, seed=config.seed + number)
         started = journal.now()
-        state = trained_anew(parent, rows, seeded, device=pick_device())
+        state = _trained_on(parent, rows, seeded)
         seconds.append((journal.now() - started).total_seconds())
-        module = _module(parent, state)
-        size = enrollment.unlearning.chunk_size
-        members.append(read_scores(module, rows, chunk_size=size, device=pick_device()))
-        others.append(read_scores(module, unseen, chunk_size=size, device=pick_device()))
+        module, size = _module(parent, state), enrollment.unlearning.chunk_size
+        members.append(_scores(module, rows, size))
+        others.append(_scores(module, unseen, size))
         tensors |= {f"{number}/{name}": value.contiguous() for name, value in state.items()}
     shadow = fit_shadow_attack(members, others)
     tensors |= {
@@ -210,6 +215,23 @@ def _trained(
         "shadow/shift": torch.tensor(shadow.shift, dtype=torch.double),
     }
     return tensors, timing(config, rows.count, min(seconds))
+
+
+def _trained_on(parent: nn.Module, rows: TensorRows, config: TrainingConfig) -> dict[str, Tensor]:
+    """The batch size belongs to the result, so that only another device can do with less."""
+    return fitting(
+        lambda _, device: trained_anew(parent, rows, config, device=device),
+        chunk_size=1,
+        device=pick_device(),
+    )
+
+
+def _scores(module: nn.Module, rows: TensorRows, chunk_size: int) -> Scores:
+    return fitting(
+        lambda size, device: read_scores(module, rows, chunk_size=size, device=device),
+        chunk_size=chunk_size,
+        device=pick_device(),
+    )
 
 
 def _restored(parent: nn.Module, tensors: dict[str, Tensor]) -> References:

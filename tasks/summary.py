@@ -141,6 +141,15 @@ def status(store: ObjectStore) -> dict[str, Any]:
     }
 
 
+def standstills(store: ObjectStore) -> list[str]:
+    """Batches that got no further for want of memory, one sentence or two each."""
+    return [
+        f"Batch {name} stands still for {event.facts['model']}. {event.facts['reason']}"
+        for name, event in journal.open_heads(store, "batches")
+        if event.name == "MemoryRanOut"
+    ]
+
+
 def trace_subject(store: ObjectStore, subject_id: str) -> list[dict[str, Any]]:
     """Every event of every request of a subject, found by pseudonym."""
     wanted = pseudonym(load_settings().pseudonym_secret(), subject_id)

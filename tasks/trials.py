@@ -7,7 +7,7 @@ from tasks import journal
 from tasks.attempts import Attempt, entry
 from tasks.memory import memory_errors
 from tasks.object_store import ObjectStore
-from unlearning.errors import EvidenceError, ModelError, StaleLedgerError
+from unlearning.errors import EvidenceError, ModelError, OutOfMemoryError, StaleLedgerError
 from unlearning.lineage import SHORT, bytes_digest
 
 log = logging.getLogger("expunge.trials")
@@ -20,7 +20,8 @@ def failure_of(
 
     A model that cannot be unlearned or measured in one way must not keep its requests open for
     ever, so the reason is recorded and the next rung is for the ladder to choose. It is not the
-    end of the attempt: a later run tries again, since somebody may have mended the cause.
+    end of the attempt: a later run tries again, since somebody may have mended the cause. Memory
+    that ran out is recorded as well, as what the batch waits for.
 
     Raises:
         ExpungeError: what another rung could not mend either, such as a table that is away, a
@@ -30,6 +31,12 @@ def failure_of(
         with memory_errors():
             part(store, attempt)
     except StaleLedgerError:
+        raise
+    except OutOfMemoryError as error:
+        name = getattr(part, "__name__", "part")
+        facts = {"model": attempt.model, "attempt": attempt.key, "reason": str(error)}
+        journal.append(store, entry(attempt, f"memory/{name}", "MemoryRanOut", facts))
+        log.error("ALARM: Batch %s stands still for %s. %s", attempt.batch, attempt.model, error)  # noqa: TRY400
         raise
     except (ModelError, EvidenceError) as error:
         reason = str(error)

@@ -28,7 +28,6 @@ from unlearning.scores import Scores, read_scores
 
 _RELEARNING_STEPS, _RATE = 40, 1e-3
 _PLANTING_STEPS, _PLANTING_RATE = 40, 3e-3
-_CHUNK = 2048
 _LEAST_ROWS = 4
 
 
@@ -62,7 +61,13 @@ def _rates(losses: Tensor, levels: Tensor) -> Tensor:
 
 
 def relearning_speed(
-    model: nn.Module, forget: TensorRows, holdout: TensorRows, *, goal: float, device: str = "cpu"
+    model: nn.Module,
+    forget: TensorRows,
+    holdout: TensorRows,
+    *,
+    goal: float,
+    chunk_size: int = 1024,
+    device: str = "cpu",
 ) -> float:
     """How much faster forget rows are learned again than unseen rows are learned.
 
@@ -76,6 +81,7 @@ def relearning_speed(
         forget: Forget rows.
         holdout: At least as many unseen rows.
         goal: Mean loss of the forget rows under the original.
+        chunk_size: Rows in memory at a time; changes no result beyond rounding.
         device: Where the steps run.
 
     Raises:
@@ -85,16 +91,19 @@ def relearning_speed(
     if not count:
         raise EvidenceError("Relearning cannot be compared without rows; check the two sets.")
     steps = [
-        _steps_to(goal, model, TensorRows(rows.inputs[:count], rows.labels[:count]), device)
+        _steps_to(
+            goal,
+            Network(model, device, chunk_size),
+            TensorRows(rows.inputs[:count], rows.labels[:count]),
+        )
         for rows in (holdout, forget)
     ]
     return steps[0] / steps[1]
 
 
-def _steps_to(goal: float, model: nn.Module, rows: TensorRows, device: str) -> int:
+def _steps_to(goal: float, network: Network, rows: TensorRows) -> int:
     """Steps until the mean loss is down to the goal, at least 1."""
-    network = Network(model, device, rows.count)
-    with fixed_mode(model), torch.enable_grad():
+    with fixed_mode(network.model), torch.enable_grad():
         for taken, _ in enumerate(_descent(network, rows, _RELEARNING_STEPS, _RATE), start=1):
             if _mean_loss(network, rows) <= goal:
                 return taken
@@ -109,10 +118,11 @@ def _mean_loss(network: Network, rows: TensorRows) -> float:
 def _descent(network: Network, rows: TensorRows, steps: int, rate: float) -> Iterator[None]:
     """Steps of Adam down the mean loss of all rows; a stop after each of them."""
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
-    everything = torch.arange(rows.count)
+    chunks = torch.arange(rows.count).split(network.chunk_size)
     for _ in range(steps):
         optimiser.zero_grad()
-        network.loss(rows, everything).backward()
+        for chunk in chunks:
+            (network.loss(rows, chunk) * (len(chunk) / rows.count)).backward()
         optimiser.step()
         yield
 
@@ -148,10 +158,11 @@ def canary_control(
     Raises:
         ExpungeError: as `unlearn`.
     """
-    planted = _planted(problem, test.canaries)
+    size = config.chunk_size
+    planted = _planted(problem, test.canaries, size)
     known = [
-        read_signals(_scores(planted, rows, problem.device), test.references, rows,
-                     chunk_size=_CHUNK, device=problem.device)
+        read_signals(_scores(planted, rows, size, problem.device), test.references, rows,
+                     chunk_size=size, device=problem.device)
         for rows in (test.canaries, test.unseen)
     ]  # fmt: skip
     given = UnlearningProblem(
@@ -163,7 +174,7 @@ def canary_control(
     )
     erased = _with_state(planted, unlearn(given, config))
     after = [
-        Signals(_scores(erased, rows, problem.device).margins, rows.labels, one.references)
+        Signals(_scores(erased, rows, size, problem.device).margins, rows.labels, one.references)
         for rows, one in zip((test.canaries, test.unseen), known, strict=True)
     ]
     found = [_ranked(test, *signals) for signals in (known, after)]
@@ -175,12 +186,12 @@ def canary_control(
     )
 
 
-def _planted(problem: UnlearningProblem, canaries: TensorRows) -> nn.Module:
+def _planted(problem: UnlearningProblem, canaries: TensorRows, chunk_size: int) -> nn.Module:
     beside = first_rows(problem.retain, canaries.count)
     rows = TensorRows(
         torch.cat([canaries.inputs, beside.inputs]), torch.cat([canaries.labels, beside.labels])
     )
-    network = Network(problem.model, problem.device, rows.count)
+    network = Network(problem.model, problem.device, chunk_size)
     goal = _mean_loss(network, beside)
     with fixed_mode(problem.model), torch.enable_grad():
         for _ in _descent(network, rows, _PLANTING_STEPS, _PLANTING_RATE):
@@ -196,8 +207,8 @@ def _with_state(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     return copy
 
 
-def _scores(model: nn.Module, rows: TensorRows, device: str) -> Scores:
-    return read_scores(model, rows, chunk_size=_CHUNK, device=device)
+def _scores(model: nn.Module, rows: TensorRows, chunk_size: int, device: str) -> Scores:
+    return read_scores(model, rows, chunk_size=chunk_size, device=device)
 
 
 def _ranked(test: CanaryTest, canaries: Signals, unseen: Signals) -> Percentiles:

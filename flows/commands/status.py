@@ -10,7 +10,7 @@ from rich.table import Table
 from flows.commands.tables import print_waiting, request_table
 from tasks.floor import breaches
 from tasks.object_store import ObjectStore, open_store
-from tasks.summary import RequestSummary
+from tasks.summary import RequestSummary, standstills
 from tasks.summary import status as read_status
 from unlearning.errors import DataError, SettingsError, TransientError
 
@@ -26,7 +26,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     store = open_store()
     store.check()
     found = read_status(store)
-    found["alarms"] = _alarms(store)
+    found["alarms"] = [*_alarms(store), *standstills(store)]
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for
         return

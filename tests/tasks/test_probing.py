@@ -1,17 +1,28 @@
 """Canaries that cannot be made: said with the reason, in the evidence and in the certificate."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from tasks import batches, journal, probing
+from tasks import batches, evidence, journal, probing
 from tasks.certified_models import certified_models
-from unlearning.config import GatePolicy
+from unlearning.config import GatePolicy, UnlearningConfig
 from unlearning.errors import DivergenceError
-from unlearning.evidence import Canaries
+from unlearning.evidence import Canaries, Probes
 from unlearning.rows import TensorRows
+
+
+@dataclass(frozen=True)
+class Evidence:
+    probes: Probes | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    evidence: Evidence
 
 
 def subject(unseen, *, forget=5, method="calibrated"):
@@ -27,6 +38,8 @@ def subject(unseen, *, forget=5, method="calibrated"):
         forget=rows["forget"],
         read={"retain": rows["read"], "holdout": rows["read"]},
         unseen=rows["unseen"],
+        chunk_size=64,
+        device="cpu",
     )
 
 
@@ -39,7 +52,7 @@ def test_a_holdout_too_small_for_canaries_is_the_reason(unseen, forget, needed):
 
 def test_an_update_that_fails_on_them_is_the_reason_and_a_retrain_needs_none(monkeypatch):
     made = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
-    monkeypatch.setattr(probing, "update_config", lambda *_: None)
+    monkeypatch.setattr(probing, "update_config", lambda *_: UnlearningConfig())
     monkeypatch.setattr(probing, "canary_control", lambda *_: made)
     assert probing._canaries(subject(512), "loss") == made
     assert probing._canaries(subject(512, method="retrain"), "loss") == ""
@@ -77,10 +90,38 @@ def test_the_evidence_has_either_canaries_or_the_reason(unseen, monkeypatch):
     measured = SimpleNamespace(
         after={"forget": None, "holdout": None}, evidence=SimpleNamespace(forgetting=judged)
     )
-    for name in ("_threshold", "_relearning", "_distance", "update_config"):
+    for name in ("_threshold", "_relearning", "_distance"):
         monkeypatch.setattr(probing, name, lambda *_: None)
+    monkeypatch.setattr(probing, "update_config", lambda *_: UnlearningConfig())
     monkeypatch.setattr(probing, "canary_control", lambda *_: made)
     one = subject(unseen)
     one.references = SimpleNamespace(models=(), shadow=None)
     found = probing.probe(None, one, measured)
     assert (found.canaries == made, bool(found.no_canaries)) == (unseen == 512, unseen == 100)
+
+
+def test_what_is_asked_besides_takes_as_little_memory_as_there_is(monkeypatch):
+    one = subject(40)
+    one.enrollment.unlearning = UnlearningConfig(chunk_size=1024)
+    half = SimpleNamespace(rows=one.unseen, slices={})
+    measured, tried = Measured(evidence=Evidence()), []
+
+    def ask(_, about, __):
+        tried.append(about.chunk_size)
+        if about.chunk_size > 16:
+            raise MemoryError
+        return Probes(relearning_speed=2.0)
+
+    for name, given in {
+        "inputs": (one.enrollment, one.parent, one.forget),
+        "halves": (half, half),
+        "load_candidate": one.parent,
+        "read_references": one.references,
+        "measure_candidate": measured,
+        "_earlier": [],
+    }.items():
+        monkeypatch.setattr(evidence, name, lambda *_, given=given, **__: given)
+    monkeypatch.setattr(evidence, "probe", ask)
+    found = evidence._measure(None, one.attempt)
+    assert found.evidence.probes == Probes(relearning_speed=2.0)
+    assert tried == [1024, 128, 16]

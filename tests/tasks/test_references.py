@@ -7,7 +7,7 @@ import torch
 from tables import rows, write_tables
 from torch import nn
 
-from tasks import journal
+from tasks import journal, references
 from tasks.dataset_spec import DatasetSpec
 from tasks.durations import retrain_forecast
 from tasks.enrollment import Enrollment, enroll, stream
@@ -135,3 +135,18 @@ def test_damaged_references_are_named(store, enrollment, parent):
     store.put(key, b"half a file")
     with pytest.raises(ConflictError, match="delete that object"):
         read_references(store, enrollment, parent)
+
+
+def test_references_are_made_with_the_memory_that_there_is(store, enrollment, parent, monkeypatch):
+    real, tried = references.read_scores, []
+
+    def tight(model, rows, *, chunk_size, device):
+        tried.append(chunk_size)
+        if chunk_size > 16:
+            raise MemoryError
+        return real(model, rows, chunk_size=chunk_size, device=device)
+
+    monkeypatch.setattr(references, "read_scores", tight)
+    assert len(read_references(store, enrollment, parent).models) == 2
+    assert tried[:3] == [1024, 128, 16]
+    assert read_recall(store, "income") is not None

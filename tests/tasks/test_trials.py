@@ -5,6 +5,7 @@ import torch
 
 from tasks import journal
 from tasks.attempts import Attempt
+from tasks.summary import standstills
 from tasks.trials import failure_of
 from unlearning.errors import (
     ConflictError,
@@ -64,7 +65,6 @@ NO_RUNG_MENDS = [
     DataError,
     TransientError,
     SettingsError,
-    OutOfMemoryError,
 ]
 
 
@@ -78,10 +78,20 @@ def test_what_no_rung_mends_is_raised_and_leaves_no_trace(begun, kind):
 @pytest.mark.parametrize(
     "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")], ids=["host", "device"]
 )
-def test_memory_that_runs_out_anywhere_says_what_to_do(begun, error):
-    with pytest.raises(OutOfMemoryError, match="larger machine"):
-        failure_of(begun, ATTEMPT, raising(error))
-    assert len(journal.read(begun, "batches/b-1")) == 1
+def test_memory_that_runs_out_anywhere_says_what_to_do_and_why_the_batch_stands(
+    begun, caplog, error
+):
+    for _ in range(2):
+        with pytest.raises(OutOfMemoryError, match="larger machine"):
+            failure_of(begun, ATTEMPT, raising(error))
+    events = journal.read(begun, "batches/b-1")
+    assert [e.name for e in events] == ["BatchFrozen", "MemoryRanOut"]
+    assert "ALARM: Batch b-1 stands still for income." in caplog.text
+    (said,) = standstills(begun)
+    assert said.startswith("Batch b-1 stands still for income. Memory ran out")
+    assert said.endswith("larger machine.")
+    journal.append(begun, journal.Entry("batches/b-1", "a-1/unlearned", "CandidateMade", {}))
+    assert standstills(begun) == []
 
 
 def test_what_works_later_is_no_failure_any_more(begun):

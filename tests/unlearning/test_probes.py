@@ -85,6 +85,8 @@ def test_what_was_learned_is_relearned_faster_and_what_was_not_is_not(world):
     before.assert_same(model)
     other = relearning_speed(model, noise(200, 8), rows["holdout"], goal=goal)
     assert 0.6 < other < 1.6
+    few = relearning_speed(model, noise(200, 8), rows["holdout"], goal=goal, chunk_size=48)
+    assert few == pytest.approx(other, rel=0.1)
     with pytest.raises(EvidenceError, match="rows"):
         relearning_speed(model, noise(0, 1), rows["holdout"], goal=goal)
 
@@ -105,6 +107,8 @@ def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(wo
     before.assert_same(model)
     assert found.count == 100
     assert found.erased < found.limit < found.planted
+    small = canary_control(problem, test, UnlearningConfig(chunk_size=48))
+    assert small.planted == pytest.approx(found.planted, abs=1e-2)
     # An update that does nothing would be seen to do nothing.
     lame = canary_control(problem, test, UnlearningConfig(method="theory_step", step_size=1e-12))
     assert lame.planted == found.planted
