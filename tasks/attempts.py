@@ -11,7 +11,7 @@ from torch import nn
 from tasks import batches, journal
 from tasks.datasets import Sample, TableRows, label_counts, sample_with_slices
 from tasks.effects import once
-from tasks.enrollment import Enrollment, read_enrollment
+from tasks.enrollment import Enrollment, read_enrollment, stream
 from tasks.forgotten import forgotten_by, forgotten_subjects, note_forgotten
 from tasks.object_store import ObjectStore
 from tasks.reappearance import ids_to_leave_out
@@ -78,7 +78,7 @@ def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
     if forget.count == 0:
         _record_nothing_left(store, batch, enrollment)
         return None
-    attempt = _new_attempt(batch, enrollment, forget, config_digest(enrollment))
+    attempt = _new_attempt(batch, enrollment, forget, config_digest(store, model))
     _record_plan(store, attempt)
     log.info("%s: %d of %d rows to forget", model, forget.count, enrollment.row_count)
     return attempt
@@ -148,15 +148,15 @@ def climb(store: ObjectStore, attempt: Attempt, step: Step) -> Attempt:
     return higher
 
 
-def config_digest(enrollment: Enrollment) -> str:
-    """Digest of everything that decides how a model is unlearned and judged."""
-    return facts_digest(
-        {
-            "unlearning": asdict(enrollment.unlearning),
-            "policy": asdict(enrollment.policy),
-            "budget": asdict(enrollment.budget),
-        }
-    )
+def config_digest(store: ObjectStore, model: str) -> str:
+    """Digest of everything that decides how a model is unlearned and judged, as it was recorded.
+
+    An option that a later release adds is not in the record: it voids neither plan nor approval.
+    """
+    events = journal.read(store, stream(model))
+    recorded = next(e.facts for e in reversed(events) if e.name == "ModelEnrolled")
+    parts = ("unlearning", "policy", "budget")
+    return facts_digest({name: recorded[name] for name in parts if name in recorded})
 
 
 def _latest(store: ObjectStore, batch: str, model: str) -> Attempt | None:
@@ -190,7 +190,7 @@ def _continues(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> 
         return False
     registered = by_id.get(f"{attempt.key}/registered")
     versions = {attempt.parent_version} | ({registered.facts["version"]} if registered else set())
-    return champion in versions and config_digest(enrollment) == attempt.config_digest
+    return champion in versions and config_digest(store, attempt.model) == attempt.config_digest
 
 
 def _record_plan(store: ObjectStore, attempt: Attempt) -> None:

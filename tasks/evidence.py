@@ -121,7 +121,7 @@ def _earlier(store: ObjectStore, attempt: Attempt) -> list[tuple[AttackName, Poo
     """What the same update did in batches that are done, rows of which come up no more."""
     events = journal.read(store, stream(attempt.model))
     finished = {e.facts["batch"] for e in events if e.name == "ChampionPromoted"}
-    wanted = (attempt.method, attempt.rung, config_digest(read_enrollment(store, attempt.model)))
+    wanted = (attempt.method, attempt.rung, config_digest(store, attempt.model))
     return [
         (e.facts["attack"], Pool(**e.facts["own"]))
         for e in events

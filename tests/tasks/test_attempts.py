@@ -1,6 +1,6 @@
 """Bad input on the streamed path: a typed error with a remedy, and no candidate written."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,10 +11,10 @@ from deltalake import write_deltalake
 from tables import rows, subject
 from torch import nn
 
-from tasks import attempts, candidates, ledgers, promotion, tables
+from tasks import attempts, candidates, journal, ledgers, promotion, tables
 from tasks.dataset_spec import DatasetSpec
 from tasks.datasets import TableRows
-from tasks.enrollment import Enrollment, enroll, ledger_key
+from tasks.enrollment import Enrollment, enroll, ledger_key, stream
 from unlearning.budget import Deletions
 from unlearning.config import DeletionBudget, GatePolicy, UnlearningConfig
 from unlearning.errors import (
@@ -26,6 +26,7 @@ from unlearning.errors import (
 )
 from unlearning.gradients import mean_gradient
 from unlearning.ledger import Ledger
+from unlearning.lineage import facts_digest
 from unlearning.weights import model_digest
 
 FORGOTTEN = [subject(i) for i in range(10)]
@@ -61,7 +62,7 @@ class World:
     def plan(self):
         forget = attempts._forget_rows(self.store, "b", self.enrollment)
         return attempts._new_attempt(
-            "b", self.enrollment, forget, attempts.config_digest(self.enrollment)
+            "b", self.enrollment, forget, attempts.config_digest(self.store, "income")
         )
 
     def candidate_keys(self):
@@ -208,3 +209,23 @@ def test_a_plan_over_a_holdout_that_another_batch_purged_is_made_anew(world, mon
     second = attempts.plan(here.store, "b", "income")
     assert second.holdout_version > first.holdout_version
     assert attempts.plan(here.store, "b", "income") == second
+
+
+def test_a_plan_outlives_an_upgrade_that_adds_options_and_no_change_of_the_model(
+    world, monkeypatch
+):
+    here = world()
+    monkeypatch.setattr(attempts, "alias_version", lambda _: 1)
+    facts = asdict(here.enrollment)
+    for part, option in (("policy", "max_possible_drop"), ("budget", "max_class_share")):
+        del facts[part][option]  # as a release before that option recorded it
+    name = stream("income")
+    journal.append(here.store, journal.Entry(name, "enrolled/0", "ModelEnrolled", facts))
+    plan = attempts.plan(here.store, "b", "income")
+    of_then = {part: facts[part] for part in ("unlearning", "policy", "budget")}
+    assert plan.config_digest == facts_digest(of_then)
+    enroll(here.store, replace(here.enrollment, policy=GatePolicy(min_power=0.9)))
+    assert attempts.plan(here.store, "b", "income").key != plan.key
+    enroll(here.store, here.enrollment)
+    now = attempts.config_digest(here.store, "income")
+    assert now == facts_digest({part: asdict(here.enrollment)[part] for part in of_then})
