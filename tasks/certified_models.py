@@ -49,17 +49,21 @@ def why_out_of_service(facts: dict[str, Any]) -> str:
 
 
 def certified_models(store: ObjectStore, batch: str) -> list[CertifiedModel]:
-    """Every model's part, from what the batch and those before it recorded."""
+    """Every model's part, from what the batch and those before it recorded.
+
+    Until when earlier versions exist is said as of the first call, which is recorded: they may be
+    retired at any moment after that.
+    """
     events = journal.read(store, batches.stream(batch))
     # The latest promotion of each model counts: an earlier one may have been overtaken.
     promoted = {e.facts["model"]: e.facts for e in events if e.name == "ChampionPromoted"}
     withdrawn = {e.facts["model"]: e.facts for e in events if e.name == "ModelWithdrawn"}
     parts = [_promoted(events, facts) for facts in promoted.values()]
     parts += [_withdrawn(events, facts) for facts in withdrawn.values()]
-    found = [CertifiedModel(_with_earlier(store, part, batch)) for part in parts]
+    found = [CertifiedModel(_with_earlier(store, part, batch, batch)) for part in parts]
     for event in events:
         if event.name == "ForgottenBefore":
-            found.append(_earlier(store, event.facts))
+            found.append(_earlier(store, event.facts, batch))
         elif event.name == "ModelOutOfService":
             found.append(CertifiedModel(_out_of_service(event.facts)))
     return found
@@ -128,18 +132,25 @@ def _withdrawn(events: list[journal.Event], facts: dict[str, Any]) -> dict[str, 
     return {**_parent(plan), "outcome": "withdrawn", "reason": facts["reason"]}
 
 
-def _earlier(store: ObjectStore, facts: dict[str, Any]) -> CertifiedModel:
+def _earlier(store: ObjectStore, facts: dict[str, Any], batch: str) -> CertifiedModel:
     """A promotion by an earlier batch, which another model of it had kept from being erased."""
     events = journal.read(store, batches.stream(facts["batch"]))
     promoted = next(e.facts for e in events if e.id == f"{facts['attempt']}/promoted")
     part = {**_promoted(events, promoted), "in_batch": facts["batch"]}
-    part = _with_earlier(store, part, facts["batch"])
+    part = _with_earlier(store, part, facts["batch"], batch)
     return CertifiedModel(part, frozenset(facts["records"]))
 
 
-def _with_earlier(store: ObjectStore, part: dict[str, Any], batch: str) -> dict[str, Any]:
-    """With the versions before, which remember the batch's rows until they are purged."""
-    return {**part, "earlier_versions": earlier(store, part["model"], batch)}
+def _with_earlier(
+    store: ObjectStore, part: dict[str, Any], left_with: str, batch: str
+) -> dict[str, Any]:
+    """With the versions before, which remember until they are purged what left with a batch."""
+    model = part["model"]
+    now = {"model": model, "as_of": len(journal.read(store, stream(model)))}
+    key = f"{model}/earlier-versions"
+    entry = journal.Entry(batches.stream(batch), key, "EarlierVersionsStated", now)
+    as_of = journal.append(store, entry).facts["as_of"]
+    return {**part, "earlier_versions": earlier(store, model, left_with, as_of=as_of)}
 
 
 def _out_of_service(facts: dict[str, Any]) -> dict[str, Any]:

@@ -82,16 +82,18 @@ def old_versions(store: ObjectStore, model: str, today: date) -> list[OldVersion
     return [_old(store, lineage, version, today) for version in sorted(lineage.remembered)]
 
 
-def earlier(store: ObjectStore, model: str, batch: str) -> list[dict[str, Any]]:
+def earlier(store: ObjectStore, model: str, batch: str, *, as_of: int) -> list[dict[str, Any]]:
     """Versions that remember the batch's rows: until when they exist, and where the proof will be.
 
-    As of the batch's own promotion or withdrawal, so that a certificate says the same for ever.
+    Which ones is as of the batch's own promotion or withdrawal, and until when as of the model's
+    event of this number, so that a certificate says the same for ever.
     """
     events = journal.read(store, stream(model))
     moments = [n for n, e in enumerate(events) if e.name in _ENDS and e.facts.get("batch") == batch]
     before = events[: max(moments, default=-1) + 1]
     gone = {e.facts["version"] for e in before if e.name == PURGED}
-    until = {e.facts["version"]: e.facts["purge_on"] for e in events if e.name == RETIRED}
+    retired = [e.facts for e in events if e.name == RETIRED and e.number <= as_of]
+    until = {facts["version"]: facts["purge_on"] for facts in retired}
     return [
         {
             "version": version,

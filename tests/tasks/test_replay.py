@@ -33,6 +33,7 @@ from tasks import (
     registry,
     replay,
     resolution,
+    retirement,
     steps,
     suppression,
     tables,
@@ -653,6 +654,26 @@ def test_a_replay_that_is_killed_goes_on_where_it_was(world, monkeypatch, module
     replays = [e.status for i, e in world.requests().items() if i.startswith("replay-")]
     assert replays == ["erased"] * len(GONE)
     assert world.replay() == ([], 0)
+
+
+def test_a_version_retired_between_two_tries_to_certify_changes_no_certificate(world, monkeypatch):
+    world.submit("next", [50])
+    (batch,) = intake.open_batches(world.store)
+    with monkeypatch.context() as patch:
+        real = certificates._certify_one
+
+        def cut_off(*arguments):
+            real(*arguments)
+            raise KeyboardInterrupt
+
+        patch.setattr(certificates, "_certify_one", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            world.process(batch)
+    said = world.certificate("next-50")
+    retirement.retire(world.store, "income")
+    certificates.certify(world.store, batch)
+    assert world.requests()["next-50"].status == "erased"
+    assert world.certificate("next-50") == said
 
 
 def test_a_model_enrolled_while_a_batch_is_at_work_has_to_forget_too(world, monkeypatch):
