@@ -5,8 +5,8 @@ backup that is restored, or a row that is delivered once more, is recognised by 
 
 What changes between that moment and the deletion is in create-only objects of its own: whom a hold
 took out of the batch, or another batch took over from it, in
-suppression/without/<batch>/<digest>.json, whose rows were found in a table
-that was new by then in suppression/also/<batch>/<digest>.json.
+suppression/without/<batch>/<digest>.json; which table was new by then, and whose rows were in it, in
+suppression/also/<batch>/<digest>.json.
 """
 
 import json
@@ -93,23 +93,27 @@ def suppress(store: ObjectStore, batch: str) -> int:
 
 
 def put_on_found(store: ObjectStore, batch: str) -> int:
-    """Put on the list whose rows were found after the batch wrote it; returns how many."""
+    """Put on the list whose rows were found after the batch wrote it; returns how many.
+
+    Tables are stated once: by now the batch may have erased its rows in those of before.
+    """
     listed, record = load(store).by_batch.get(batch, {}), _record(store, batch)
-    found = {who: name for who, name in record["subjects"].items() if who not in listed}
-    if found:
-        name = facts_digest({"subjects": sorted(found)})[:SHORT]
-        late = json.dumps({**record, "subjects": found}, indent=1).encode()
-        store.put_if_absent(f"{_ALSO}{batch}/{name}.json", late)
-    return len(found)
+    stated = {uri for one in _records(store) if one["batch"] == batch for uri in one["tables"]}
+    late = {
+        "subjects": {who: name for who, name in record["subjects"].items() if who not in listed},
+        "tables": {uri: now for uri, now in record["tables"].items() if uri not in stated},
+    }
+    if any(late.values()):
+        name = facts_digest({kind: sorted(found) for kind, found in late.items()})[:SHORT]
+        data = json.dumps({**record, **late}, indent=1).encode()
+        store.put_if_absent(f"{_ALSO}{batch}/{name}.json", data)
+    return len(late["subjects"])
 
 
 def take_off_withheld(store: ObjectStore, batch: str) -> int:
     """Take off the list whom the batch put there and was then told to keep; returns how many."""
-    try:
-        listed = _read(store, _key(batch))["subjects"]
-    except MissingObjectError:
-        return 0
-    kept = {d.subject for d in batches.accepted(store, batch)}
+    listed = load(store).by_batch.get(batch, {})
+    kept = {d.subject for d in batches.accepted(store, batch)} if listed else set()
     out = {"batch": batch, "subjects": sorted(set(listed) - kept)}
     if out["subjects"]:
         store.put_if_absent(
@@ -165,9 +169,7 @@ def last_version_with(store: ObjectStore, uri: str) -> int | None:
 
     A batch that runs after a restore counts for more than one before it: it is the table's present.
     """
-    keys = [info.key for info in store.list_objects(_PREFIX)]
-    records = [_cached(store.uri, key) for key in keys if not key.startswith(_WITHOUT)]
-    found = [record for record in records if uri in record["tables"]]
+    found = [record for record in _records(store) if uri in record["tables"]]
     return max(found, key=lambda record: record["at"])["tables"][uri] if found else None
 
 
@@ -193,6 +195,12 @@ def record_relearned(store: ObjectStore, digest: str, subjects: list[str]) -> st
     key = f"relearned/{digest}/{facts_digest(body)[:12]}.json"
     store.put_if_absent(key, json.dumps(body, indent=1).encode())
     return key
+
+
+def _records(store: ObjectStore) -> list[dict[str, Any]]:
+    """What batches put on the list, first or later."""
+    keys = [info.key for info in store.list_objects(_PREFIX)]
+    return [_cached(store.uri, key) for key in keys if not key.startswith(_WITHOUT)]
 
 
 def _record(store: ObjectStore, batch: str) -> dict[str, Any]:

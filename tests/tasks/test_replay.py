@@ -895,6 +895,34 @@ def test_a_table_of_a_model_that_was_enrolled_while_a_batch_waited_is_erased_too
     assert pseudonym in suppression.load(world.store).subjects
 
 
+def test_a_table_found_late_changes_no_other_and_keeps_nobody_under_a_hold_on_the_list(world):
+    world.submit("r", [50, 900])
+    (batch,) = intake.open_batches(world.store)
+    batches.validate(world.store, batch)
+    resolution.resolve(world.store, batch)
+    suppression.suppress(world.store, batch)
+    before = tables.open_table(world.table).version()
+    erasure.erase_rows(world.store, batch, world.table)
+    places = [f"file://{world.folder}/{name}" for name in ("photos", "of-one-known-before")]
+    for place, first in zip(places, (880, 45), strict=True):
+        write_deltalake(place, rows(25, first=first))
+        late = replace(world.enrolled().dataset, uri=place)
+        enroll(world.store, replace(world.enrolled(), model=place[-6:], dataset=late))
+    resolution.resolve(world.store, batch)
+    assert [suppression.put_on_found(world.store, batch) for _ in range(2)] == [1, 0]
+    stated = [suppression.last_version_with(world.store, t) for t in (world.table, *places)]
+    assert stated == [before, 0, 0]
+
+    known, late = (batches.pseudonyms([subject(n)])[subject(n)] for n in (50, 900))
+    assert {known, late} <= suppression.load(world.store).subjects
+    world.hold(900)
+    batches.withhold(world.store, batch)
+    assert suppression.take_off_withheld(world.store, batch) == 1
+    listed = suppression.load(world.store).subjects
+    assert known in listed
+    assert late not in listed
+
+
 def test_a_model_stays_untouched_when_the_first_of_two_tables_was_erased(world):
     place = f"file://{world.folder}/valid"  # comes after the training table
     shutil.copytree(world.folder / "holdout", world.folder / "valid")
