@@ -92,15 +92,20 @@ def _is_erased(store: ObjectStore, batch: str) -> bool:
     """Whether the batch was closed for everybody, by itself or by the one that took it over."""
     while True:
         events = journal.read(store, batches.stream(batch))
-        names = {event.name for event in events}
-        if "RequestsWithheld" in names:  # and wait for another batch
+        if any(_keeps_some(event) for event in events):
             return False
-        if "BatchClosed" in names:
+        if any(event.name == "BatchClosed" for event in events):
             return True
         heir = next(_heirs(events), None)
         if heir is None:
             return False
         batch = heir
+
+
+def _keeps_some(event: journal.Event) -> bool:
+    """Whether a hold kept requests out of the batch, which wait for another one."""
+    judged = event.facts.get("counts", {}) if event.name == "BatchValidated" else {}
+    return event.name == "RequestsWithheld" or "on_hold" in judged
 
 
 def _heirs(events: list[journal.Event]) -> Iterator[str]:

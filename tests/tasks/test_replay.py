@@ -42,6 +42,7 @@ from tasks import (
 from tasks.dataset_spec import DatasetSpec
 from tasks.durations import retrain_forecast
 from tasks.enrollment import enroll, enrolled_models, read_enrollment, stream
+from tasks.forgotten import forgotten_subjects
 from tasks.models import ModelSource
 from tasks.object_store import open_store
 from tasks.summary import trace_subject
@@ -862,6 +863,22 @@ def test_a_hold_that_comes_before_the_deletion_keeps_rows_and_request(world, mon
     world.run()
     assert not world.there() & set(GONE)
     assert world.certificate("r-1")["outcome"] == "erased"
+
+
+def test_whom_a_hold_keeps_out_of_the_batch_that_took_over_is_not_learned_again(world):
+    world.submit("one", [50, 60])
+    (one,) = intake.open_batches(world.store)
+    batches.validate(world.store, one)
+    resolution.resolve(world.store, one)
+    world.unlearn(one, "income")
+    plan = attempts.plan(world.store, one, "income")
+    audit.block(world.store, plan, ["utility"], "Another model failed.")
+    world.hold(50)
+    world.submit("two", [70])
+    world.run()
+    assert [world.requests()[f"one-{n}"].status for n in (50, 60)] == ["on_hold", "erased"]
+    assert world.there() & {50, 60} == {50}
+    assert forgotten_subjects(world.store, world.enrolled()) == {subject(50)}
 
 
 def test_a_hold_keeps_rows_in_one_table_that_are_gone_from_another(world, monkeypatch):
