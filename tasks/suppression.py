@@ -4,9 +4,8 @@ One create-only object per batch, suppression/<batch>.json, written before its r
 backup that is restored, or a row that is delivered once more, is recognised by it.
 
 What changes between that moment and the deletion is in create-only objects of its own: whom a hold
-took out of the batch, or another batch took over from it, in
-suppression/without/<batch>/<digest>.json; which table was new by then, and whose rows were in it, in
-suppression/also/<batch>/<digest>.json.
+took out of the batch, or another batch took over from it, in suppression/without/<batch>/; which
+table was new by then, and whose rows were in it, in suppression/also/<batch>/.
 """
 
 import json
