@@ -2,7 +2,7 @@
 
 import re
 
-from tasks.object_store import ObjectStore
+from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.request_files import RawRow, parse, plain_text
 from unlearning.errors import DataError, RequestError
 
@@ -25,6 +25,11 @@ def subjects_on_hold(store: ObjectStore) -> set[str]:
             rows = parse(info.key, store.get(info.key))
         except RequestError as error:
             raise DataError(f"A file of {PREFIX} is {error}; mend it, then run again.") from error
+        except MissingObjectError as error:
+            raise DataError(
+                f"A file of {PREFIX} cannot be fetched under its name, which may be too long; "
+                "rename it, then run again."
+            ) from error
         held.update(_subject(row) for row in rows)
     return held
 

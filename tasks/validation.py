@@ -14,7 +14,7 @@ from tasks.holds import SUBJECT_ID, subjects_on_hold
 from tasks.inbox import Record
 from tasks.object_store import ObjectStore
 from tasks.request_files import FIELDS, plain_text
-from unlearning.deletion import Disposition, is_replay
+from unlearning.deletion import Disposition, is_open, is_replay
 from unlearning.errors import EvidenceError
 from unlearning.lineage import bytes_digest, pseudonym
 
@@ -101,13 +101,15 @@ def judge_again(store: ObjectStore, records: Collection[str], key: bytes) -> lis
     """One disposition per record that was found valid before: accepted, or on hold.
 
     Nothing but a hold is looked at: the record owns its request_id, whoever uses it since, and a
-    rule that came later refuses new requests only.
+    rule that came later refuses new requests only. Records that another batch has answered since
+    are left out.
     """
     held = {pseudonym(key, subject) for subject in subjects_on_hold(store)}
     names = {field.name for field in fields(Disposition)}
     known = [
         Disposition(**{name: fact for name, fact in event.facts.items() if name in names})
         for _, event in sorted(journal.latest(store, "requests", records).items())
+        if is_open(event.status)
     ]
     return [
         replace(d, outcome="on_hold", reason=_HELD)

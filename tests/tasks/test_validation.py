@@ -1,11 +1,15 @@
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tasks import journal
+from tasks.holds import PREFIX, subjects_on_hold
 from tasks.inbox import Record
 from tasks.request_files import RawRow
-from tasks.validation import judge
+from tasks.validation import judge, judge_again
 from tasks.validation_report import render_report
+from unlearning.deletion import Disposition
 from unlearning.errors import DataError
 from unlearning.lineage import pseudonym
 
@@ -120,6 +124,25 @@ def test_only_a_request_of_our_own_may_hold_a_short_subject_id_by_chance(store):
 def test_judging_the_same_records_again_gives_the_same_verdicts(store):
     records = [record(1), record(1), record(2, ground="z")]
     assert judge(store, records, KEY) == judge(store, records, KEY)
+
+
+def test_a_record_that_was_answered_meanwhile_is_left_out(store):
+    judged = [Disposition(f"f-{n}", f"R-{n}", "accepted", "valid", PAST) for n in (1, 2)]
+    for d in judged:
+        entry = journal.Entry(f"requests/{d.record_id}", "judged", "RequestAccepted", asdict(d))
+        journal.append(store, entry)
+    answered = f"requests/{judged[0].record_id}"
+    journal.append(store, journal.Entry(answered, "certified", "SubjectNotFound", {"batch": "b"}))
+    assert judge_again(store, [d.record_id for d in judged], KEY) == judged[1:]
+
+
+def test_a_hold_of_an_unusable_name_is_told_from_any_other_trouble(store):
+    place = store.root / PREFIX
+    for _ in range(6):
+        place /= "y" * 200
+    place.mkdir(parents=True)
+    with pytest.raises(DataError, match="rename it, then run again"):
+        subjects_on_hold(store)
 
 
 def test_a_subject_under_legal_hold_waits(store):
