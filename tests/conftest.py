@@ -1,6 +1,7 @@
 """Fixtures that every tier shares: a home of its own for each test, and small real tables."""
 
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,8 @@ def _clean_environment(monkeypatch):
     forget_settings()
     yield
     forget_settings()
+    if "mlflow" in sys.modules:
+        sys.modules["mlflow"].set_tracking_uri(None)  # MLflow keeps what a test chose for ever
 
 
 @pytest.fixture(scope="session")
