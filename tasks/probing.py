@@ -14,7 +14,7 @@ from tasks.object_store import ObjectStore
 from tasks.references import References
 from unlearning.budget import is_exact
 from unlearning.errors import EvidenceError, ModelError
-from unlearning.evidence import AttackName, Canaries, Estimate, Probes
+from unlearning.evidence import Canaries, Estimate, Probes
 from unlearning.measurement import Measurement
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.probes import (
@@ -24,7 +24,7 @@ from unlearning.probes import (
     relearning_speed,
     threshold_advantage,
 )
-from unlearning.rows import Rows, TensorRows, random_rows
+from unlearning.rows import Rows, TensorRows
 from unlearning.scores import read_scores
 
 log = logging.getLogger("expunge.probing")
@@ -46,7 +46,7 @@ class Subject:
     read: dict[str, TensorRows]
     """Rows that updates may read, by the names "retain" and "holdout"."""
     unseen: TensorRows
-    """Holdout rows that no update reads."""
+    """Holdout rows that no update reads: those that the candidate was measured on."""
     chunk_size: int
     """Rows that are asked about at a time; changes no answer beyond rounding."""
     device: str
@@ -57,7 +57,7 @@ def probe(store: ObjectStore, subject: Subject, measured: Measurement) -> Probes
     forget, holdout = measured.after["forget"], measured.after["holdout"]
     shadow = subject.references.shadow
     attack = None if shadow is None else shadow.auc(forget, holdout)
-    canaries = _canaries(subject, measured.evidence.forgetting.judged.attack)
+    canaries = _canaries(subject, measured)
     return Probes(
         threshold_advantage=_threshold(measured),
         shadow_auc=None
@@ -92,7 +92,7 @@ def _relearning(subject: Subject, measured: Measurement) -> float:
     )
 
 
-def _canaries(subject: Subject, attack: AttackName) -> Canaries | str:
+def _canaries(subject: Subject, measured: Measurement) -> Canaries | str:
     """Learned and erased by the same update; or why not, which for a retrain needs no words."""
     unseen, policy = subject.unseen, subject.enrollment.policy
     # As many as forget rows: what it costs to erase them goes with the batch.
@@ -105,9 +105,7 @@ def _canaries(subject: Subject, attack: AttackName) -> Canaries | str:
             f"Of the {unseen.count} holdout rows that nothing reads a quarter may be canaries, and "
             f"{wanted} are needed; add rows to the holdout table."
         )
-    canaries, places = random_rows(unseen, count)
-    others = torch.ones(unseen.count, dtype=torch.bool)
-    others[places] = False
+    random = torch.Generator().manual_seed(0)
     problem = UnlearningProblem(
         model=subject.parent,
         forget=subject.forget,
@@ -118,10 +116,10 @@ def _canaries(subject: Subject, attack: AttackName) -> Canaries | str:
     config = update_config(subject.enrollment, subject.attempt)
     try:
         test = CanaryTest(
-            canaries=canaries,
-            unseen=TensorRows(unseen.inputs[others], unseen.labels[others]),
-            attack=attack,
-            references=subject.references.models,
+            unseen=unseen,
+            canaries=torch.randperm(unseen.count, generator=random)[:count],
+            attack=measured.evidence.forgetting.judged.attack,
+            references=measured.signals_after["holdout"].references,
             false_alarm=policy.false_alarm,
             min_class_rows=policy.min_class_rows,
         )

@@ -78,7 +78,8 @@ def percentiles(
     group = torch.where(large, torch.arange(classes), -1)
     values = torch.empty(len(statistics), dtype=torch.double)
     variance = 0.0
-    for one in sorted({int(number) for number in group[labels]}):
+    present = torch.bincount(1 + group[labels], minlength=1 + classes)
+    for one in (number for number in range(-1, classes) if present[1 + number]):
         mine = group[labels] == one
         peers = others[group[other_labels] == one]
         peers = peers if len(peers) >= min_rows else others

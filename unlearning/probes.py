@@ -7,27 +7,29 @@ Letters: M forget rows, H holdout rows.
 # pyright: reportUnknownArgumentType=false
 # (torch 2.13 leaves some of its functions without types)
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
+from math import ceil
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from unlearning.attacks import Signals, read_signals, row_statistics
+from unlearning.attacks import Signals, row_statistics
 from unlearning.config import UnlearningConfig
 from unlearning.errors import EvidenceError
 from unlearning.evidence import AttackName, Canaries, Estimate
 from unlearning.forward import fixed_mode, model_copy
 from unlearning.methods.catalog import unlearn
-from unlearning.methods.network import Network
+from unlearning.methods.network import Network, epoch_batches
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.percentiles import Percentiles, chance_deviation, percentiles
 from unlearning.rows import TensorRows, first_rows
 from unlearning.scores import Scores, read_scores
 
 _RELEARNING_STEPS, _RATE = 40, 1e-3
-_PLANTING_STEPS, _PLANTING_RATE = 40, 3e-3
+_PLANTING_EPOCHS, _PLANTING_BATCH, _PLANTING_RATE = 10, 64, 2e-3
 _LEAST_ROWS = 4
 
 
@@ -73,8 +75,8 @@ def relearning_speed(
 
     Formula (our choice): steps of Adam until as many holdout rows have a mean loss of `goal`, over
     the steps until the forget rows have it, each from the candidate; at most 40. 1 = forgotten,
-    above 1 something of the rows is left, below 1 they resist. Cost: at most eighty forward and
-    backward passes over the M rows; give some dozens.
+    above 1 something of the rows is left, below 1 they resist. Cost: at most eighty-two forward
+    and backward passes over the M rows; give some dozens.
 
     Args:
         model: The candidate.
@@ -103,10 +105,11 @@ def relearning_speed(
 
 def _steps_to(goal: float, network: Network, rows: TensorRows) -> int:
     """Steps until the mean loss is down to the goal, at least 1."""
+    every = repeat(torch.arange(rows.count), _RELEARNING_STEPS + 1)
     with fixed_mode(network.model), torch.enable_grad():
-        for taken, _ in enumerate(_descent(network, rows, _RELEARNING_STEPS, _RATE), start=1):
-            if _mean_loss(network, rows) <= goal:
-                return taken
+        for taken, loss in enumerate(_descent(network, rows, every, _RATE)):
+            if loss <= goal:
+                return max(taken, 1)
     return _RELEARNING_STEPS
 
 
@@ -115,30 +118,34 @@ def _mean_loss(network: Network, rows: TensorRows) -> float:
     return float(softplus(-network.margins(rows)).mean())
 
 
-def _descent(network: Network, rows: TensorRows, steps: int, rate: float) -> Iterator[None]:
-    """Steps of Adam down the mean loss of all rows; a stop after each of them."""
+def _descent(
+    network: Network, rows: TensorRows, batches: Iterable[Tensor], rate: float
+) -> Iterator[float]:
+    """Steps of Adam down the mean loss of each batch; before each of them, that loss."""
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
-    chunks = torch.arange(rows.count).split(network.chunk_size)
-    for _ in range(steps):
+    for batch in batches:
         optimiser.zero_grad()
-        for chunk in chunks:
-            (network.loss(rows, chunk) * (len(chunk) / rows.count)).backward()
+        total = 0.0
+        for chunk in batch.split(network.chunk_size):
+            loss = network.loss(rows, chunk) * (len(chunk) / len(batch))
+            loss.backward()
+            total += float(loss.detach())
+        yield total
         optimiser.step()
-        yield
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CanaryTest:
     """What canaries are tried with."""
 
-    canaries: TensorRows
-    """Holdout rows that no update or reference reads."""
     unseen: TensorRows
-    """Other such rows."""
+    """Holdout rows that no update or reference reads [H]."""
+    canaries: Tensor
+    """Places of those that become canaries [M]; the others are what they are compared with."""
     attack: AttackName
     """The attack that judges the batch."""
-    references: Sequence[nn.Module]
-    """Its reference models."""
+    references: Tensor
+    """What its K reference models said of the unseen rows, phi_k [K, H] (see `Signals`)."""
     false_alarm: float
     """As in the policy."""
     min_class_rows: int
@@ -150,40 +157,33 @@ def canary_control(
 ) -> Canaries:
     """Can this attack see a failure, and can this update mend it? Asked of rows made for it.
 
-    The canaries, unseen rows until now, are learned by a copy of the model, by Adam on them and as
-    many retain rows, until their loss is down to that of the retain rows, forty steps at most:
-    the attack must notice. Then the same update erases them from the copy, and the attack must not.
-    Cost: the steps, one update, and a pass of the references over canaries and unseen rows.
+    The canaries, unseen rows until now, are learned by a copy of the model, by Adam on mini-batches
+    of them and of as many retain rows, until their loss is down to that of the retain rows, ten
+    epochs at most: the attack must notice. Then the same update erases them from the copy, and the
+    attack must not. Cost: the epochs, one update, and two forward passes over the unseen rows.
 
     Raises:
         ExpungeError: as `unlearn`.
     """
-    size = config.chunk_size
-    planted = _planted(problem, test.canaries, size)
-    known = [
-        read_signals(_scores(planted, rows, size, problem.device), test.references, rows,
-                     chunk_size=size, device=problem.device)
-        for rows in (test.canaries, test.unseen)
-    ]  # fmt: skip
+    unseen, size = test.unseen, config.chunk_size
+    canaries = TensorRows(unseen.inputs[test.canaries], unseen.labels[test.canaries])
+    planted = _planted(problem, canaries, size)
     given = UnlearningProblem(
         model=planted,
-        forget=test.canaries,
+        forget=canaries,
         retain=problem.retain,
         holdout=problem.holdout,
         device=problem.device,
     )
     erased = _with_state(planted, unlearn(given, config))
-    after = [
-        Signals(_scores(erased, rows, size, problem.device).margins, rows.labels, one.references)
-        for rows, one in zip((test.canaries, test.unseen), known, strict=True)
-    ]
-    found = [_ranked(test, *signals) for signals in (known, after)]
+    learned, after = (
+        _ranked(test, read_scores(model, unseen, chunk_size=size, device=problem.device))
+        for model in (planted, erased)
+    )
     chance = chance_deviation(
-        test.canaries.count, found[0].holdout_variance, false_alarm=test.false_alarm
+        canaries.count, learned.holdout_variance, false_alarm=test.false_alarm
     )
-    return Canaries(
-        count=test.canaries.count, planted=found[0].auc, erased=found[1].auc, limit=0.5 + chance
-    )
+    return Canaries(count=canaries.count, planted=learned.auc, erased=after.auc, limit=0.5 + chance)
 
 
 def _planted(problem: UnlearningProblem, canaries: TensorRows, chunk_size: int) -> nn.Module:
@@ -192,10 +192,12 @@ def _planted(problem: UnlearningProblem, canaries: TensorRows, chunk_size: int) 
         torch.cat([canaries.inputs, beside.inputs]), torch.cat([canaries.labels, beside.labels])
     )
     network = Network(problem.model, problem.device, chunk_size)
-    goal = _mean_loss(network, beside)
+    goal, random = _mean_loss(network, beside), torch.Generator().manual_seed(0)
     with fixed_mode(problem.model), torch.enable_grad():
-        for _ in _descent(network, rows, _PLANTING_STEPS, _PLANTING_RATE):
-            if _mean_loss(network, canaries) <= goal:
+        batches = epoch_batches(rows.count, _PLANTING_BATCH, _PLANTING_EPOCHS, random)
+        epoch = ceil(rows.count / _PLANTING_BATCH)
+        for taken, _ in enumerate(_descent(network, rows, batches, _PLANTING_RATE)):
+            if taken and taken % epoch == 0 and _mean_loss(network, canaries) <= goal:
                 break
     learned = dict(zip(network.names, network.parameters(), strict=True))
     return _with_state(problem.model, dict(problem.model.state_dict()) | learned)
@@ -207,16 +209,17 @@ def _with_state(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     return copy
 
 
-def _scores(model: nn.Module, rows: TensorRows, chunk_size: int, device: str) -> Scores:
-    return read_scores(model, rows, chunk_size=chunk_size, device=device)
-
-
-def _ranked(test: CanaryTest, canaries: Signals, unseen: Signals) -> Percentiles:
+def _ranked(test: CanaryTest, scores: Scores) -> Percentiles:
+    """Where the canaries stand among the other unseen rows."""
+    signals = Signals(scores.margins, scores.labels, test.references)
+    statistics = row_statistics(test.attack, signals)
+    planted = torch.zeros(test.unseen.count, dtype=torch.bool)
+    planted[test.canaries] = True
     return percentiles(
-        row_statistics(test.attack, canaries),
-        canaries.labels,
-        row_statistics(test.attack, unseen),
-        unseen.labels,
+        statistics[planted],
+        scores.labels[planted],
+        statistics[~planted],
+        scores.labels[~planted],
         min_rows=test.min_class_rows,
     )
 

@@ -25,6 +25,13 @@ class Measured:
     evidence: Evidence
 
 
+MEASURED = SimpleNamespace(
+    after={"forget": None, "holdout": None},
+    signals_after={"holdout": SimpleNamespace(references=torch.empty(0))},
+    evidence=SimpleNamespace(forgetting=SimpleNamespace(judged=SimpleNamespace(attack="loss"))),
+)
+
+
 def subject(unseen, *, forget=5, method="calibrated"):
     rows = {
         name: TensorRows(torch.randn(count, 3), torch.zeros(count, dtype=torch.int64))
@@ -34,7 +41,6 @@ def subject(unseen, *, forget=5, method="calibrated"):
         attempt=SimpleNamespace(forget_count=forget, method=method, model="income"),
         enrollment=SimpleNamespace(policy=GatePolicy()),
         parent=nn.Linear(3, 2),
-        references=SimpleNamespace(models=()),
         forget=rows["forget"],
         read={"retain": rows["read"], "holdout": rows["read"]},
         unseen=rows["unseen"],
@@ -45,7 +51,7 @@ def subject(unseen, *, forget=5, method="calibrated"):
 
 @pytest.mark.parametrize(("unseen", "forget", "needed"), [(511, 5, 128), (1_023, 999, 256)])
 def test_a_holdout_too_small_for_canaries_is_the_reason(unseen, forget, needed):
-    why = probing._canaries(subject(unseen, forget=forget), "loss")
+    why = probing._canaries(subject(unseen, forget=forget), MEASURED)
     assert f"the {unseen} holdout rows" in why
     assert f"{needed} are needed" in why
 
@@ -54,14 +60,14 @@ def test_an_update_that_fails_on_them_is_the_reason_and_a_retrain_needs_none(mon
     made = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
     monkeypatch.setattr(probing, "update_config", lambda *_: UnlearningConfig())
     monkeypatch.setattr(probing, "canary_control", lambda *_: made)
-    assert probing._canaries(subject(512), "loss") == made
-    assert probing._canaries(subject(512, method="retrain"), "loss") == ""
+    assert probing._canaries(subject(512), MEASURED) == made
+    assert probing._canaries(subject(512, method="retrain"), MEASURED) == ""
 
     def diverge(*_):
         raise DivergenceError("The loss is not finite; lower the learning rate.")
 
     monkeypatch.setattr(probing, "canary_control", diverge)
-    assert "The loss is not finite" in probing._canaries(subject(512), "loss")
+    assert "The loss is not finite" in probing._canaries(subject(512), MEASURED)
 
 
 @pytest.mark.parametrize("reason", ["", "The holdout is too small."])
@@ -86,17 +92,13 @@ def test_the_certificate_says_that_no_control_was_possible(store, reason):
 @pytest.mark.parametrize("unseen", [100, 512])
 def test_the_evidence_has_either_canaries_or_the_reason(unseen, monkeypatch):
     made = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
-    judged = SimpleNamespace(judged=SimpleNamespace(attack="loss"))
-    measured = SimpleNamespace(
-        after={"forget": None, "holdout": None}, evidence=SimpleNamespace(forgetting=judged)
-    )
     for name in ("_threshold", "_relearning", "_distance"):
         monkeypatch.setattr(probing, name, lambda *_: None)
     monkeypatch.setattr(probing, "update_config", lambda *_: UnlearningConfig())
     monkeypatch.setattr(probing, "canary_control", lambda *_: made)
     one = subject(unseen)
-    one.references = SimpleNamespace(models=(), shadow=None)
-    found = probing.probe(None, one, measured)
+    one.references = SimpleNamespace(shadow=None)
+    found = probing.probe(None, one, MEASURED)
     assert (found.canaries == made, bool(found.no_canaries)) == (unseen == 512, unseen == 100)
 
 
@@ -116,7 +118,7 @@ def test_what_is_asked_besides_takes_as_little_memory_as_there_is(monkeypatch):
         "inputs": (one.enrollment, one.parent, one.forget),
         "halves": (half, half),
         "load_candidate": one.parent,
-        "read_references": one.references,
+        "read_references": SimpleNamespace(models=()),
         "measure_candidate": measured,
         "_earlier": [],
     }.items():

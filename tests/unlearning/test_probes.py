@@ -95,10 +95,10 @@ def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(wo
     model, rows = world
     problem = UnlearningProblem(model=model, **rows)
     test = CanaryTest(
-        canaries=noise(100, 4),
-        unseen=noise(300, 5),
+        unseen=noise(400, 5),
+        canaries=torch.arange(100, 200),
         attack="loss",
-        references=(),
+        references=torch.empty(0, 400),
         false_alarm=0.01,
         min_class_rows=50,
     )
