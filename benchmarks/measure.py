@@ -10,14 +10,16 @@ from time import process_time
 import torch
 from torch import Tensor, nn
 
+from benchmarks.cases import Case
 from benchmarks.counting import counted_rows
-from benchmarks.datasets import Split
+from benchmarks.datasets import DataSet, Split
 from unlearning.config import UnlearningConfig
 from unlearning.evaluation import evaluate
 from unlearning.gradients import mean_gradient
 from unlearning.ledger import Ledger
 from unlearning.methods.catalog import METHODS, unlearn
 from unlearning.methods.problem import UnlearningProblem
+from unlearning.training import train
 
 METRICS = ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc")
 WHOLE_TABLE = "reference_step_full_pass"
@@ -98,6 +100,19 @@ def gap(metrics: dict[str, float], retrained: list[dict[str, float]]) -> float:
     """Mean over the metrics of |metric - its mean over the retrained models|."""
     means = {name: sum(one[name] for one in retrained) / len(retrained) for name in METRICS}
     return sum(abs(metrics[name] - means[name]) for name in METRICS) / len(METRICS)
+
+
+def retrain_seconds(case: Case, rows: DataSet, device: str) -> float:
+    """Processor seconds of a whole training, from one epoch measured in this run."""
+    config = replace(case.training, epochs=1)
+    seconds: list[float] = []
+    for _ in range(2):  # the first one warms up
+        started = process_time()
+        train(case.build(rows, 0), rows.train, config, device=device)
+        if device != "cpu":
+            torch.cuda.synchronize()
+        seconds.append(process_time() - started)
+    return min(seconds) * case.training.epochs
 
 
 def _observed(

@@ -8,9 +8,8 @@ kept and read again, so a run that was stopped goes on where it stopped.
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import process_time
 from typing import Annotated, Any
 
 import torch
@@ -19,10 +18,9 @@ from rich.console import Console
 
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import DataSet, load, split
-from benchmarks.measure import APPROXIMATE, gap, ledger_of, measure, metrics_of
+from benchmarks.measure import APPROXIMATE, gap, ledger_of, measure, metrics_of, retrain_seconds
 from benchmarks.report import write_report
 from benchmarks.zoo import Zoo
-from unlearning.training import train
 
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Shares = Annotated[tuple[float, ...], Parameter(consume_multiple=True)]
@@ -112,7 +110,7 @@ def measure_case(case: Case, plan: Plan) -> Iterator[dict[str, Any]]:
         "case": case.name,
         "train_rows": rows.train.count,
         "training": asdict(case.training),
-        "retrain_seconds": _retrain_seconds(case, rows, plan.device),
+        "retrain_seconds": retrain_seconds(case, rows, plan.device),
         "device": plan.device,
     }
     done: list[dict[str, Any]] = []
@@ -153,19 +151,6 @@ def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[
                 "retrained": known,
                 "methods": found,
             }
-
-
-def _retrain_seconds(case: Case, rows: DataSet, device: str) -> float:
-    """Processor seconds of a whole training, from one epoch measured in this run."""
-    config = replace(case.training, epochs=1)
-    seconds: list[float] = []
-    for _ in range(2):  # the first one warms up
-        started = process_time()
-        train(case.build(rows, 0), rows.train, config, device=device)
-        if device != "cpu":
-            torch.cuda.synchronize()
-        seconds.append(process_time() - started)
-    return min(seconds) * case.training.epochs
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from benchmarks import run, scale
+from benchmarks import large, run, scale
 from benchmarks.cases import Case
 from benchmarks.datasets import load, split
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
@@ -113,3 +113,21 @@ def test_a_batch_of_any_kind_of_request_ends_in_exactly_one_state_each(home, mon
     again = [s for s in found["stages"] if s["batch"] == "one more"]
     assert max(s["read"] for s in again) < 60
     assert max(s["written"] for s in again) < 10
+
+
+def test_a_large_table_needs_one_original_and_no_retrained_models(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(run.CASES, "small", SMALL)
+    monkeypatch.setattr(large, "LARGE", {"small": "small", "elsewhere": "nowhere"})
+    large.large(data=data, models=tmp_path / "models", results=tmp_path)
+    found = json.loads((tmp_path / "large.json").read_text())
+    assert list(found) == ["small-whole"]
+    assert [one["forget_count"] for one in found["small-whole"]] == [15, 3]
+    rows = large.table(found)
+    assert [(row[1], row[2]) for row in rows[:2]] == [
+        ("15 of 300", "calibrated"),
+        ("15 of 300", "reference_step"),
+    ]
+    # The reference step with the ledger reads the forget rows once; retraining with gradient
+    # restriction reads all rows twice in each of its three epochs.
+    assert rows[1][3] == f"{2 * 3 * 300 / 15:.0f}x"
+    assert len(list((tmp_path / "models").iterdir())) == 1
