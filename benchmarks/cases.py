@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.datasets import DataSet
-from unlearning.architectures import lenet5, mlp, resnet
+from unlearning.architectures import lenet5, mlp, resnet, vgg19
 from unlearning.config import TrainingConfig
 
 Build = Callable[[DataSet, int], nn.Module]
@@ -47,6 +47,10 @@ def _resnet18(data: DataSet, seed: int) -> nn.Module:
     return resnet(data.train.inputs.shape[1], data.classes, seed)
 
 
+def _vgg19(data: DataSet, seed: int) -> nn.Module:
+    return vgg19(data.train.inputs.shape[1], data.classes, seed)
+
+
 # Small batches and a larger step, so that the models memorise and there is something to forget;
 # fewer epochs where the model memorises sooner, and fewer rows of the easy images.
 _LENET_TRAINING = TrainingConfig(epochs=20, batch_size=64, learning_rate=2e-3)
@@ -67,5 +71,6 @@ CASES: Mapping[str, Case] = {
         Case("cifar10-lenet5", "cifar10-small", _lenet, _LENET_TRAINING),
         Case("cifar10-resnet8", "cifar10-small", _small_resnet, _RESNET_TRAINING),
         Case("cifar10-resnet18", "cifar10", _resnet18, _RESNET_TRAINING, needs_gpu=True),
+        Case("cifar10-vgg19", "cifar10", _vgg19, _RESNET_TRAINING, needs_gpu=True),
     )
 }
