@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from tasks import table_log
 from tasks.boundary import translated
 from tasks.object_store import open_store
-from tasks.tables import arrow_dataset, open_table, subject_array
+from tasks.tables import arrow_dataset, open_table, refuse_links, subject_array
 from unlearning.errors import DataError
 
 SHORTEST_WORD = 8
@@ -53,6 +53,7 @@ def search(uri: str, column: str, subjects: Iterable[str]) -> Search:
     wanted = set(subjects)
     words = Words(wanted)
     store, table = open_store(uri), open_table(uri)
+    refuse_links(uri)
     hits = set(_decoded(table, column, wanted))
     hits |= {key for key, entry in table_log.read(store) if words.within(_texts(entry))}
     count = size = 0

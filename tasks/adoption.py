@@ -19,6 +19,7 @@ from tasks.tables import (
     keep_ids_out_of_log,
     local_files,
     open_table,
+    refuse_links,
     statistics_columns,
     storage_options,
 )
@@ -39,6 +40,7 @@ def adopt_table(uri: str, subject: str) -> dict[str, Any]:
     Raises:
         DataError: the folder holds something else, or values that Delta cannot hold.
     """
+    refuse_links(uri)
     if not DeltaTable.is_deltatable(uri, storage_options(uri)):
         _convert(uri, subject)
     table = open_table(uri)

@@ -45,7 +45,7 @@ class FileStore:
         """The file's bytes."""
         with translated(_SYSTEM):
             try:
-                return self._path(key).read_bytes()
+                return self._file(key).read_bytes()
             except _ABSENT as error:
                 raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
 
@@ -53,7 +53,7 @@ class FileStore:
         """The file's bytes a piece at a time."""
         with translated(_SYSTEM):
             try:
-                with self._path(key).open("rb") as file:
+                with self._file(key).open("rb") as file:
                     yield from iter(lambda: file.read(CHUNK), b"")
             except _ABSENT as error:
                 raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
@@ -86,9 +86,10 @@ class FileStore:
                     continue
                 path = self.root / key
                 with contextlib.suppress(FileNotFoundError):  # it went while others were listed
-                    if path.is_file():
-                        info = path.stat()
-                        yield ObjectInfo(key, info.st_size, f"{info.st_mtime_ns}-{info.st_size}")
+                    info, is_link = path.lstat(), path.is_symlink()
+                    if is_link or path.is_file():
+                        version = f"{info.st_mtime_ns}-{info.st_size}"
+                        yield ObjectInfo(key, info.st_size, version, is_link)
 
     def _keys(self, prefix: str) -> Iterator[str]:
         parent, _, start = prefix.rpartition("/")
@@ -98,10 +99,14 @@ class FileStore:
             mine = start if at == Path(parent) else ""
             hidden = _SCRATCH if len(at.parts) <= 1 else None  # deeper ones are not ours
             found = [n for n in (*below, *names) if n.startswith(mine) and n != hidden]
-            entered = {n for n in below if _fits((at / n).as_posix())}.intersection(found)
+            entered = {n for n in below if n in found and self._is_entered(at / n)}
             below[:] = entered
-            # Nothing below a folder of too long a key can be named: the folder stands for it.
+            # Nothing below a folder of too long a key can be named: the folder stands for it. So
+            # does a link for what it points to, which may be anywhere.
             yield from ((at / name).as_posix() for name in found if name not in entered)
+
+    def _is_entered(self, folder: Path) -> bool:
+        return _fits(folder.as_posix()) and not (self.root / folder).is_symlink()
 
     def delete(self, key: str) -> None:
         """Remove the file."""
@@ -115,6 +120,12 @@ class FileStore:
     def count_noncurrent(self, prefix: str) -> int:  # noqa: ARG002 - a directory keeps no versions
         """Nothing: a directory keeps no old versions."""
         return 0
+
+    def _file(self, key: str) -> Path:
+        path = self._path(key)
+        if path.is_symlink():  # whoever may write here must not make us read from elsewhere
+            raise MissingObjectError(f"{key!r} in {self.uri} is a link; put the file there itself.")
+        return path
 
     def _path(self, key: str) -> Path:
         parts = Path(key).parts

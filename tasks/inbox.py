@@ -20,6 +20,7 @@ _CLAIMS = "requests/claims/"
 _FILES = "requests/files/"
 _MANIFESTS = "requests/batches/"
 _QUARANTINE = "requests/quarantine/"
+_LINK = "is a link, which may lead anywhere; send the file itself"
 _UNNAMEABLE = "cannot be fetched under its name; send it again under another"
 
 
@@ -95,6 +96,8 @@ def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:
     file_id = _file_id(info)
     if info.size > MAX_BYTES:  # may be larger than the memory of this machine
         return RequestFile(file_id, info.key, info.version, "", TOO_LARGE)
+    if info.is_link:
+        return RequestFile(file_id, info.key, info.version, "", _LINK)
     try:
         store.put_if_absent(f"{_FILES}{file_id}", store.get(info.key))
     except MissingObjectError:

@@ -17,7 +17,7 @@ from tasks.floor import refuse_remembering
 from tasks.object_store import ObjectStore
 from tasks.reappearance import Look, ids_to_leave_out, known_count, look
 from tasks.settings import load_settings
-from tasks.tables import keep_ids_out_of_log, open_table
+from tasks.tables import keep_ids_out_of_log, open_table, refuse_links
 from unlearning.architectures import mlp
 from unlearning.budget import Deletions
 from unlearning.config import (
@@ -206,6 +206,7 @@ def pinned(source: ModelSource) -> ModelSource:
     check_columns(source.dataset, source.dataset_version)
     check_columns(replace(source.dataset, uri=source.holdout), None)
     for uri in (source.dataset.uri, source.holdout):
+        refuse_links(uri)
         keep_ids_out_of_log(open_table(uri), source.dataset.subject)
     if source.dataset_version is not None:
         return source

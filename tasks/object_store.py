@@ -16,6 +16,8 @@ class ObjectInfo:
     key: str
     size: int
     version: str
+    is_link: bool = False
+    """Whether it only points to a file or folder, perhaps outside the store; never followed."""
 
     @property
     def is_folder(self) -> bool:

@@ -143,6 +143,20 @@ def has_rows(table: DeltaTable, where: ds.Expression, column: str) -> bool:
         return any(batch.num_rows for batch in batches)
 
 
+def refuse_links(uri: str) -> None:
+    """A deletion would leave the rows in the files that links in the table's folder point to.
+
+    Raises:
+        DataError: the folder holds a link.
+    """
+    links = [info.key for info in open_store(uri).list_objects("") if info.is_link]
+    if links:
+        raise DataError(
+            f"{len(links)} files of {uri} are links, first {links[0]!r}, and what they point to "
+            "would keep the rows; put the files themselves there."
+        )
+
+
 def keep_ids_out_of_log(table: DeltaTable, column: str) -> None:
     """Stop the table's log from recording the smallest and largest subject id of each file.
 

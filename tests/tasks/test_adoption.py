@@ -107,6 +107,18 @@ def test_foreign_content_is_refused(folder, name, match):
     assert not (folder / "_delta_log").exists()
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_link_to_rows_elsewhere_is_refused(folder, tmp_path, is_folder):
+    uri = written(folder, ID)
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    pq.write_table(rows(5), elsewhere / "b.parquet")
+    at = "more" if is_folder else "b.parquet"
+    (folder / at).symlink_to(elsewhere if is_folder else elsewhere / at)
+    with pytest.raises(DataError, match=r"1 files of .* are links"):
+        adopt_table(uri, "subject_id")
+    assert not (folder / "_delta_log").exists()
+
+
 @pytest.mark.parametrize(
     ("column", "value", "match"),
     [("subject_id", "a", "partitioned by the subject"), ("p", "a%2Fb", "encoded characters")],

@@ -145,6 +145,14 @@ def test_a_copy_beside_the_table_stops_the_batch(batch, table):
     assert batch.purge()["hits"] == 0
 
 
+def test_a_link_in_the_table_stops_the_batch(batch, table, tmp_path):
+    batch.of(table).erase()
+    (elsewhere := tmp_path / "elsewhere.csv").write_text(f"id,x\n{subject(3)},1\n")
+    (Path(table.removeprefix("file://")) / "_export.csv").symlink_to(elsewhere)
+    with pytest.raises(DataError, match=r"links, first '_export\.csv'"):
+        batch.purge()
+
+
 def test_s3_keeps_no_old_version_and_no_part_of_an_upload(batch, s3_bucket):
     uri = f"s3://{s3_bucket}/my table"
     options = tables.storage_options(uri)

@@ -176,8 +176,17 @@ def test_what_lies_in_a_directory_besides_files_with_sound_names_stops_nothing(s
     (incoming / "itself.jsonl").symlink_to("itself.jsonl")
     (incoming / "folder.jsonl").mkdir()
     (incoming / "up").symlink_to("..")
+    (elsewhere := tmp_path / "elsewhere.jsonl").write_bytes(row(3))
+    (incoming / "elsewhere.jsonl").symlink_to(elsewhere)
+    (incoming / "aside").symlink_to(tmp_path)
     _, found = validated(store)
-    assert [d.outcome for d in found] == ["accepted"] * 2
+    assert [d.outcome for d in found if "is a link" not in d.reason] == ["accepted"] * 2
+    assert [d.outcome for d in found if "is a link" in d.reason] == ["quarantined"] * 5
+    with pytest.raises(MissingObjectError, match="link"):
+        store.get(f"{INCOMING}elsewhere.jsonl")
+    with pytest.raises(MissingObjectError, match="link"):
+        list(store.chunks(f"{INCOMING}elsewhere.jsonl"))
+    assert not inbox.new_files(store)
 
 
 def test_a_tower_of_folders_too_deep_to_name_is_quarantined(store):
