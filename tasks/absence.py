@@ -91,7 +91,8 @@ class Words:
         self._ids = {name for i in ids if _WORD.fullmatch(name := i.encode()) and not _number(i)}
         self._longest = max(map(len, self._ids), default=0)
         self._letters = _ASCII if all(map(bytes.isascii, self._ids)) else _LETTERS
-        self._is_letter = np.isin(np.arange(256), list(self._letters))
+        self._marks = bytes(byte in self._letters for byte in range(256))
+        self._lengths = sorted({len(one) for one in self._ids})
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -118,8 +119,8 @@ class Words:
         return bool(self._ids) and not self._ids.isdisjoint(self._runs(data))
 
     def _runs(self, data: bytes) -> Iterator[bytes]:
-        """Maximal runs of letters, of the shortest word's length or more."""
-        inside = self._is_letter[np.frombuffer(data, np.uint8)]
+        """Maximal runs of letters that are as long as one of the words."""
+        inside = np.frombuffer(data.translate(self._marks), np.bool_)
         for step in _DOUBLED:  # then each place tells of the eight bytes that begin there
             inside = inside[:-step] & inside[step:]
         places = np.flatnonzero(inside)
@@ -127,7 +128,8 @@ class Words:
             return
         gaps = np.flatnonzero(np.diff(places) > 1)
         firsts, lasts = places[np.r_[0, gaps + 1]], places[np.r_[gaps, -1]]
-        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        fits = np.isin(lasts - firsts + SHORTEST_WORD, self._lengths)
+        for first, last in zip(firsts[fits].tolist(), lasts[fits].tolist(), strict=True):
             yield data[first : last + SHORTEST_WORD]
 
 
