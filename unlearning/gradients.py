@@ -79,7 +79,7 @@ def gradient_sum(
     """
     state = forward_state(model, device)
     leaves = {name: state[name].requires_grad_() for name in trainable_names(model)}
-    sums = {name: torch.zeros_like(leaf, dtype=torch.float64) for name, leaf in leaves.items()}
+    sums: dict[str, Tensor] = {}
     total, count = 0.0, 0
     with (
         fixed_mode(model),
@@ -93,11 +93,13 @@ def gradient_sum(
             # float64: confident rows have losses below what float32 can tell from 0
             loss = cross_entropy(scores.double(), labels, reduction="sum")
             parts = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
-            for name, part in zip(sums, parts, strict=True):
-                sums[name] += part
+            for name, part in zip(leaves, parts, strict=True):
+                sums[name] = sums[name].add_(part) if name in sums else part.double()
             total += float(loss.detach())
             count += labels.shape[0]
-    values = {name: held.cpu() for name, held in sums.items()}
+    if not count:
+        sums = {name: torch.zeros_like(leaf, dtype=torch.float64) for name, leaf in leaves.items()}
+    values = {name: held.detach().cpu() for name, held in sums.items()}
     return GradientSum(values=values, row_count=count, total_loss=total)
 
 

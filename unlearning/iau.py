@@ -56,7 +56,7 @@ def direction(retain: Gradient, forget: Gradient) -> dict[str, Tensor]:
             f"The retain gradient has {len(correction)} parameters and the forget gradient "
             f"{len(approximation)}, or other names; take both from the same model."
         )
-    return {name: value + approximation[name] for name, value in correction.items()}
+    return {name: approximation[name].add_(value) for name, value in correction.items()}
 
 
 def theory_step(
@@ -106,7 +106,7 @@ def reference_step(
     moved = copied_state(state)
     for name, slope in direction.items():
         way = slope.to(moved[name])
-        moved[name].sub_(way / way.abs().add_(_ADAM_EPS), alpha=learning_rate)
+        moved[name].addcdiv_(way, way.abs().add_(_ADAM_EPS), value=-learning_rate)
     return moved
 
 

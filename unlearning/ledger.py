@@ -6,6 +6,7 @@ Letters: n rows the model was trained on, n_f rows to forget; L_mean a mean loss
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from unlearning.errors import DataError, StaleLedgerError
@@ -32,7 +33,7 @@ def retain_gradient(ledger: Ledger, forget: Gradient) -> Gradient:
 
     Formula (our addition to the paper, exact up to rounding):
     ∇L_mean(retain) = (n ∇L_mean(all) - n_f ∇L_mean(forget)) / (n - n_f); the loss alike. It is
-    computed as ∇L_mean(all) + n_f / (n - n_f) (∇L_mean(all) - ∇L_mean(forget)), which is the same.
+    computed as ∇L_mean(all) - n_f / (n - n_f) (∇L_mean(forget) - ∇L_mean(all)), which is the same.
 
     Raises:
         DataError: n_f is 0, or not smaller than n.
@@ -50,8 +51,7 @@ def retain_gradient(ledger: Ledger, forget: Gradient) -> Gradient:
         raise StaleLedgerError(f"The ledger holds other parameters than the model; {_REMEDY}")
     odds = n_f / (n - n_f)
     values = {
-        name: value.add(value - forget.values[name], alpha=odds)
-        for name, value in whole.values.items()
+        name: torch.lerp(value, forget.values[name], -odds) for name, value in whole.values.items()
     }
     mean_loss = whole.mean_loss + odds * (whole.mean_loss - forget.mean_loss)
     return checked_gradient(Gradient(values=values, row_count=n - n_f, mean_loss=mean_loss))

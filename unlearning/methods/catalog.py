@@ -82,5 +82,5 @@ def _with_ties(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tenso
     """The state in which every further name of a shared parameter has the first name's value."""
     first_names = {id(value): name for name, value in model.named_parameters()}
     every_name = model.named_parameters(remove_duplicate=False)
-    ties = {name: state[first_names[id(value)]].clone() for name, value in every_name}
-    return dict(state) | ties
+    firsts = {name: first_names[id(value)] for name, value in every_name}
+    return dict(state) | {n: state[first].clone() for n, first in firsts.items() if n != first}

@@ -10,7 +10,7 @@ from unlearning.distributed import shared_gradient
 from unlearning.gradients import Gradient
 from unlearning.iau import direction, reference_step, theory_step
 from unlearning.ledger import retain_gradient
-from unlearning.methods.problem import UnlearningProblem, model_state
+from unlearning.methods.problem import UnlearningProblem, model_tensors
 from unlearning.rows import Rows
 
 
@@ -20,7 +20,7 @@ def reference_method(problem: UnlearningProblem, config: UnlearningConfig) -> di
     One pass over the forget rows with a ledger; without one, also one over the retain rows.
     """
     retain, forget = _gradients(problem, config)
-    state = model_state(problem.model)
+    state = model_tensors(problem.model)
     return reference_step(state, direction(retain, forget), learning_rate=config.learning_rate)
 
 
@@ -31,7 +31,7 @@ def theory_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[
     """
     retain, forget = _gradients(problem, config)
     return theory_step(
-        model_state(problem.model),
+        model_tensors(problem.model),
         direction(retain, forget),
         step_size=config.step_size,
         forget_share=forget.row_count / (forget.row_count + retain.row_count),

@@ -37,7 +37,12 @@ Method = Callable[[UnlearningProblem, UnlearningConfig], dict[str, Tensor]]
 
 
 def model_state(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of every parameter and persistent buffer, by name.
+    """A copy of every parameter and persistent buffer, by name; raises as `model_tensors`."""
+    return copied_state(model_tensors(model))
+
+
+def model_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and persistent buffer itself, by name: to be read only.
 
     Raises:
         UnsupportedModelError: a state entry is not a tensor.
@@ -48,4 +53,4 @@ def model_state(model: nn.Module) -> dict[str, Tensor]:
         raise UnsupportedModelError(
             "The model keeps state that is not a tensor; move it into buffers or attributes."
         )
-    return copied_state(tensors)
+    return tensors
