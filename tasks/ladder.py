@@ -10,7 +10,7 @@ from tasks.durations import retrain_forecast
 from tasks.enrollment import Enrollment, read_enrollment, stream
 from tasks.object_store import ObjectStore
 from unlearning.budget import is_exact, overrun
-from unlearning.duration import too_late
+from unlearning.duration import Forecast, too_late
 from unlearning.errors import ConflictError, ModelError
 from unlearning.gate import GateDecision
 from unlearning.ladder import Step, next_step
@@ -24,7 +24,7 @@ def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) ->
     enrollment = read_enrollment(store, attempt.model)
     days = batches.days_left(store, attempt.batch)
     forecast = retrain_forecast(store, enrollment, attempt.forget_count)
-    obstacle = _retrain_obstacle(store, attempt) or too_late(forecast, days)
+    obstacle = _obstacle(store, attempt, forecast, days)
     step = next_step(
         attempt.rung,
         attempt.method,
@@ -62,12 +62,24 @@ def _untried(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> st
     return "" if "update" in tried else method
 
 
-def _retrain_obstacle(store: ObjectStore, attempt: Attempt) -> str:
+def may_retrain(store: ObjectStore, attempt: Attempt) -> bool:
+    """Whether a retrain is still ahead of an update, and can be made in time."""
+    if is_exact(attempt.method) or attempt.rung not in ("update", "stronger"):
+        return False
+    enrollment = read_enrollment(store, attempt.model)
+    forecast = retrain_forecast(store, enrollment, attempt.forget_count)
+    return not _obstacle(store, attempt, forecast, batches.days_left(store, attempt.batch))
+
+
+def _obstacle(
+    store: ObjectStore, attempt: Attempt, forecast: Forecast | None, days_left: int
+) -> str:
+    """Why no retrain can be made, or not in time; empty if it can."""
     try:
         _, parent, _ = inputs(store, attempt)
     except ModelError as error:  # it cannot even be loaded
         return str(error)
-    return retrain_obstacle(parent)
+    return retrain_obstacle(parent) or too_late(forecast, days_left)
 
 
 def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:

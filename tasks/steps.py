@@ -159,7 +159,14 @@ def record_answer(batch: str, decision: approvals.Decision, name: str, reason: s
 @task(**_STEP)
 def make_candidate(attempt: Attempt) -> str:
     """Unlearn; returns why that is impossible, or nothing."""
-    return trials.failure_of(open_store(), attempt, candidates.make_candidate)
+    store = open_store()
+    return trials.failure_of(
+        store,
+        attempt,
+        candidates.make_candidate,
+        # It holds a mini-batch and no curvature.
+        may_climb=lambda: ladder.may_retrain(store, attempt),
+    )
 
 
 @task(**_STEP)

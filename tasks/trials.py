@@ -14,14 +14,19 @@ log = logging.getLogger("expunge.trials")
 
 
 def failure_of(
-    store: ObjectStore, attempt: Attempt, part: Callable[[ObjectStore, Attempt], object]
+    store: ObjectStore,
+    attempt: Attempt,
+    part: Callable[[ObjectStore, Attempt], object],
+    *,
+    may_climb: Callable[[], bool] = lambda: False,
 ) -> str:
     """Why this part of the attempt cannot be done, in one sentence; empty once it is done.
 
     A model that cannot be unlearned or measured in one way must not keep its requests open for
     ever, so the reason is recorded and the next rung is for the ladder to choose. It is not the
-    end of the attempt: a later run tries again, since somebody may have mended the cause. Memory
-    that ran out is recorded as well, as what the batch waits for.
+    end of the attempt: a later run tries again, since somebody may have mended the cause. So is
+    memory that ran out, if another rung that takes less `may_climb`; else it is what the batch
+    waits for.
 
     Raises:
         ExpungeError: what another rung could not mend either, such as a table that is away, a
@@ -33,16 +38,21 @@ def failure_of(
     except StaleLedgerError:
         raise
     except OutOfMemoryError as error:
+        if may_climb():
+            return _failed(store, attempt, str(error))
         name = getattr(part, "__name__", "part")
         facts = {"model": attempt.model, "attempt": attempt.key, "reason": str(error)}
         journal.append(store, entry(attempt, f"memory/{name}", "MemoryRanOut", facts))
         log.error("ALARM: Batch %s stands still for %s. %s", attempt.batch, attempt.model, error)  # noqa: TRY400
         raise
     except (ModelError, EvidenceError) as error:
-        reason = str(error)
-        log.warning("%s: the %s led nowhere. %s", attempt.model, attempt.rung, reason)
-        facts = {"model": attempt.model, "attempt": attempt.key, "reason": reason}
-        key = f"failed/{bytes_digest(reason.encode())[:SHORT]}"
-        journal.append(store, entry(attempt, key, "CandidateFailed", facts))
-        return reason
+        return _failed(store, attempt, str(error))
     return ""
+
+
+def _failed(store: ObjectStore, attempt: Attempt, reason: str) -> str:
+    log.warning("%s: the %s led nowhere. %s", attempt.model, attempt.rung, reason)
+    facts = {"model": attempt.model, "attempt": attempt.key, "reason": reason}
+    key = f"failed/{bytes_digest(reason.encode())[:SHORT]}"
+    journal.append(store, entry(attempt, key, "CandidateFailed", facts))
+    return reason

@@ -83,6 +83,18 @@ def out_of_memory(rows: int) -> Callable[[Place], None]:
     return spoil
 
 
+def update_too_large(_: Place) -> None:
+    """The update, and it alone, fits in no memory."""
+    import torch
+
+    from unlearning.methods import catalog
+
+    def too_large(*_: Any) -> None:
+        torch.empty(2**60, dtype=torch.uint8)
+
+    catalog.METHODS = {**catalog.METHODS, "calibrated": too_large}
+
+
 _POISON = {
     "bomb.json.gz": gzip.compress(b"[" * (129 << 20)),
     "deep.json": b"[" * 200_000,
@@ -179,6 +191,15 @@ def again(place: Place) -> None:
     submit(place, request(700, subject_id=subject(0)), "again")
 
 
+def nothing_to_mend(_: Place) -> None:
+    """The disturbed run came to its end by itself."""
+    from tasks import intake
+    from tasks.object_store import open_store
+
+    if left := intake.unfinished(open_store()):
+        raise AssertionError(f"{left} did not end in the run that was disturbed.")
+
+
 def _more(status: str, case: str, count: int = 1) -> Callable[[Place], Ending]:
     return lambda _: Ending().with_requests({(case, status): count})
 
@@ -205,6 +226,12 @@ SCENARIOS = [
         ending=lambda _: replace(Ending(), is_served=False),
     ),
     Scenario("memory-short", "chunks of more than 16 rows do not fit", out_of_memory(16)),
+    Scenario(
+        "update-too-large",
+        "it fits in no memory, a retrain does",
+        update_too_large,
+        mend=nothing_to_mend,
+    ),
     Scenario("poison", "files made to break their reader", poison, ending=_poisoned),
     Scenario(
         "clock-fast", "26 hours fast", wrong_clock(26), ending=_more("not_found", "CASE-00600")

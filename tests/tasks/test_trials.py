@@ -94,6 +94,14 @@ def test_memory_that_runs_out_anywhere_says_what_to_do_and_why_the_batch_stands(
     assert standstills(begun) == []
 
 
+def test_memory_that_another_rung_does_not_take_is_a_failure_of_this_one(begun):
+    reason = failure_of(begun, ATTEMPT, raising(MemoryError()), may_climb=lambda: True)
+    assert reason.startswith("Memory ran out")
+    events = journal.read(begun, "batches/b-1")
+    assert [e.name for e in events] == ["BatchFrozen", "CandidateFailed"]
+    assert standstills(begun) == []
+
+
 def test_what_works_later_is_no_failure_any_more(begun):
     failure_of(begun, ATTEMPT, raising(EvidenceError("Too few rows.")))
     assert failure_of(begun, ATTEMPT, lambda *_: {"made": True}) == ""
