@@ -752,8 +752,8 @@ def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(world
             patch.setattr(place, name, lambda *_, error=error, **__: fail(error))
             with pytest.raises(expected, match=r"(install|free) .* run"):
                 trials.failure_of(world.store, attempt, candidates.make_candidate)
-    assert ladder.may_retrain(world.store, attempt)
-    assert not ladder.may_retrain(world.store, replace(attempt, method="retrain"))
+    assert ladder.may_retrain(world.store, replace(attempt, method="calibrated"))
+    assert not ladder.may_retrain(world.store, attempt)  # it is one
     with monkeypatch.context() as patch:
         patch.setattr(mlflow.pytorch, "load_model", lambda *_, **__: fail(ImportError()))
         with pytest.raises(SettingsError, match="installed here"):
