@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from tasks.boundary import translated
 from tasks.object_store import ObjectStore, open_store
 from tasks.settings import artifact_settings, load_settings
+from unlearning.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,12 @@ def look(place: str) -> Look:
 
 
 def wipe(place: str) -> None:
-    """Remove everything below a place, in a versioned bucket every version of it as well."""
+    """Remove everything below a place, in a versioned bucket every version of it as well.
+
+    Raises:
+        DataError: a link lies there, and what it points to would stay.
+    """
+    _refuse_links(place)
     with translated("MLflow"):
         _repository(place).delete_artifacts()
     store = _store(place)
@@ -45,6 +51,16 @@ def wipe(place: str) -> None:
     for info in list(store.list_objects("")):
         store.delete(info.key)
     store.purge_noncurrent("")
+
+
+def _refuse_links(place: str) -> None:
+    store = _store(place)
+    links = 0 if store is None else sum(info.is_link for info in store.list_objects(""))
+    if links:
+        raise DataError(
+            f"{links} files of a model version in {place} are links, and what they point to would "
+            "stay; put the files themselves there."
+        )
 
 
 def _store(place: str) -> ObjectStore | None:

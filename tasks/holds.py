@@ -21,15 +21,20 @@ def subjects_on_hold(store: ObjectStore) -> set[str]:
     for info in store.list_objects(PREFIX):
         if info.is_folder:
             continue
+        if info.is_link:
+            raise DataError(
+                f"A file of {PREFIX} is a link, which is not followed; put the file itself there, "
+                "then run again."
+            )
         try:
             rows = parse(info.key, store.get(info.key))
         except RequestError as error:
-            raise DataError(f"A file of {PREFIX} is {error}; mend it, then run again.") from error
-        except MissingObjectError as error:
+            raise DataError(f"A file of {PREFIX} is {error}; mend it, then run again.") from None
+        except MissingObjectError:
             raise DataError(
                 f"A file of {PREFIX} cannot be fetched under its name, which may be too long; "
                 "rename it, then run again."
-            ) from error
+            ) from None  # its text has the name, which may be a person's
         held.update(_subject(row) for row in rows)
     return held
 

@@ -4,13 +4,14 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 
 import pytest
 
 from flows import cli
 from flows.commands.hold import hold
 from flows.commands.submit import submit
-from tasks import batches, inbox, intake
+from tasks import artifacts, batches, holds, inbox, intake
 from tasks.object_store import MAX_KEY, MissingObjectError, ObjectInfo, open_store
 from tasks.settings import load_settings
 from tasks.submission import printable
@@ -187,6 +188,26 @@ def test_what_lies_in_a_directory_besides_files_with_sound_names_stops_nothing(s
     with pytest.raises(MissingObjectError, match="link"):
         list(store.chunks(f"{INCOMING}elsewhere.jsonl"))
     assert not inbox.new_files(store)
+
+
+def test_a_hold_that_is_a_link_stops_everything_and_its_name_stays_where_it_is(store, tmp_path):
+    (elsewhere := tmp_path / "hold.jsonl").write_text('{"subject_id": "s-1"}')
+    (place := store.root / "requests/holds").mkdir(parents=True)
+    (place / f"{MARK}.jsonl").symlink_to(elsewhere)
+    with pytest.raises(DataError, match="is a link") as error:
+        holds.subjects_on_hold(store)
+    assert MARK not in "".join(traceback.format_exception(error.value))
+
+
+def test_weights_that_are_a_link_are_not_purged_for_good(home, tmp_path):
+    (elsewhere := tmp_path / "weights").write_bytes(b"remember")
+    (place := home / "model").mkdir()
+    (place / "data.pt2").symlink_to(elsewhere)
+    assert not artifacts.look(str(place)).is_empty
+    with pytest.raises(DataError, match="links"):
+        artifacts.wipe(str(place))
+    assert elsewhere.exists()
+    assert (place / "data.pt2").is_symlink()
 
 
 def test_a_tower_of_folders_too_deep_to_name_is_quarantined(store):
