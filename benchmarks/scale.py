@@ -24,7 +24,17 @@ from deltalake import write_deltalake
 from rich.console import Console
 from rich.table import Table
 
-from tasks import audit, batches, certificates, erasure, intake, journal, registry, resolution
+from tasks import (
+    audit,
+    batches,
+    certificates,
+    erasure,
+    intake,
+    journal,
+    registry,
+    resolution,
+    withholding,
+)
 from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll
 from tasks.file_store import FileStore
@@ -179,7 +189,7 @@ def work_off(stages: Stages, label: str, count: int, rows: int) -> None:
     run("look for work", lambda: intake.has_work(store))
     (batch,) = run("freeze", lambda: intake.open_batches(store))
     run("validate", lambda: batches.validate(store, batch))
-    run("take out held", lambda: batches.withhold(store, batch))
+    run("take out held", lambda: withholding.withhold(store, batch))
     run("resolve", lambda: resolution.resolve(store, batch), rows)
     for uri in run("tables to erase", lambda: erasure.tables_of(store, batch)):
         table = Path(uri).name

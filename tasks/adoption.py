@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import DeltaTable, Schema, convert_to_deltalake
+from deltalake import Schema, convert_to_deltalake
 from pyarrow import fs
 
 from tasks.boundary import translated
@@ -16,6 +16,7 @@ from tasks.object_store import open_store
 from tasks.settings import load_settings
 from tasks.tables import (
     count_rows,
+    is_table,
     keep_ids_out_of_log,
     local_files,
     open_table,
@@ -41,7 +42,7 @@ def adopt_table(uri: str, subject: str) -> dict[str, Any]:
         DataError: the folder holds something else, or values that Delta cannot hold.
     """
     refuse_links(uri)
-    if not DeltaTable.is_deltatable(uri, storage_options(uri)):
+    if not is_table(uri):
         _convert(uri, subject)
     table = open_table(uri)
     if subject not in [field.name for field in table.schema().fields]:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from tasks import batches, journal
+from tasks import batches, journal, withholding
 from tasks.attempts import Attempt, is_untouched, plan_digest, under_way
 from tasks.enrollment import enrolled_models
 from tasks.object_store import ObjectStore
@@ -116,7 +116,7 @@ def _question(store: ObjectStore, batch: str, decision: Decision) -> Preflight:
             f"Batch {batch} does not wait for approval, it is {_state(events)}; "
             "`expunge status` lists those that wait."
         )
-    batches.refuse_held(store, batch)
+    withholding.refuse_held(store, batch)
     if _is_outdated(store, asked):
         raise ConflictError(
             f"The plan of batch {batch} changed since people were asked; `expunge run` asks anew, "

@@ -83,7 +83,8 @@ def _certify_one(
     if located:
         erased = {t["table"]: t for t in evidence["tables"]}
         body["tables"] = [
-            {**erased[m.uri], "rows_of_this_request": m.rows[request.record_id]} for m in located
+            {**erased.get(m.uri, _gone(m.uri)), "rows_of_this_request": m.rows[request.record_id]}
+            for m in located
         ]
         tables = {m.uri for m in located}
         body["models"] = models_for(evidence["models"], request.record_id, tables)
@@ -94,10 +95,8 @@ def _certify_one(
         body["earlier_certificates"] = earlier
     body["decided_at"] = evidence["decided_at"]
     body["code_version"] = evidence["code_version"]
-    data = json.dumps(body, indent=2, sort_keys=False, allow_nan=False).encode()
     key = certificate_key(request.request_id)
-    if not store.put_if_absent(key, data):
-        raise ConflictError(f"Another certificate lies under {key}; look at it before going on.")
+    data = _written(store, batch, request, json.dumps(body, indent=2, allow_nan=False).encode())
     event = "RequestErased" if located else "SubjectNotFound"
     facts = {"batch": batch, "certificate": key, "request_id": request.request_id}
     facts["certificate_digest"] = bytes_digest(data)
@@ -106,6 +105,60 @@ def _certify_one(
     if earlier:
         facts["reason"] += f"; erased before, see {earlier[0]}"
     return journal.Entry(f"requests/{request.record_id}", f"{batch}/certified", event, facts)
+
+
+def _written(store: ObjectStore, batch: str, request: Disposition, data: bytes) -> bytes:
+    """The certificate's bytes as they lie in the store: those of the first run that came so far.
+
+    A later one may say more, such as that the model went out of service since; what was said holds
+    for the moment that it names.
+    """
+    key = certificate_key(request.request_id)
+    if store.put_if_absent(key, data):
+        return data
+    before = store.get(key)
+    told = journal.find(store, f"requests/{request.record_id}", f"{batch}/certified")
+    if told is None:
+        known, made = json.loads(before), json.loads(data)
+        same = all(known[name] == made[name] for name in ("batch", "request", "outcome"))
+    else:
+        same = told.facts["certificate_digest"] == bytes_digest(before)
+    if not same:
+        raise ConflictError(f"Another certificate lies under {key}; look at it before going on.")
+    return before
+
+
+def _by_table(events: list[journal.Event], name: str) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event.name == name:
+            found.setdefault(event.facts["table"], []).append(event.facts)
+    return found
+
+
+def _erased(erased: list[dict[str, Any]], purged: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was done in one table, its rounds as one; others may have written between them."""
+    first, last = erased[0], erased[-1]
+    before = {k: first[k] for k in ("version_before", "rows_before")}
+    matched = sum(one["rows_matched"] for one in erased)
+    appended = last["rows_after"] - first["rows_before"] + matched
+    return {
+        **last,
+        **before,
+        "rows_matched": matched,
+        "rows_appended": appended,
+        "files_removed": sum(one["files_removed"] for one in purged),
+        "files_left_over": purged[-1]["leftover_files"],
+        **{k: v for k, v in purged[-1].items() if k in _SEARCH},
+    }
+
+
+def _gone(uri: str) -> dict[str, str]:
+    return {
+        "table": uri,
+        "outcome": "gone",
+        "reason": "The table was no more when its rows were to be erased; none was erased there.",
+    }
 
 
 def _request(request: Disposition) -> dict[str, str]:
@@ -138,19 +191,10 @@ def _gone_before(*, is_unlearned: bool) -> str:
 def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
     """Tables and models of the batch as their outcomes were recorded."""
     events = journal.read(store, batches.stream(batch))
-    purged = {e.facts["table"]: e.facts for e in events if e.name == "FilesPurged"}
-    tables = [
-        {
-            **e.facts,
-            "files_removed": purged[e.facts["table"]]["files_removed"],
-            "files_left_over": purged[e.facts["table"]]["leftover_files"],
-            **{k: v for k, v in purged[e.facts["table"]].items() if k in _SEARCH},
-        }
-        for e in events
-        if e.name == "RowsErased"
-    ]
+    erased, purged = (_by_table(events, name) for name in ("RowsErased", "FilesPurged"))
+    tables = [_erased(erased[uri], rounds) for uri, rounds in purged.items()]
     validated = next(e for e in events if e.name == "BatchValidated")
-    decided = [e.at for e in events if e.name in ("RowsResolved", "FilesPurged")]
+    decided = [e.at for e in events if e.name in ("RowsResolved", "FilesPurged", "TableGone")]
     return {
         "tables": tables,
         "models": certified_models(store, batch),

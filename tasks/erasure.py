@@ -2,23 +2,25 @@
 
 import logging
 
-from tasks import absence, batches, journal, registry, table_log
+from tasks import absence, batches, journal, registry, table_log, withholding
 from tasks.attempts import keep_untouched
 from tasks.certified_models import note_out_of_service
 from tasks.effects import Facts, once
-from tasks.enrollment import Enrollment, enrolled_models, stream
+from tasks.enrollment import Enrollment, enrolled_models, stream, subject_columns
 from tasks.object_store import ObjectStore
 from tasks.reappearance import known_count, look
-from tasks.resolution import matches
+from tasks.resolution import is_closed, located_subjects, matches
 from tasks.tables import (
     count_rows,
     delete_rows,
     deletions,
     has_rows,
     is_readable,
+    is_table,
     leftover_files,
     matching,
     open_table,
+    refuse_links,
     remove_old_versions,
     vacuum,
 )
@@ -34,13 +36,19 @@ _PASSES = 5
 def erase_rows(store: ObjectStore, batch: str, uri: str) -> Facts:
     """Delete the batch's rows from one table, once; the row arithmetic is checked afterwards.
 
-    Rows of the subjects that others append meanwhile are deleted too.
+    Rows of the subjects that others append meanwhile are deleted too. Those that come after that,
+    but before the batch begins to certify, make another round.
 
     Raises:
         ConflictError: they are appended faster than they can be deleted.
-        DataError: rows are missing, or too many are left.
+        DataError: rows are missing, or too many are left; or a link leads to rows elsewhere.
     """
+    refuse_links(uri)
     rows = _Rows(store, batch, uri)
+    erased = _rounds(store, batch, uri, "RowsErased")
+    number = len(erased) + 1
+    if erased and not _is_due(store, batch, rows, number):
+        return erased[-1]
     table = open_table(uri)
     plan = {"table": uri, "version_before": table.version(), "rows_before": count_rows(table)}
 
@@ -50,7 +58,7 @@ def erase_rows(store: ObjectStore, batch: str, uri: str) -> Facts:
     facts = once(
         store,
         batches.stream(batch),
-        key=_key("erased", uri),
+        key=_key("erased", uri, number),
         event="RowsErased",
         plan=plan,
         find=find,
@@ -64,8 +72,9 @@ def purge_files(store: ObjectStore, batch: str, uri: str) -> Facts:
     """Remove every file, object version and log entry that tells of erased rows, once; look again.
 
     Raises:
-        DataError: an erased id still stands in an object of the table.
+        DataError: an erased id still stands in an object of the table, or a link may lead to one.
     """
+    refuse_links(uri)  # the vacuum would remove the links and leave what they lead to
     rows = _Rows(store, batch, uri)
 
     def find(planned: Facts) -> Facts | None:
@@ -99,7 +108,7 @@ def purge_files(store: ObjectStore, batch: str, uri: str) -> Facts:
     return once(
         store,
         batches.stream(batch),
-        key=_key("purged", uri),
+        key=_key("purged", uri, len(_rounds(store, batch, uri, "RowsErased")) or 1),
         event="FilesPurged",
         plan={"table": uri, "files_found": leftover_files(uri)},
         find=find,
@@ -108,18 +117,22 @@ def purge_files(store: ObjectStore, batch: str, uri: str) -> Facts:
 
 
 class _Rows:
-    """The rows of a batch's subjects in one table."""
+    """The rows of a batch's subjects in one table, of those that it found somewhere.
+
+    Who had none anywhere, and is delivered meanwhile, must be found by a search first: what is
+    deleted without one is on no list and in no certificate.
+    """
 
     def __init__(self, store: ObjectStore, batch: str, uri: str) -> None:
-        self._store, self._batch, self._uri = store, batch, uri
+        self._store, self._batch, self.uri = store, batch, uri
         self.column = _column(store, batch, uri)
-        self.subjects = batches.subjects(store, batch)
+        self.subjects = located_subjects(store, batch)
         self.mark = f"{batch}/{_key('erased', uri)}"
         self._without: int | None = None
 
     def are_there(self) -> bool:
         """Whether the newest version has any; a version that had none is not read again."""
-        table = open_table(self._uri)
+        table = open_table(self.uri)
         if table.version() == self._without:
             return False
         found = has_rows(table, matching(table, self.column, self.subjects), self.column)
@@ -129,29 +142,29 @@ class _Rows:
     def delete(self) -> None:
         """Delete them until none is left: others may append while a deletion runs."""
         for _ in range(_PASSES):
-            batches.refuse_held(self._store, self._batch)
-            delete_rows(self._uri, self.column, self.subjects, self.mark)
+            withholding.refuse_held(self._store, self._batch)
+            delete_rows(self.uri, self.column, self.subjects, self.mark)
             if not self.are_there():
                 return
         raise ConflictError(
-            f"Rows of erased subjects are appended to {self._uri} again and again; stop the job "
+            f"Rows of erased subjects are appended to {self.uri} again and again; stop the job "
             "that writes them, then run again."
         )
 
 
 def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
     """Point every model trained on this table to its new snapshot; returns their names."""
-    purged = journal.find(store, batches.stream(batch), _key("purged", uri))
-    if purged is None:
+    purged = _rounds(store, batch, uri, "FilesPurged")
+    if not purged:
         raise DataError(f"The files of {uri} were not purged yet; run the batch from its start.")
     note_out_of_service(store, batch, uri)
-    version = purged.facts["version"]
+    version = purged[-1]["version"]
     affected = [e for e in enrolled_models(store) if e.dataset.uri == uri]
     # A later batch, or an enrolment, may have pointed a model further: no way leads back, for the
     # files of older snapshots are gone.
     behind = [e for e in affected if e.dataset_version <= version]
     # First the journal, for every model: other batches go on from it while MLflow is away.
-    advanced = [(e, _advance(store, batch, e, version)) for e in behind]
+    advanced = [(e, _advance(store, batch, e, version, len(purged))) for e in behind]
     for enrollment, facts in advanced:
         tags = {
             "expunge.dataset_version": str(facts["dataset_version"]),
@@ -162,9 +175,12 @@ def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
     return [e.model for e in affected]
 
 
-def _advance(store: ObjectStore, batch: str, enrollment: Enrollment, version: int) -> Facts:
+def _advance(
+    store: ObjectStore, batch: str, enrollment: Enrollment, version: int, number: int
+) -> Facts:
     """Record the model's new snapshot, once; the table as it is, if it was purged again since."""
-    spec, event_id = enrollment.dataset, f"{batch}/{_key('advanced', enrollment.dataset.uri)}"
+    spec = enrollment.dataset
+    event_id = f"{batch}/{_key('advanced', spec.uri, number)}"
     done = journal.find(store, stream(enrollment.model), event_id)
     if done is not None:
         return done.facts
@@ -182,7 +198,11 @@ def _advance(store: ObjectStore, batch: str, enrollment: Enrollment, version: in
 
 
 def tables_of(store: ObjectStore, batch: str) -> list[str]:
-    """The tables in which the batch has rows to erase, or began to erase some."""
+    """The tables in which the batch has rows to erase, or began to erase some.
+
+    One that is no more, and that no model is enrolled on, holds up nothing: people are called, and
+    certificates say that nothing was erased there.
+    """
     wanted = {d.record_id for d in batches.accepted(store, batch)}
     # A table whose every request was withheld since for rows in another one: what was deleted
     # from it must still go from its files.
@@ -191,7 +211,26 @@ def tables_of(store: ObjectStore, batch: str) -> list[str]:
         for e in journal.read(store, batches.stream(batch))
         if e.facts.get("effect") == "RowsErased"
     }
-    return [m.uri for m in matches(store, batch) if m.uri in begun or wanted & set(m.rows)]
+    found = [m.uri for m in matches(store, batch) if m.uri in begun or wanted & set(m.rows)]
+    return [uri for uri in found if not _is_gone(store, batch, uri)]
+
+
+def _is_gone(store: ObjectStore, batch: str, uri: str) -> bool:
+    """Whether the table is no more, which is recorded; one that models need is only away."""
+    stream_, key = batches.stream(batch), _key("gone", uri)
+    if _rounds(store, batch, uri, "FilesPurged"):
+        return False
+    if journal.find(store, stream_, key) is None:
+        if is_table(uri) or uri in subject_columns(store):
+            return False
+        log.error(
+            "ALARM: %s, in which batch %s found rows, is no more, and no model is enrolled on it; "
+            "nothing is erased there. Find out where its files went.",
+            uri,
+            batch,
+        )
+        journal.append(store, journal.Entry(stream_, key, "TableGone", {"table": uri}))
+    return True
 
 
 def _arithmetic(uri: str, mark: str, planned: Facts) -> Facts:
@@ -235,5 +274,20 @@ def _column(store: ObjectStore, batch: str, uri: str) -> str:
     return next(m.column for m in matches(store, batch) if m.uri == uri)
 
 
-def _key(step: str, uri: str) -> str:
-    return f"{step}/{bytes_digest(uri.encode())[:SHORT]}"
+def _rounds(store: ObjectStore, batch: str, uri: str, event: str) -> list[Facts]:
+    """What such an effect of the batch on the table said, in each of its rounds."""
+    events = journal.read(store, batches.stream(batch))
+    return [e.facts for e in events if e.name == event and e.facts["table"] == uri]
+
+
+def _is_due(store: ObjectStore, batch: str, rows: _Rows, number: int) -> bool:
+    """Whether there is another round to make, or one to finish."""
+    if is_closed(store, batch):  # who is delivered again by now is asked for anew, by a replay
+        return False
+    intent = f"{_key('erased', rows.uri, number)}/intent"
+    return journal.find(store, batches.stream(batch), intent) is not None or rows.are_there()
+
+
+def _key(step: str, uri: str, number: int = 1) -> str:
+    key = f"{step}/{bytes_digest(uri.encode())[:SHORT]}"
+    return key if number == 1 else f"{key}/{number}"

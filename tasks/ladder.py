@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from tasks import batches, journal, lease, registry
+from tasks import batches, journal, lease, registry, withholding
 from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
 from tasks.durations import retrain_forecast
 from tasks.enrollment import Enrollment, read_enrollment, stream
@@ -75,11 +75,15 @@ def _obstacle(
     store: ObjectStore, attempt: Attempt, forecast: Forecast | None, days_left: int
 ) -> str:
     """Why no retrain can be made, or not in time; empty if it can."""
+    return _retrain_obstacle(store, attempt) or too_late(forecast, days_left)
+
+
+def _retrain_obstacle(store: ObjectStore, attempt: Attempt) -> str:
     try:
         _, parent, _ = inputs(store, attempt)
     except ModelError as error:  # it cannot even be loaded
         return str(error)
-    return retrain_obstacle(parent) or too_late(forecast, days_left)
+    return retrain_obstacle(parent)
 
 
 def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
@@ -97,7 +101,7 @@ def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
         return {**plan_facts(plan), "version": attempt.parent_version, "reason": reason}
 
     def make(_: dict[str, Any]) -> None:
-        batches.refuse_held(store, attempt.batch)
+        withholding.refuse_held(store, attempt.batch)
         registry.drop_alias(attempt.model)
 
     once_in(store, attempt, "withdrawn", "ModelWithdrawn", find=find, make=make)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import batches, journal, registry
+from tasks import batches, journal, registry, withholding
 from tasks.attempts import Attempt, inputs, once_in, plan_facts
 from tasks.boundary import translated
 from tasks.candidates import load_candidate
@@ -51,7 +51,7 @@ def promote(store: ObjectStore, attempt: Attempt, version: int) -> None:
         return {**plan_facts(plan), "version": version, "digest": _candidate_digest(store, attempt)}
 
     def make(_: dict[str, Any]) -> None:
-        batches.refuse_held(store, attempt.batch)
+        withholding.refuse_held(store, attempt.batch)
         registry.move_alias(attempt.model, parent=attempt.parent_version, version=version)
 
     facts = once_in(store, attempt, "promoted", "ChampionPromoted", find=find, make=make)

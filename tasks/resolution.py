@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from tasks import batches, journal
 from tasks.enrollment import enrolled_models, subject_columns
 from tasks.object_store import ObjectStore
-from tasks.tables import count_by_subject, count_rows, is_readable, open_table
+from tasks.tables import count_by_subject, count_rows, is_readable, is_table, open_table
 from unlearning.errors import ConflictError, DataError
 
 log = logging.getLogger("expunge.resolution")
@@ -36,8 +36,8 @@ def resolve(store: ObjectStore, batch: str) -> dict[str, int]:
     """Look for the subjects in every table of every enrolled model; returns counts only.
 
     What was found stands, and a new search only adds to it. Searched again are tables that have
-    changed since, until the batch begins to erase; and tables that models were enrolled on since,
-    until it begins to certify.
+    changed since: for everybody until the batch begins to erase, then for those who have no rows
+    anywhere yet; and tables that models were enrolled on since. All until it begins to certify.
 
     Raises:
         DataError: no model is enrolled, so there is no table to look in.
@@ -58,9 +58,10 @@ def _outdated(store: ObjectStore, batch: str) -> dict[str, str]:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
     if not _searches(store, batch):
         return columns
+    if is_closed(store, batch):
+        return {}
     wanted = _unsearched(store, batch)
-    if journal.find(store, batches.stream(batch), "suppressed") is None:
-        # Later a table lacks the rows because this very batch deleted them.
+    if not _is_listed(store, batch) or _missing(store, batch):
         for found in matches(store, batch):
             if found.uri in columns and open_table(found.uri).version() != found.version:
                 wanted[found.uri] = columns[found.uri]
@@ -69,7 +70,7 @@ def _outdated(store: ObjectStore, batch: str) -> dict[str, str]:
 
 def _unsearched(store: ObjectStore, batch: str) -> dict[str, str]:
     """Tables of models that were enrolled since, each with its subject column."""
-    if journal.find(store, batches.stream(batch), _CLOSED) is not None:
+    if is_closed(store, batch):
         return {}
     known = {m.uri for m in matches(store, batch)}
     return {uri: column for uri, column in subject_columns(store).items() if uri not in known}
@@ -93,10 +94,41 @@ def close_search(store: ObjectStore, batch: str) -> None:
     """End the search for good: certificates that state it must have the same bytes in every run.
 
     Raises:
-        ConflictError: a table was not searched.
+        ConflictError: a table was not searched, or holds rows of somebody who had none.
     """
+    if is_closed(store, batch):
+        return
     refuse_unsearched(store, batch)
+    _refuse_delivered(store, batch)
     journal.append(store, journal.Entry(batches.stream(batch), _CLOSED, "SearchClosed", {}))
+
+
+def _refuse_delivered(store: ObjectStore, batch: str) -> None:
+    missing = set(_missing(store, batch).values())
+    columns = subject_columns(store) if missing else {}
+    for uri, column in columns.items():
+        if count_by_subject(open_table(uri), column, missing):
+            raise ConflictError(
+                f"Rows of subjects of batch {batch} who had none were written to {uri} while it "
+                "was at work; run again, so that they are erased, too."
+            )
+
+
+def _is_listed(store: ObjectStore, batch: str) -> bool:
+    """Whether the batch may have begun to erase: then tables lack rows because it deleted them."""
+    return journal.find(store, batches.stream(batch), "suppressed") is not None
+
+
+def is_closed(store: ObjectStore, batch: str) -> bool:
+    """Whether the batch has begun to certify what it found."""
+    return journal.find(store, batches.stream(batch), _CLOSED) is not None
+
+
+def _missing(store: ObjectStore, batch: str) -> dict[str, str]:
+    """Raw subject id of each record without rows in any table so far."""
+    located = {record for m in matches(store, batch) for record in m.rows}
+    by_record = batches.subjects_by_record(store, batch)
+    return {record: subject for record, subject in by_record.items() if record not in located}
 
 
 def _record(store: ObjectStore, batch: str) -> dict[str, int]:
@@ -124,6 +156,23 @@ def matches(store: ObjectStore, batch: str) -> list[TableMatches]:
     return [found[uri] for uri in sorted(found)]
 
 
+def subject_tables(store: ObjectStore, batch: str) -> dict[str, str]:
+    """Every table that may hold rows of the batch, with its subject column.
+
+    Those of enrolled models, and those that were searched when models were enrolled on them.
+    """
+    now = subject_columns(store)
+    before = {} if not _searches(store, batch) else {m.uri: m.column for m in matches(store, batch)}
+    return {uri: c for uri, c in (before | now).items() if uri in now or is_table(uri)}
+
+
+def located_subjects(store: ObjectStore, batch: str) -> list[str]:
+    """Raw ids of the subjects that were found in a table, each once; never leaves a task."""
+    located = {record for m in matches(store, batch) for record in m.rows}
+    by_record = batches.subjects_by_record(store, batch)
+    return sorted({subject for record, subject in by_record.items() if record in located})
+
+
 def tell_located(store: ObjectStore, batch: str, key: str, event: str, reason: str) -> None:
     """Append an event to every open request of the batch that has rows in a table, once."""
     located = {record for m in matches(store, batch) for record in m.rows}
@@ -139,12 +188,18 @@ def tell_located(store: ObjectStore, batch: str, key: str, event: str, reason: s
 
 def _search(store: ObjectStore, batch: str, columns: dict[str, str]) -> list[TableMatches]:
     by_record = batches.subjects_by_record(store, batch)
-    wanted, found = set(by_record.values()), []
+    is_late = bool(_searches(store, batch)) and _is_listed(store, batch)
+    known = {m.uri: m.rows for m in matches(store, batch)} if is_late else {}
+    located = {record for rows in known.values() for record in rows}
+    found: list[TableMatches] = []
     for uri, column in sorted(columns.items()):
         table = open_table(uri)
+        # What is known of a table from before the batch deleted it there stays as it was.
+        asked = {r: s for r, s in by_record.items() if uri not in known or r not in located}
+        wanted = set(asked.values())
         counts = count_by_subject(table, column, wanted)
         counts |= dict.fromkeys(_only_pinned(store, uri, table.version(), wanted - set(counts)), 0)
-        rows = {r: counts[s] for r, s in by_record.items() if s in counts}
+        rows = known.get(uri, {}) | {r: counts[s] for r, s in asked.items() if s in counts}
         found.append(TableMatches(uri, column, table.version(), count_rows(table), rows))
         log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))
     return found

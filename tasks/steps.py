@@ -34,6 +34,7 @@ from tasks import (
     retirement,
     suppression,
     trials,
+    withholding,
 )
 from tasks.attempts import Attempt
 from tasks.boundary import is_transient
@@ -108,7 +109,7 @@ def open_batches() -> list[str]:
 def validate_batch(batch: str) -> dict[str, int]:
     """Judge every record of the batch, then take out those held since; counts by outcome."""
     counts = batches.validate(open_store(), batch)
-    batches.withhold(open_store(), batch)
+    withholding.withhold(open_store(), batch)
     suppression.take_off_withheld(open_store(), batch)
     return counts
 

@@ -22,7 +22,7 @@ from tasks.enrollment import Enrollment
 from tasks.object_store import MissingObjectError, ObjectStore, open_store
 from tasks.resolution import matches
 from tasks.settings import load_settings
-from tasks.tables import open_table
+from tasks.tables import is_table, open_table
 from unlearning.deletion import Disposition
 from unlearning.errors import SettingsError
 from unlearning.lineage import SHORT, facts_digest, pseudonym
@@ -210,7 +210,7 @@ def _record(store: ObjectStore, batch: str) -> dict[str, Any]:
     for request in accepted:
         if request.record_id in located or request.subject in listed.subjects:
             subjects.setdefault(request.subject, request.request_id)
-    wanted = {m.uri for m in found if located & set(m.rows)}
+    wanted = {m.uri for m in found if located & set(m.rows) and is_table(m.uri)}
     return {
         "batch": batch,
         "at": journal.now().isoformat(timespec="milliseconds"),

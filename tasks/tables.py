@@ -37,6 +37,12 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable:
     return table
 
 
+def is_table(uri: str) -> bool:
+    """Whether there is a Delta table at `uri`."""
+    with translated("table"):
+        return DeltaTable.is_deltatable(uri, storage_options(uri))
+
+
 def _refuse_features(table: DeltaTable, uri: str) -> None:
     """Deletion vectors keep the rows in their files; other features need another writer."""
     protocol, settings = table.protocol(), table.metadata().configuration
@@ -149,11 +155,11 @@ def refuse_links(uri: str) -> None:
     Raises:
         DataError: the folder holds a link.
     """
-    links = [info.key for info in open_store(uri).list_objects("") if info.is_link]
-    if links:
+    links = sum(info.is_link for info in open_store(uri).list_objects(""))
+    if links:  # their names may be those of people
         raise DataError(
-            f"{len(links)} files of {uri} are links, first {links[0]!r}, and what they point to "
-            "would keep the rows; put the files themselves there."
+            f"{links} files of {uri} are links, and what they point to would keep the rows; put "
+            "the files themselves there."
         )
 
 

@@ -18,6 +18,7 @@ from tasks import (
     questions,
     registry,
     resolution,
+    withholding,
 )
 from tasks.dataset_spec import DatasetSpec
 from tasks.durations import note_retrain
@@ -87,7 +88,7 @@ class World:
     def process(self, batch):
         """What the flow does up to the approval; whether the batch may go on."""
         batches.validate(self.store, batch)
-        batches.withhold(self.store, batch)
+        withholding.withhold(self.store, batch)
         resolution.resolve(self.store, batch)
         return approvals.seek_approval(self.store, batch, self.plans(batch))
 

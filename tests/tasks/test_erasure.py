@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from tables import MARK, rows, subject
 
-from tasks import absence, batches, erasure, journal, tables
+from tasks import absence, erasure, journal, tables
 from tasks.object_store import open_store
 from unlearning.errors import ConflictError, DataError
 
@@ -31,7 +31,7 @@ class Batch:
     def of(self, uri, column="subject_id", gone=GONE):
         match = {"uri": uri, "column": column, "version": 0, "row_count": 0, "rows": {}}
         self.store.put("batches/b/matches.json", json.dumps([match]).encode())
-        self._patch.setattr(batches, "subjects", lambda *_: sorted(gone))
+        self._patch.setattr(erasure, "located_subjects", lambda *_: sorted(gone))
         self.uri = uri
         return self
 
@@ -145,11 +145,25 @@ def test_a_copy_beside_the_table_stops_the_batch(batch, table):
     assert batch.purge()["hits"] == 0
 
 
-def test_a_link_in_the_table_stops_the_batch(batch, table, tmp_path):
+def test_a_file_that_became_a_link_stops_the_batch_before_anything_is_deleted(
+    batch, table, tmp_path
+):
+    (file, *_) = Path(table.removeprefix("file://")).glob("*.parquet")
+    file.rename(elsewhere := tmp_path / "cold.parquet")
+    file.symlink_to(elsewhere)
+    before = DeltaTable(table).version()
+    for work in (batch.of(table).erase, batch.purge):
+        with pytest.raises(DataError, match=r"1 files of .* are links"):
+            work()
+    assert DeltaTable(table).version() == before
+    assert file.is_symlink()
+
+
+def test_a_link_beside_the_table_stops_the_batch(batch, table, tmp_path):
     batch.of(table).erase()
     (elsewhere := tmp_path / "elsewhere.csv").write_text(f"id,x\n{subject(3)},1\n")
     (Path(table.removeprefix("file://")) / "_export.csv").symlink_to(elsewhere)
-    with pytest.raises(DataError, match=r"links, first '_export\.csv'"):
+    with pytest.raises(DataError, match=r"1 files of .* are links"):
         batch.purge()
 
 

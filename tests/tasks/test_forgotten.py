@@ -218,7 +218,7 @@ def test_advancing_the_models_of_a_table_notes_those_out_of_service(world, monke
     journal.append(world.store, entry)
     table = world.enrollment.dataset.uri
     key = erasure._key("purged", table)
-    world.happen(NEW, key, "FilesPurged", version=0, rows=50)
+    world.happen(NEW, key, "FilesPurged", table=table, version=0, rows=50)
     assert erasure.advance_models(world.store, NEW, table) == ["income"]
     assert "ModelOutOfService" in [e.name for e in journal.read(world.store, batches.stream(NEW))]
 

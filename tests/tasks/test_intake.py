@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from tasks import audit, batches, inbox, intake, journal, lease, validation
+from tasks import audit, batches, inbox, intake, journal, lease, validation, withholding
 from tasks.attempts import Attempt
 from unlearning.errors import ConflictError
 
@@ -231,10 +231,10 @@ def test_a_hold_placed_while_a_batch_waits_takes_the_request_out(store):
     batches.validate(store, batch)
     hold(store, 1)
     with pytest.raises(ConflictError, match="1 subjects"):
-        batches.refuse_held(store, batch)
-    assert batches.withhold(store, batch) == 1
-    assert batches.withhold(store, batch) == 0
-    batches.refuse_held(store, batch)
+        withholding.refuse_held(store, batch)
+    assert withholding.withhold(store, batch) == 1
+    assert withholding.withhold(store, batch) == 0
+    withholding.refuse_held(store, batch)
     assert statuses(store) == {"R-1": "on_hold", "R-2": "accepted"}
     assert batches.subjects(store, batch) == ["person-2"]
     release(store, 1)
@@ -249,7 +249,7 @@ def test_a_run_that_was_replaced_takes_nobody_out(store):
     other = lease.Holder("elsewhere", 1, "another machine", "", "token")
     store.put("lease/000001.json", json.dumps(asdict(other)).encode())
     with pytest.raises(ConflictError, match="process 1 on elsewhere"):
-        batches.withhold(store, batch)
+        withholding.withhold(store, batch)
     assert statuses(store) == {"R-1": "accepted"}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from conftest import forget_settings
 from deltalake import DeltaTable, write_deltalake
-from durable import durable
-from tables import MARK, rows, subject, write_tables
+from erased_world import GONE, ROWS, TRAINING
+from tables import MARK, rows, subject
 
 from tasks import (
     attempts,
@@ -21,17 +20,13 @@ from tasks import (
     batches,
     candidates,
     certificates,
-    erasable,
     erasure,
-    evidence,
     floor,
     intake,
     journal,
     ladder,
     models,
-    promotion,
     registry,
-    replay,
     resolution,
     retirement,
     steps,
@@ -39,203 +34,18 @@ from tasks import (
     tables,
     trials,
 )
-from tasks.dataset_spec import DatasetSpec
 from tasks.durations import retrain_forecast
-from tasks.enrollment import enroll, enrolled_models, read_enrollment, stream
-from tasks.forgotten import forgotten_subjects
-from tasks.models import ModelSource
-from tasks.object_store import open_store
-from tasks.summary import trace_subject
 from unlearning.architectures import mlp
-from unlearning.config import (
-    ApprovalPolicy,
-    DeletionBudget,
-    GatePolicy,
-    TrainingConfig,
-    UnlearningConfig,
-)
 from unlearning.errors import (
     ConflictError,
     DataError,
     OutOfMemoryError,
     SettingsError,
-    TransientError,
 )
 from unlearning.gate import no_candidate
 
 # MLflow and torch warn of their own type hints and formats.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-ROWS = 240
-TRAINING = TrainingConfig(epochs=5, batch_size=32)
-GONE = range(8)
-
-
-class World:
-    """Two tables, an enrolled model that forgot the first subjects, and a copy from before that."""
-
-    def __init__(self, store, folder):
-        self.store, self.folder = store, folder
-        self.table, self.holdout = (
-            f"file://{p}" for p in write_tables(folder, train=ROWS, holdout=200)
-        )
-        self.train()
-        shutil.copytree(folder / "train", folder / "backup")
-        self.submit("R", GONE)
-        self.run()
-
-    def source(self, **changes):
-        facts = {
-            "model": "income",
-            "dataset": DatasetSpec(self.table, ("features",), "label", "subject_id"),
-            "dataset_version": None,
-            "holdout": self.holdout,
-            "unlearning": UnlearningConfig(
-                method="retrain", retraining=TRAINING, retain_sample=60, holdout_sample=60
-            ),
-            "policy": GatePolicy(
-                references=0,
-                max_exact_accuracy_drop=1.0,
-            ),
-            "budget": DeletionBudget(max_share=1.0),
-            "approval": ApprovalPolicy(max_share=1.0),
-        }
-        return ModelSource(**(facts | changes))
-
-    def train(self):
-        version = models.train_version(self.store, self.source(), (8,), TRAINING)
-        return models.adopt_version(self.store, self.source(), version, trust_pickle=False)
-
-    def restore(self):
-        shutil.rmtree(self.folder / "train")
-        shutil.copytree(self.folder / "backup", self.folder / "train")
-
-    def submit(self, name, numbers):
-        lines = [
-            {
-                "request_id": f"{name}-{n}",
-                "subject_id": subject(n),
-                "received_at": "2026-11-20T03:04:05Z",
-            }
-            for n in numbers
-        ]
-        text = "\n".join(json.dumps(line) for line in lines)
-        self.store.put(f"requests/incoming/{name}.jsonl", text.encode())
-
-    def run(self):
-        """What `expunge run` does, without an orchestrator."""
-        floor.enforce(self.store)
-        for batch in intake.open_batches(self.store):
-            self.process(batch)
-
-    def process(self, batch):
-        batches.validate(self.store, batch)
-        batches.withhold(self.store, batch)
-        suppression.take_off_withheld(self.store, batch)
-        resolution.resolve(self.store, batch)
-        for model in [e.model for e in enrolled_models(self.store)]:
-            self.unlearn(batch, model)
-        erasable.refuse_unasked(self.store, batch)
-        suppression.suppress(self.store, batch)
-        suppression.put_on_found(self.store, batch)
-        for table in erasure.tables_of(self.store, batch):
-            erasable.refuse_unasked(self.store, batch)
-            erasure.erase_rows(self.store, batch, table)
-            erasure.purge_files(self.store, batch, table)
-            erasure.advance_models(self.store, batch, table)
-        certificates.certify(self.store, batch)
-        audit.close(self.store, batch)
-
-    def unlearn(self, batch, model):
-        attempt = attempts.plan(self.store, batch, model)
-        if attempt is None:
-            return
-        candidates.make_candidate(self.store, attempt)
-        evidence.evaluate_candidate(self.store, attempt)
-        decision = evidence.judge_candidate(self.store, attempt)
-        assert decision.passed, decision
-        promotion.promote(self.store, attempt, promotion.register(self.store, attempt))
-
-    def replay(self):
-        return replay.restore_snapshots(self.store), replay.request_replays(self.store)
-
-    def hold(self, number):
-        line = json.dumps({"subject_id": subject(number)})
-        self.store.put(f"requests/holds/{number}.jsonl", line.encode())
-
-    def release(self, number):
-        self.store.delete(f"requests/holds/{number}.jsonl")
-
-    def there(self, table=None):
-        """Which subjects of the tests have rows."""
-        found = DeltaTable(table or self.table).to_pyarrow_table(columns=["subject_id"])
-        return {int(s.rpartition("-")[2]) for s in found["subject_id"].to_pylist()}
-
-    def requests(self):
-        return {e.facts["request_id"]: e for _, e in journal.heads(self.store, "requests")}
-
-    def certificate(self, request):
-        return json.loads(self.store.get(certificates.certificate_key(request)))
-
-    def champion(self):
-        return registry.alias_version("income")
-
-    def effects(self):
-        return durable(self.store)
-
-    def deliver_again(self, *numbers):
-        first = rows(ROWS, seed=1).filter([i in numbers for i in range(ROWS)])
-        write_deltalake(self.table, first, mode="append")
-
-    def events(self, name):
-        return [e for e in journal.read(self.store, stream("income")) if e.name == name]
-
-    def set_alias(self, version):
-        registry.set_alias("income", version)
-
-    def enroll_copy(self, enrollment, model):
-        """The version of an enrolment as the first one of another model on the same tables."""
-        registry.client().create_registered_model(model)
-        version = registry.client().get_model_version(enrollment.model, str(enrollment.version))
-        registry.client().create_model_version(model, version.source)
-        registry.set_alias(model, 1)
-        enroll(self.store, replace(enrollment, model=model, version=1))
-
-    def enrolled(self):
-        return read_enrollment(self.store, "income")
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory, mlflow_template):
-    """The world as it is after its first erasure, made once: it is put back before each test."""
-    folder = tmp_path_factory.mktemp("world")
-    (folder / "home").mkdir()
-    shutil.copy(mlflow_template, folder / "home" / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXPUNGE_HOME", str(folder / "home"))
-        forget_settings()
-        made = World(open_store(), folder / "tables")
-    for name in ("home", "tables"):
-        shutil.copytree(folder / name, folder / f"{name}-as-it-was")
-    return folder, made
-
-
-@pytest.fixture
-def world(template, monkeypatch):
-    folder, made = template
-    monkeypatch.setenv("EXPUNGE_HOME", str(folder / "home"))
-    forget_settings()
-    suppression._cached.cache_clear()
-    # In place, for MLflow keeps the database open.
-    with (
-        sqlite3.connect(folder / "home-as-it-was" / "mlflow.db") as before,
-        sqlite3.connect(folder / "home" / "mlflow.db") as now,
-    ):
-        before.backup(now)
-    for kept, used in (("home-as-it-was/store", "home/store"), ("tables-as-it-was", "tables")):
-        shutil.rmtree(folder / used)
-        shutil.copytree(folder / kept, folder / used)
-    return made
 
 
 def test_the_first_erasure_is_on_the_suppression_list(world):
@@ -764,195 +574,6 @@ def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(world
     world.run()
     assert world.champion() == 3
     assert world.requests()["next-20"].status == "erased"
-
-
-def away(*_):
-    raise TransientError("MLflow is busy or away.")
-
-
-def test_a_batch_that_stopped_after_its_rows_were_gone_ends_after_others(world, monkeypatch):
-    world.submit("one", [50])
-    (one,) = intake.open_batches(world.store)
-    with monkeypatch.context() as patch:
-        patch.setattr(registry, "tag_version", away)
-        with pytest.raises(TransientError):
-            world.process(one)
-    world.submit("two", [60])
-    (two,) = set(intake.open_batches(world.store)) - {one}
-    world.process(two)
-    stands = world.enrolled()
-    assert world.champion() == stands.version == 4
-
-    world.process(one)
-    assert world.requests()["one-50"].status == "erased"
-    assert [m["version"] for m in world.certificate("one-50")["models"]] == [3]
-    assert (world.champion(), world.enrolled()) == (4, stands)
-    assert intake.unfinished(world.store) == []
-
-
-def test_a_model_trained_anew_while_a_batch_has_not_ended_is_asked_too(world, monkeypatch):
-    world.submit("one", [50])
-    (one,) = intake.open_batches(world.store)
-    with monkeypatch.context() as patch:
-        patch.setattr(registry, "tag_version", away)
-        with pytest.raises(TransientError):
-            world.process(one)
-    stands = world.train()
-    world.process(one)
-    assert world.requests()["one-50"].status == "erased"
-    assert (world.champion(), world.enrolled().digest) == (4, stands.digest)
-
-
-def test_a_snapshot_that_another_batch_purged_is_not_looked_at(world, monkeypatch):
-    """Two batches deleted rows and removed files, and then both stopped."""
-    world.deliver_again(1, 2)
-    named = []
-    with monkeypatch.context() as patch:
-        patch.setattr(erasure, "advance_models", away)
-        for name, number in (("one", 1), ("two", 2)):
-            world.submit(name, [number])
-            (batch,) = set(intake.open_batches(world.store)) - set(named)
-            named.append(batch)
-            with pytest.raises(TransientError):
-                world.process(batch)
-    world.run()
-    assert {world.requests()[i].status for i in ("one-1", "two-2")} == {"erased"}
-    assert world.enrolled().dataset_version == DeltaTable(world.table).version()
-    assert world.enrolled().row_count == ROWS - len(GONE)
-
-
-def stop_before(monkeypatch, world, module, name):
-    """A run over requests of two subjects who are back is killed at this call."""
-    world.deliver_again(1, 2)
-    world.submit("r", [1, 2])
-    with monkeypatch.context() as patch:
-        patch.setattr(module, name, killed)
-        with pytest.raises(KeyboardInterrupt):
-            world.run()
-
-
-def killed(*_):
-    raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize(
-    ("module", "name"),
-    [(erasure, "_arithmetic"), (erasure, "vacuum"), (certificates, "bytes_digest")],
-)
-def test_a_hold_that_comes_after_the_deletion_is_late(world, monkeypatch, caplog, module, name):
-    stop_before(monkeypatch, world, module, name)
-    world.hold(1)
-    world.run()
-    assert not world.there() & set(GONE)
-    assert {world.requests()[i].status for i in ("r-1", "r-2")} == {"erased"}
-    assert world.certificate("r-1")["outcome"] == "erased"
-    assert "ALARM: A legal hold was placed on 1 subjects" in caplog.text
-    told = [e["name"] for one in trace_subject(world.store, subject(1)) for e in one["events"]]
-    assert told.count("HoldTooLate") == 1
-    world.release(1)
-    before = world.effects()
-    world.run()
-    assert world.effects() == before
-
-
-def test_a_hold_that_comes_before_the_deletion_keeps_rows_and_request(world, monkeypatch):
-    stop_before(monkeypatch, world, erasure, "delete_rows")
-    world.hold(1)
-    world.run()
-    assert world.there() & set(GONE) == {1}
-    assert [world.requests()[i].status for i in ("r-1", "r-2")] == ["on_hold", "erased"]
-    world.release(1)
-    world.run()
-    assert not world.there() & set(GONE)
-    assert world.certificate("r-1")["outcome"] == "erased"
-
-
-def test_whom_a_hold_keeps_out_of_the_batch_that_took_over_is_not_learned_again(world):
-    world.submit("one", [50, 60])
-    (one,) = intake.open_batches(world.store)
-    batches.validate(world.store, one)
-    resolution.resolve(world.store, one)
-    world.unlearn(one, "income")
-    plan = attempts.plan(world.store, one, "income")
-    audit.block(world.store, plan, ["utility"], "Another model failed.")
-    world.hold(50)
-    world.submit("two", [70])
-    world.run()
-    assert [world.requests()[f"one-{n}"].status for n in (50, 60)] == ["on_hold", "erased"]
-    assert world.there() & {50, 60} == {50}
-    assert forgotten_subjects(world.store, world.enrolled()) == {subject(50)}
-
-
-def test_a_hold_keeps_rows_in_one_table_that_are_gone_from_another(world, monkeypatch):
-    write_deltalake(world.holdout, rows(1, first=1), mode="append")
-    stop_before(monkeypatch, world, erasure, "vacuum")  # the holdout table comes first
-    world.hold(1)
-    world.hold(2)
-    world.run()
-    assert world.there() & set(GONE) == {1, 2}
-    assert {world.requests()[i].status for i in ("r-1", "r-2")} == {"on_hold"}
-    assert 1 not in world.there(world.holdout)
-    assert tables.leftover_files(world.holdout) == 0
-
-
-def test_a_table_of_a_model_that_was_enrolled_while_a_batch_waited_is_erased_too(world):
-    world.submit("r", [900])
-    (batch,) = intake.open_batches(world.store)
-    batches.validate(world.store, batch)
-    resolution.resolve(world.store, batch)  # then somebody must approve it
-    place = f"file://{world.folder}/photos"
-    write_deltalake(place, rows(200, first=750, seed=5))
-    source = world.source(model="photos", dataset=replace(world.source().dataset, uri=place))
-    version = models.train_version(world.store, source, (8,), TRAINING)
-    models.adopt_version(world.store, source, version, trust_pickle=False)
-    world.process(batch)
-    assert 900 not in world.there(place)
-    assert world.requests()["r-900"].status == "erased"
-    assert world.certificate("r-900")["tables"][0]["table"] == place
-    assert registry.alias_version("photos") == 2
-    (pseudonym,) = batches.pseudonyms([subject(900)]).values()
-    assert pseudonym in suppression.load(world.store).subjects
-
-
-def test_a_table_found_late_changes_no_other_and_keeps_nobody_under_a_hold_on_the_list(world):
-    world.submit("r", [50, 900])
-    (batch,) = intake.open_batches(world.store)
-    batches.validate(world.store, batch)
-    resolution.resolve(world.store, batch)
-    suppression.suppress(world.store, batch)
-    before = tables.open_table(world.table).version()
-    erasure.erase_rows(world.store, batch, world.table)
-    places = [f"file://{world.folder}/{name}" for name in ("photos", "of-one-known-before")]
-    for place, first in zip(places, (880, 45), strict=True):
-        write_deltalake(place, rows(25, first=first))
-        late = replace(world.enrolled().dataset, uri=place)
-        enroll(world.store, replace(world.enrolled(), model=place[-6:], dataset=late))
-    resolution.resolve(world.store, batch)
-    assert [suppression.put_on_found(world.store, batch) for _ in range(2)] == [1, 0]
-    stated = [suppression.last_version_with(world.store, t) for t in (world.table, *places)]
-    assert stated == [before, 0, 0]
-
-    known, late = (batches.pseudonyms([subject(n)])[subject(n)] for n in (50, 900))
-    assert {known, late} <= suppression.load(world.store).subjects
-    world.hold(900)
-    batches.withhold(world.store, batch)
-    assert suppression.take_off_withheld(world.store, batch) == 1
-    listed = suppression.load(world.store).subjects
-    assert known in listed
-    assert late not in listed
-
-
-def test_a_model_stays_untouched_when_the_first_of_two_tables_was_erased(world):
-    place = f"file://{world.folder}/valid"  # comes after the training table
-    shutil.copytree(world.folder / "holdout", world.folder / "valid")
-    models.adopt_version(world.store, world.source(holdout=place), None, trust_pickle=False)
-    write_deltalake(world.table, rows(1, first=800), mode="append")  # since it was trained
-    world.submit("r", [800, 300])
-    world.run()
-    assert 800 not in world.there()
-    assert 300 not in world.there(place)
-    assert {world.requests()[i].status for i in ("r-800", "r-300")} == {"erased"}
-    assert world.champion() == 2
 
 
 def test_a_list_of_another_key_is_refused(world, monkeypatch):

@@ -1,0 +1,3 @@
+from erased_world import template, world
+
+__all__ = ["template", "world"]
