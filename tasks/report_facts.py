@@ -198,7 +198,13 @@ def _asides(events: Sequence[journal.Event]) -> tuple[str, ...]:
         for e in events
         if e.name == "ModelOutOfService"
     ]
-    return (*before, *out)
+    gone = [
+        f"The table {e.facts['table']}, in which rows were found, was no more when they were to be "
+        "erased; none was erased there. Find out where its files went."
+        for e in events
+        if e.name == "TableGone"
+    ]
+    return (*before, *out, *gone)
 
 
 def _models(store: ObjectStore, events: Sequence[journal.Event]) -> list[ModelFacts]:

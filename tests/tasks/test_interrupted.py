@@ -19,6 +19,7 @@ from tasks import (
     journal,
     models,
     registry,
+    report_facts,
     resolution,
     suppression,
     tables,
@@ -270,6 +271,8 @@ def test_a_table_that_is_no_more_holds_up_nothing_and_the_certificate_says_so(wo
     certificate = world.certificate("X-50")
     outcomes = {t["table"]: t.get("outcome") for t in certificate["tables"]}
     assert outcomes == {world.table: "gone", place: None}
+    page = report_facts.batch_facts(world.store, batch)
+    assert any(f"The table {world.table}" in aside for aside in page.asides)
     assert journal.read(world.store, batches.stream(batch))[-1].status == "closed"
     assert world.replay() == ([], 0)
 
