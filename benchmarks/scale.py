@@ -33,6 +33,7 @@ from tasks import (
     journal,
     registry,
     resolution,
+    suppression,
     withholding,
 )
 from tasks.dataset_spec import DatasetSpec
@@ -191,11 +192,15 @@ def work_off(stages: Stages, label: str, count: int, rows: int) -> None:
     run("validate", lambda: batches.validate(store, batch))
     run("take out held", lambda: withholding.withhold(store, batch))
     run("resolve", lambda: resolution.resolve(store, batch), rows)
+    run("look once more", lambda: resolution.resolve(store, batch), rows)
+    run("suppress", lambda: suppression.suppress(store, batch))
+    run("suppress who was found", lambda: suppression.put_on_found(store, batch))
     for uri in run("tables to erase", lambda: erasure.tables_of(store, batch)):
         table = Path(uri).name
         run(f"erase {table}", lambda uri=uri: erasure.erase_rows(store, batch, uri), rows)
         run(f"purge {table}", lambda uri=uri: erasure.purge_files(store, batch, uri), rows)
         run(f"advance {table}", lambda uri=uri: erasure.advance_models(store, batch, uri))
+    run("close the search", lambda: resolution.close_search(store, batch), rows)
     run("certify", lambda: certificates.certify(store, batch))
     run("mirror to MLflow", lambda: audit.mirror(store, batch))
     run("close", lambda: audit.close(store, batch))
