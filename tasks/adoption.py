@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -41,6 +43,9 @@ def adopt_table(uri: str, subject: str) -> dict[str, Any]:
     Raises:
         DataError: the folder holds something else, or values that Delta cannot hold.
     """
+    place = urlsplit(uri)
+    if place.scheme == "file" and Path(url2pathname(place.path)).is_file():
+        raise DataError(f"{uri} is a file; give the folder of parquet files that it lies in.")
     refuse_links(uri)
     if not is_table(uri):
         _convert(uri, subject)

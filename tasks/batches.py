@@ -122,8 +122,14 @@ def _entry(batch: str, d: Disposition, released: set[str]) -> journal.Entry:
 
 def _keep_quarantined(store: ObjectStore, batch: str, judged: Sequence[Disposition]) -> None:
     reasons = {d.record_id: d.reason for d in judged if d.outcome == "quarantined"}
+    files = {f.file_id: f.key for f in inbox.read_manifest(store, batch).files}
     rows = [
-        {"record_id": r.record_id, "reason": reasons[r.record_id], "row": r.row.fields}
+        {
+            "record_id": r.record_id,
+            "file": files.get(r.record_id.rpartition("-")[0], "of an earlier batch"),
+            "reason": reasons[r.record_id],
+            "row": r.row.fields,
+        }
         for r in inbox.read_records(store, batch)
         if r.record_id in reasons
     ]

@@ -103,8 +103,13 @@ def _promoted(events: list[journal.Event], promoted: dict[str, Any]) -> dict[str
         "forgetting": _shared(evaluated.get("forgetting", {})),
         **_control(evaluated.get("probes", {})),
         **_not_shown(plan["method"], judged["checks"]),
-        "checks": judged["checks"],
+        "checks": [_check(one) for one in judged["checks"]],
     }
+
+
+def _check(check: dict[str, Any]) -> dict[str, Any]:
+    """A check as it was judged; what it would have meant to fail only where it did."""
+    return {k: v for k, v in check.items() if k != "meaning" or not check["passed"]}
 
 
 def _control(probes: dict[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from torch import nn
 
@@ -17,7 +18,13 @@ from tasks.floor import refuse_remembering
 from tasks.object_store import ObjectStore
 from tasks.reappearance import Look, ids_to_leave_out, known_count, look
 from tasks.settings import load_settings
-from tasks.tables import keep_ids_out_of_log, open_table, refuse_links
+from tasks.tables import (
+    arrow_dataset,
+    count_by_subject,
+    keep_ids_out_of_log,
+    open_table,
+    refuse_links,
+)
 from unlearning.architectures import mlp
 from unlearning.budget import Deletions
 from unlearning.config import (
@@ -27,7 +34,7 @@ from unlearning.config import (
     TrainingConfig,
     UnlearningConfig,
 )
-from unlearning.errors import DataError, UnsupportedModelError
+from unlearning.errors import DataError, SettingsError, UnsupportedModelError
 from unlearning.lineage import SHORT, bytes_digest
 from unlearning.training import train
 from unlearning.weights import model_digest
@@ -145,6 +152,7 @@ def adopt_version(
     registry.tag_version(source.model, number, _tags(enrollment))
     log.info("%s version %d enrolled with %d rows", source.model, number, rows)
     warn_of_few_rows(source)
+    warn_of_shared_subjects(source)
     return enrollment
 
 
@@ -170,6 +178,23 @@ def warn_of_few_rows(source: ModelSource) -> None:
                 kind,
                 _FEW_ROWS,
             )
+
+
+def warn_of_shared_subjects(source: ModelSource) -> None:
+    """Say so if people have rows in both tables: a holdout row must be no training row."""
+    column = source.dataset.subject
+    unseen = open_table(source.holdout)
+    names = pc.call_function("unique", [arrow_dataset(unseen).to_table(columns=[column])[column]])
+    table = open_table(source.dataset.uri, source.dataset_version)
+    shared = len(count_by_subject(table, column, map(str, names.to_pylist())))
+    if shared:
+        log.warning(
+            "%s: %d of %d subjects of the holdout have rows in the training table, too; make sure "
+            "that these are other rows, for what the model was trained on is no evidence.",
+            source.model,
+            shared,
+            len(names),
+        )
 
 
 def _relearned(store: ObjectStore, model: str, version: int, digest: str, found: Look) -> str:
@@ -203,6 +228,11 @@ def _alarm_if_relearned(store: ObjectStore, enrollment: Enrollment) -> None:
 
 def pinned(source: ModelSource) -> ModelSource:
     """The source at a fixed table version, its columns checked, its log kept free of ids."""
+    if source.holdout.rstrip("/") == source.dataset.uri.rstrip("/"):
+        raise SettingsError(
+            f"{source.holdout} is the training table; name a holdout of rows that the model "
+            "was never trained on, or nothing that is measured means anything."
+        )
     check_columns(source.dataset, source.dataset_version)
     check_columns(replace(source.dataset, uri=source.holdout), None)
     for uri in (source.dataset.uri, source.holdout):

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tasks import batches, journal
 from tasks.certificates import certificate_key
-from tasks.certified_models import why_out_of_service
+from tasks.certified_models import certified_models, why_out_of_service
 from tasks.curves import read_curves
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.questions import approver
@@ -125,7 +125,7 @@ def batch_facts(store: ObjectStore, batch: str) -> BatchFacts:
         answer=answers[-1] if answers else {},
         models=tuple(_models(store, events)),
         untouched=_untouched(events),
-        asides=_asides(events),
+        asides=(*_asides(events), *_until(store, batch, events)),
         tables=tuple(_tables(events)),
         code_version=validated.get("code_version", ""),
         recorded_at=f"{datetime.fromisoformat(told[-1].at):%Y-%m-%d %H:%M:%S} UTC",
@@ -205,6 +205,20 @@ def _asides(events: Sequence[journal.Event]) -> tuple[str, ...]:
         if e.name == "TableGone"
     ]
     return (*before, *out, *gone)
+
+
+def _until(store: ObjectStore, batch: str, events: Sequence[journal.Event]) -> Iterator[str]:
+    """Until when versions that remember the rows exist, once that was stated."""
+    if not any(e.name == "EarlierVersionsStated" for e in events):
+        return
+    for part in certified_models(store, batch):
+        for one in part.facts.get("earlier_versions", []):
+            until = one["exists_until"]
+            when = "it is purged" if until == "retired" else f"its purge on {until}"
+            yield (
+                f"Version {one['version']} of {part.facts['model']} remembers the rows and exists, "
+                f"out of service, until {when}."
+            )
 
 
 def _models(store: ObjectStore, events: Sequence[journal.Event]) -> list[ModelFacts]:

@@ -20,6 +20,7 @@ from tasks import json_rows
 from unlearning.errors import RequestError
 
 FIELDS = ("request_id", "subject_id", "received_at", "ground")
+Columns = tuple[str, ...]
 MAX_BYTES = 128 * 1024 * 1024
 """Most bytes of a file as it is sent, and most that it may expand to."""
 MAX_ROWS = 250_000
@@ -43,8 +44,13 @@ class RawRow:
     problem: str = ""
 
 
-def parse(key: str, data: bytes) -> list[RawRow]:
+def parse(key: str, data: bytes, *, needed: Columns = FIELDS[:2]) -> list[RawRow]:
     """The rows of a request file: JSON, JSON Lines, CSV or Parquet, each also with .gz.
+
+    Args:
+        key: Its name, which tells the format.
+        data: Its bytes.
+        needed: Columns that a CSV file must have; other formats name the fields in each row.
 
     Raises:
         RequestError: the file as a whole cannot be read; the text says why, without quoting it.
@@ -56,10 +62,10 @@ def parse(key: str, data: bytes) -> list[RawRow]:
         name, data = name[:-3], _gunzip(data)
     reader = _READERS.get(name.rpartition(".")[2])
     if reader is None:
-        raise RequestError("unknown file type; send .json, .jsonl, .csv or .parquet, or these .gz")
+        raise RequestError("of an unknown type; send .json, .jsonl, .csv or .parquet, or these .gz")
     if len(data) > MAX_BYTES:
         raise RequestError(TOO_LARGE)
-    found = islice(reader(data), MAX_ROWS + 1)
+    found = islice(reader(data, needed), MAX_ROWS + 1)
     rows = [_row(index, *read) for index, read in enumerate(found)]
     if not rows:
         raise RequestError("holds no request")
@@ -101,7 +107,7 @@ Read = tuple[Any, str]
 """What stands in one row, or the problem that kept it from being read."""
 
 
-def _json(data: bytes) -> Iterator[Read]:
+def _json(data: bytes, _: Columns) -> Iterator[Read]:
     try:
         for item in json_rows.items(_text(data), MAX_ROW):
             yield item, ""
@@ -109,7 +115,7 @@ def _json(data: bytes) -> Iterator[Read]:
         raise RequestError("not readable as JSON") from error
 
 
-def _json_lines(data: bytes) -> Iterator[Read]:
+def _json_lines(data: bytes, _: Columns) -> Iterator[Read]:
     seen = readable = False
     # No JSON text holds a raw line end, so that those of any system may stand between rows.
     for line in _lines(data, newline=None):
@@ -130,15 +136,18 @@ def _json_lines(data: bytes) -> Iterator[Read]:
         raise RequestError("no line is readable as a JSON object")
 
 
-def _csv(data: bytes) -> Iterator[Read]:
+def _csv(data: bytes, needed: Columns) -> Iterator[Read]:
     lines = _CsvLines(_lines(data, newline=""))
     try:
         cells = (row for row in lines.rows() if row)
         header = [name.strip() for name in next(cells, [])]
         if len(set(header)) < len(header):
             raise RequestError("names a column twice in its first line")
-        if not set(FIELDS[:2]) <= set(header):
-            raise RequestError("the first line lacks the columns request_id and subject_id")
+        if not set(needed) <= set(header):
+            one = "column" if len(needed) == 1 else "columns"
+            raise RequestError(
+                f"lacks the {one} {' and '.join(needed)} in its first line, separated by commas"
+            )
         for row in cells:
             if len(row) == len(header):
                 yield {k: v for k, v in zip(header, row, strict=True) if v != ""}, ""
@@ -171,7 +180,7 @@ class _CsvLines:
         return line
 
 
-def _parquet(data: bytes) -> Iterator[Read]:
+def _parquet(data: bytes, needed: Columns) -> Iterator[Read]:
     program = Path(__file__).with_name("parquet_rows.py")
     limits = [str(limit) for limit in (MAX_ROWS, MAX_FIELDS, MAX_BYTES)]
     # Its words, if any, are about the file's content: nobody hears them.
@@ -181,7 +190,7 @@ def _parquet(data: bytes) -> Iterator[Read]:
     if ended.returncode:
         raise RequestError(_PARQUET.get(ended.returncode, "not readable as Parquet"))
     if ended.stdout:
-        yield from _json_lines(ended.stdout)
+        yield from _json_lines(ended.stdout, needed)
 
 
 _PARQUET = {
@@ -227,7 +236,7 @@ def _flaw(value: Any, depth: int = 1) -> str:
     return ""
 
 
-_READERS: dict[str, Callable[[bytes], Iterator[Read]]] = {
+_READERS: dict[str, Callable[[bytes, Columns], Iterator[Read]]] = {
     "json": _json,
     "jsonl": _json_lines,
     "ndjson": _json_lines,

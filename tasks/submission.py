@@ -16,22 +16,40 @@ def submit_file(store: ObjectStore, path: Path, prefix: str) -> str:
     Raises:
         SettingsError: there is no such file, or another content lies under its name already.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"{printable(str(path))} cannot be read ({error.strerror}); check its path."
-        ) from error
-    name = printable(path.name)
-    if not store.put_if_absent(prefix + path.name, data):
-        raise SettingsError(
-            f"Another file named {name} was submitted before; rename this one and try again."
-        )
+    data = read_local(path)
+    store_new(store, prefix, path, data)
     try:
         found = f"{len(parse(path.name, data))} rows"
     except RequestError as error:
         found = f"will be quarantined: file {error}"
-    return f"Stored {name} in {store.uri}/{prefix} ({found})"
+    return f"Stored {printable(path.name)} in {store.uri}/{prefix} ({found})"
+
+
+def read_local(path: Path) -> bytes:
+    """The bytes of a local file.
+
+    Raises:
+        SettingsError: there is no such file, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"{printable(str(path))} cannot be read ({error.strerror}); check its path."
+        ) from error
+
+
+def store_new(store: ObjectStore, prefix: str, path: Path, data: bytes) -> None:
+    """Store the bytes below `prefix` under the file's own name.
+
+    Raises:
+        SettingsError: another content lies there already.
+    """
+    if not store.put_if_absent(prefix + path.name, data):
+        raise SettingsError(
+            f"Another file named {printable(path.name)} was submitted before; rename this one and "
+            "try again."
+        )
 
 
 def printable(name: str) -> str:

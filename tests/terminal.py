@@ -28,9 +28,10 @@ class Terminal:
     """Share of the rows that a batch may forget without approval: tables here are small."""
     printed: str = ""
 
-    def expunge(self, *arguments: str, status: int = 0, **environment: str) -> str:
+    def expunge(self, *arguments: str, status: int = 0, given: str = "", **environment: str) -> str:
         done = subprocess.run(
             [str(servers.BIN / "expunge"), *map(str, arguments)],
+            input=given,
             env=self.environment | environment,
             capture_output=True,
             text=True,

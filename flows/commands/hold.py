@@ -4,9 +4,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tasks.holds import PREFIX
+from tasks import holds
 from tasks.object_store import open_store
-from tasks.submission import printable, submit_file
+from tasks.submission import printable
 
 
 def hold(file: Path, *, release: bool = False) -> None:
@@ -17,15 +17,16 @@ def hold(file: Path, *, release: bool = False) -> None:
     Parameters
     ----------
     file
-        File with a subject_id per row (.json, .jsonl, .csv with request_id and subject_id).
+        File with a subject_id per row (.json, .jsonl, .csv or .parquet, each also .gz).
     release
         Remove the hold that was placed with a file of this name.
     """
     store = open_store()
     store.check()
+    name = printable(file.name)
     if release:
-        store.delete(PREFIX + file.name)
-        said = f"Released the holds of {printable(file.name)}"
+        holds.release(store, file.name)
+        said = f"Released the holds of {name}"
     else:
-        said = submit_file(store, file, PREFIX)
+        said = f"{holds.place(store, file)} rows of {name} are on hold from now on"
     Console().print(said, highlight=False, markup=False)  # a name may look like Rich's markup

@@ -20,7 +20,9 @@ def run() -> None:
     store.check()
     console = Console()
     if not has_work(store) and not any(breaches(store)):
-        console.print("Nothing new: every request is answered or on hold.", highlight=False)
+        console.print(
+            f"Nothing new in {store.uri}: every request is answered or on hold.", highlight=False
+        )
         return
     before = set(unfinished(store))
     quiet_prefect()

@@ -7,6 +7,7 @@ from rich.console import Console
 from tasks.inbox import INCOMING
 from tasks.object_store import open_store
 from tasks.submission import submit_file
+from unlearning.errors import SettingsError
 
 
 def submit(*files: Path) -> None:
@@ -21,6 +22,8 @@ def submit(*files: Path) -> None:
     files
         Files to submit.
     """
+    if not files:
+        raise SettingsError("Name at least one file to submit.")
     store = open_store()
     store.check()
     console = Console()

@@ -2,14 +2,19 @@
 
 import json
 import sys
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 
 from tasks.object_store import open_store
 from tasks.summary import trace_subject, trace_version
+from tasks.suppression import load
+
+Hyphen = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 
 
-def trace(*, subject: str | None = None, model: str | None = None, version: int = 0) -> None:
+def trace(*, subject: Hyphen = None, model: str | None = None, version: int = 0) -> None:
     """Follow a subject through requests and models, or a model version back through erasures.
 
     Parameters
@@ -25,8 +30,9 @@ def trace(*, subject: str | None = None, model: str | None = None, version: int 
     store.check()
     if subject is not None:
         wanted = sys.stdin.readline().strip() if subject == "-" else subject
+        load(store)  # under another key than the list's nobody would be found
         found = trace_subject(store, wanted)
-    elif model is not None:
+    elif model is not None and version:
         found = trace_version(store, model, version)
     else:
         Console(stderr=True).print("Name a --subject, or a --model with its --version.")

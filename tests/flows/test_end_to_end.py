@@ -142,7 +142,7 @@ def check_second_run(terminal):
 
 
 def check_trace(terminal):
-    trail = json.loads(terminal.expunge("trace", "--subject", subject(7)))
+    trail = json.loads(terminal.expunge("trace", "--subject", "-", given=subject(7)))
     assert [e["name"] for e in trail[0]["events"]] == ["RequestAccepted", "RequestErased"]
     history = json.loads(terminal.expunge("trace", "--model", "income", "--version", "2"))
     assert history[0]["parent_version"] == 1

@@ -107,6 +107,12 @@ def test_foreign_content_is_refused(folder, name, match):
     assert not (folder / "_delta_log").exists()
 
 
+def test_a_file_is_no_folder(folder):
+    pq.write_table(rows(5), folder / "a.parquet")
+    with pytest.raises(DataError, match="is a file; give the folder"):
+        adopt_table((folder / "a.parquet").as_uri(), "subject_id")
+
+
 @pytest.mark.parametrize("is_folder", [False, True])
 def test_a_link_to_rows_elsewhere_is_refused(folder, tmp_path, is_folder):
     uri = written(folder, ID)

@@ -52,10 +52,10 @@ SOUND = [
     f"{'/'.join([MARK + 'y' * 196] * 4)}.jsonl",
 ]
 UNUSABLE = {
-    MARK: "unknown file type",
-    f"{MARK}.jsonl ": "unknown file type",
-    f"{MARK}.jsonl\n": "unknown file type",
-    f"{MARK}.jsonl.exe": "unknown file type",
+    MARK: "of an unknown type",
+    f"{MARK}.jsonl ": "of an unknown type",
+    f"{MARK}.jsonl\n": "of an unknown type",
+    f"{MARK}.jsonl.exe": "of an unknown type",
     f"{MARK}.csv.jsonl.gz": "not readable as gzip",
     f"{MARK}.jsonl.csv": "lacks the columns",
     f"{MARK}.jsonl.parquet": "not readable as Parquet",

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import pytest
 
-from tasks import audit, batches, inbox, intake, journal, lease, validation, withholding
+from tasks import audit, batches, holds, inbox, intake, journal, lease, validation, withholding
 from tasks.attempts import Attempt
-from unlearning.errors import ConflictError
+from unlearning.errors import ConflictError, SettingsError
 
 
 def submit(store, name, *numbers, line=""):
@@ -260,6 +260,29 @@ def test_batches_are_worked_off_in_the_order_in_which_they_came(store):
     second = intake.open_batches(store)[1]
     batches.validate(store, first)  # its latest event is now the younger one
     assert intake.open_batches(store) == [first, second]
+
+
+def test_a_hold_needs_the_subject_alone_and_one_that_nobody_could_read_is_refused(store, tmp_path):
+    (good := tmp_path / "good.csv").write_text("subject_id\nperson-1\nperson-2\n")
+    assert holds.place(store, good) == 2
+    assert holds.subjects_on_hold(store) == {"person-1", "person-2"}
+    for name, text in (("a.csv", "who\nperson-3\n"), ("b.jsonl", '{"subject": 3}'), ("c.txt", "x")):
+        (bad := tmp_path / name).write_text(text)
+        with pytest.raises(SettingsError, match=f"{name} is no hold") as error:
+            holds.place(store, bad)
+        assert "person" not in str(error.value)
+    with pytest.raises(SettingsError, match=r"No hold is named a\.csv; in force are: good\.csv\."):
+        holds.release(store, "a.csv")
+    holds.release(store, "good.csv")
+    assert holds.subjects_on_hold(store) == set()
+
+
+def test_a_quarantined_row_is_kept_with_the_name_of_its_file(store):
+    store.put("requests/incoming/from the court.jsonl", b'{"request_id": "R-1"}')
+    (batch,) = intake.open_batches(store)
+    batches.validate(store, batch)
+    (line,) = store.get(f"requests/quarantine/{batch}.jsonl").splitlines()
+    assert json.loads(line)["file"] == "requests/incoming/from the court.jsonl"
 
 
 def test_a_file_too_large_to_read_is_one_quarantined_record_and_is_not_copied(store, monkeypatch):

@@ -67,7 +67,7 @@ def test_every_format_gives_the_same_row(name, zipped):
         ("a.csv", b'request_id,subject_id\n"1,2\n', "CSV"),
         ("a.parquet", b"PAR1", "Parquet"),
         ("a.csv", b"request_id,subject_id,subject_id\n1,alice,bob\n", "twice"),
-        ("a.xml", b"<a/>", "unknown file type"),
+        ("a.xml", b"<a/>", "of an unknown type"),
         ("a.json", b"[]", "no request"),
         ("a.csv", b"", "lacks"),
     ],
