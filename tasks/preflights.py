@@ -64,7 +64,7 @@ def _model(store: ObjectStore, plan: Attempt) -> ModelPreflight:
         reason=why_ask(store, plan),
         seconds=retrain if seconds is None and is_exact(plan.method) else seconds,
         retrain_seconds=retrain,
-        holdout_change=expected_change(earlier, share),
+        holdout_change=expected_change(earlier, plan.method, share),
         power=_power(store, plan),
     )
 

@@ -93,11 +93,19 @@ def expected_seconds(
     return median(rates) * rows(forget_count, row_count) if rates else None
 
 
-def expected_change(earlier: Sequence[Experience], share: float) -> float | None:
-    """Change of holdout accuracy, from the median change per share so far; None without one."""
-    rates = [
-        e.holdout_change / share_of(e.forget_count, e.row_count)
+def expected_change(earlier: Sequence[Experience], method: str, share: float) -> float | None:
+    """Change of holdout accuracy to expect; None without experience that tells.
+
+    Of an update the median change per share so far, over batches of at least half this share: what
+    chance did to smaller ones would be multiplied. Of a retrain the median change, which goes with
+    chance and not with the share.
+    """
+    known = [
+        (e.holdout_change, share_of(e.forget_count, e.row_count))
         for e in earlier
         if e.holdout_change is not None and e.forget_count and e.row_count
     ]
+    if is_exact(method):
+        return median(change for change, _ in known) if known else None
+    rates = [change / before for change, before in known if before >= share / 2]
     return median(rates) * share if rates else None

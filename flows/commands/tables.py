@@ -11,6 +11,7 @@ from tasks.object_store import ObjectStore
 from tasks.questions import Preflight, waiting
 from tasks.summary import ModelSummary, RequestSummary, batch_models, requests
 from unlearning.approval import ModelPreflight
+from unlearning.budget import is_exact
 from unlearning.duration import span
 
 _COLORS = {
@@ -63,7 +64,7 @@ def preflight_table(asked: Preflight) -> Table:
     """What each model would go through."""
     title = f"Preflight {asked.digest} of batch {asked.batch}, due on {asked.due_on}"
     table = Table(title=title, title_justify="left", header_style="bold")
-    names = ("model", "rows to forget", "method", "seconds", "accuracy change", "power")
+    names = ("model", "rows to forget", "method", "seconds", "holdout accuracy", "power")
     for name in (*names, "if retrained"):
         table.add_column(name, overflow="fold")
     for model in asked.models:
@@ -79,8 +80,14 @@ def _preflight_cells(m: ModelPreflight) -> tuple[str, ...]:
         _or_unknown(m.seconds, ".1f"),
         _or_unknown(m.holdout_change, "+.3f"),
         _or_unknown(m.power, ".0%"),
-        "unknown" if m.retrain_seconds is None else span(m.retrain_seconds),
+        _retrain(m),
     )
+
+
+def _retrain(m: ModelPreflight) -> str:
+    if is_exact(m.method):
+        return "it is one"
+    return "unknown" if m.retrain_seconds is None else span(m.retrain_seconds)
 
 
 def _or_unknown(value: float | None, form: str) -> str:
@@ -110,7 +117,7 @@ def _labels(members: list[RequestSummary]) -> list[str]:
     names = sorted(m.request_id or f"record {m.record_id}" for m in members)
     if len(names) <= _ALIKE:
         return names
-    return [f"{names[0]} … {names[-1]} ({len(names)} requests)"]
+    return [f"{len(names)} requests, such as {names[0]}"]
 
 
 def model_table(model: ModelSummary) -> Table:

@@ -63,8 +63,8 @@ def test_a_policy_that_allows_nothing_lets_nothing_through():
 
 def test_numbers_that_nothing_earlier_can_tell_stay_unknown():
     assert expected_seconds([], "calibrated", 10, 100) is None
-    assert expected_change([], 0.1) is None
-    assert expected_change([made(10, 100, 1.0)], 0.1) is None
+    assert expected_change([], "calibrated", 0.1) is None
+    assert expected_change([made(10, 100, 1.0)], "calibrated", 0.1) is None
     assert expected_seconds([made(0, 0, 1.0)], "calibrated", 10, 100) is None
 
 
@@ -77,7 +77,13 @@ def test_an_update_takes_time_by_forget_rows_and_a_retrain_by_the_rows_that_stay
 def test_one_interrupted_run_does_not_spoil_the_estimates():
     earlier = [made(10, 100, 1.0, -0.01), made(20, 100, 2.0, -0.02), made(10, 100, 9000.0, -0.9)]
     assert expected_seconds(earlier, "calibrated", 5, 100) == pytest.approx(0.5)
-    assert expected_change(earlier, 0.3) == pytest.approx(-0.03)
+    assert expected_change(earlier, "calibrated", 0.2) == pytest.approx(-0.02)
+
+
+def test_the_chance_of_a_small_batch_is_not_multiplied():
+    earlier = [made(5, 2000, 1.0, 0.02)]
+    assert expected_change(earlier, "calibrated", 0.12) is None
+    assert expected_change(earlier, "retrain", 0.12) == pytest.approx(0.02)
 
 
 def test_the_share_is_of_the_training_rows():
