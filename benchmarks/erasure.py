@@ -19,7 +19,7 @@ from pyarrow import fs
 from rich.console import Console
 from rich.table import Table
 
-from tasks import erasure, journal, tables
+from tasks import batches, erasure, journal, tables
 from tasks.object_store import open_store
 
 RESULTS = Path(__file__).parent / "results"
@@ -118,12 +118,13 @@ def _erase(run: Path, uri: str, gone: list[str]) -> None:
     store.put("batches/b/dispositions.json", b"[]")
     match = {"uri": uri, "column": "subject_id", "version": 0, "row_count": 0, "rows": {}}
     store.put("batches/b/matches.json", json.dumps([match]).encode())
-    asked, erasure.located_subjects = erasure.located_subjects, lambda *_: gone
+    asked = erasure.located_subjects, batches.subjects
+    erasure.located_subjects = batches.subjects = lambda *_: gone
     try:
         erasure.erase_rows(store, "b", uri)
         erasure.purge_files(store, "b", uri)
     finally:
-        erasure.located_subjects = asked
+        erasure.located_subjects, batches.subjects = asked
 
 
 def _bytes_read(folder: Path, rows: int, group: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from tables import MARK, rows, subject
 
-from tasks import absence, erasure, journal, tables
+from tasks import absence, batches, erasure, journal, tables
 from tasks.object_store import open_store
 from unlearning.errors import ConflictError, DataError
 
@@ -31,7 +31,8 @@ class Batch:
     def of(self, uri, column="subject_id", gone=GONE):
         match = {"uri": uri, "column": column, "version": 0, "row_count": 0, "rows": {}}
         self.store.put("batches/b/matches.json", json.dumps([match]).encode())
-        self._patch.setattr(erasure, "located_subjects", lambda *_: sorted(gone))
+        for place, name in ((erasure, "located_subjects"), (batches, "subjects")):
+            self._patch.setattr(place, name, lambda *_: sorted(gone))
         self.uri = uri
         return self
 
