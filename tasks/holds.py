@@ -84,6 +84,6 @@ def _subject(row: RawRow) -> str:
     if subject is None or not re.match(SUBJECT_ID, subject):
         raise DataError(
             f"A row of {PREFIX} has no usable subject_id (text or a whole number); mend it, then "
-            "try again."
+            "run again."
         )
     return subject
