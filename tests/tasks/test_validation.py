@@ -108,7 +108,7 @@ def test_free_text_of_an_unusable_row_is_not_repeated(store):
 @pytest.mark.parametrize("odd", [["a"], 17.0, None, True, b"raw", " padded "])
 def test_a_hold_that_names_nobody_sound_stops_everything(store, monkeypatch, odd):
     rows = [RawRow(0, {"subject_id": odd})]
-    monkeypatch.setattr("tasks.holds.parse", lambda *_: rows)
+    monkeypatch.setattr("tasks.holds.parse", lambda *_, **__: rows)
     store.put("requests/holds/court.json", b"[]")
     with pytest.raises(DataError, match="usable subject_id"):
         judge(store, [record(1)], KEY)
