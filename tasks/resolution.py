@@ -5,7 +5,7 @@ import logging
 from dataclasses import asdict, dataclass, replace
 
 from tasks import batches, journal
-from tasks.enrollment import enrolled_models, subject_columns
+from tasks.enrollment import Enrollment, enrolled_models, subject_columns
 from tasks.object_store import ObjectStore
 from tasks.tables import count_by_subject, count_rows, is_readable, is_table, open_table
 from unlearning.errors import ConflictError, DataError
@@ -25,6 +25,8 @@ class TableMatches:
     row_count: int
     rows: dict[str, int]
     """0 for a record whose rows are gone by another hand: files and models may still hold them."""
+    snapshots: tuple[int, ...] = ()
+    """Other versions that models were pinned to and that could be searched for who has no rows."""
 
     @property
     def matched_count(self) -> int:
@@ -37,7 +39,8 @@ def resolve(store: ObjectStore, batch: str) -> dict[str, int]:
 
     What was found stands, and a new search only adds to it. Searched again are tables that have
     changed since: for everybody until the batch begins to erase, then for those who have no rows
-    anywhere yet; and tables that models were enrolled on since. All until it begins to certify.
+    anywhere yet; and tables that models were enrolled on since, be it on an older version of them.
+    All until it begins to certify.
 
     Raises:
         DataError: no model is enrolled, so there is no table to look in.
@@ -72,8 +75,18 @@ def _unsearched(store: ObjectStore, batch: str) -> dict[str, str]:
     """Tables of models that were enrolled since, each with its subject column."""
     if is_closed(store, batch):
         return {}
-    known = {m.uri for m in matches(store, batch)}
-    return {uri: column for uri, column in subject_columns(store).items() if uri not in known}
+    known = {m.uri: m for m in matches(store, batch)}
+    enrolled = list(enrolled_models(store))
+    return {
+        uri: column
+        for uri, column in subject_columns(store).items()
+        if uri not in known or _missed_snapshots(enrolled, known[uri])
+    }
+
+
+def _missed_snapshots(enrolled: list[Enrollment], searched: TableMatches) -> set[int]:
+    pinned = _pinned(enrolled, searched.uri, searched.version)
+    return {older for older in pinned if older < searched.version} - set(searched.snapshots)
 
 
 def refuse_unsearched(store: ObjectStore, batch: str) -> None:
@@ -191,6 +204,7 @@ def _search(store: ObjectStore, batch: str, columns: dict[str, str]) -> list[Tab
     is_late = bool(_searches(store, batch)) and _is_listed(store, batch)
     known = {m.uri: m.rows for m in matches(store, batch)} if is_late else {}
     located = {record for rows in known.values() for record in rows}
+    enrolled = list(enrolled_models(store))
     found: list[TableMatches] = []
     for uri, column in sorted(columns.items()):
         table = open_table(uri)
@@ -198,24 +212,30 @@ def _search(store: ObjectStore, batch: str, columns: dict[str, str]) -> list[Tab
         asked = {r: s for r, s in by_record.items() if uri not in known or r not in located}
         wanted = set(asked.values())
         counts = count_by_subject(table, column, wanted)
-        counts |= dict.fromkeys(_only_pinned(store, uri, table.version(), wanted - set(counts)), 0)
+        pinned = _pinned(enrolled, uri, table.version())
+        counts |= dict.fromkeys(_only_in(uri, pinned, wanted - set(counts)), 0)
         rows = known.get(uri, {}) | {r: counts[s] for r, s in asked.items() if s in counts}
-        found.append(TableMatches(uri, column, table.version(), count_rows(table), rows))
+        snapshots = tuple(sorted(pinned))
+        found.append(TableMatches(uri, column, table.version(), count_rows(table), rows, snapshots))
         log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))
     return found
 
 
-def _only_pinned(store: ObjectStore, uri: str, version: int, missing: set[str]) -> set[str]:
-    """Those of the subjects without rows in this version whom a model's older snapshot holds."""
+def _pinned(enrolled: list[Enrollment], uri: str, version: int) -> dict[int, str]:
+    """Readable versions other than this one that models are pinned to, with subject columns."""
     pinned = {
-        (e.dataset_version, e.dataset.subject)
-        for e in enrolled_models(store)
+        e.dataset_version: e.dataset.subject
+        for e in enrolled
         if e.dataset.uri == uri and e.dataset_version != version
     }
+    return {older: column for older, column in pinned.items() if is_readable(uri, older)}
+
+
+def _only_in(uri: str, pinned: dict[int, str], missing: set[str]) -> set[str]:
+    """Those of the subjects without rows in the table's present whom a pinned version holds."""
     found: set[str] = set()
-    for older, column in pinned if missing else ():
-        if is_readable(uri, older):
-            found |= count_by_subject(open_table(uri, older), column, missing).keys()
+    for older, column in pinned.items() if missing else ():
+        found |= count_by_subject(open_table(uri, older), column, missing).keys()
     return found
 
 

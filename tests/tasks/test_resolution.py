@@ -42,13 +42,13 @@ class World:
 
         monkeypatch.setattr(resolution, "count_by_subject", count)
 
-    def enroll(self, model, table):
+    def enroll(self, model, table, version=0):
         enrollment = Enrollment(
             model=model,
             version=1,
             digest=model_digest(nn.Linear(40, 2).state_dict()),
             dataset=DatasetSpec(table, ("features",), "label", "subject_id"),
-            dataset_version=0,
+            dataset_version=version,
             row_count=9,
             holdout=self.holdout,
             unlearning=UnlearningConfig(),
@@ -125,6 +125,18 @@ def test_a_table_of_a_model_that_was_enrolled_since_is_searched(world):
     assert searched == ["photos"]
     assert counts["tables"] == 3
     assert world.located() == {("R-3", "train"), ("R-900", "photos")}
+
+
+def test_an_older_version_that_a_model_was_enrolled_on_since_is_searched(world):
+    write_deltalake(world.train, rows(1, first=900), mode="append")
+    DeltaTable(world.train).delete(f"subject_id = '{subject(900)}'")
+    assert world.resolve()[0]["not_found"] == 1
+    world.enroll("late", world.train, version=1)
+    with pytest.raises(ConflictError, match="run again"):
+        resolution.close_search(world.store, world.batch)
+    assert world.resolve()[0]["not_found"] == 0
+    assert world.resolve()[1] == []
+    resolution.close_search(world.store, world.batch)
 
 
 def test_once_rows_may_be_deleted_only_who_has_none_is_looked_for(world):
