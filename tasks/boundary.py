@@ -32,8 +32,10 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
-def translated(system: str) -> Iterator[None]:
+def translated(system: str, place: str = "") -> Iterator[None]:
     """Run a block against `system`; what it raises leaves as one of our errors, cause chained.
+
+    `place` is its address, for the message.
 
     The outside system's own words are kept out of the message, and Arrow's and Delta's out of the
     chain too: they quote values, and the orchestrator stores tracebacks.
@@ -49,7 +51,7 @@ def translated(system: str) -> Iterator[None]:
     except ExpungeError:
         raise
     except Exception as error:
-        raised = _counterpart(error, system)
+        raised = _counterpart(error, f"{system} at {place}" if place else system)
         if raised is None:
             raise
         raise raised from (None if system == "table" else error)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import NonNegativeInt, SecretStr, ValidationError
+from pydantic import Field, NonNegativeInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from unlearning.errors import SettingsError
@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     """Endpoint of an S3-compatible server; unset means the cloud provider's own."""
     s3_region: str = "us-east-1"
     """Region of the S3 buckets."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """auto, cpu, cuda, or one GPU of several, as in cuda:1."""
     approval_wait_seconds: NonNegativeInt = 0
     """How long a flow run pauses for an answer to a batch that waits for approval; 0: not at all.
     The batch waits in either case, until somebody answers."""
@@ -136,8 +136,9 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        names = ", ".join(f"{PREFIX}{str(e['loc'][0]).upper()}" for e in error.errors())
-        raise SettingsError(f"These settings have unusable values: {names}.") from error
+        # The rule alone: pydantic's own text quotes the value, which may be a key.
+        rules = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"These settings have unusable values: {rules}.") from None
     _prepare_environment(settings)
     return settings
 

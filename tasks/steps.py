@@ -38,6 +38,7 @@ from tasks import (
 )
 from tasks.attempts import Attempt
 from tasks.boundary import is_transient
+from tasks.device import pick_device
 from tasks.enrollment import enrolled_models
 from tasks.object_store import open_store
 from unlearning.errors import DataError
@@ -58,9 +59,10 @@ _STEP: dict[str, Any] = {
 
 @task(**_STEP)
 def check_settings() -> None:
-    """Refuse to start unless store and MLflow answer."""
+    """Refuse to start unless store and MLflow answer and the device asked for is there."""
     open_store().check()
     registry.check_registry()
+    pick_device()
 
 
 @task(**_STEP)

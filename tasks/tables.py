@@ -31,7 +31,7 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable:
         DataError: there is no table, this version is gone, or the table has a feature with which
             rows could not be erased for good.
     """
-    with translated("table"):
+    with translated("table", uri):
         table = DeltaTable(uri, version=version, storage_options=storage_options(uri))
         _refuse_features(table, uri)
     return table
@@ -39,7 +39,7 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable:
 
 def is_table(uri: str) -> bool:
     """Whether there is a Delta table at `uri`."""
-    with translated("table"):
+    with translated("table", uri):
         return DeltaTable.is_deltatable(uri, storage_options(uri))
 
 

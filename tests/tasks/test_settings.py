@@ -51,6 +51,14 @@ def test_a_wait_for_approval_is_a_number_of_seconds(settings):
         settings(EXPUNGE_APPROVAL_WAIT_SECONDS="-1")
 
 
+def test_a_device_is_one_of_those_that_there_are_and_the_rule_is_told(settings):
+    for device in ("auto", "cpu", "cuda", "cuda:1"):
+        assert settings(EXPUNGE_DEVICE=device).device == device
+    for device in ("gpu", "cuda:", "xcpu"):
+        with pytest.raises(SettingsError, match=r"EXPUNGE_DEVICE: .*auto\|cpu\|cuda"):
+            settings(EXPUNGE_DEVICE=device)
+
+
 def test_the_embedded_key_is_made_once_and_for_its_owner_only(settings):
     found = settings()
     assert found.pseudonym_secret() == found.pseudonym_secret()
