@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tasks import batches, journal, withholding
-from tasks.attempts import Attempt, is_untouched, plan_digest, under_way
+from tasks.attempts import Attempt, plan_digest
 from tasks.enrollment import enrolled_models
 from tasks.object_store import ObjectStore
+from tasks.planning import is_untouched, under_way
 from tasks.preflights import ask, why_ask
 from tasks.questions import ANSWERS, OPEN, Preflight, approver, latest_preflight, waiting
 from tasks.resolution import tell_located

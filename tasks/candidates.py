@@ -8,11 +8,12 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tasks import batches, journal
-from tasks.attempts import Attempt, halves, inputs, kept_rows, once_in, plan_facts
+from tasks.attempts import Attempt, once_in, plan_facts
 from tasks.checkpoints import StoredCheckpoints
 from tasks.device import pick_device
 from tasks.durations import note_retrain, retrain_forecast
 from tasks.enrollment import Enrollment, read_enrollment
+from tasks.inputs import halves, inputs, kept_rows
 from tasks.ledgers import read_ledger, store_ledger
 from tasks.memory import fitting
 from tasks.object_store import ObjectStore

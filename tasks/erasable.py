@@ -1,8 +1,8 @@
 """Whether the rows of a batch may be erased yet."""
 
-from tasks.attempts import has_forgotten, is_untouched
 from tasks.enrollment import enrolled_models
 from tasks.object_store import ObjectStore
+from tasks.planning import has_forgotten, is_untouched
 from tasks.resolution import refuse_unsearched
 from unlearning.errors import ConflictError
 

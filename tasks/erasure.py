@@ -3,11 +3,11 @@
 import logging
 
 from tasks import absence, batches, journal, registry, table_log, withholding
-from tasks.attempts import keep_untouched
 from tasks.certified_models import note_out_of_service
 from tasks.effects import Facts, once
 from tasks.enrollment import Enrollment, enrolled_models, stream, subject_columns
 from tasks.object_store import ObjectStore
+from tasks.planning import keep_untouched
 from tasks.reappearance import known_count, look
 from tasks.resolution import is_closed, located_subjects, matches
 from tasks.tables import (

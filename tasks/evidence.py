@@ -6,11 +6,12 @@ from dataclasses import asdict, replace
 from pydantic import TypeAdapter
 
 from tasks import batches, journal
-from tasks.attempts import Attempt, config_digest, entry, halves, inputs
+from tasks.attempts import Attempt, config_digest, entry
 from tasks.candidates import load_candidate
 from tasks.curves import keep_curves
 from tasks.device import pick_device
 from tasks.enrollment import read_enrollment, stream
+from tasks.inputs import halves, inputs
 from tasks.memory import fitting
 from tasks.object_store import ObjectStore
 from tasks.probing import Subject, probe

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tasks import journal, registry, suppression
+from tasks import journal, model_files, registry, suppression
 from tasks.dataset_spec import DatasetSpec
 from tasks.effects import once
 from tasks.enrollment import Enrollment, enrolled_models, stream
@@ -182,7 +182,7 @@ def _digest(enrollment: Enrollment, version: int) -> str | None:
     Weights that are only out of reach, for want of access or of code, say nothing of the floor.
     """
     try:
-        module = registry.load_model(
+        module = model_files.load_model(
             enrollment.model, version, trust_pickle=enrollment.trust_pickle
         ).module
     except (MissingDataError, ModelError):

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from tasks import batches, journal, lease, registry, withholding
-from tasks.attempts import Attempt, entry, inputs, once_in, plan_facts
+from tasks.attempts import Attempt, entry, once_in, plan_facts
 from tasks.durations import retrain_forecast
 from tasks.enrollment import Enrollment, read_enrollment, stream
+from tasks.inputs import inputs
 from tasks.object_store import ObjectStore
 from unlearning.budget import is_exact, overrun
 from unlearning.duration import Forecast, too_late

@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from tasks import journal, registry
+from tasks import journal, model_files, registry
 from tasks.datasets import TableRows
 from tasks.device import pick_device
 from tasks.enrollment import Enrollment, enrolled_models, ledger_key, read_enrollment, stream
@@ -45,7 +45,7 @@ def refresh_ledger(store: ObjectStore, model: str) -> str:
     missing = agree("" if _has_ledger(store, enrollment) else key)
     if missing:
         refuse_other(key, missing)
-        module = registry.load_model(
+        module = model_files.load_model(
             model, enrollment.version, trust_pickle=enrollment.trust_pickle
         ).module
         try:

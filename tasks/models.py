@@ -1,22 +1,19 @@
-"""Models before any deletion: train one here, or adopt one that was trained elsewhere."""
+"""Enrol a model: check that it fits its tables, and record both."""
 
 import logging
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pyarrow.compute as pc
 import torch
 from torch import nn
 
-from tasks import journal, registry, suppression
-from tasks.boundary import translated
+from tasks import journal, model_files, registry, suppression
 from tasks.dataset_spec import DatasetSpec
-from tasks.datasets import TableRows, check_columns, sample_rows
-from tasks.device import pick_device
+from tasks.datasets import check_columns, sample_rows
 from tasks.enrollment import Enrollment, Loss, enroll, enrolled_models, stream
 from tasks.floor import refuse_remembering
 from tasks.object_store import ObjectStore
-from tasks.reappearance import Look, ids_to_leave_out, known_count, look
+from tasks.reappearance import Look, known_count, look
 from tasks.settings import load_settings
 from tasks.tables import (
     arrow_dataset,
@@ -25,7 +22,6 @@ from tasks.tables import (
     open_table,
     refuse_links,
 )
-from unlearning.architectures import mlp
 from unlearning.budget import Deletions
 from unlearning.config import (
     ApprovalPolicy,
@@ -35,15 +31,11 @@ from unlearning.config import (
     UnlearningConfig,
 )
 from unlearning.errors import DataError, SettingsError, UnsupportedModelError
-from unlearning.lineage import SHORT, bytes_digest
-from unlearning.training import train
 from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.models")
 
 _FEW_ROWS = 100
-LEFT_OUT_TAG = "expunge.suppression"
-"""Tag with the digest of the suppression list whose subjects a training left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +55,6 @@ class ModelSource:
     def retrained_as(self, config: TrainingConfig) -> "ModelSource":
         """The source of a model that is retrained, when it must be, as it was trained."""
         return replace(self, unlearning=replace(self.unlearning, retraining=config))
-
-
-def train_version(
-    store: ObjectStore, source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig
-) -> int:
-    """Train a multilayer perceptron with gradient restriction; register it under the alias.
-
-    Rows of erased subjects who are back in the table are left out.
-    """
-    source = pinned(source)
-    seen = look(store, source.dataset.uri, source.dataset.subject, source.dataset_version)
-    without = ids_to_leave_out(store, source.dataset, source.dataset_version)
-    module = _train(source, hidden, config, without)
-    effect = (
-        f"train/{_training_key(source, hidden, config)}/{model_digest(module.state_dict())[:SHORT]}"
-    )
-    version = registry.find_version(source.model, effect)
-    if version is None:
-        run_id = registry.ensure_run(registry.TRAINING_EXPERIMENT, effect, f"train {source.model}")
-        _log_parameters(run_id, config, hidden)
-        # Two rows: with one, torch.export would fix the batch size at one.
-        example = np.zeros((2, *_input_shape(source)), dtype=np.float32)
-        uri = registry.log_new(run_id, module.cpu(), example)
-        tags = {
-            registry.EFFECT_TAG: effect,
-            LEFT_OUT_TAG: seen.listed,
-            "expunge.restriction": config.restriction,
-            "expunge.alpha": str(config.alpha),
-        }
-        registry.create_version(source.model, uri, run_id, tags)
-        version = registry.find_version(source.model, effect)
-    if version is None:
-        raise DataError(f"MLflow lost the version of {source.model} that was just created.")
-    registry.set_alias(source.model, version)
-    log.info("%s version %d trained, alias %s", source.model, version, load_settings().alias)
-    return version
 
 
 def adopt_version(
@@ -122,7 +78,7 @@ def adopt_version(
             f"No version of {source.model} holds the alias {load_settings().alias!r}; set it, "
             "or name a version with --version."
         )
-    module = registry.load_model(source.model, number, trust_pickle=trust_pickle).module
+    module = model_files.load_model(source.model, number, trust_pickle=trust_pickle).module
     _check_fit(module, source)
     digest = model_digest(module.state_dict())
     refuse_remembering(store, source.model, number, digest, source.dataset)
@@ -202,7 +158,7 @@ def _relearned(store: ObjectStore, model: str, version: int, digest: str, found:
     current = next((e for e in enrolled_models(store) if e.model == model), None)
     if current is not None and current.digest == digest:
         return current.relearned
-    left_out = registry.version_tags(model, version).get(LEFT_OUT_TAG)
+    left_out = registry.version_tags(model, version).get(registry.LEFT_OUT_TAG)
     if not found.rows or left_out == found.listed:
         return ""
     return suppression.record_relearned(store, digest, list(found.rows))
@@ -241,28 +197,6 @@ def pinned(source: ModelSource) -> ModelSource:
     if source.dataset_version is not None:
         return source
     return replace(source, dataset_version=open_table(source.dataset.uri).version())
-
-
-def _train(
-    source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig, without: list[str]
-) -> nn.Module:
-    spec, version = source.dataset, source.dataset_version
-    rows = TableRows(spec, version, without=without)
-    inputs = int(np.prod(_input_shape(source)))
-    classes = 1 + max(int(labels.max()) for _, labels in rows.chunks(65536))
-    module = mlp(inputs=inputs, hidden=hidden, classes=classes, seed=config.seed)
-
-    def report(epoch: int, loss: float) -> None:
-        if epoch == config.epochs or epoch % max(1, config.epochs // 6) == 0:
-            log.info("epoch %d of %d: loss %.4f", epoch, config.epochs, loss)
-
-    train(module, rows, config, device=pick_device(), on_epoch=report)
-    return module
-
-
-def _input_shape(source: ModelSource) -> tuple[int, ...]:
-    sample = sample_rows(source.dataset, source.dataset_version, count=1, seed=0)
-    return tuple(sample.inputs.shape[1:])
 
 
 def _check_subject_column(store: ObjectStore, source: ModelSource) -> None:
@@ -319,20 +253,3 @@ def _tags(enrollment: Enrollment) -> dict[str, str]:
         "expunge.dataset_rows": str(enrollment.row_count),
         "expunge.digest": enrollment.digest,
     }
-
-
-def _training_key(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> str:
-    from dataclasses import asdict
-
-    facts = {"uri": source.dataset.uri, "version": source.dataset_version, "hidden": list(hidden)}
-    return bytes_digest(repr((facts, asdict(config))).encode())[:SHORT]
-
-
-def _log_parameters(run_id: str, config: TrainingConfig, hidden: tuple[int, ...]) -> None:
-    from dataclasses import asdict
-
-    from mlflow.entities import Param
-
-    params = {**asdict(config), "hidden": ",".join(map(str, hidden))}
-    with translated("MLflow"):
-        registry.client().log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])

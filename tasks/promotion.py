@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tasks import batches, journal, registry, withholding
-from tasks.attempts import Attempt, inputs, once_in, plan_facts
+from tasks import batches, journal, model_files, registry, withholding
+from tasks.attempts import Attempt, once_in, plan_facts
 from tasks.boundary import translated
 from tasks.candidates import load_candidate
 from tasks.enrollment import read_enrollment, stream
 from tasks.evidence import evaluate_candidate
+from tasks.inputs import inputs
 from tasks.object_store import ObjectStore
 from unlearning.errors import UnsupportedModelError
 from unlearning.rows import Rows
@@ -118,14 +119,14 @@ def _made(store: ObjectStore, attempt: Attempt) -> Mapping[str, Any]:
 
 def _log_candidate(store: ObjectStore, attempt: Attempt, run_id: str) -> str:
     enrollment, _, forget = inputs(store, attempt)
-    original = registry.load_model(
+    original = model_files.load_model(
         attempt.model,
         attempt.parent_version,
         trust_pickle=enrollment.trust_pickle,
         is_parent=True,
     )
     module = load_candidate(store, attempt, original.module)
-    return registry.log_successor(run_id, original, module, _example(original.example, forget))
+    return model_files.log_successor(run_id, original, module, _example(original.example, forget))
 
 
 def _example(example: Any, forget: Rows) -> Any:

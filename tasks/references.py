@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from tasks import journal, registry
+from tasks import journal, model_files
 from tasks.datasets import sample_rows
 from tasks.device import pick_device
 from tasks.durations import timing
@@ -56,7 +56,7 @@ def refresh_references(store: ObjectStore, model: str) -> str:
     enrollment = read_enrollment(store, model)
     if not enrollment.policy.references:
         return ""
-    module = registry.load_model(
+    module = model_files.load_model(
         model, enrollment.version, trust_pickle=enrollment.trust_pickle
     ).module
     found = read_references(store, enrollment, module)

@@ -11,7 +11,6 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks import (
     approvals,
-    attempts,
     audit,
     batches,
     candidates,
@@ -25,6 +24,7 @@ from tasks import (
     lease,
     ledgers,
     models,
+    planning,
     promotion,
     questions,
     references,
@@ -33,6 +33,7 @@ from tasks import (
     resolution,
     retirement,
     suppression,
+    training,
     trials,
     withholding,
 )
@@ -125,7 +126,7 @@ def resolve_rows(batch: str) -> dict[str, int]:
 @task(**_STEP)
 def plan_unlearning(batch: str, model: str) -> Attempt | None:
     """What to unlearn from this model; None if it never saw the subjects."""
-    return attempts.plan(open_store(), batch, model)
+    return planning.plan(open_store(), batch, model)
 
 
 @task(**_STEP)
@@ -205,7 +206,7 @@ def choose_step(attempt: Attempt, decision: GateDecision) -> Step:
 @task(**_STEP)
 def climb(attempt: Attempt, step: Step) -> Attempt:
     """The attempt on the next rung."""
-    return attempts.climb(open_store(), attempt, step)
+    return planning.climb(open_store(), attempt, step)
 
 
 @task(**_STEP)
@@ -361,7 +362,7 @@ def train_version(
     source: models.ModelSource, hidden: tuple[int, ...], config: models.TrainingConfig
 ) -> int:
     """A freshly trained version under the serving alias."""
-    return models.train_version(open_store(), source, hidden, config)
+    return training.train_version(open_store(), source, hidden, config)
 
 
 @task(**_STEP)

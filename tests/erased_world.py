@@ -12,7 +12,6 @@ from durable import durable
 from tables import rows, subject, write_tables
 
 from tasks import (
-    attempts,
     audit,
     batches,
     candidates,
@@ -24,11 +23,13 @@ from tasks import (
     intake,
     journal,
     models,
+    planning,
     promotion,
     registry,
     replay,
     resolution,
     suppression,
+    training,
     withholding,
 )
 from tasks.dataset_spec import DatasetSpec
@@ -80,7 +81,7 @@ class World:
         return ModelSource(**(facts | changes))
 
     def train(self):
-        version = models.train_version(self.store, self.source(), (8,), TRAINING)
+        version = training.train_version(self.store, self.source(), (8,), TRAINING)
         return models.adopt_version(self.store, self.source(), version, trust_pickle=False)
 
     def restore(self):
@@ -125,7 +126,7 @@ class World:
         audit.close(self.store, batch)
 
     def unlearn(self, batch, model):
-        attempt = attempts.plan(self.store, batch, model)
+        attempt = planning.plan(self.store, batch, model)
         if attempt is None:
             return
         candidates.make_candidate(self.store, attempt)

@@ -10,11 +10,11 @@ from torch import nn
 
 from tasks import (
     approvals,
-    attempts,
     audit,
     batches,
     intake,
     journal,
+    planning,
     questions,
     registry,
     resolution,
@@ -39,7 +39,7 @@ class World:
     def __init__(self, store, folder, monkeypatch):
         self.store, self.champions = store, {}
         self.places = [f"file://{p}" for p in write_tables(folder, train=ROWS, holdout=20)]
-        for module in (attempts, registry):
+        for module in (planning, registry):
             monkeypatch.setattr(module, "alias_version", self.champions.get)
 
     def enroll(self, model="income", **changes):
@@ -106,7 +106,7 @@ class World:
 
     def plans(self, batch):
         models = [e.model for e in enrolled_models(self.store)]
-        found = [attempts.plan(self.store, batch, model) for model in models]
+        found = [planning.plan(self.store, batch, model) for model in models]
         return [plan for plan in found if plan is not None]
 
     def decide(self, batch, decision="approve", name="Ada", reason="checked the file"):
@@ -242,7 +242,7 @@ def test_an_approved_batch_goes_on_and_stays_approved_on_every_rung(world):
     assert world.process(batch)
     assert world.status(batch) == "validated"
     (plan,) = world.plans(batch)
-    attempts.climb(world.store, plan, Step(rung="retrain", method="retrain", reason="not enough"))
+    planning.climb(world.store, plan, Step(rung="retrain", method="retrain", reason="not enough"))
     assert world.plans(batch)[0].key != plan.key
     before = world.objects()
     assert world.process(batch)
@@ -440,7 +440,7 @@ def test_a_batch_that_is_blocked_when_rows_are_gone_is_taken_over_by_none(world)
     world.process(batch)
     world.begin_to_erase(batch)
     world.enroll("late")
-    late = attempts.plan(world.store, batch, "late")
+    late = planning.plan(world.store, batch, "late")
     for _ in range(2):
         audit.block(world.store, late, ["holdout_accuracy_drop"], "No rung was enough.")
     assert world.status(batch) == "erasing"

@@ -11,7 +11,7 @@ from deltalake import write_deltalake
 from tables import rows, subject
 from torch import nn
 
-from tasks import attempts, candidates, journal, ledgers, promotion, tables
+from tasks import attempts, candidates, inputs, journal, ledgers, planning, promotion, tables
 from tasks.dataset_spec import DatasetSpec
 from tasks.datasets import TableRows
 from tasks.enrollment import Enrollment, enroll, ledger_key, stream
@@ -55,13 +55,13 @@ class World:
         )
         enroll(store, self.enrollment)
         monkeypatch.setattr(
-            attempts, "load_model", lambda *_, **__: SimpleNamespace(module=self.module)
+            inputs, "load_model", lambda *_, **__: SimpleNamespace(module=self.module)
         )
         monkeypatch.setattr(attempts.batches, "subjects", lambda *_: FORGOTTEN)
 
     def plan(self):
-        forget = attempts._forget_rows(self.store, "b", self.enrollment)
-        return attempts._new_attempt(
+        forget = inputs.forget_rows(self.store, "b", self.enrollment)
+        return planning._new_attempt(
             "b", self.enrollment, forget, attempts.config_digest(self.store, "income")
         )
 
@@ -199,33 +199,33 @@ def test_an_example_that_is_a_row_to_forget_is_replaced(world):
 
 def test_a_plan_over_a_holdout_that_another_batch_purged_is_made_anew(world, monkeypatch):
     here = world()
-    monkeypatch.setattr(attempts, "alias_version", lambda _: 1)
-    first = attempts.plan(here.store, "b", "income")
-    assert attempts.plan(here.store, "b", "income") == first
+    monkeypatch.setattr(planning, "alias_version", lambda _: 1)
+    first = planning.plan(here.store, "b", "income")
+    assert planning.plan(here.store, "b", "income") == first
     uri = here.enrollment.holdout
     tables.delete_rows(uri, "subject_id", [subject(500)])
-    assert attempts.plan(here.store, "b", "income") == first  # its files are still there
+    assert planning.plan(here.store, "b", "income") == first  # its files are still there
     tables.vacuum(uri)
-    second = attempts.plan(here.store, "b", "income")
+    second = planning.plan(here.store, "b", "income")
     assert second.holdout_version > first.holdout_version
-    assert attempts.plan(here.store, "b", "income") == second
+    assert planning.plan(here.store, "b", "income") == second
 
 
 def test_a_plan_outlives_an_upgrade_that_adds_options_and_no_change_of_the_model(
     world, monkeypatch
 ):
     here = world()
-    monkeypatch.setattr(attempts, "alias_version", lambda _: 1)
+    monkeypatch.setattr(planning, "alias_version", lambda _: 1)
     facts = asdict(here.enrollment)
     for part, option in (("policy", "max_possible_drop"), ("budget", "max_class_share")):
         del facts[part][option]  # as a release before that option recorded it
     name = stream("income")
     journal.append(here.store, journal.Entry(name, "enrolled/0", "ModelEnrolled", facts))
-    plan = attempts.plan(here.store, "b", "income")
+    plan = planning.plan(here.store, "b", "income")
     of_then = {part: facts[part] for part in ("unlearning", "policy", "budget")}
     assert plan.config_digest == facts_digest(of_then)
     enroll(here.store, replace(here.enrollment, policy=GatePolicy(min_power=0.9)))
-    assert attempts.plan(here.store, "b", "income").key != plan.key
+    assert planning.plan(here.store, "b", "income").key != plan.key
     enroll(here.store, here.enrollment)
     now = attempts.config_digest(here.store, "income")
     assert now == facts_digest({part: asdict(here.enrollment)[part] for part in of_then})

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks import attempts, batches, candidates, durations, journal, ladder, trials
+from tasks import attempts, batches, candidates, durations, journal, ladder, planning, trials
 from tasks.attempts import Attempt
 from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, stream
@@ -153,7 +153,7 @@ def test_a_suspicion_whose_retrain_ends_too_late_leaves_the_update_to_the_gate(b
     assert (step.rung, step.method) == ("update", "calibrated")
     assert step.reason.startswith(SUSPECTED.reason)
     assert "57.8 days" in step.reason
-    update = attempts.climb(begun, SUSPECTED, step)
+    update = planning.climb(begun, SUSPECTED, step)
     assert attempts.plan_digest(update) == attempts.plan_digest(SUSPECTED)
     # Whatever the gate says of the update, the ladder goes on as ever: there is no way back.
     assert ladder.choose_step(begun, update, rejected()).rung == "wait"

@@ -6,7 +6,7 @@ import pytest
 from tables import rows, subject, write_tables
 from torch import nn
 
-from tasks import attempts, batches, candidates, erasure, journal
+from tasks import batches, candidates, erasure, inputs, journal, planning
 from tasks.certified_models import certified_models, models_for, note_out_of_service
 from tasks.dataset_spec import DatasetSpec
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
@@ -40,7 +40,7 @@ class World:
         self.members = {name: list(numbers) for name, numbers in MEMBERS.items()}
         for batch in MEMBERS:
             self.happen(batch, "frozen", "BatchFrozen")
-        monkeypatch.setattr(attempts, "alias_version", lambda _: self.champion)
+        monkeypatch.setattr(planning, "alias_version", lambda _: self.champion)
         monkeypatch.setattr(batches, "subjects_by_record", self.subjects)
         monkeypatch.setattr(batches, "dispositions", self.dispositions)
         self.champion = 1
@@ -71,7 +71,7 @@ class World:
 
     def promote(self, batch, version, model="income"):
         """As a run promotes: planned, measured, judged, alias moved, told to the model."""
-        attempt = attempts.plan(self.store, batch, model)
+        attempt = planning.plan(self.store, batch, model)
         key, before = attempt.key, {"mia_auc": 0.6}
         self.happen(batch, f"{key}/evaluated", "CandidateEvaluated", before=before, after=before)
         self.happen(batch, f"{key}/judged", "CandidateAccepted", checks=[], outcome="forgotten")
@@ -86,7 +86,7 @@ class World:
         return attempt
 
     def plan(self, batch):
-        return attempts.plan(self.store, batch, "income")
+        return planning.plan(self.store, batch, "income")
 
     def enrolled(self):
         return read_enrollment(self.store, "income")
@@ -106,10 +106,10 @@ def test_a_later_batch_asks_a_model_for_the_rest_only(world):
 
 def test_rows_forgotten_and_not_erased_teach_nobody_again(world):
     world.promote(OLD, 2)
-    kept = attempts.kept_rows(world.store, world.plan(NEW), world.enrolled())
+    kept = inputs.kept_rows(world.store, world.plan(NEW), world.enrolled())
     assert kept.count == 50 - 5
     world.members[NEW] = [9]
-    other = attempts.kept_rows(world.store, world.plan(NEW), world.enrolled())
+    other = inputs.kept_rows(world.store, world.plan(NEW), world.enrolled())
     assert other.count == 50 - 1 - 3
 
 

@@ -10,7 +10,6 @@ from erased_world import GONE, ROWS, TRAINING
 from tables import rows, subject
 
 from tasks import (
-    attempts,
     audit,
     batches,
     certificates,
@@ -18,11 +17,13 @@ from tasks import (
     intake,
     journal,
     models,
+    planning,
     registry,
     report_facts,
     resolution,
     suppression,
     tables,
+    training,
     withholding,
 )
 from tasks.enrollment import enroll
@@ -145,7 +146,7 @@ def test_whom_a_hold_keeps_out_of_the_batch_that_took_over_is_not_learned_again(
     batches.validate(world.store, one)
     resolution.resolve(world.store, one)
     world.unlearn(one, "income")
-    plan = attempts.plan(world.store, one, "income")
+    plan = planning.plan(world.store, one, "income")
     audit.block(world.store, plan, ["utility"], "Another model failed.")
     world.hold(50)
     world.submit("two", [70])
@@ -175,7 +176,7 @@ def test_a_table_of_a_model_that_was_enrolled_while_a_batch_waited_is_erased_too
     place = f"file://{world.folder}/photos"
     write_deltalake(place, rows(200, first=750, seed=5))
     source = world.source(model="photos", dataset=replace(world.source().dataset, uri=place))
-    version = models.train_version(world.store, source, (8,), TRAINING)
+    version = training.train_version(world.store, source, (8,), TRAINING)
     models.adopt_version(world.store, source, version, trust_pickle=False)
     world.process(batch)
     assert 900 not in world.there(place)
@@ -244,7 +245,7 @@ def move_table(world, *, without=()):
     kept = [name not in left_out for name in whole["subject_id"].to_pylist()]
     write_deltalake(place, whole.filter(kept))
     source = world.source(dataset=replace(world.source().dataset, uri=place))
-    version = models.train_version(world.store, source, (8,), replace(TRAINING, seed=5))
+    version = training.train_version(world.store, source, (8,), replace(TRAINING, seed=5))
     models.adopt_version(world.store, source, version, trust_pickle=False)
     return place
 

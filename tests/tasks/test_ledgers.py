@@ -48,7 +48,7 @@ def uri(tmp_path) -> str:
 def registered(monkeypatch):
     """A registry that holds one model, and the tags it was given."""
     held = SimpleNamespace(module=model(), tags={})
-    monkeypatch.setattr(ledgers.registry, "load_model", lambda *_, **__: held)
+    monkeypatch.setattr(ledgers.model_files, "load_model", lambda *_, **__: held)
     monkeypatch.setattr(
         ledgers.registry, "tag_version", lambda _, number, tags: held.tags.update({number: tags})
     )

@@ -15,7 +15,6 @@ from erased_world import GONE, ROWS, TRAINING
 from tables import MARK, rows, subject
 
 from tasks import (
-    attempts,
     audit,
     batches,
     candidates,
@@ -25,7 +24,9 @@ from tasks import (
     intake,
     journal,
     ladder,
+    model_files,
     models,
+    planning,
     registry,
     resolution,
     retirement,
@@ -161,7 +162,7 @@ def test_a_model_of_others_that_learned_from_them_has_to_forget(world):
     world.deliver_again(1, 2)
     module = mlp(inputs=40, hidden=(8,), classes=2, seed=3)
     run_id = registry.ensure_run(registry.TRAINING_EXPERIMENT, "elsewhere", "elsewhere")
-    uri = registry.log_new(run_id, module, np.zeros((2, 40), dtype=np.float32))
+    uri = model_files.log_new(run_id, module, np.zeros((2, 40), dtype=np.float32))
     registry.create_version("income", uri, run_id, {})
     world.set_alias(3)
     found = models.adopt_version(world.store, world.source(), None, trust_pickle=False)
@@ -346,11 +347,11 @@ def test_a_batch_on_the_table_of_a_model_without_a_floor_is_certified(world):
 @pytest.mark.parametrize("damage", ["exchanged", "cut off", "gone"])
 def test_damaged_weights_of_the_floor_are_not_served(world, damage):
     world.set_alias(1)
-    (data,) = registry.load_model("income", 2).directory.rglob("*.pt2")
+    (data,) = model_files.load_model("income", 2).directory.rglob("*.pt2")
     kept = data.read_bytes()
     try:
         if damage == "exchanged":
-            (other,) = registry.load_model("income", 1).directory.rglob("*.pt2")
+            (other,) = model_files.load_model("income", 1).directory.rglob("*.pt2")
             shutil.copy(other, data)
         elif damage == "cut off":
             data.write_bytes(kept[: len(kept) // 2])
@@ -426,7 +427,7 @@ def test_a_copy_of_weights_that_remember_is_refused(world):
 def test_a_candidate_of_an_older_snapshot_is_refused_by_its_tags(world):
     module = mlp(inputs=40, hidden=(8,), classes=2, seed=3)
     run_id = registry.ensure_run(registry.TRAINING_EXPERIMENT, "elsewhere", "elsewhere")
-    uri = registry.log_new(run_id, module, np.zeros((2, 40), dtype=np.float32))
+    uri = model_files.log_new(run_id, module, np.zeros((2, 40), dtype=np.float32))
     tags = {"expunge.dataset": world.table, "expunge.dataset_version": "0"}
     registry.create_version("income", uri, run_id, tags)
     with pytest.raises(ConflictError, match="trained without them"):
@@ -528,7 +529,7 @@ def test_the_list_of_a_batch_that_another_takes_over_excuses_no_model(world):
     world.unlearn(first, "income")
     suppression.suppress(world.store, first)
     world.enroll_copy(before, "late")
-    blocked = attempts.plan(world.store, first, "late")
+    blocked = planning.plan(world.store, first, "late")
     audit.block(world.store, blocked, ["holdout_accuracy_drop"], "No rung was enough.")
 
     world.submit("Y", [60])
@@ -536,7 +537,7 @@ def test_the_list_of_a_batch_that_another_takes_over_excuses_no_model(world):
     assert suppression.load(world.store).by_batch[first] == {}
     batches.validate(world.store, second)
     resolution.resolve(world.store, second)
-    assert attempts.plan(world.store, second, "late").forget_count == 2
+    assert planning.plan(world.store, second, "late").forget_count == 2
     world.process(second)
     models = world.certificate("X-50")["models"]
     assert {m["model"]: m["forget_count"] for m in models} == {"income": 1, "late": 2}
@@ -547,7 +548,7 @@ def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(world
     (batch,) = intake.open_batches(world.store)
     batches.validate(world.store, batch)
     resolution.resolve(world.store, batch)
-    attempt = attempts.plan(world.store, batch, "income")
+    attempt = planning.plan(world.store, batch, "income")
     later = journal.now() + timedelta(days=90)
 
     def fail(error):

@@ -6,7 +6,7 @@ import pytest
 from lineages import MODEL, LineageOfHand
 from mlflow.tracking._tracking_service.utils import _get_store
 
-from tasks import artifacts, audit, journal, model_versions, registry, retirement
+from tasks import artifacts, audit, journal, model_files, model_versions, registry, retirement
 from tasks.enrollment import enroll, stream
 from tasks.old_versions import earlier, retirement_counts
 from tasks.settings import load_settings
@@ -39,11 +39,11 @@ def test_the_parent_is_out_of_use_at_once(lineage, caplog):
     assert "version 1 lost the aliases challenger" in caplog.text
     assert lineage.client.get_registered_model(MODEL).aliases == {"champion": 2}
     with pytest.raises(ModelError, match="version 1 is retired"):
-        registry.load_model(MODEL, 1)
+        model_files.load_model(MODEL, 1)
     # These weights have no flavor, so that loading them ends otherwise than at the guard.
     for version, is_parent in ((1, True), (2, False)):
         with pytest.raises(UnsupportedModelError, match="not logged by mlflow"):
-            registry.load_model(MODEL, version, is_parent=is_parent)
+            model_files.load_model(MODEL, version, is_parent=is_parent)
     (facts,) = lineage.events("VersionRetired")
     assert (facts["version"], facts["batch"], facts["aliases"]) == (1, "b-1", ["challenger"])
     assert (facts["retired_on"], facts["purge_on"]) == ("2026-01-10", "2026-02-09")

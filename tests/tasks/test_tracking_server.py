@@ -5,7 +5,7 @@ import pytest
 import servers
 from torch import nn
 
-from tasks import artifacts, model_versions, registry
+from tasks import artifacts, model_files, model_versions, registry
 from tasks.object_store import open_store
 from tests.conftest import forget_settings
 
@@ -14,10 +14,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
 
 def register():
     run = registry.ensure_run("theirs", "effect", "a run")
-    source = registry.log_new(run, nn.Linear(3, 2), np.zeros((2, 3), dtype=np.float32))
+    source = model_files.log_new(run, nn.Linear(3, 2), np.zeros((2, 3), dtype=np.float32))
     registry.create_version("income", source, run, {registry.EFFECT_TAG: "effect"})
     assert registry.find_version("income", "effect") == 1
-    assert registry.load_model("income", 1).module is not None
+    assert model_files.load_model("income", 1).module is not None
 
 
 def purge(stored):
