@@ -65,8 +65,8 @@ def _refuse_too_late(store: ObjectStore, attempt: Attempt) -> None:
     reason = too_late(found, batches.days_left(store, attempt.batch))
     if reason:
         raise UnsupportedModelError(
-            f"{reason} Train {attempt.model} elsewhere without the requests' subjects and enrol "
-            "that version."
+            f"{reason} Train {attempt.model} elsewhere, on a copy of its table without the "
+            "requests' subjects, and enrol that version on the copy."
         )
 
 
@@ -152,8 +152,9 @@ def _new_state(
             raise
         raise UnsupportedModelError(
             f"{attempt.model} must be retrained, which expunge cannot do: {attempt.reason} {error} "
-            "Train it yourself without the requests' subjects and enrol that version, or widen "
-            f"its limits with `expunge enroll {attempt.model} --budget.… --policy.…`."
+            "Train it yourself on a copy of its table without the requests' subjects and enrol "
+            f"that version on the copy, or widen its limits with `expunge enroll {attempt.model} "
+            "--budget.… --policy.…`."
         ) from error
 
 

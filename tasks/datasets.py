@@ -18,7 +18,7 @@ from tasks.dataset_spec import DatasetSpec
 from tasks.fragments import TableShare
 from tasks.streams import cut, read_ahead
 from tasks.tables import arrow_dataset, arrow_schema, matching, open_table
-from unlearning.errors import DataError
+from unlearning.errors import DataError, UnfitRowsError
 from unlearning.rows import TensorRows, content_halves
 
 _MOST_VALUES = 50
@@ -63,7 +63,7 @@ class TableRows:
         """(inputs, labels) of exactly `size` rows at a time, fewer only at the end.
 
         Raises:
-            DataError: a value is missing, or rows have different numbers of features.
+            UnfitRowsError: a value is missing, or rows have different numbers of features.
         """
         return read_ahead(self._chunks(size))
 
@@ -132,7 +132,7 @@ def sample_with_slices(
     and the sample is drawn from those. Which rows it has does not depend on the slices.
 
     Raises:
-        DataError: no row is left, or a feature or label is missing.
+        UnfitRowsError: no row is left, or a feature or label is missing.
     """
     table = open_table(uri or spec.uri, version)
     random = np.random.default_rng(seed)
@@ -152,7 +152,7 @@ def sample_with_slices(
             if sum(len(labels) for _, labels in pool) >= 4 * count:
                 break
     if not pool:
-        raise DataError(f"No rows are left to sample in {uri or spec.uri}; look at the table.")
+        raise UnfitRowsError(f"No rows are left to sample in {uri or spec.uri}; look at the table.")
     inputs, labels = (torch.cat(parts) for parts in zip(*pool, strict=True))
     chosen = torch.from_numpy(np.sort(random.permutation(len(labels))[:count]))
     drawn = pa.concat_tables(declared)
@@ -192,11 +192,13 @@ def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
         DataError: a value is missing, or rows have another number of features than they should.
     """
     if any(table[name].null_count for name in (*spec.features, spec.label)):
-        raise DataError(f"A feature or label is missing in {spec.uri}; fill or drop such rows.")
+        raise UnfitRowsError(
+            f"A feature or label is missing in {spec.uri}; fill or drop such rows."
+        )
     inputs = torch.from_numpy(_matrix(table, spec)).div_(spec.scale)
     if spec.shape and len(inputs):
         if inputs.shape[1] != prod(spec.shape):
-            raise DataError(
+            raise UnfitRowsError(
                 f"Rows of {spec.uri} have {inputs.shape[1]} features, which do not make the shape "
                 f"{list(spec.shape)}; change --shape or --features."
             )
@@ -219,8 +221,8 @@ def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(first), -1)
 
 
-def _ragged(spec: DatasetSpec) -> DataError:
-    return DataError(
+def _ragged(spec: DatasetSpec) -> UnfitRowsError:
+    return UnfitRowsError(
         f"Rows of {spec.uri} have missing features or different numbers of them; mend them."
     )
 

@@ -17,6 +17,11 @@ def pick_device() -> str:
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     if wanted.startswith("cuda") and not torch.cuda.is_available():
         raise SettingsError("EXPUNGE_DEVICE asks for cuda, but there is no GPU; use auto or cpu.")
+    if int(wanted.partition(":")[2] or 0) >= max(1, torch.cuda.device_count()):
+        raise SettingsError(
+            f"EXPUNGE_DEVICE asks for {wanted}, but there are {torch.cuda.device_count()} GPUs, "
+            "counted from 0; name one that there is, or use auto."
+        )
     return _own_gpu() if wanted == "cuda" and load_rank().world > 1 else wanted
 
 

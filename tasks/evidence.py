@@ -119,14 +119,29 @@ def _remember(store: ObjectStore, attempt: Attempt, evidence: Evidence) -> None:
 
 
 def _earlier(store: ObjectStore, attempt: Attempt) -> list[tuple[AttackName, Pool]]:
-    """What the same update did in batches that are done, rows of which come up no more."""
-    events = journal.read(store, stream(attempt.model))
+    """What the same update did to these weights and those before them, in batches that are done.
+
+    The latest measurement of each batch counts: an earlier one was of the same rows.
+    """
+    events = _lineage(journal.read(store, stream(attempt.model)))
     finished = {e.facts["batch"] for e in events if e.name == "ChampionPromoted"}
     wanted = (attempt.method, attempt.rung, config_digest(store, attempt.model))
-    return [
-        (e.facts["attack"], Pool(**e.facts["own"]))
+    latest = {
+        e.facts["batch"]: (e.facts["attack"], Pool(**e.facts["own"]))
         for e in events
         if e.name == "ForgettingMeasured"
         and e.facts["batch"] in finished - {attempt.batch}
         and (e.facts["method"], e.facts["rung"], e.facts["config"]) == wanted
-    ]
+    }
+    return list(latest.values())
+
+
+def _lineage(events: list[journal.Event]) -> list[journal.Event]:
+    """The events since other weights were enrolled, of which nothing is known yet."""
+    begin, digest = 0, ""
+    for number, event in enumerate(events):
+        if event.name in ("ModelEnrolled", "ChampionPromoted"):
+            if event.name == "ModelEnrolled" and event.facts["digest"] != digest:
+                begin = number
+            digest = event.facts["digest"]
+    return events[begin:]

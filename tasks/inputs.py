@@ -79,9 +79,12 @@ def halves(
     )
     read, judged = sample.halves()
     if not (read.rows.count and judged.rows.count):
+        remedy = "add rows to it, then run again"
+        if kind == "retain":
+            remedy = "enrol a version that was trained on more"
         raise EvidenceError(
             f"The {kind} rows of {attempt.model} do not make two parts, one for the update and one "
-            f"for the evidence; add rows to its {kind} table."
+            f"for the evidence; {remedy}."
         )
     return read, judged
 

@@ -12,7 +12,7 @@ from tasks.inputs import inputs
 from tasks.object_store import ObjectStore
 from unlearning.budget import is_exact, overrun
 from unlearning.duration import Forecast, too_late
-from unlearning.errors import ConflictError, ModelError
+from unlearning.errors import ConflictError, ModelError, UnfitRowsError
 from unlearning.gate import GateDecision
 from unlearning.ladder import Step, next_step
 from unlearning.methods.retrain import retrain_obstacle
@@ -54,11 +54,11 @@ def _untried(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> st
         return ""
     events = journal.read(store, batches.stream(attempt.batch))
     plans = [e.facts for e in events if e.name == "UnlearningPlanned"]
-    same = (attempt.model, attempt.parent_digest, attempt.forget_digest)
+    same = ("model", "parent_digest", "forget_digest", "config_digest")
     tried = {
         p.get("rung", "update")
         for p in plans
-        if (p["model"], p["parent_digest"], p["forget_digest"]) == same
+        if all(p[name] == getattr(attempt, name) for name in same)
     }
     return "" if "update" in tried else method
 
@@ -82,7 +82,7 @@ def _obstacle(
 def _retrain_obstacle(store: ObjectStore, attempt: Attempt) -> str:
     try:
         _, parent, _ = inputs(store, attempt)
-    except ModelError as error:  # it cannot even be loaded
+    except (ModelError, UnfitRowsError) as error:  # they cannot even be loaded
         return str(error)
     return retrain_obstacle(parent)
 
@@ -134,7 +134,18 @@ def settle_withdrawals(store: ObjectStore) -> None:
             told = journal.find(store, stream(model), f"{attempt}/withdrawn")
             if told is None and _is_begun(store, planned[attempt]):
                 lease.check(store)
+                journal.append(store, _outcome(batch, event.facts, planned[attempt], events))
                 _tell(store, model, attempt, batch)
+
+
+def _outcome(
+    batch: str, intent: dict[str, Any], plan: dict[str, Any], events: list[journal.Event]
+) -> journal.Entry:
+    """What the interrupted run would have recorded: certificates state it."""
+    key = intent["attempt"]
+    chosen = next(e.facts for e in events if e.id == f"{key}/next/withdraw")
+    facts = plan_facts(intent) | {"version": plan["parent_version"], "reason": chosen["reason"]}
+    return journal.Entry(batches.stream(batch), f"{key}/withdrawn", "ModelWithdrawn", facts)
 
 
 def _is_begun(store: ObjectStore, plan: dict[str, Any]) -> bool:

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from tasks import batches, journal
 from tasks.attempts import Attempt, config_digest, entry
 from tasks.datasets import TableRows, label_counts
@@ -17,11 +19,14 @@ from tasks.tables import is_readable, open_table
 from unlearning.budget import RETRAIN, ClassShare, hardest_hit, is_exact, overrun, suspicion
 from unlearning.deletion import ERASING
 from unlearning.errors import ConflictError
+from unlearning.gate import GateDecision
 from unlearning.ladder import Step
 from unlearning.lineage import SHORT, facts_digest
 from unlearning.rows import Rows, rows_digest
 
 log = logging.getLogger("expunge.planning")
+
+_DECISION = TypeAdapter(GateDecision)
 
 
 def plan(store: ObjectStore, batch: str, model: str) -> Attempt | None:
@@ -128,18 +133,40 @@ def _continues(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> 
         # Once rows are erased there is nothing left to unlearn them with, and other batches may
         # have promoted versions after this one's; weights of another origin were not asked yet.
         return has_forgotten(store, attempt.batch, enrollment)
-    withheld = [e.number for e in events if e.name == "RequestsWithheld"]
-    planned = [e.number for e in events if e.id.startswith(f"{attempt.key}/planned")]
-    if max(withheld, default=0) > max(planned):
-        return False
-    if attempt.dataset_version != enrollment.dataset_version:
-        # Another batch erased rows meanwhile; the files of the older snapshot are gone.
-        return False
-    if not is_readable(enrollment.holdout, attempt.holdout_version):
+    if _is_overtaken(events, attempt, enrollment):
         return False
     registered = by_id.get(f"{attempt.key}/registered")
     versions = {attempt.parent_version} | ({registered.facts["version"]} if registered else set())
     return champion in versions and config_digest(store, attempt.model) == attempt.config_digest
+
+
+def _is_overtaken(events: list[journal.Event], attempt: Attempt, enrollment: Enrollment) -> bool:
+    """Whether requests were withheld, or the tables became others, since it was planned."""
+    withheld = [e.number for e in events if e.name == "RequestsWithheld"]
+    planned = [e.number for e in events if e.id.startswith(f"{attempt.key}/planned")]
+    is_blocked = any(e.id == f"{attempt.key}/blocked" for e in events)
+    return (
+        max(withheld, default=0) > max(planned)
+        # Another batch erased rows meanwhile; the files of the older snapshot are gone.
+        or attempt.dataset_version != enrollment.dataset_version
+        or not is_readable(enrollment.holdout, attempt.holdout_version)
+        or (is_blocked and _has_more_rows(events, attempt, enrollment))
+    )
+
+
+def _has_more_rows(events: list[journal.Event], attempt: Attempt, enrollment: Enrollment) -> bool:
+    """Whether candidates were only judged on too little, and the holdout is another one since.
+
+    One that remembers is not judged again and again until chance lets it pass.
+    """
+    judged = [
+        _DECISION.validate_python(e.facts)
+        for e in events
+        if e.name == "CandidateRejected" and e.facts["model"] == attempt.model
+    ]
+    if not all(decision.lacks_rows for decision in judged):
+        return False
+    return open_table(enrollment.holdout).version() > attempt.holdout_version
 
 
 def _record_plan(store: ObjectStore, attempt: Attempt) -> None:

@@ -133,17 +133,24 @@ def _distance(store: ObjectStore, subject: Subject, measured: Measurement) -> fl
     """Between a retrained candidate and the update before it, on the holdout rows."""
     if not is_exact(subject.attempt.method):
         return None
-    events = journal.read(store, batches.stream(subject.attempt.batch))
-    updates = [
-        e.facts["attempt"]
-        for e in events
-        if e.name == "CandidateMade"
-        and e.facts["model"] == subject.attempt.model
-        and e.facts["attempt"] != subject.attempt.key
-    ]
+    updates = _updates(journal.read(store, batches.stream(subject.attempt.batch)), subject.attempt)
     if not updates:
         return None
     update = read_candidate(store, updates[-1], subject.parent)
     size, device = subject.chunk_size, subject.device
     scores = read_scores(update, subject.unseen, chunk_size=size, device=device)
     return prediction_distance(scores.probabilities, measured.after["holdout"].probabilities)
+
+
+def _updates(events: list[journal.Event], retrain: Attempt) -> list[str]:
+    """Keys of the candidates that updates made of the same parent to forget the same rows."""
+    same = ("model", "parent_digest", "forget_digest")
+    comparable = {
+        e.facts["key"]
+        for e in events
+        if e.name == "UnlearningPlanned"
+        and all(e.facts[name] == getattr(retrain, name) for name in same)
+        and not is_exact(e.facts["method"])
+    }
+    made = (e.facts["attempt"] for e in events if e.name == "CandidateMade")
+    return [key for key in made if key in comparable]

@@ -8,6 +8,7 @@ from tasks.boundary import translated
 from tasks.settings import load_settings
 from unlearning.errors import (
     ConflictError,
+    MissingDataError,
     TransientError,
     UnreachableError,
 )
@@ -59,8 +60,11 @@ def _below_artifacts(name: str) -> str | None:
 
 def alias_version(model: str) -> int | None:
     """The version that the serving alias points to; None when nothing holds it."""
-    with translated("MLflow"):
-        aliases = client().get_registered_model(model).aliases
+    try:
+        with translated("MLflow"):
+            aliases = client().get_registered_model(model).aliases
+    except MissingDataError:  # with the model, its alias is gone
+        return None
     version = aliases.get(load_settings().alias)
     return None if version is None else int(version)
 

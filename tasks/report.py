@@ -16,6 +16,7 @@ from tasks.report_utility import utility_lines, utility_sentences
 from tasks.report_words import RUNG, batch_headline, further_answers, model_headline, rung_result
 from unlearning.budget import is_exact
 from unlearning.deletion import STATUS_MEANING
+from unlearning.gate_checks import Check
 from unlearning.verdicts import in_hundred, power_sentence, verdict
 
 _TEMPLATE = Path(__file__).with_name("report.html")
@@ -74,18 +75,20 @@ def _model(model: ModelFacts) -> dict[str, Any]:
         "is_exact": is_exact(last.plan["method"]),
         "not_shown": _not_shown(last),
         "rungs": [_rung(model, rung) for rung in model.rungs],
-        "checks": [verdict(c, last.evidence) for c in last.decision.checks]
-        if last.decision
-        else [],
+        "checks": [verdict(c, last.evidence) for c in _checks(last)],
         "evidence": last.evidence and asdict(last.evidence),
         "utility": utility_lines(last.evidence) if last.evidence else [],
         "utility_notes": utility_sentences(last.evidence) if last.evidence else [],
-        "power": power_sentence(last.evidence) if last.evidence else "",
+        "power": power_sentence(last.evidence, _checks(last)) if last.evidence else "",
         "further": further_answers(last.evidence) if last.evidence else [],
         "percentiles": _percentiles(last),
         "pictures": pictures(last.curves) if last.curves else [],
         "troubles": [one for rung in model.rungs for one in rung.troubles],
     }
+
+
+def _checks(rung: RungFacts) -> tuple[Check, ...]:
+    return rung.decision.checks if rung.decision else ()
 
 
 def _not_shown(rung: RungFacts) -> tuple[str, ...]:

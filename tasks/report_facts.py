@@ -182,7 +182,9 @@ def _questions(events: Sequence[journal.Event]) -> tuple[str, ...]:
 
 
 def _untouched(events: Sequence[journal.Event]) -> tuple[str, ...]:
-    return tuple(sorted({e.facts["model"] for e in events if e.name == "ModelUntouched"}))
+    """Models that never had the rows: of one that forgot them since, nothing is left to plan."""
+    planned = {e.facts["model"] for e in events if e.name == "UnlearningPlanned"}
+    return tuple(sorted({e.facts["model"] for e in events if e.name == "ModelUntouched"} - planned))
 
 
 def _asides(events: Sequence[journal.Event]) -> tuple[str, ...]:

@@ -173,7 +173,8 @@ def _blocked(facts: BatchFacts) -> Headline:
     text = (
         f"No candidate for {names} passed. Nothing was erased from the tables, and the requests "
         "stay open. Enrol the model with another way of unlearning, with another policy, or in a "
-        "version that was trained anew; then run again."
+        "version that was trained anew on a copy of its table without these people, on that copy; "
+        "then run again."
     )
     return Headline("open", "Not erased yet: a model did not pass the gate", text)
 

@@ -7,7 +7,13 @@ from tasks import journal
 from tasks.attempts import Attempt, entry
 from tasks.memory import memory_errors
 from tasks.object_store import ObjectStore
-from unlearning.errors import EvidenceError, ModelError, OutOfMemoryError, StaleLedgerError
+from unlearning.errors import (
+    EvidenceError,
+    ModelError,
+    OutOfMemoryError,
+    StaleLedgerError,
+    UnfitRowsError,
+)
 from unlearning.lineage import SHORT, bytes_digest
 
 log = logging.getLogger("expunge.trials")
@@ -22,9 +28,10 @@ def failure_of(
 ) -> str:
     """Why this part of the attempt cannot be done, in one sentence; empty once it is done.
 
-    A model that cannot be unlearned or measured in one way must not keep its requests open for
-    ever, so the reason is recorded and the next rung is for the ladder to choose. It is not the
-    end of the attempt: a later run tries again, since somebody may have mended the cause. So is
+    A model that cannot be unlearned or measured in one way, or with these rows, must not keep its
+    requests open for ever, so the reason is recorded and the next rung is for the ladder to choose.
+    It is not the end of the attempt: a later run tries again, since somebody may have mended the
+    cause. So is
     memory that ran out, if another rung that takes less `may_climb`; else it is what the batch
     waits for.
 
@@ -45,7 +52,7 @@ def failure_of(
         journal.append(store, entry(attempt, f"memory/{name}", "MemoryRanOut", facts))
         log.error("ALARM: Batch %s stands still for %s. %s", attempt.batch, attempt.model, error)  # noqa: TRY400
         raise
-    except (ModelError, EvidenceError) as error:
+    except (ModelError, EvidenceError, UnfitRowsError) as error:
         return _failed(store, attempt, str(error))
     return ""
 

@@ -7,6 +7,7 @@
     ├── OutOfMemoryError          it fits in no chunk, on no device → free memory, run again
     ├── RequestError              a request file or row is unusable → quarantine, tell its sender
     ├── DataError                 table, rows or split do not fit   → an operator looks at the table
+    │   ├── UnfitRowsError        too few, or not what the model takes → ladder; mend the table
     │   ├── SnapshotChangedError  the pinned rows are others now
     │   └── MissingDataError      it does not exist, or its bytes are damaged
     ├── ModelError                the model cannot be unlearned so  → mend or re-enrol the model
@@ -54,6 +55,10 @@ class RequestError(ExpungeError):
 
 class DataError(ExpungeError):
     """A table, its rows or a split of them do not fit the model or each other."""
+
+
+class UnfitRowsError(DataError):
+    """Rows that are there cannot be used with the model, or none are left; no try mends that."""
 
 
 class SnapshotChangedError(DataError):

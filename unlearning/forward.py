@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call
 
 from unlearning.config import Precision
-from unlearning.errors import DataError, UnsupportedModelError
+from unlearning.errors import UnfitRowsError, UnsupportedModelError
 
 SCORE_AXES = 2  # rows, classes
 
@@ -139,11 +139,11 @@ def check_classes(labels: Tensor, class_count: int) -> None:
     Torch alone would not do: its loss passes over rows labelled -100 in silence.
 
     Raises:
-        DataError: at least one is not.
+        UnfitRowsError: at least one is not.
     """
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or highest >= class_count:
-        raise DataError(
+        raise UnfitRowsError(
             f"The labels run from {lowest} to {highest} and the model has {class_count} "
             "classes; check the label column and its encoding."
         )

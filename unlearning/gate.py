@@ -50,6 +50,11 @@ class GateDecision:
         return bool(TOO_FEW & set(self.failed_names))
 
     @property
+    def lacks_rows(self) -> bool:
+        """Whether all that failed did so for want of rows or evidence, which more rows may mend."""
+        return set(self.failed_names) <= TOO_FEW | _EVIDENCE | {_MEASURED}
+
+    @property
     def not_shown(self) -> tuple[str, ...]:
         """Names of the checks that failed for want of rows or evidence and were tolerated."""
         return self.failed_names if self.passed else ()
@@ -166,7 +171,7 @@ def _attack_checks(
             meaning="The rows are too few, or were learned too little, to tell.",
         ),
     )
-    return (*checks, _pooled_auc(found), _own_rows(found)) if decides else checks
+    return (*checks, *_pooled_auc(found), _own_rows(found)) if decides else checks
 
 
 def _own_rows(found: ForgettingEvidence) -> Check:
@@ -199,21 +204,28 @@ def _canary_checks(evidence: Evidence, policy: GatePolicy) -> tuple[Check, ...]:
     return (caught,)
 
 
-def _pooled_auc(found: ForgettingEvidence) -> Check:
-    """The pool on the side on which this batch lies, so that a better batch never fails for it."""
-    value = found.pooled.after / found.pooled.count
-    if found.judged.after >= 0.5:  # noqa: PLR2004 - chance
-        return check(
+def _pooled_auc(found: ForgettingEvidence) -> tuple[Check, Check]:
+    """The pool on both sides, with this batch's rows for no better there than forgotten ones.
+
+    So a better batch never fails for the pool, and a batch whose rows look forgotten by luck does
+    not excuse what the update left of earlier ones: the pool's power is the least that this has.
+    """
+    own, count = found.own, found.pooled.count
+    earlier, fair = found.pooled.after - own.after, own.count / 2
+    return (
+        check(
             "pooled_mia_auc_upper",
-            value,
+            (earlier + max(own.after, fair)) / count,
             upper=found.pooled_upper,
             meaning="Over this and earlier batches, forget rows are still remembered.",
-        )
-    return check(
-        "pooled_mia_auc_lower",
-        value,
-        lower=found.pooled_lower,
-        meaning="Over this and earlier batches, forget rows look newer than new (over-forgotten).",
+        ),
+        check(
+            "pooled_mia_auc_lower",
+            (earlier + min(own.after, fair)) / count,
+            lower=found.pooled_lower,
+            meaning="Over this and earlier batches, forget rows look newer than new "
+            "(over-forgotten).",
+        ),
     )
 
 

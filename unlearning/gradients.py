@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from unlearning.config import Precision
-from unlearning.errors import DataError, DivergenceError
+from unlearning.errors import DivergenceError, UnfitRowsError
 from unlearning.forward import autocast, fixed_mode, forward_state, logits, trainable_names
 from unlearning.rows import Rows, read_chunks
 
@@ -107,12 +107,12 @@ def mean_of(part: GradientSum) -> Gradient:
     """The mean gradient that a sum over all rows makes.
 
     Raises:
-        DataError: there are no rows in it.
+        UnfitRowsError: there are no rows in it.
         DivergenceError: a loss or a gradient is not finite.
     """
     count = part.row_count
     if count < 1:
-        raise DataError("The row set is empty; check the split that made it.")
+        raise UnfitRowsError("The row set is empty; check the split that made it.")
     values = {name: held / count for name, held in part.values.items()}
     return checked_gradient(
         Gradient(values=values, row_count=count, mean_loss=part.total_loss / count)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unlearning.errors import DataError, StaleLedgerError
+from unlearning.errors import StaleLedgerError, UnfitRowsError
 from unlearning.gradients import Gradient, checked_gradient
 
 FORM = "expunge-ledger/1"
@@ -36,14 +36,14 @@ def retain_gradient(ledger: Ledger, forget: Gradient) -> Gradient:
     computed as ∇L_mean(all) - n_f / (n - n_f) (∇L_mean(forget) - ∇L_mean(all)), which is the same.
 
     Raises:
-        DataError: n_f is 0, or not smaller than n.
+        UnfitRowsError: n_f is 0, or not smaller than n.
         StaleLedgerError: ledger and forget gradient differ in parameter names or shapes.
         DivergenceError: the result is not finite.
     """
     whole = ledger.gradient
     n, n_f = whole.row_count, forget.row_count
     if not 0 < n_f < n:
-        raise DataError(
+        raise UnfitRowsError(
             f"The forget set has {n_f} rows and the ledger {n}; forget at least one row and keep "
             "at least one, else withdraw the model."
         )

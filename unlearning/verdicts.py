@@ -1,6 +1,6 @@
 """What the gate's numbers mean, in sentences for people who read no statistics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from unlearning.evidence import AccuracyDrop, Evidence
@@ -48,10 +48,15 @@ def verdict(check: Check, evidence: Evidence | None) -> Verdict:
     )
 
 
-def power_sentence(evidence: Evidence) -> str:
-    """How likely the test would have noticed that nothing was forgotten."""
+def power_sentence(evidence: Evidence, checks: Sequence[Check] = ()) -> str:
+    """How likely the test would have noticed that nothing was forgotten.
+
+    Args:
+        evidence: What was measured.
+        checks: Of the gate's decision, which says whether earlier batches counted.
+    """
     found = evidence.forgetting
-    pooled = found.pooled_power > found.power and found.pooled.count > found.own.count
+    pooled = any(check.name == "own_rows_moved" for check in checks)
     power, count = (
         (found.pooled_power, found.pooled.count) if pooled else (found.power, found.count)
     )

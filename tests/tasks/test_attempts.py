@@ -11,7 +11,17 @@ from deltalake import write_deltalake
 from tables import rows, subject
 from torch import nn
 
-from tasks import attempts, candidates, inputs, journal, ledgers, planning, promotion, tables
+from tasks import (
+    attempts,
+    candidates,
+    evidence,
+    inputs,
+    journal,
+    ledgers,
+    planning,
+    promotion,
+    tables,
+)
 from tasks.dataset_spec import DatasetSpec
 from tasks.datasets import TableRows
 from tasks.enrollment import Enrollment, enroll, ledger_key, stream
@@ -24,6 +34,8 @@ from unlearning.errors import (
     SnapshotChangedError,
     StaleLedgerError,
 )
+from unlearning.evidence import Pool
+from unlearning.gate_checks import check
 from unlearning.gradients import mean_gradient
 from unlearning.ledger import Ledger
 from unlearning.lineage import facts_digest
@@ -209,6 +221,59 @@ def test_a_plan_over_a_holdout_that_another_batch_purged_is_made_anew(world, mon
     second = planning.plan(here.store, "b", "income")
     assert second.holdout_version > first.holdout_version
     assert planning.plan(here.store, "b", "income") == second
+
+
+@pytest.mark.parametrize(
+    ("failed", "is_made_anew"),
+    [([], True), (["attack_power"], True), (["attack_power", "mia_auc_upper"], False)],
+)
+def test_a_batch_blocked_for_want_of_rows_is_planned_anew_once_the_holdout_has_more(
+    world, monkeypatch, failed, is_made_anew
+):
+    here = world()
+    monkeypatch.setattr(planning, "alias_version", lambda _: 1)
+    first = planning.plan(here.store, "b", "income")
+    checks = [asdict(check(name, None, meaning="No.")) for name in failed]
+    judged = {"model": "income", "passed": False, "checks": checks, "outcome": "cannot decide"}
+    for event in ("BatchFrozen", "BatchValidated", "RowsResolved"):
+        journal.append(here.store, journal.Entry("batches/b", event, event, {}))
+    for step, event, facts in (
+        ("judged", "CandidateRejected", judged),
+        ("blocked", "BatchBlocked", {"model": "income"}),
+    )[0 if failed else 1 :]:
+        journal.append(here.store, attempts.entry(first, step, event, facts))
+    assert planning.plan(here.store, "b", "income") == first
+    write_deltalake(here.enrollment.holdout, rows(50, first=600, seed=8), mode="append")
+    again = planning.plan(here.store, "b", "income")
+    assert (again.holdout_version > first.holdout_version) == is_made_anew
+
+
+def test_what_other_weights_forgot_vouches_for_nothing_and_no_row_counts_twice(world):
+    here = world()
+    attempt = here.plan()
+    name = stream("income")
+
+    def measured(number, batch, after):
+        facts = {"batch": batch, "method": attempt.method, "rung": "update", "attack": "loss"}
+        facts |= {"config": attempt.config_digest, "own": asdict(Pool(count=1, after=after))}
+        happen(f"a-{number}/measured", "ForgettingMeasured", facts)
+
+    def happen(key, event, facts):
+        journal.append(here.store, journal.Entry(name, key, event, facts))
+
+    def promoted(number, batch):
+        facts = {"batch": batch, "version": number, "digest": f"d{number}", "attempt": "a"}
+        happen(f"a-{number}/promoted", "ChampionPromoted", facts)
+
+    measured(1, "b-1", 0.9)
+    measured(2, "b-1", 0.4)
+    measured(3, "b-open", 0.3)
+    promoted(2, "b-1")
+    assert evidence._earlier(here.store, attempt) == [("loss", Pool(count=1, after=0.4))]
+    enroll(here.store, replace(here.enrollment, version=2, digest="d2"))  # with other options
+    assert len(evidence._earlier(here.store, attempt)) == 1
+    enroll(here.store, replace(here.enrollment, version=3, digest="trained anew"))
+    assert evidence._earlier(here.store, attempt) == []
 
 
 def test_a_plan_outlives_an_upgrade_that_adds_options_and_no_change_of_the_model(

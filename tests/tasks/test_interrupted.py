@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import GONE, ROWS, TRAINING
@@ -185,6 +186,27 @@ def test_a_table_of_a_model_that_was_enrolled_while_a_batch_waited_is_erased_too
     assert registry.alias_version("photos") == 2
     (pseudonym,) = batches.pseudonyms([subject(900)]).values()
     assert pseudonym in suppression.load(world.store).subjects
+
+
+def test_a_version_trained_on_a_copy_without_the_subjects_frees_a_batch_that_waits(world):
+    world.submit("r", [50])
+    (batch,) = intake.open_batches(world.store)
+    batches.validate(world.store, batch)
+    resolution.resolve(world.store, batch)
+    plan = planning.plan(world.store, batch, "income")
+    assert plan is not None  # which no rung could carry out, and somebody does it by hand
+    place = f"file://{world.folder}/copy"
+    kept = DeltaTable(world.table).to_pyarrow_table().to_pylist()
+    kept = [row for row in kept if row["subject_id"] != subject(50)]
+    write_deltalake(place, pa.Table.from_pylist(kept))
+    source = world.source(dataset=replace(world.source().dataset, uri=place))
+    version = training.train_version(world.store, source, (8,), TRAINING)
+    models.adopt_version(world.store, source, version, trust_pickle=False)
+    world.process(batch)
+    assert world.requests()["r-50"].status == "erased"
+    assert 50 not in world.there()
+    assert world.champion() == version
+    assert not world.enrolled().is_withdrawn
 
 
 def test_a_table_found_late_changes_no_other_and_keeps_nobody_under_a_hold_on_the_list(world):

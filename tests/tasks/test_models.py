@@ -6,6 +6,7 @@ import pytest
 from deltalake import write_deltalake
 from tables import MARK, rows
 
+from tasks import registry
 from tasks.dataset_spec import DatasetSpec
 from tasks.models import ModelSource, pinned, warn_of_few_rows, warn_of_shared_subjects
 from unlearning.config import GatePolicy, UnlearningConfig
@@ -54,3 +55,7 @@ def test_rows_too_few_to_judge_on_are_named(tmp_path, caplog, holdout, sample, e
     warn_of_few_rows(source_of(tmp_path, rows(300), rows(holdout), sample=sample))
     assert len(caplog.messages) == len(expected)
     assert all(one in said for one, said in zip(expected, caplog.messages, strict=True))
+
+
+def test_a_model_that_is_gone_from_mlflow_holds_no_alias(home):
+    assert registry.alias_version("gone") is None

@@ -102,6 +102,23 @@ def test_the_evidence_has_either_canaries_or_the_reason(unseen, monkeypatch):
     assert (found.canaries == made, bool(found.no_canaries)) == (unseen == 512, unseen == 100)
 
 
+def test_a_retrain_is_compared_with_updates_of_the_same_rows_and_parent_only():
+    same = {"model": "income", "parent_digest": "d1", "forget_digest": "f"}
+    plans = {
+        "a-update": {**same, "method": "calibrated"},
+        "a-other-parent": {**same, "parent_digest": "d0", "method": "calibrated"},
+        "a-other-rows": {**same, "forget_digest": "g", "method": "calibrated"},
+        "a-retrain": {**same, "method": "retrain"},
+    }
+    made = [SimpleNamespace(name="CandidateMade", facts={"attempt": key}) for key in plans]
+    planned = [
+        SimpleNamespace(name="UnlearningPlanned", facts={"key": key, **facts})
+        for key, facts in plans.items()
+    ]
+    retrain = SimpleNamespace(**plans["a-retrain"])
+    assert probing._updates([*planned, *made], retrain) == ["a-update"]
+
+
 def test_what_is_asked_besides_takes_as_little_memory_as_there_is(monkeypatch):
     one = subject(40)
     one.enrollment.unlearning = UnlearningConfig(chunk_size=1024)

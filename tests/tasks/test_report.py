@@ -316,6 +316,14 @@ def test_a_blocked_batch_is_open_and_says_why(batch):
     assert "Erased" not in text
 
 
+def test_a_model_that_forgot_is_not_called_untouched_when_nothing_is_left_to_plan(erased):
+    erased.happen("income/untouched/2/2", "ModelUntouched", model="income")
+    erased.happen("photos/untouched/1/2", "ModelUntouched", model="photos")
+    text = erased.text()
+    assert "photos was not trained on any of the rows" in text
+    assert "income was not trained" not in text
+
+
 def test_a_withdrawn_model_is_a_reservation(batch):
     batch.plan()
     batch.judge(sample.attacked(0.7))

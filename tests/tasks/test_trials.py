@@ -16,6 +16,7 @@ from unlearning.errors import (
     SettingsError,
     StaleLedgerError,
     TransientError,
+    UnfitRowsError,
     UnsupportedModelError,
 )
 
@@ -49,7 +50,10 @@ def begun(store):
     return store
 
 
-@pytest.mark.parametrize("kind", [DivergenceError, UnsupportedModelError, EvidenceError])
+MAY_BE_MENDED = [DivergenceError, UnsupportedModelError, EvidenceError, UnfitRowsError]
+
+
+@pytest.mark.parametrize("kind", MAY_BE_MENDED)
 def test_what_another_rung_may_mend_is_recorded_once_and_told(begun, kind):
     part = raising(kind("The loss is not finite; retrain."))
     for _ in range(2):

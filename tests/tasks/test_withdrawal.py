@@ -42,6 +42,8 @@ def intend(store):
     journal.append(store, journal.Entry("batches/b-1", "frozen", "BatchFrozen", {}))
     plan = {"key": "a-1", "model": "income", "parent_version": 1, "parent_digest": "d"}
     happen(store, "a-1/planned", "UnlearningPlanned", plan)
+    chosen = {"model": "income", "rung": "withdraw", "reason": "No rung was enough."}
+    happen(store, "a-1/next/withdraw", "RungChosen", chosen)
     happen(store, "a-1/withdrawn/intent", "EffectIntended", facts)
 
 
@@ -60,6 +62,10 @@ def test_a_withdrawal_cut_off_after_the_alias_was_gone_is_finished(store, enroll
     assert read_enrollment(store, "income").is_withdrawn
     events = journal.read(store, stream("income"))
     assert sum(e.name == "ModelWithdrawn" for e in events) == 1
+    (told,) = (e for e in journal.read(store, "batches/b-1") if e.name == "ModelWithdrawn")
+    assert told.id == "a-1/withdrawn"
+    facts = {"model": "income", "attempt": "a-1", "version": 1, "reason": "No rung was enough."}
+    assert told.facts == facts  # what certificates of the batch state
 
 
 @pytest.mark.parametrize("since", ["closed", "another version", "other weights"])

@@ -4,6 +4,7 @@ import sys
 from dataclasses import asdict, fields, replace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -341,6 +342,36 @@ def test_a_pool_that_is_off_fails_the_batch(after, pooled, name, outcome):
     decision = decide(changed(SMALL, judged={"after": after}, forgetting={"pooled": pool}), POLICY)
     assert decision.failed_names == (name,)
     assert decision.outcome == outcome
+
+
+def test_a_batch_that_looks_forgotten_by_luck_does_not_excuse_earlier_ones():
+    own = Pool(count=1, before=0.48, after=0.48, variance=1e-5)
+    pool = Pool(count=50, before=42.0, after=42.0, variance=1e-5)
+    lucky = {"before": 0.48, "after": 0.48}
+    stuck = changed(SMALL, judged=lucky, forgetting={"count": 1, "own": own, "pooled": pool})
+    decision = decide(stuck, POLICY)
+    assert decision.failed_names == ("pooled_mia_auc_upper",)
+    assert decision.outcome == "remembered"
+
+
+@pytest.mark.parametrize("own", [1, 3, 20])
+def test_the_power_of_a_pool_is_the_least_that_its_rule_has(own):
+    """Draws of an update that does nothing to rows of which the attack is right 65 times in 100."""
+    random, limit, draws = torch.Generator().manual_seed(0), 0.56, 4000
+    rows = torch.rand((draws, 60), generator=random, dtype=torch.double) ** (0.35 / 0.65)
+    stated = float((rows.mean(1) > limit).double().mean())
+    forgetting = {"pooled_upper": limit, "pooled_lower": 1 - limit}
+    caught = 0
+    for draw in rows:
+        mine, whole = float(draw[:own].sum()), float(draw.sum())
+        pools = {
+            "own": Pool(count=own, before=mine, after=mine, variance=0.0),
+            "pooled": Pool(count=60, before=whole, after=whole, variance=0.0),
+        }
+        judged = {"before": mine / own, "after": mine / own}
+        decision = decide(changed(SMALL, judged=judged, forgetting=forgetting | pools), POLICY)
+        caught += "pooled_mia_auc_upper" in decision.failed_names
+    assert caught / draws >= stated > POLICY.min_power
 
 
 def test_a_pool_does_not_hide_rows_that_stand_where_they_stood():

@@ -109,7 +109,7 @@ def test_the_pool_of_earlier_batches_is_named():
     assert "noticed in 90 of 100 cases (over 200 rows" in found["attack_power"].sentence
     assert "here 63 times, more than the 55" in found["pooled_mia_auc_upper"].sentence
     assert found["pooled_mia_auc_upper"].sentence.startswith("Together with earlier batches")
-    assert "90 of 100" in power_sentence(evidence)
+    assert "90 of 100" in power_sentence(evidence, decide(evidence, GatePolicy()).checks)
 
 
 def test_every_check_of_the_gate_has_words_of_its_own():

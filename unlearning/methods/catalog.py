@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from unlearning.config import UnlearningConfig
 from unlearning.distributed import rank_count, total_count
-from unlearning.errors import DataError, DivergenceError, SettingsError
+from unlearning.errors import DivergenceError, SettingsError, UnfitRowsError
 from unlearning.gradients import is_finite
 from unlearning.methods.calibrated import calibrated_method
 from unlearning.methods.fine_tune import fine_tune_method
@@ -47,7 +47,7 @@ def unlearn(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, T
 
     Raises:
         SettingsError: no method has this name, or several ranks cannot share it.
-        DataError: a set is empty, or the forget set is not smaller than the ledger's rows.
+        UnfitRowsError: a set is empty, or the forget set is not smaller than the ledger's rows.
         ModelError: the model cannot be unlearned so, or its ledger is stale.
         DivergenceError: a loss, gradient or new weight is not finite.
     """
@@ -75,7 +75,7 @@ def _check_problem(problem: UnlearningProblem) -> None:
     sets = {"forget": problem.forget, "retain": problem.retain, "holdout": problem.holdout}
     for name, rows in sets.items():
         if total_count(rows) < 1:
-            raise DataError(f"The {name} set is empty; check the split that made it.")
+            raise UnfitRowsError(f"The {name} set is empty; check the split that made it.")
 
 
 def _with_ties(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
