@@ -45,7 +45,7 @@ test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
 test-all: $(STAMP) ## Every test this machine can run
 	$(BIN)/python -m pytest
 
-matrix: $(STAMP) ## Kill a run at every call that changes something, and look; about an hour
+matrix: $(STAMP) ## Kill a run at every call that changes something; ARGS="--during nan-always"
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m matrix.driver $(ARGS)
 
 FAMILY ?= scenarios

@@ -1,5 +1,6 @@
 """The crash matrix: kill a run at every call that changes something, run again, look."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -56,11 +57,20 @@ def look(place: Place, trace: Path, ending: Ending) -> list[str]:
     return problems + invariants.broken(place, trace.read_text().splitlines(), ending)
 
 
-def record(place: Place) -> list[str]:
-    """Labels of every point of an undisturbed run; this process then has what it imports."""
+def finish(place: Place, counter: Counter, spoil: Callable[[], None] | None) -> list[str]:
+    """A run to its end; that people must be told of a model is no failure of it."""
+    from unlearning.errors import GateRejectedError
+
+    with contextlib.suppress(GateRejectedError):
+        work(place, counter, spoil)
+    return counter.labels
+
+
+def record(place: Place, spoil: Callable[[], None] | None = None) -> list[str]:
+    """Labels of every point of a run that nobody kills; this process then has what it imports."""
 
     def recorded() -> tuple[list[str], list[str]]:
-        return work(place, Counter()), sorted(sys.modules)
+        return finish(place, Counter(), spoil), sorted(sys.modules)
 
     place.restore()
     status, found = zygote.child(recorded, place.base / "recorded.log")
@@ -71,19 +81,37 @@ def record(place: Place) -> list[str]:
     return labels
 
 
-def kill(place: Place, number: int, side: str, label: str) -> Case:
-    """Kill a run there, run again, look; the world is a fresh one."""
+def kill(
+    place: Place,
+    number: int,
+    side: str,
+    label: str,
+    *,
+    spoil: Callable[[], None] | None = None,
+    ending: Ending | None = None,
+) -> Case:
+    """Kill a run there, run again, look; the world is a fresh one.
+
+    Args:
+        place: The world.
+        number: Of the point.
+        side: Of the call.
+        label: What the call is.
+        spoil: Done in each run's process before it begins: the way that the runs take.
+        ending: What is right at the end of that way.
+    """
     case = Case(number, side, label)
     trace, log = place.base / "trace", place.base / f"{number:03d}-{side}.log"
     trace.write_text("")
     place.restore()
-    status, _ = zygote.child(lambda: work(place, Counter(number, side, trace=trace)), log)
+    killed = Counter(number, side, trace=trace)
+    status, _ = zygote.child(lambda: finish(place, killed, spoil), log)
     if status != KILLED:
         case.problems.append(f"the run was not killed, it ended with {status}")
-    status, _ = zygote.child(lambda: work(place, Counter(trace=trace)), log)
+    status, _ = zygote.child(lambda: finish(place, Counter(trace=trace), spoil), log)
     if status:
         case.problems.append(f"the run after it ended with {status}, see {log}")
-    status, problems = zygote.child(lambda: look(place, trace, Ending()), log)
+    status, problems = zygote.child(lambda: look(place, trace, ending or Ending()), log)
     case.problems += [f"looking failed with {status}, see {log}"] if status else problems
     return case
 

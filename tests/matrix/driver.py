@@ -4,6 +4,7 @@
     python -m matrix.driver --some 6                    # a few, spread over the run
     python -m matrix.driver --kill-at 17 --side before  # one
     python -m matrix.driver --list                      # what there is
+    python -m matrix.driver --during nan-always         # of a run that withdraws the model
 
 The flows are the real ones, on a real Prefect server that all cases share. One process imports
 everything and forks a child for each run; a killed child dies as any killed process does.
@@ -22,6 +23,7 @@ from typing import Any
 
 import servers
 from matrix import crash, invariants, zygote
+from matrix.scenarios import SCENARIOS, UNDISTURBED, Scenario
 from matrix.world import Place, prepare
 
 SIDES = ("after", "inside", "before")
@@ -55,22 +57,26 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--side", choices=SIDES, help="of the call; all if omitted")
     parser.add_argument("--some", type=int, default=0, help="about so many points")
     parser.add_argument("--part", default="1/1", help="i/n: every n-th of the cases, from the i-th")
+    parser.add_argument(
+        "--during", choices=[s.name for s in SCENARIOS], help="in runs that go this scenario's way"
+    )
     parser.add_argument("--list", action="store_true", help="print the points and end")
     return parser.parse_args()
 
 
-def prepared(place: Place) -> list[str]:
-    """Make the world and keep it; labels of every point of an undisturbed run."""
+def prepared(place: Place, way: Scenario = UNDISTURBED) -> list[str]:
+    """Make the world and keep it; labels of every point of a run that goes this way."""
     log = place.base / "prepare.log"
     status, _ = zygote.child(lambda: prepare(place), log)
     if status:
         raise SystemExit(log.read_text()[-3000:])
     place.keep()
-    return crash.record(place)
+    return crash.record(place, lambda: way.spoil(place))
 
 
 def run(options: argparse.Namespace, place: Place) -> tuple[list[crash.Case], int]:
-    labels = prepared(place)
+    way = next((s for s in SCENARIOS if s.name == options.during), UNDISTURBED)
+    labels = prepared(place, way)
     if options.list:
         print("\n".join(f"{n:4} {label}" for n, label in enumerate(labels, 1)))
         return [], len(labels)
@@ -83,7 +89,16 @@ def run(options: argparse.Namespace, place: Place) -> tuple[list[crash.Case], in
         if side != "inside" or labels[number - 1].startswith("store put")
     ]
     cases = [
-        told(lambda n=number, s=side: crash.kill(place, n, s, labels[n - 1]))
+        told(
+            lambda n=number, s=side: crash.kill(
+                place,
+                n,
+                s,
+                labels[n - 1],
+                spoil=lambda: way.spoil(place),
+                ending=way.ending(place),
+            )
+        )
         for side, number in part_of(wanted, options.part)
     ]
     return cases, len(labels)

@@ -90,6 +90,8 @@ def certified(store: Any, ending: Ending) -> Iterator[str]:
         yield f"I-03 certificates {sorted(found ^ ending.certificates)} are too many or missing"
     if ending.is_served != (registry.alias_version(MODEL) is not None):
         yield f"I-04 the model {'lost' if ending.is_served else 'kept'} its alias"
+    for key in found:
+        yield from _told_of_the_model(key, json.loads(store.get(key)), ending)
     if not ending.is_served:
         return
     forgot = set(_forgotten_batches())
@@ -97,6 +99,15 @@ def certified(store: Any, ending: Ending) -> Iterator[str]:
         one = json.loads(store.get(key))
         if one["outcome"] == "erased" and one.get("models") and one["batch"] not in forgot:
             yield f"I-01 the champion does not descend from a version that forgot what {key} says"
+
+
+def _told_of_the_model(key: str, one: dict[str, Any], ending: Ending) -> Iterator[str]:
+    """A certificate says what became of the model that was trained on the rows."""
+    if not any(table["table"].endswith("/train") for table in one.get("tables", ())):
+        return
+    outcomes = {model["outcome"] for model in one["models"] if model["model"] == MODEL}
+    if not outcomes or (outcomes == {"withdrawn"}) == ending.is_served:
+        yield f"I-04 {key} says {sorted(outcomes)} of the model"
 
 
 def _forgotten_batches() -> Iterator[str]:

@@ -217,6 +217,7 @@ def _most(**calls: int) -> Callable[[Place], Ending]:
     return ending
 
 
+UNDISTURBED = Scenario("undisturbed", "nothing happens")
 SCENARIOS = [
     Scenario("nan-once", "one gradient is not a number", not_a_number(1)),
     Scenario(

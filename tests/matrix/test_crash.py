@@ -29,6 +29,15 @@ def test_a_run_killed_at_some_points_is_finished_by_the_next(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)
+def test_a_run_killed_as_it_takes_the_alias_is_finished_by_the_next(tmp_path):
+    points = drive("--during", "nan-always", "--list", seconds=300).splitlines()
+    (number,) = (line.split()[0] for line in points if line.endswith("registered_model_alias"))
+    where = ("--kill-at", number, "--side", "after")
+    assert "all invariants true" in drive("--during", "nan-always", *where, seconds=500)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(10_800)
 def test_a_run_killed_at_any_point_is_finished_by_the_next(tmp_path):
     assert "all invariants true" in drive(seconds=10_000)
