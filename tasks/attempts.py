@@ -41,10 +41,11 @@ class Attempt:
 def plan_digest(attempt: Attempt) -> str:
     """Digest of what is forgotten by what, the same on every rung of the ladder.
 
-    Who approves a plan approves the whole ladder: the next rung must not wait for another answer.
+    Who approves a plan approves the whole ladder: the next rung must not wait for another answer,
+    nor must a try that is judged on another holdout.
     """
-    on_a_rung = ("key", "rung", "method", "reason", "class_share")
-    return facts_digest({k: v for k, v in asdict(attempt).items() if k not in on_a_rung})
+    aside = ("key", "rung", "method", "reason", "class_share", "holdout_version")
+    return facts_digest({k: v for k, v in asdict(attempt).items() if k not in aside})
 
 
 def config_digest(store: ObjectStore, model: str) -> str:

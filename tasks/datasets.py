@@ -134,7 +134,8 @@ def sample_with_slices(
     Raises:
         UnfitRowsError: no row is left, or a feature or label is missing.
     """
-    table = open_table(uri or spec.uri, version)
+    spec = spec if uri is None else replace(spec, uri=uri)
+    table = open_table(spec.uri, version)
     random = np.random.default_rng(seed)
     # A slice may be a feature or the label, and a column can be read only once.
     columns = list(dict.fromkeys([*spec.features, spec.label, *spec.slices]))
@@ -152,7 +153,7 @@ def sample_with_slices(
             if sum(len(labels) for _, labels in pool) >= 4 * count:
                 break
     if not pool:
-        raise UnfitRowsError(f"No rows are left to sample in {uri or spec.uri}; look at the table.")
+        raise UnfitRowsError(f"No rows are left to sample in {spec.uri}; look at the table.")
     inputs, labels = (torch.cat(parts) for parts in zip(*pool, strict=True))
     chosen = torch.from_numpy(np.sort(random.permutation(len(labels))[:count]))
     drawn = pa.concat_tables(declared)

@@ -35,6 +35,9 @@ def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) ->
         obstacle=obstacle,
         untried=_untried(store, attempt, enrollment),
     )
+    if step.rung == "withdraw" and _may_be_mended(store, attempt):
+        reason = f"{step.reason} Unless the table is mended, the next run withdraws the model."
+        step = replace(step, rung="wait", reason=reason)
     if step.rung == "update":
         step = replace(step, reason=f"{attempt.reason} {step.reason}")
     facts: dict[str, Any] = {"model": attempt.model, "rung": step.rung, "reason": step.reason}
@@ -61,6 +64,14 @@ def _untried(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> st
         if all(p[name] == getattr(attempt, name) for name in same)
     }
     return "" if "update" in tried else method
+
+
+def _may_be_mended(store: ObjectStore, attempt: Attempt) -> bool:
+    """Whether it is the rows that failed, and nobody was told: a sound model gets one more run."""
+    events = journal.read(store, batches.stream(attempt.batch))
+    failed = [e.facts for e in events if e.name == "CandidateFailed"]
+    is_of_rows = any(f["attempt"] == attempt.key and f.get("is_of_rows") for f in failed)
+    return is_of_rows and not any(e.id == f"{attempt.key}/blocked" for e in events)
 
 
 def may_retrain(store: ObjectStore, attempt: Attempt) -> bool:
@@ -132,7 +143,7 @@ def settle_withdrawals(store: ObjectStore) -> None:
                 continue
             model, attempt = event.facts["model"], event.facts["attempt"]
             told = journal.find(store, stream(model), f"{attempt}/withdrawn")
-            if told is None and _is_begun(store, planned[attempt]):
+            if told is None and _is_latest(events, attempt) and _is_begun(store, planned[attempt]):
                 lease.check(store)
                 journal.append(store, _outcome(batch, event.facts, planned[attempt], events))
                 _tell(store, model, attempt, batch)
@@ -148,12 +159,23 @@ def _outcome(
     return journal.Entry(batches.stream(batch), f"{key}/withdrawn", "ModelWithdrawn", facts)
 
 
+def _is_latest(events: list[journal.Event], attempt: str) -> bool:
+    """Whether no other plan for the model, and no hold, came after the attempt."""
+    plans = [e for e in events if e.name == "UnlearningPlanned"]
+    model = next(e.facts["model"] for e in plans if e.facts["key"] == attempt)
+    last = [e for e in plans if e.facts["model"] == model][-1]
+    withheld = [e.number for e in events if e.name == "RequestsWithheld"]
+    return last.facts["key"] == attempt and max(withheld, default=0) < last.number
+
+
 def _is_begun(store: ObjectStore, plan: dict[str, Any]) -> bool:
     """Whether nobody holds the alias, and the plan's parent is what was served before."""
     enrolled = read_enrollment(store, plan["model"])
     parent = (plan["parent_version"], plan["parent_digest"])
     is_parent = (enrolled.version, enrolled.digest) == parent
-    return is_parent and registry.alias_version(plan["model"]) is None
+    # A model that MLflow knows nothing of may be served elsewhere.
+    is_known = registry.is_registered(plan["model"])
+    return is_parent and is_known and registry.alias_version(plan["model"]) is None
 
 
 def _tell(store: ObjectStore, model: str, attempt: str, batch: str) -> None:

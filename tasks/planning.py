@@ -15,7 +15,7 @@ from tasks.forgotten import forgotten_by, note_forgotten
 from tasks.inputs import forget_rows
 from tasks.object_store import ObjectStore
 from tasks.registry import alias_version
-from tasks.tables import is_readable, open_table
+from tasks.tables import count_rows, is_readable, open_table
 from unlearning.budget import RETRAIN, ClassShare, hardest_hit, is_exact, overrun, suspicion
 from unlearning.deletion import ERASING
 from unlearning.errors import ConflictError
@@ -144,7 +144,8 @@ def _is_overtaken(events: list[journal.Event], attempt: Attempt, enrollment: Enr
     """Whether requests were withheld, or the tables became others, since it was planned."""
     withheld = [e.number for e in events if e.name == "RequestsWithheld"]
     planned = [e.number for e in events if e.id.startswith(f"{attempt.key}/planned")]
-    is_blocked = any(e.id == f"{attempt.key}/blocked" for e in events)
+    ids = {e.id for e in events}
+    is_blocked = f"{attempt.key}/blocked" in ids and f"{attempt.key}/registered" not in ids
     return (
         max(withheld, default=0) > max(planned)
         # Another batch erased rows meanwhile; the files of the older snapshot are gone.
@@ -155,7 +156,7 @@ def _is_overtaken(events: list[journal.Event], attempt: Attempt, enrollment: Enr
 
 
 def _has_more_rows(events: list[journal.Event], attempt: Attempt, enrollment: Enrollment) -> bool:
-    """Whether candidates were only judged on too little, and the holdout is another one since.
+    """Whether candidates were only judged on too little, and the holdout has more rows since.
 
     One that remembers is not judged again and again until chance lets it pass.
     """
@@ -166,7 +167,8 @@ def _has_more_rows(events: list[journal.Event], attempt: Attempt, enrollment: En
     ]
     if not all(decision.lacks_rows for decision in judged):
         return False
-    return open_table(enrollment.holdout).version() > attempt.holdout_version
+    then = open_table(enrollment.holdout, attempt.holdout_version)
+    return count_rows(open_table(enrollment.holdout)) > count_rows(then)
 
 
 def _record_plan(store: ObjectStore, attempt: Attempt) -> None:

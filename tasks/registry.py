@@ -69,6 +69,12 @@ def alias_version(model: str) -> int | None:
     return None if version is None else int(version)
 
 
+def is_registered(model: str) -> bool:
+    """Whether MLflow knows a model of this name."""
+    with translated("MLflow"):
+        return bool(client().search_registered_models(f"name = '{quoted(model)}'"))
+
+
 def move_alias(model: str, *, parent: int, version: int) -> None:
     """Point the serving alias from `parent` to `version`.
 
@@ -98,7 +104,7 @@ def create_version(model: str, source: str, run_id: str, tags: Mapping[str, str]
     """
     logged = source.removeprefix("models:/")
     with translated("MLflow"):
-        if not client().search_registered_models(f"name = '{quoted(model)}'"):
+        if not is_registered(model):
             client().create_registered_model(model)
         client().create_model_version(
             model, source, run_id=run_id, tags=dict(tags), model_id=logged

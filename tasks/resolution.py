@@ -202,19 +202,22 @@ def tell_located(store: ObjectStore, batch: str, key: str, event: str, reason: s
 def _search(store: ObjectStore, batch: str, columns: dict[str, str]) -> list[TableMatches]:
     by_record = batches.subjects_by_record(store, batch)
     is_late = bool(_searches(store, batch)) and _is_listed(store, batch)
-    known = {m.uri: m.rows for m in matches(store, batch)} if is_late else {}
-    located = {record for rows in known.values() for record in rows}
+    known = {m.uri: m for m in matches(store, batch)} if is_late else {}
+    located = {record for m in known.values() for record in m.rows}
     enrolled = list(enrolled_models(store))
     found: list[TableMatches] = []
     for uri, column in sorted(columns.items()):
         table = open_table(uri)
         # What is known of a table from before the batch deleted it there stays as it was.
-        asked = {r: s for r, s in by_record.items() if uri not in known or r not in located}
+        before = known.get(uri)
+        stated = before.rows if before else {}
+        settled = located if before and not _missed_snapshots(enrolled, before) else stated
+        asked = {r: s for r, s in by_record.items() if r not in settled}
         wanted = set(asked.values())
         counts = count_by_subject(table, column, wanted)
         pinned = _pinned(enrolled, uri, table.version())
         counts |= dict.fromkeys(_only_in(uri, pinned, wanted - set(counts)), 0)
-        rows = known.get(uri, {}) | {r: counts[s] for r, s in asked.items() if s in counts}
+        rows = stated | {r: counts[s] for r, s in asked.items() if s in counts}
         snapshots = tuple(sorted(pinned))
         found.append(TableMatches(uri, column, table.version(), count_rows(table), rows, snapshots))
         log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))

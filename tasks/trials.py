@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from tasks import journal
 from tasks.attempts import Attempt, entry
@@ -53,13 +54,14 @@ def failure_of(
         log.error("ALARM: Batch %s stands still for %s. %s", attempt.batch, attempt.model, error)  # noqa: TRY400
         raise
     except (ModelError, EvidenceError, UnfitRowsError) as error:
-        return _failed(store, attempt, str(error))
+        return _failed(store, attempt, str(error), is_of_rows=isinstance(error, UnfitRowsError))
     return ""
 
 
-def _failed(store: ObjectStore, attempt: Attempt, reason: str) -> str:
+def _failed(store: ObjectStore, attempt: Attempt, reason: str, *, is_of_rows: bool = False) -> str:
     log.warning("%s: the %s led nowhere. %s", attempt.model, attempt.rung, reason)
-    facts = {"model": attempt.model, "attempt": attempt.key, "reason": reason}
+    facts: dict[str, Any] = {"model": attempt.model, "attempt": attempt.key, "reason": reason}
+    facts |= {"is_of_rows": True} if is_of_rows else {}
     key = f"failed/{bytes_digest(reason.encode())[:SHORT]}"
     journal.append(store, entry(attempt, key, "CandidateFailed", facts))
     return reason

@@ -208,7 +208,8 @@ def _pooled_auc(found: ForgettingEvidence) -> tuple[Check, Check]:
     """The pool on both sides, with this batch's rows for no better there than forgotten ones.
 
     So a better batch never fails for the pool, and a batch whose rows look forgotten by luck does
-    not excuse what the update left of earlier ones: the pool's power is the least that this has.
+    not excuse what the update left of earlier ones, whether it was served or not: it is the update
+    that is judged. The pool's power is the least that this rule has.
     """
     own, count = found.own, found.pooled.count
     earlier, fair = found.pooled.after - own.after, own.count / 2

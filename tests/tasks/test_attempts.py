@@ -243,9 +243,26 @@ def test_a_batch_blocked_for_want_of_rows_is_planned_anew_once_the_holdout_has_m
     )[0 if failed else 1 :]:
         journal.append(here.store, attempts.entry(first, step, event, facts))
     assert planning.plan(here.store, "b", "income") == first
+    tables.delete_rows(here.enrollment.holdout, "subject_id", [subject(500)])
+    assert planning.plan(here.store, "b", "income") == first  # a newer one with fewer rows
     write_deltalake(here.enrollment.holdout, rows(50, first=600, seed=8), mode="append")
     again = planning.plan(here.store, "b", "income")
     assert (again.holdout_version > first.holdout_version) == is_made_anew
+    assert attempts.plan_digest(again) == attempts.plan_digest(first)  # an approval holds
+
+
+def test_a_blocked_attempt_that_was_registered_since_is_finished(world, monkeypatch):
+    here = world()
+    monkeypatch.setattr(planning, "alias_version", lambda _: 1)
+    first = planning.plan(here.store, "b", "income")
+    for event in ("BatchFrozen", "BatchValidated", "RowsResolved"):
+        journal.append(here.store, journal.Entry("batches/b", event, event, {}))
+    blocked, registered = {"model": "income"}, {"version": 2}
+    journal.append(here.store, attempts.entry(first, "blocked", "BatchBlocked", blocked))
+    journal.append(here.store, attempts.entry(first, "registered", "VersionRegistered", registered))
+    write_deltalake(here.enrollment.holdout, rows(50, first=600, seed=8), mode="append")
+    monkeypatch.setattr(planning, "alias_version", lambda _: 2)
+    assert planning.plan(here.store, "b", "income") == first
 
 
 def test_what_other_weights_forgot_vouches_for_nothing_and_no_row_counts_twice(world):

@@ -13,7 +13,7 @@ from tasks.enrollment import Enrollment, enroll, stream
 from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, TrainingConfig, UnlearningConfig
 from unlearning.duration import Forecast
-from unlearning.errors import UnsupportedModelError
+from unlearning.errors import UnfitRowsError, UnsupportedModelError
 from unlearning.evidence import Outcome
 from unlearning.gate import GateDecision, no_candidate
 from unlearning.gate_checks import Check
@@ -106,6 +106,27 @@ def test_a_retrain_that_certainly_ends_too_late_is_skipped_and_the_trail_says_so
     facts = chosen(begun)
     assert facts["obstacle"] in step.reason
     assert facts["retrain_seconds"] == pytest.approx(500 * 999 * 10)
+
+
+def test_rows_that_do_not_fit_withdraw_no_model_before_people_were_told(begun, monkeypatch):
+    monkeypatch.setattr(journal, "now", lambda: datetime(2027, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(ladder, "_untried", lambda *_: "")
+    overdue = replace(ATTEMPT, rung="retrain", method="retrain")
+
+    def broken(*_):
+        raise UnfitRowsError("A feature is missing in file:///holdout.")
+
+    reason = trials.failure_of(begun, overdue, broken)
+    step = ladder.choose_step(begun, overdue, no_candidate(reason))
+    assert step.rung == "wait"
+    assert "the next run withdraws" in step.reason
+    for event in ("BatchValidated", "RowsResolved"):
+        journal.append(begun, journal.Entry("batches/b-1", event, event, {}))
+    journal.append(begun, attempts.entry(overdue, "blocked", "BatchBlocked", {}))
+    assert ladder.choose_step(begun, overdue, no_candidate(reason)).rung == "withdraw"
+    other = replace(overdue, key="a-2")
+    trials.failure_of(begun, other, lambda *_: None)
+    assert ladder.choose_step(begun, other, rejected()).rung == "withdraw"
 
 
 @pytest.mark.parametrize("pace", [None, 480.0])

@@ -139,6 +139,20 @@ def test_an_older_version_that_a_model_was_enrolled_on_since_is_searched(world):
     resolution.close_search(world.store, world.batch)
 
 
+def test_an_older_version_found_late_is_searched_for_who_is_known_elsewhere_too(world):
+    world.enroll_photos()
+    write_deltalake(world.train, rows(1, first=900), mode="append")
+    DeltaTable(world.train).delete(f"subject_id = '{subject(900)}'")
+    world.resolve()
+    suppression.suppress(world.store, world.batch)
+    assert ("R-900", "train") not in world.located()
+    world.enroll("late", world.train, version=1)
+    world.resolve()
+    assert ("R-900", "train") in world.located()
+    (train,) = (m for m in resolution.matches(world.store, world.batch) if m.uri == world.train)
+    assert sorted(train.rows.values()) == [0, 1]
+
+
 def test_once_rows_may_be_deleted_only_who_has_none_is_looked_for(world):
     world.resolve()
     suppression.suppress(world.store, world.batch)

@@ -34,6 +34,7 @@ def enrollment(store):
 def champions(monkeypatch):
     found = {}
     monkeypatch.setattr(registry, "alias_version", found.get)
+    monkeypatch.setattr(registry, "is_registered", lambda _: True)
     return found
 
 
@@ -68,14 +69,24 @@ def test_a_withdrawal_cut_off_after_the_alias_was_gone_is_finished(store, enroll
     assert told.facts == facts  # what certificates of the batch state
 
 
-@pytest.mark.parametrize("since", ["closed", "another version", "other weights"])
+@pytest.mark.parametrize(
+    "since",
+    ["closed", "held", "planned anew", "gone from MLflow", "another version", "other weights"],
+)
 def test_an_alias_that_is_missing_for_another_reason_withdraws_nothing(
-    store, enrollment, champions, since
+    store, enrollment, champions, monkeypatch, since
 ):
     intend(store)
     if since == "closed":
         happen(store, "validated", "BatchValidated", {})
         happen(store, "closed", "BatchClosed", {})
+    elif since == "held":
+        happen(store, "withheld/1", "RequestsWithheld", {"records": []})
+    elif since == "planned anew":
+        plan = {"key": "a-2", "model": "income", "parent_version": 1, "parent_digest": "d"}
+        happen(store, "a-2/planned", "UnlearningPlanned", plan)
+    elif since == "gone from MLflow":
+        monkeypatch.setattr(registry, "is_registered", lambda _: False)
     else:
         changed = {"version": 3} if since == "another version" else {"digest": "trained anew"}
         enroll(store, replace(enrollment, **changed))
