@@ -354,6 +354,19 @@ def test_a_batch_that_looks_forgotten_by_luck_does_not_excuse_earlier_ones():
     assert decision.outcome == "remembered"
 
 
+@pytest.mark.parametrize(("side", "limit"), [(1, "upper"), (-1, "lower")])
+def test_rows_on_the_other_side_make_no_better_of_a_pool_than_rows_at_chance(side, limit):
+    """Else a batch that is over-forgotten would pass where one at chance fails, or the reverse."""
+    for away in (0.0, 0.1, 0.2):
+        mean = 0.5 - side * away
+        own = Pool(count=5, before=4.0, after=5 * mean, variance=1e-5)
+        whole = 25.0 + side * 5.1 - side * 5 * away
+        pool = Pool(count=50, before=40.0, after=whole, variance=1e-5)
+        change = {"own": own, "pooled": pool}
+        decision = decide(changed(SMALL, judged={"after": mean}, forgetting=change), POLICY)
+        assert f"pooled_mia_auc_{limit}" in decision.failed_names
+
+
 @pytest.mark.parametrize("own", [1, 3, 20])
 def test_the_power_of_a_pool_is_the_least_that_its_rule_has(own):
     """Draws of an update that does nothing to rows of which the attack is right 65 times in 100."""
