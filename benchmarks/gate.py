@@ -27,7 +27,7 @@ from unlearning.measurement import EvidenceRows, Measurement, measure_candidate
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.probes import CanaryTest, canary_control, relearning_speed
-from unlearning.rows import first_rows
+from unlearning.rows import TensorRows
 
 RESULTS = Path(__file__).parent / "results"
 SHARES = (0.05, 0.01)
@@ -51,9 +51,9 @@ class Judge:
     def measured(self, candidate: nn.Module) -> Measurement:
         """The candidate beside the original."""
         rows = EvidenceRows(
-            retain=first_rows(self.problem.retain_judged, JUDGED),
+            retain=_first(self.problem.retain_judged, JUDGED),
             forget=self.problem.forget,
-            holdout=first_rows(self.problem.holdout_judged, JUDGED),
+            holdout=_first(self.problem.holdout_judged, JUDGED),
         )
         return measure_candidate(
             self.original, candidate, self.references, rows, self.policy, chunk_size=CHUNK
@@ -80,7 +80,7 @@ class Judge:
     def probes(self, candidate: nn.Module) -> dict[str, Any]:
         """Canaries and relearning of an update, and the processor seconds that they took."""
         measured = self.measured(candidate)
-        unseen = first_rows(self.problem.holdout_judged, JUDGED)
+        unseen = _first(self.problem.holdout_judged, JUDGED)
         count = min(max(LEAST_CANARIES, self.problem.forget.count), CANARIES, unseen.count // 4)
         forgetting = measured.evidence.forgetting
         test = CanaryTest(
@@ -91,7 +91,7 @@ class Judge:
             false_alarm=self.policy.false_alarm,
             min_class_rows=self.policy.min_class_rows,
         )
-        some = first_rows(self.problem.forget, RELEARNED)
+        some = _first(self.problem.forget, RELEARNED)
         goal = float(measured.before["forget"].losses[:RELEARNED].mean())
         started = process_time()
         canaries = canary_control(self.given(), test, UnlearningConfig())
@@ -114,6 +114,11 @@ class Judge:
             retain=self.problem.retain_read,
             holdout=self.problem.holdout_read,
         )
+
+
+def _first(rows: TensorRows, count: int) -> TensorRows:
+    """The first rows: `split` has shuffled them."""
+    return TensorRows(rows.inputs[:count], rows.labels[:count])
 
 
 @app.default
@@ -166,7 +171,7 @@ def _judged(case: Case, rows: DataSet, zoo: Zoo, seeds: int) -> Iterator[dict[st
     for seed in range(seeds):
         for share in SHARES:
             problem = split(rows, forget_share=share, seed=seed)
-            learned = first_rows(problem.holdout_read, policy.reference_rows)
+            learned = _first(problem.holdout_read, policy.reference_rows)
             judge = Judge(
                 problem,
                 zoo.original(seed),

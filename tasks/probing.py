@@ -24,7 +24,7 @@ from unlearning.probes import (
     relearning_speed,
     threshold_advantage,
 )
-from unlearning.rows import Rows, TensorRows
+from unlearning.rows import Rows, TensorRows, draw
 from unlearning.scores import read_scores
 
 log = logging.getLogger("expunge.probing")
@@ -80,11 +80,11 @@ def _threshold(measured: Measurement) -> Estimate | None:
 
 
 def _relearning(subject: Subject, measured: Measurement) -> float:
-    inputs, labels = next(iter(subject.forget.chunks(_RELEARNED)))
-    known = measured.before["forget"].losses[: len(labels)]
+    some, places = draw(subject.forget, _RELEARNED)
+    known = measured.before["forget"].losses[places]
     return relearning_speed(
         subject.candidate,
-        TensorRows(inputs, labels),
+        some,
         subject.unseen,
         goal=float(known.mean()),
         chunk_size=subject.chunk_size,

@@ -30,7 +30,7 @@ from unlearning.foresight import Recall, recall_of
 from unlearning.forward import model_copy
 from unlearning.lineage import SHORT, facts_digest
 from unlearning.methods.retrain import trained_anew
-from unlearning.rows import TensorRows, first_rows, split_by_content
+from unlearning.rows import TensorRows, random_rows, split_by_content
 from unlearning.scores import Scores, read_scores
 from unlearning.shadow import ShadowAttack, fit_shadow_attack
 
@@ -264,7 +264,7 @@ def reference_rows(
         uri=enrollment.holdout,
     )
     read, judged = split_by_content(sample)
-    return first_rows(read, count), first_rows(judged, count)
+    return random_rows(read, count), random_rows(judged, count)
 
 
 def _module(parent: nn.Module, state: dict[str, Tensor]) -> nn.Module:

@@ -14,7 +14,7 @@ from unlearning.drops import accuracy_drop, matched_accuracy, worst_class_drop, 
 from unlearning.evaluation import report_of
 from unlearning.evidence import AttackName, Evidence, Pool, UnseenAccuracy
 from unlearning.forgetting import forgetting_evidence
-from unlearning.rows import Rows, random_rows
+from unlearning.rows import Rows, draw
 from unlearning.scores import Scores, read_scores
 from unlearning.utility import utility_of
 from unlearning.utility_report import Utility
@@ -94,7 +94,7 @@ def measure_candidate(
 
     before, after = scores(original), scores(candidate)
     known: dict[str, Signals] = {}
-    members, places = random_rows(rows.retain, _MEMBERS)
+    members, places = draw(rows.retain, _MEMBERS)
     drawn = {"retain": Scores(before["retain"].values[places], before["retain"].labels[places])}
     for name, some in {**rows.sets(), "retain": members}.items():
         scored = drawn.get(name, before[name])

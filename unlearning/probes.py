@@ -25,7 +25,7 @@ from unlearning.methods.catalog import unlearn
 from unlearning.methods.network import Network, epoch_batches
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.percentiles import Percentiles, chance_deviation, percentiles
-from unlearning.rows import TensorRows, first_rows
+from unlearning.rows import TensorRows, random_rows
 from unlearning.scores import Scores, read_scores
 
 _RELEARNING_STEPS, _RATE = 40, 1e-3
@@ -175,8 +175,8 @@ def canary_control(
     given = UnlearningProblem(
         model=planted,
         forget=canaries,
-        retain=first_rows(problem.retain, _READ),
-        holdout=first_rows(problem.holdout, _READ),
+        retain=random_rows(problem.retain, _READ),
+        holdout=random_rows(problem.holdout, _READ),
         device=problem.device,
     )
     erased = _with_state(planted, unlearn(given, config))
@@ -191,7 +191,7 @@ def canary_control(
 
 
 def _planted(problem: UnlearningProblem, canaries: TensorRows, chunk_size: int) -> nn.Module:
-    beside = first_rows(problem.retain, canaries.count)
+    beside = random_rows(problem.retain, canaries.count)
     rows = TensorRows(
         torch.cat([canaries.inputs, beside.inputs]), torch.cat([canaries.labels, beside.labels])
     )

@@ -135,21 +135,27 @@ def content_halves(rows: TensorRows) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def random_rows(rows: Rows, count: int) -> tuple[TensorRows, Tensor]:
+def random_rows(rows: Rows, count: int) -> TensorRows:
+    """At most `count` rows in memory, drawn as by `draw`."""
+    return draw(rows, count)[0]
+
+
+def draw(rows: Rows, count: int, size: int = 4096) -> tuple[TensorRows, Tensor]:
     """At most `count` rows in memory and their places, by chance: tables may be sorted.
 
-    The same rows each time; raises as `read_chunks`.
+    The same rows each time, in the order of the source. Cost: one pass over the rows, memory for
+    one chunk and for the rows drawn; raises as `read_chunks`.
     """
-    held = gather(rows)
     random = torch.Generator().manual_seed(0)
-    places = torch.randperm(held.count, generator=random)[:count].sort().values
-    return TensorRows(held.inputs[places], held.labels[places]), places
-
-
-def first_rows(rows: Rows, count: int) -> TensorRows:
-    """The first `count` rows in memory, or all if there are fewer; raises as `read_chunks`."""
-    held = gather(rows)
-    return TensorRows(held.inputs[:count], held.labels[:count])
+    places = torch.randperm(rows.count, generator=random)[:count].sort().values
+    parts: list[tuple[Tensor, Tensor]] = []
+    start = 0
+    for inputs, labels in read_chunks(rows, size, "cpu"):
+        inside = places[(places >= start) & (places < start + len(labels))] - start
+        parts.append((inputs[inside], labels[inside]))
+        start += len(labels)
+    inputs, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+    return TensorRows(inputs, labels), places
 
 
 def _check_labels(labels: Tensor) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.errors import DataError
-from unlearning.rows import TensorRows, gather, read_chunks
+from unlearning.rows import TensorRows, draw, gather, random_rows, read_chunks
 
 
 @given(count=st.integers(1, 30), size=st.integers(1, 40))
@@ -69,3 +69,20 @@ def test_gathering_a_stream_gives_the_rows_in_order(rows):
     assert torch.equal(gathered.inputs, held.inputs)
     assert torch.equal(gathered.labels, held.labels)
     assert gather(held) is held
+
+
+@given(count=st.integers(1, 30), wanted=st.integers(1, 40), size=st.integers(1, 40))
+def test_drawn_rows_are_those_at_their_places_whatever_the_chunk(count, wanted, size):
+    rows = TensorRows(torch.arange(count).float() * 2, torch.arange(count))
+    drawn, places = draw(rows, wanted, size)
+    assert drawn.count == min(count, wanted) == len(places.unique())
+    assert torch.equal(drawn.labels, places)
+    assert torch.equal(drawn.inputs, places * 2.0)
+    assert torch.equal(drawn.labels, random_rows(rows, wanted).labels)
+
+
+def test_rows_are_drawn_from_the_whole_of_a_sorted_table():
+    rows = TensorRows(torch.zeros(1000), torch.arange(1000))
+    quarters = random_rows(rows, 200).labels.div(250, rounding_mode="floor").bincount()
+    assert len(quarters) == 4
+    assert int(quarters.min()) > 30

@@ -9,7 +9,7 @@ from torch import Tensor
 from unlearning.config import UnlearningConfig
 from unlearning.curvature import fisher_diagonal
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import first_rows
+from unlearning.rows import random_rows
 
 
 def fisher_forgetting_method(
@@ -24,7 +24,7 @@ def fisher_forgetting_method(
     """
     rule, state = config.curvature, model_state(problem.model)
     random = torch.Generator().manual_seed(config.seed)
-    rows = first_rows(problem.retain, rule.rows)
+    rows = random_rows(problem.retain, rule.rows)
     fisher = fisher_diagonal(problem.model, rows, device=problem.device)
     for name, importance in fisher.items():
         spread = (rule.noise * importance.cpu().pow(-0.25)).clamp(max=rule.noise_limit)

@@ -18,7 +18,10 @@ from unlearning.errors import DivergenceError
 from unlearning.forward import logits
 from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
 from unlearning.methods.network import Network, endless_batches
-from unlearning.rows import Rows, TensorRows, read_chunks
+from unlearning.rows import Rows, TensorRows, draw, read_chunks
+
+_WINDOW = 4
+"""Batches of forget rows in memory at once, among which rows are drawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,12 +108,20 @@ class Steps:
         self._retain_weight = rule.retain_weight * max(1.0, rule.full_weight_rows / forget.count)
 
     def __iter__(self) -> Iterator[Batch]:
-        picks = self._retain_picks()
+        return map(self._joined, self._forget_parts(), self._retain_picks())
+
+    def _forget_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Inputs, labels and goals of forget rows, drawn by chance from a window of the set.
+
+        A batch of neighbours would often be one of a single class: tables are sorted.
+        """
         while True:
             start = 0
-            for inputs, labels in read_chunks(self._forget, self._forget_size, self._device):
+            for inputs, labels in read_chunks(self._forget, _WINDOW * self._forget_size, "cpu"):
                 goals = self._goals.forget[start : start + len(labels)]
-                yield self._joined(inputs, labels, goals, next(picks))
+                order = torch.randperm(len(labels), generator=self._random)
+                for index in order.split(self._forget_size):
+                    yield inputs[index], labels[index], goals[index]
                 start += len(labels)
 
     def _retain_picks(self) -> Iterator[Tensor]:
@@ -120,12 +131,11 @@ class Steps:
                 yield index
 
     def sketch_batches(self) -> Iterator[Batch]:
-        """The first `sketch_rows` of each set in batches of `sketch_batch` rows."""
-        size = min(self._rule.sketch_rows, self._forget.count)
-        inputs, labels = next(read_chunks(self._forget, size, self._device))
-        size = len(labels)  # a source may give less than it is asked for
-        picks = torch.arange(min(self._rule.sketch_rows, self._retain.count))
-        whole = self._joined(inputs, labels, self._goals.forget[:size], picks)
+        """At most `sketch_rows` of each set, by chance, in batches of `sketch_batch` rows."""
+        some, places = draw(self._forget, self._rule.sketch_rows)
+        picks = torch.randperm(self._retain.count, generator=self._random)
+        picks = picks[: self._rule.sketch_rows]
+        whole = self._joined((some.inputs, some.labels, self._goals.forget[places]), picks)
         for index in torch.arange(len(whole.labels)).split(self._rule.sketch_batch):
             parts = (whole.inputs, whole.labels, whole.goals, whole.weights)
             yield Batch(*(part[index.to(part.device)] for part in parts), forgotten=0)
@@ -135,19 +145,17 @@ class Steps:
         bits = torch.randint(0, 2, (count,), generator=self._random)
         return (2 * bits - 1).to(self._device)
 
-    def _joined(self, inputs: Tensor, labels: Tensor, goals: Tensor, picks: Tensor) -> Batch:
+    def _joined(self, forget: tuple[Tensor, Tensor, Tensor], picks: Tensor) -> Batch:
         """Forget rows and retain rows in one batch: weights 1/N_f, and b/N_r."""
         retain = self._retain.inputs[picks], self._retain.labels[picks], self._goals.retain[picks]
-        weights = torch.cat(
-            [
-                goals.new_full((len(goals),), 1 / len(goals)),
-                goals.new_full((len(picks),), self._retain_weight / len(picks)),
-            ]
-        )
+        inputs, labels, goals = (torch.cat(pair) for pair in zip(forget, retain, strict=True))
+        forgotten, held = len(forget[1]), len(picks)
+        weights = goals.new_full((forgotten + held,), 1 / forgotten)
+        weights[forgotten:] = self._retain_weight / held
         return Batch(
-            inputs=torch.cat([inputs, retain[0].to(inputs)]),
-            labels=torch.cat([labels, retain[1].to(labels)]),
-            goals=torch.cat([goals, retain[2]]).to(self._device),
+            inputs=inputs.to(self._device),
+            labels=labels.to(self._device),
+            goals=goals.to(self._device),
             weights=weights.to(self._device),
-            forgotten=len(goals),
+            forgotten=forgotten,
         )

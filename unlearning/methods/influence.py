@@ -10,7 +10,7 @@ from unlearning.config import UnlearningConfig
 from unlearning.curvature import conjugate_gradients, gauss_newton
 from unlearning.gradients import Gradient, mean_gradient
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import first_rows
+from unlearning.rows import random_rows
 
 
 def first_order_influence_method(
@@ -38,7 +38,7 @@ def influence_cg_method(problem: UnlearningProblem, config: UnlearningConfig) ->
     """
     rule = config.curvature
     gradient = _forget_gradient(problem, config).values
-    some = first_rows(problem.retain, rule.rows)
+    some = random_rows(problem.retain, rule.rows)
     product = gauss_newton(problem.model, some, chunk_size=config.chunk_size, device=problem.device)
     state = dict(problem.model.named_parameters())
     right = {name: value.to(problem.device, state[name].dtype) for name, value in gradient.items()}

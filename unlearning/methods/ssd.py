@@ -5,7 +5,7 @@ from torch import Tensor
 from unlearning.config import UnlearningConfig
 from unlearning.curvature import fisher_diagonal
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import first_rows
+from unlearning.rows import random_rows
 
 
 def ssd_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
@@ -17,7 +17,7 @@ def ssd_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str
     forget rows and `curvature.rows` retain rows, row by row. Deterministic.
     """
     rule, state = config.curvature, model_state(problem.model)
-    sample = first_rows(problem.retain, rule.rows)
+    sample = random_rows(problem.retain, rule.rows)
     forget, retain = (
         fisher_diagonal(problem.model, rows, device=problem.device)
         for rows in (problem.forget, sample)

@@ -1,5 +1,6 @@
 import copy
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from unlearning.evaluation import evaluate
 from unlearning.forward import two_class_scores
 from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
 from unlearning.methods.calibrated import calibrated_update
+from unlearning.methods.goals import Goals, Steps
 from unlearning.rows import TensorRows
 from unlearning.training import train
 
@@ -317,19 +319,19 @@ def test_more_forget_rows_need_no_more_memory(rows):
     assert largest_batch(linear_model(5, 3), many, rule) == 30
 
 
-def test_a_forget_set_a_little_larger_than_a_batch_is_cut_in_equal_parts(rows):
+def sizes_of_steps(sets, rule):
     sizes = []
-
-    class Watched(CountingRows):
-        def chunks(self, size):
-            sizes.append(size)
-            yield from super().chunks(size)
-
-    rule = replace(SHORT, forget_batch=12)
-    calibrated_update(
-        linear_model(5, 3), **problem(rows) | {"forget": Watched(rows(13))}, config=config(rule)
+    model = linear_model(5, 3)
+    model.register_forward_pre_hook(
+        lambda _, inputs: sizes.append(len(inputs[0])) if torch.is_grad_enabled() else None
     )
-    assert sizes[2:] == [7] * (rule.max_steps // 2)
+    calibrated_update(model, **sets, config=config(replace(rule, sketch_batch=1000)))
+    return sizes[1:]  # the first is the curvature
+
+
+def test_a_forget_set_a_little_larger_than_a_batch_is_cut_in_equal_parts(rows):
+    rule = replace(SHORT, forget_batch=12, min_retain_batch=8)
+    assert sizes_of_steps(problem(rows) | {"forget": rows(13)}, rule) == [7 + 8, 6 + 8] * 2
 
 
 def steps_taken(world, rule):
@@ -350,35 +352,87 @@ def test_the_update_ends_once_the_goals_are_near_enough(world):
 
 
 def test_a_table_sorted_from_easy_to_hard_is_not_left_after_its_easy_rows(world):
-    """The first batch stands at its goals, the second does not."""
+    """The first four batches, drawn from one window, stand at their goals, the others do not."""
     surprise = nn.functional.cross_entropy(
         world.model(world.unseen.inputs), world.unseen.labels, reduction="none"
     )
     easy = world.unseen.inputs[surprise < 0.01][:40], world.unseen.labels[surprise < 0.01][:40]
     hard = world.forget.inputs[: len(easy[1])], world.forget.labels[: len(easy[1])]
     rows = TensorRows(*(torch.cat(pair) for pair in zip(easy, hard, strict=True)))
-    rule = CalibrationConfig(forget_batch=len(easy[1]), tolerance=0.001, remaining_share=0.9)
+    rule = CalibrationConfig(forget_batch=len(easy[1]) // 4, tolerance=0.001, remaining_share=0.9)
     _, update = world.update(rows, rule)
     assert not all(torch.equal(update[n], v) for n, v in world.model.named_parameters())
 
 
 def test_no_step_holds_fewer_retain_rows_than_the_others(rows):
-    sizes = []
-    model = linear_model(5, 3)
-    model.register_forward_pre_hook(
-        lambda _, inputs: sizes.append(len(inputs[0])) if torch.is_grad_enabled() else None
-    )
-    rule = replace(SHORT, min_retain_batch=8, sketch_batch=1000)
+    rule = replace(SHORT, min_retain_batch=8)
     sets = problem(rows) | {"retain": rows(17, 1)}  # two steps of eight, and one row left over
-    calibrated_update(model, **sets, config=config(rule))
-    assert sizes[1:] == [12 + 8] * SHORT.max_steps  # the first is the curvature
+    assert sizes_of_steps(sets, rule) == [12 + 8] * SHORT.max_steps
 
 
 def test_every_forget_row_is_stepped_on_however_few_steps_are_allowed(rows):
     forget = CountingRows(rows(40))
     rule = replace(SHORT, forget_batch=4, max_steps=1, sketch_rows=4)
     calibrated_update(linear_model(5, 3), **problem(rows) | {"forget": forget}, config=config(rule))
-    assert forget.given == 40 + 4 + 40  # for the goals, for the curvature, for the steps
+    assert forget.given == 40 + 40 + 40  # for the goals, for the curvature, for the steps
+
+
+def sorted_rows(rows, count, seed=0):
+    held = rows(count, seed)
+    order = held.labels.argsort(stable=True)
+    return TensorRows(held.inputs[order], held.labels[order])
+
+
+def classes_of(batches, part):
+    """For each batch how many distinct classes its forget (0) or retain (1) rows have."""
+    found = []
+    for batch in batches:
+        cut = batch.forgotten
+        labels = (batch.labels[:cut], batch.labels[cut:])[part]
+        found.append(len(labels.unique()))
+    return found
+
+
+def steps_over(forget, retain, rule):
+    goals = Goals(torch.zeros(forget.count), torch.zeros(retain.count), distance=1.0)
+    return Steps(forget, retain, goals, rule, torch.Generator().manual_seed(0), "cpu")
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_steps_on_a_table_sorted_by_class_have_rows_of_every_class(rows, part):
+    rule = CalibrationConfig(forget_batch=30, min_retain_batch=30, sketch_rows=30)
+    steps = steps_over(sorted_rows(rows, 120), sorted_rows(rows, 400, 1), rule)
+    assert classes_of(islice(steps, 8), part) == [3] * 8
+
+
+def test_a_batch_has_the_goals_of_its_own_rows(rows):
+    """Retain rows are their own goals here, and so are forget rows."""
+    forget, retain = (TensorRows(torch.arange(n).float(), rows(n).labels) for n in (50, 30))
+    rule = CalibrationConfig(forget_batch=4, min_retain_batch=8, sketch_rows=10)
+    goals = Goals(forget.inputs, retain.inputs, distance=1.0)
+    steps = Steps(forget, retain, goals, rule, torch.Generator().manual_seed(0), "cpu")
+    batches = [*islice(steps, steps.parts), *steps.sketch_batches()]
+    assert all(torch.equal(batch.inputs, batch.goals) for batch in batches)
+    stepped = torch.cat([batch.inputs[: batch.forgotten] for batch in batches[: steps.parts]])
+    assert torch.equal(stepped.sort().values, forget.inputs)
+
+
+def test_the_curvature_of_a_table_sorted_by_class_is_of_every_class(rows):
+    rule = CalibrationConfig(sketch_rows=30, sketch_batch=30)
+    steps = steps_over(sorted_rows(rows, 300), sorted_rows(rows, 400, 1), rule)
+    assert [len(batch.labels.unique()) for batch in steps.sketch_batches()] == [3, 3]
+
+
+def test_a_table_sorted_by_class_is_forgotten_as_a_shuffled_one(world):
+    """Of 150 rows in five batches, so that in table order each would be of one class alone."""
+    order = world.forget.labels.argsort(stable=True)
+    sorted_ = TensorRows(world.forget.inputs[order], world.forget.labels[order])
+    rule = CalibrationConfig(forget_batch=30)
+    shuffled, by_class = (
+        world.report(world.update(rows, rule)[0], rows) for rows in (world.forget, sorted_)
+    )
+    for name in ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc"):
+        assert getattr(by_class, name) == pytest.approx(getattr(shuffled, name), abs=0.03)
 
 
 def odds_model(rows):
