@@ -1,14 +1,12 @@
-"""Rows of a pinned table as tensors: all or some as a stream, or a sample in memory."""
+"""Rows of a pinned table as tensors, and what a table must hold for that."""
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 import torch
 from deltalake import DeltaTable
 from torch import Tensor
@@ -19,7 +17,6 @@ from tasks.fragments import TableShare
 from tasks.streams import cut, read_ahead
 from tasks.tables import arrow_dataset, arrow_schema, matching, open_table
 from unlearning.errors import DataError, UnfitRowsError
-from unlearning.rows import TensorRows, content_halves
 
 _MOST_VALUES = 50
 """Values of a slice column; one with more is rather a name than a group."""
@@ -81,88 +78,6 @@ class TableRows:
                 yield inputs, labels
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """Rows in memory, with their values in the slice columns and never a subject id."""
-
-    rows: TensorRows
-    slices: dict[str, list[str]]
-    """By slice column the value of each row; "missing" where the table has none."""
-
-    def halves(self) -> tuple["Sample", "Sample"]:
-        """The two parts of `unlearning.rows.split_by_content`, each row with its slices."""
-        first, second = content_halves(self.rows)
-        return self._part(first), self._part(second)
-
-    def _part(self, places: Tensor) -> "Sample":
-        chosen = places.tolist()
-        return Sample(
-            TensorRows(self.rows.inputs[places], self.rows.labels[places]),
-            {name: [values[place] for place in chosen] for name, values in self.slices.items()},
-        )
-
-
-def sample_rows(
-    spec: DatasetSpec,
-    version: int | None,
-    *,
-    count: int,
-    seed: int,
-    without: Sequence[str] = (),
-    uri: str | None = None,
-) -> TensorRows:
-    """The rows of `sample_with_slices` alone."""
-    bare = replace(spec, slices=())
-    found = sample_with_slices(bare, version, count=count, seed=seed, without=without, uri=uri)
-    return found.rows
-
-
-def sample_with_slices(
-    spec: DatasetSpec,
-    version: int | None,
-    *,
-    count: int,
-    seed: int,
-    without: Sequence[str] = (),
-    uri: str | None = None,
-) -> Sample:
-    """A random sample of rows, subjects in `without` left out; cost grows with `count` only.
-
-    Row groups are read in a random order until they hold four times as many rows as asked for,
-    and the sample is drawn from those. Which rows it has does not depend on the slices.
-
-    Raises:
-        UnfitRowsError: no row is left, or a feature or label is missing.
-    """
-    spec = spec if uri is None else replace(spec, uri=uri)
-    table = open_table(spec.uri, version)
-    random = np.random.default_rng(seed)
-    # A slice may be a feature or the label, and a column can be read only once.
-    columns = list(dict.fromkeys([*spec.features, spec.label, *spec.slices]))
-    where = ~matching(table, spec.subject, without) if without else None
-    pool: list[tuple[Tensor, Tensor]] = []
-    declared: list[pa.Table] = []
-    with translated("table"):
-        data = arrow_dataset(table)
-        for group in _shuffled_row_groups(data, random):
-            # The table's schema, since a column it is partitioned by is in no file.
-            part = group.to_table(data.schema, columns=columns, filter=where)
-            if part.num_rows:
-                pool.append(to_tensors(part, spec))
-                declared.append(part.select(spec.slices))
-            if sum(len(labels) for _, labels in pool) >= 4 * count:
-                break
-    if not pool:
-        raise UnfitRowsError(f"No rows are left to sample in {spec.uri}; look at the table.")
-    inputs, labels = (torch.cat(parts) for parts in zip(*pool, strict=True))
-    chosen = torch.from_numpy(np.sort(random.permutation(len(labels))[:count]))
-    drawn = pa.concat_tables(declared)
-    return Sample(
-        TensorRows(inputs[chosen], labels[chosen]),
-        {name: _texts(drawn[name].take(chosen.numpy())) for name in spec.slices},
-    )
-
-
 def label_counts(spec: DatasetSpec, version: int | None) -> Counter[int]:
     """Rows of the table by class; cost: one pass over the label column, in memory of a batch."""
     counts: Counter[int] = Counter()
@@ -171,19 +86,6 @@ def label_counts(spec: DatasetSpec, version: int | None) -> Counter[int]:
             found = batch[spec.label].value_counts()
             counts.update(dict(zip(*(one.to_pylist() for one in found.flatten()), strict=True)))
     return counts
-
-
-def _texts(values: pa.ChunkedArray) -> list[str]:
-    return values.cast(pa.string()).fill_null("missing").to_pylist()
-
-
-def _shuffled_row_groups(
-    data: ds.Dataset, random: np.random.Generator
-) -> Iterator[ds.ParquetFileFragment]:
-    groups = [g for f in data.get_fragments() for g in f.split_by_row_group()]
-    groups.sort(key=lambda g: (g.path, g.row_groups[0].id))
-    for index in random.permutation(len(groups)):
-        yield groups[index]
 
 
 def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:

@@ -4,12 +4,13 @@ from torch import nn
 
 from tasks import batches
 from tasks.attempts import Attempt
-from tasks.datasets import Sample, TableRows, sample_with_slices
+from tasks.datasets import TableRows
 from tasks.enrollment import Enrollment, read_enrollment
 from tasks.forgotten import forgotten_subjects
 from tasks.model_files import load_model
 from tasks.object_store import ObjectStore
 from tasks.reappearance import ids_to_leave_out
+from tasks.samples import Sample, sample_with_slices
 from tasks.suppression import not_known_to
 from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
 from unlearning.rows import rows_digest

@@ -9,11 +9,12 @@ from torch import nn
 
 from tasks import journal, model_files, registry, suppression
 from tasks.dataset_spec import DatasetSpec
-from tasks.datasets import check_columns, sample_rows
+from tasks.datasets import check_columns
 from tasks.enrollment import Enrollment, Loss, enroll, enrolled_models, stream
 from tasks.floor import refuse_remembering
 from tasks.object_store import ObjectStore
 from tasks.reappearance import Look, known_count, look
+from tasks.samples import sample_rows
 from tasks.settings import load_settings
 from tasks.tables import (
     arrow_dataset,

@@ -16,13 +16,13 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tasks import journal, model_files
-from tasks.datasets import sample_rows
 from tasks.device import pick_device
 from tasks.durations import timing
 from tasks.enrollment import Enrollment, enrolled_models, read_enrollment, stream
 from tasks.memory import fitting
 from tasks.object_store import MissingObjectError, ObjectStore
 from tasks.reappearance import ids_to_leave_out
+from tasks.samples import sample_rows
 from unlearning.attacks import Signals, read_signals
 from unlearning.config import TrainingConfig
 from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError

@@ -8,12 +8,13 @@ from torch import nn
 
 from tasks import model_files, registry
 from tasks.boundary import translated
-from tasks.datasets import TableRows, sample_rows
+from tasks.datasets import TableRows
 from tasks.device import pick_device
 from tasks.models import ModelSource, pinned
 from tasks.object_store import ObjectStore
 from tasks.reappearance import ids_to_leave_out, look
 from tasks.registry import LEFT_OUT_TAG
+from tasks.samples import sample_rows
 from tasks.settings import load_settings
 from unlearning.architectures import mlp
 from unlearning.config import TrainingConfig

@@ -10,8 +10,9 @@ from tables import MARK
 
 from tasks import journal
 from tasks.dataset_spec import DatasetSpec
-from tasks.datasets import check_columns, sample_rows, sample_with_slices
+from tasks.datasets import check_columns
 from tasks.enrollment import Enrollment, enroll, read_enrollment, stream
+from tasks.samples import sample_rows, sample_with_slices
 from unlearning.budget import Deletions
 from unlearning.config import GatePolicy, UnlearningConfig
 from unlearning.errors import DataError

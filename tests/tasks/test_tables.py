@@ -7,7 +7,7 @@ from tables import MARK, rows, subject
 
 from tasks import tables
 from tasks.dataset_spec import DatasetSpec
-from tasks.datasets import TableRows, check_columns, sample_rows, to_tensors
+from tasks.datasets import TableRows, check_columns, to_tensors
 from unlearning.errors import DataError
 
 
@@ -123,20 +123,6 @@ def test_a_pinned_version_still_shows_erased_rows_until_the_vacuum(table):
     tables.delete_rows(table, "subject_id", [subject(3)])
     assert TableRows(spec(table), 1, only=[subject(3)]).count == 1
     assert TableRows(spec(table), None, only=[subject(3)]).count == 0
-
-
-def test_a_sample_is_random_repeatable_and_without_the_forgotten(table):
-    without = [subject(i) for i in range(50)]
-    one, two = (sample_rows(spec(table), 1, count=30, seed=s, without=without) for s in (1, 1))
-    other = sample_rows(spec(table), 1, count=30, seed=2, without=without)
-    assert one.inputs.equal(two.inputs)
-    assert not one.inputs.equal(other.inputs)
-    assert sample_rows(spec(table), 1, count=1000, seed=1, without=without).count == 50
-
-
-def test_a_sample_of_nothing_is_an_error(table):
-    with pytest.raises(DataError, match="No rows are left"):
-        sample_rows(spec(table), 1, count=5, seed=0, without=[subject(i) for i in range(100)])
 
 
 def test_features_may_be_a_list_or_columns_with_shape_and_scale():
