@@ -67,10 +67,10 @@ class CalibrationConfig:
 
     max_steps: int = 60
     """Most steps that are taken; a handful is usual, dozens on tables with much label noise."""
-    forget_batch: int = 1024
+    forget_batch: int = 512
     """Most forget rows in one step."""
     min_retain_batch: int = 128
-    """Least retain rows in one step; otherwise half as many as forget rows."""
+    """Least retain rows in one step; otherwise as many as forget rows."""
     retain_weight: float = 0.7
     """b: weight of holding the retain rows' margins, for a forget set of some size."""
     full_weight_rows: int = 400

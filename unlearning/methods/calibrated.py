@@ -61,9 +61,9 @@ def calibrated_update(
 
     Cost: one forward pass over the rows of each set; a backward pass over at most `sketch_rows` of
     forget and of retain rows; at most `max_steps` (or one round over the forget rows, if that is
-    more) of four thirds passes over at most `forget_batch` forget rows and half as many retain
-    rows, but at least `min_retain_batch`. Nothing depends on the size of the training table, and
-    of the forget set no more than four times `forget_batch` or `sketch_rows` rows are in memory.
+    more) of four thirds passes over at most `forget_batch` forget rows and as many retain rows,
+    but at least `min_retain_batch`. Nothing depends on the size of the training table, and
+    of the forget set no more than eight times `forget_batch` or `sketch_rows` rows are in memory.
     Which rows come together is drawn by chance, so a sorted table does no harm. Same seed, same
     bits on the CPU.
 

@@ -20,7 +20,7 @@ from unlearning.margins import class_groups, difficulty_levels, margin, target_m
 from unlearning.methods.network import Network, endless_batches
 from unlearning.rows import Rows, TensorRows, draw, read_chunks
 
-_WINDOW = 4
+_WINDOW = 8
 """Batches of forget rows in memory at once, among which rows are drawn."""
 
 
@@ -101,8 +101,7 @@ class Steps:
         self._rule, self._random, self._device = rule, random, device
         self.parts = ceil(forget.count / rule.forget_batch)
         self._forget_size = ceil(forget.count / self.parts)  # parts as equal as they can be
-        half = max(rule.min_retain_batch, self._forget_size // 2)
-        self._retain_size = min(half, retain.count)
+        self._retain_size = min(max(rule.min_retain_batch, self._forget_size), retain.count)
         # A few rows must not weigh as much as a whole request, or each of many small requests
         # would cost the retain rows as much as one large one.
         self._retain_weight = rule.retain_weight * max(1.0, rule.full_weight_rows / forget.count)

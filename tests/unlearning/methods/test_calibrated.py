@@ -315,8 +315,8 @@ def test_more_forget_rows_need_no_more_memory(rows):
         {"forget": CountingRows(rows(count)), "retain": rows(40, 1), "holdout": rows(30, 2)}
         for count in (20, 2000)
     )
-    assert largest_batch(linear_model(5, 3), few, rule) == 30
-    assert largest_batch(linear_model(5, 3), many, rule) == 30
+    assert largest_batch(linear_model(5, 3), few, rule) == 40
+    assert largest_batch(linear_model(5, 3), many, rule) == 40
 
 
 def sizes_of_steps(sets, rule):
@@ -352,22 +352,22 @@ def test_the_update_ends_once_the_goals_are_near_enough(world):
 
 
 def test_a_table_sorted_from_easy_to_hard_is_not_left_after_its_easy_rows(world):
-    """The first four batches, drawn from one window, stand at their goals, the others do not."""
+    """The first eight batches, drawn from one window, stand at their goals, the others do not."""
     surprise = nn.functional.cross_entropy(
         world.model(world.unseen.inputs), world.unseen.labels, reduction="none"
     )
     easy = world.unseen.inputs[surprise < 0.01][:40], world.unseen.labels[surprise < 0.01][:40]
     hard = world.forget.inputs[: len(easy[1])], world.forget.labels[: len(easy[1])]
     rows = TensorRows(*(torch.cat(pair) for pair in zip(easy, hard, strict=True)))
-    rule = CalibrationConfig(forget_batch=len(easy[1]) // 4, tolerance=0.001, remaining_share=0.9)
+    rule = CalibrationConfig(forget_batch=len(easy[1]) // 8, tolerance=0.001, remaining_share=0.9)
     _, update = world.update(rows, rule)
     assert not all(torch.equal(update[n], v) for n, v in world.model.named_parameters())
 
 
 def test_no_step_holds_fewer_retain_rows_than_the_others(rows):
     rule = replace(SHORT, min_retain_batch=8)
-    sets = problem(rows) | {"retain": rows(17, 1)}  # two steps of eight, and one row left over
-    assert sizes_of_steps(sets, rule) == [12 + 8] * SHORT.max_steps
+    sets = problem(rows) | {"forget": rows(8), "retain": rows(17, 1)}  # one row is left over
+    assert sizes_of_steps(sets, rule) == [8 + 8] * SHORT.max_steps
 
 
 def test_every_forget_row_is_stepped_on_however_few_steps_are_allowed(rows):
