@@ -26,6 +26,8 @@ class Case:
     train_rows: int = 10**9
     """Most training rows taken."""
     needs_gpu: bool = False
+    takes_hours: bool = False
+    """Measured only where it is named."""
 
 
 def _mlp(data: DataSet, seed: int) -> nn.Module:
@@ -70,6 +72,13 @@ CASES: Mapping[str, Case] = {
         ),
         Case("cifar10-lenet5", "cifar10-small", _lenet, _LENET_TRAINING),
         Case("cifar10-resnet8", "cifar10-small", _small_resnet, _RESNET_TRAINING),
+        Case(
+            "fashion-lenet5-whole",
+            "fashion-mnist",
+            _lenet,
+            replace(_LENET_TRAINING, epochs=40),
+            takes_hours=True,
+        ),
         Case("cifar10-resnet18", "cifar10", _resnet18, _RESNET_TRAINING, needs_gpu=True),
         Case("cifar10-vgg19", "cifar10", _vgg19, _RESNET_TRAINING, needs_gpu=True),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks import gate, large
+from benchmarks import gate
 from benchmarks.drift import table
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
 from benchmarks.measure import METRICS
@@ -52,8 +52,6 @@ def write_report(results: Path) -> Path:
         ]
     if (results / "costs.json").exists():
         parts.append(_costs(json.loads((results / "costs.json").read_text())))
-    if (results / "large.json").exists():
-        parts.append(_large(json.loads((results / "large.json").read_text())))
     if (results / "gate.json").exists():
         parts.append(_gate(json.loads((results / "gate.json").read_text())))
     parts += [_sequence(path) for path in sorted(results.glob("sequential-*.json"))]
@@ -162,16 +160,6 @@ def _costs(found: dict[str, Any]) -> str:
         + _table(growth, grown)
         + "\n## Seconds of an epoch with gradient restriction, against plain training\n\n"
         + _table(forms, restricted)
-    )
-
-
-def _large(found: dict[str, Any]) -> str:
-    """What an update saves where the table is as large as tables are."""
-    return (
-        "\n## Against retraining on whole tables\n\n"
-        "One original, one update of each kind, one run (`python -m benchmarks.large`). What an "
-        "update reads is bound to the forget set, retraining to the table. Retrained models were "
-        "not made here, so there is no gap.\n\n" + _table(large.HEAD, large.table(found))
     )
 
 

@@ -81,7 +81,7 @@ def report(results: Path = RESULTS) -> None:
 
 
 def chosen(names: Names, plan: Plan) -> list[Case]:
-    """The cases asked for; those without data, or for a GPU that is not used, are named and left.
+    """The cases asked for; of all, those that cannot be measured or take hours are named and left.
 
     Raises:
         ValueError: a name is unknown, or nothing is left.
@@ -95,6 +95,8 @@ def chosen(names: Names, plan: Plan) -> list[Case]:
             console.print(f"{case.name}: no {plan.data / case.folder}, left out")
         elif case.needs_gpu and plan.device == "cpu":
             console.print(f"{case.name}: needs --device cuda, left out")
+        elif case.takes_hours and not names:
+            console.print(f"{case.name}: takes hours, left out unless it is named")
         else:
             kept.append(case)
     if not kept:

@@ -94,9 +94,9 @@ def sample_with_slices(
             if sum(part.num_rows for part in pool) >= count:
                 break
             pool.extend(scan.draw(group, 1.0))
-    drawn = pa.concat_tables(pool)
-    if not drawn.num_rows:
+    if not any(part.num_rows for part in pool):
         raise UnfitRowsError(f"No rows are left to sample in {spec.uri}; look at the table.")
+    drawn = pa.concat_tables(pool)
     chosen = drawn.take(np.sort(random.permutation(drawn.num_rows)[:count]))
     inputs, labels = to_tensors(chosen, spec)
     return Sample(TensorRows(inputs, labels), {name: _texts(chosen[name]) for name in spec.slices})

@@ -1,6 +1,7 @@
 """The benchmark on a small problem: it runs, resumes, and its figures can be checked by hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from benchmarks import large, run, scale
+from benchmarks import run, scale
 from benchmarks.cases import Case
 from benchmarks.datasets import load, split
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
@@ -100,6 +101,15 @@ def test_unknown_cases_and_missing_data_are_refused(data):
         run.chosen((), plan)
 
 
+def test_a_case_that_takes_hours_is_measured_only_where_it_is_named(data, monkeypatch, capsys):
+    slow = replace(SMALL, name="slow", takes_hours=True)
+    monkeypatch.setattr(run, "CASES", {"small": SMALL, "slow": slow})
+    plan = run.Plan(data=data)
+    assert run.chosen((), plan) == [SMALL]
+    assert "slow: takes hours" in capsys.readouterr().out
+    assert run.chosen(("slow",), plan) == [slow]
+
+
 def test_a_batch_of_any_kind_of_request_ends_in_exactly_one_state_each(home, monkeypatch):
     monkeypatch.setenv("EXPUNGE_HOME", str(home))
     found = scale.measure(home, requests=300, rows=1000, subjects=400)
@@ -113,21 +123,3 @@ def test_a_batch_of_any_kind_of_request_ends_in_exactly_one_state_each(home, mon
     again = [s for s in found["stages"] if s["batch"] == "one more"]
     assert max(s["read"] for s in again) < 60
     assert max(s["written"] for s in again) < 10
-
-
-def test_a_large_table_needs_one_original_and_no_retrained_models(data, tmp_path, monkeypatch):
-    monkeypatch.setitem(run.CASES, "small", SMALL)
-    monkeypatch.setattr(large, "LARGE", {"small": "small", "elsewhere": "nowhere"})
-    large.large(data=data, models=tmp_path / "models", results=tmp_path)
-    found = json.loads((tmp_path / "large.json").read_text())
-    assert list(found) == ["small-whole"]
-    assert [one["forget_count"] for one in found["small-whole"]] == [15, 3]
-    rows = large.table(found)
-    assert [(row[1], row[2]) for row in rows[:2]] == [
-        ("15 of 300", "calibrated"),
-        ("15 of 300", "reference_step"),
-    ]
-    # The reference step with the ledger reads the forget rows once; retraining with gradient
-    # restriction reads all rows twice in each of its three epochs.
-    assert rows[1][3] == f"{2 * 3 * 300 / 15:.0f}x"
-    assert len(list((tmp_path / "models").iterdir())) == 1

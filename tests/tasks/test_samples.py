@@ -96,3 +96,10 @@ def test_a_sample_reads_a_bounded_part_of_a_large_table(tmp_path, monkeypatch):
 def test_a_sample_of_nothing_is_an_error(table):
     with pytest.raises(DataError, match="No rows are left"):
         sample_rows(spec(table), 1, count=5, seed=0, without=[subject(i) for i in range(100)])
+
+
+def test_a_sample_of_a_table_without_rows_is_an_error(tmp_path):
+    place = tmp_path / "empty"
+    write_deltalake(place, rows(1).slice(0, 0))
+    with pytest.raises(DataError, match="No rows are left"):
+        sample_rows(spec(place.as_uri()), None, count=5, seed=0)
