@@ -17,6 +17,7 @@ from tasks.fragments import TableShare
 from tasks.streams import cut, read_ahead
 from tasks.tables import arrow_dataset, arrow_schema, matching, open_table
 from unlearning.errors import DataError, UnfitRowsError
+from unlearning.rows import TensorRows
 
 _MOST_VALUES = 50
 """Values of a slice column; one with more is rather a name than a group."""
@@ -108,6 +109,18 @@ def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
         inputs = inputs.reshape(-1, *spec.shape)
     labels = table[spec.label].to_numpy(zero_copy_only=False).astype(np.int64)
     return inputs, torch.from_numpy(labels)
+
+
+def joined(parts: Sequence[tuple[Tensor, Tensor]], spec: DatasetSpec) -> TensorRows:
+    """The rows of all parts, at least one.
+
+    Raises:
+        UnfitRowsError: they have different numbers of features.
+    """
+    if len({inputs.shape[1:] for inputs, _ in parts}) > 1:
+        raise _ragged(spec)
+    inputs, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return TensorRows(inputs, labels)
 
 
 def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:

@@ -11,14 +11,18 @@ from tasks.boundary import translated
 from tasks.tables import arrow_dataset
 
 _READERS = 8
-# Column chunks are read through a small buffer: with pre-buffering, a whole row group is held.
-_SCAN = {
+SCAN = {
     "batch_readahead": 2,
     "fragment_readahead": 1,
     "fragment_scan_options": ds.ParquetFragmentScanOptions(
         use_buffered_stream=True, buffer_size=1 << 20, pre_buffer=False
     ),
 }
+"""Column chunks are read through a small buffer: with pre-buffering, a whole row group is held."""
+
+
+Group = tuple[ds.ParquetFileFragment, int]
+"""A row group and how many of its rows are wanted."""
 
 
 class TableShare:
@@ -34,7 +38,7 @@ class TableShare:
         self._where = where
         with translated("table"):
             whole = arrow_dataset(table)
-            groups = _row_groups(whole, where)
+            groups = row_groups(whole, where)
             groups = _dealt(groups, part)
         self.count = sum(rows for _, rows in groups)
         self._data = ds.FileSystemDataset(
@@ -43,14 +47,10 @@ class TableShare:
 
     def batches(self, columns: list[str], size: int) -> Iterator[pa.RecordBatch]:
         """Record batches of at most `size` rows; memory does not grow with the share."""
-        return self._data.to_batches(columns=columns, filter=self._where, batch_size=size, **_SCAN)
+        return self._data.to_batches(columns=columns, filter=self._where, batch_size=size, **SCAN)
 
 
-Group = tuple[ds.ParquetFileFragment, int]
-"""A row group and how many of its rows are wanted."""
-
-
-def _row_groups(data: ds.Dataset, where: ds.Expression | None) -> list[Group]:
+def row_groups(data: ds.Dataset, where: ds.Expression | None) -> list[Group]:
     """The row groups with wanted rows, by file name and place in the file.
 
     Cost: the footers of all files; with a condition also one pass over the columns it names.

@@ -1,16 +1,18 @@
 """Random samples of a pinned table in memory, from all over it and at a bounded cost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+import torch
 from torch import Tensor
 
 from tasks.boundary import translated
 from tasks.dataset_spec import DatasetSpec
-from tasks.datasets import to_tensors
+from tasks.datasets import joined, to_tensors
+from tasks.fragments import SCAN, Group, row_groups
 from tasks.tables import arrow_dataset, matching, open_table
 from unlearning.errors import UnfitRowsError
 from unlearning.rows import TensorRows, content_halves
@@ -18,8 +20,8 @@ from unlearning.rows import TensorRows, content_halves
 _POOL = 4
 """Rows that are read for each row of the sample, where the table has them."""
 
-_SPREAD, _MOST_ROWS = 64, 2_000_000
-"""Row groups that are read in any case, unless they hold so many rows."""
+_GROUPS, _BYTES = 256, 1 << 30
+"""Row groups, or bytes in them, at which reading ends if they hold rows enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,79 +69,115 @@ def sample_with_slices(
     without: Sequence[str] = (),
     uri: str | None = None,
 ) -> Sample:
-    """A random sample of rows, subjects in `without` left out.
+    """A random sample of rows in random order, subjects in `without` left out.
 
-    Row groups are read in a random order until they hold four times as many rows as asked for, and
-    are 64 or hold two million: of a table that is sorted or partitioned, a few would be of a few
-    classes. Of each an equal share goes into a pool, from which the sample is drawn. Which rows it
-    has does not depend on the slices. Cost: reading those row groups, whatever else the table has;
-    memory for four times the sample.
+    Every row has about the same chance. A table of up to 256 row groups and 1 GiB is read whole; of
+    a larger one row groups are drawn, in proportion to their rows, until they are as many or as
+    large and hold four times the sample. So of a sorted table much larger than that classes may
+    still be missing. Which rows it has does not depend on the slices. Cost: the footers of
+    all files, and reading those row groups; memory for five times the sample and a few batches.
 
     Raises:
         UnfitRowsError: no row is left, or a feature or label is missing.
     """
     spec = spec if uri is None else replace(spec, uri=uri)
     table = open_table(spec.uri, version)
-    random = np.random.default_rng(seed)
     # A slice may be a feature or the label, and a column can be read only once.
     columns = list(dict.fromkeys([*spec.features, spec.label, *spec.slices]))
     where = ~matching(table, spec.subject, without) if without else None
     with translated("table"):
         data = arrow_dataset(table)
-        scan = _Scan(data.schema, columns, where, random)
-        groups = _shuffled_row_groups(data, random)
-        first, rows = _spread(groups, _POOL * count)
-        pool = [part for group in first for part in scan.draw(group, _POOL * count / max(1, rows))]
-        for group in groups:  # read only where most rows of the first are left out
-            if sum(part.num_rows for part in pool) >= count:
+        groups = row_groups(data, None)
+        pool = _Pool(count)
+        reach = 1
+        while pool.size < count:
+            draw = draw_groups(groups, _POOL * count, reach, np.random.default_rng(seed))
+            pool = _Pool(count)
+            random = np.random.default_rng([seed, 1])
+            for group, chance in draw:
+                scan = group.to_batches(data.schema, columns=columns, filter=where, **SCAN)
+                for batch in scan:
+                    pool.add(batch, chance * random.random(batch.num_rows))
+            if len(draw) == len(groups):
                 break
-            pool.extend(scan.draw(group, 1.0))
-    if not any(part.num_rows for part in pool):
-        raise UnfitRowsError(f"No rows are left to sample in {spec.uri}; look at the table.")
-    drawn = pa.concat_tables(pool)
-    chosen = drawn.take(np.sort(random.permutation(drawn.num_rows)[:count]))
-    inputs, labels = to_tensors(chosen, spec)
-    return Sample(TensorRows(inputs, labels), {name: _texts(chosen[name]) for name in spec.slices})
+            reach *= 4  # most rows of those groups are left out
+        return pool.sample(spec)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    """How row groups are read."""
+def draw_groups(
+    groups: Sequence[Group], least: int, reach: int, random: np.random.Generator
+) -> list[tuple[ds.ParquetFileFragment, float]]:
+    """Row groups for a sample, drawn in proportion to their rows, and each one's chance of that.
 
-    schema: pa.Schema
-    """The table's, since a column that it is partitioned by is in no file."""
-    columns: list[str]
-    where: ds.Expression | None
-    random: np.random.Generator
+    Formula: group g with n_g rows comes at the time e_g / n_g, e_g standard exponential; those that
+    come first are taken (successive sampling, Rosen 1997). If the first one left out comes at T, a
+    group's chance to be taken is 1 - exp(-n_g T), and 1 if none is left out.
 
-    def draw(self, group: ds.ParquetFileFragment, share: float) -> Iterator[pa.Table]:
-        """About that share of the group's rows, or all if it is 1 or more, batch by batch."""
-        for batch in group.to_batches(self.schema, columns=self.columns, filter=self.where):
-            is_drawn = self.random.random(batch.num_rows) < share
-            yield pa.Table.from_batches([batch]).filter(pa.array(is_drawn))
-
-
-def _shuffled_row_groups(
-    data: ds.Dataset, random: np.random.Generator
-) -> Iterator[ds.ParquetFileFragment]:
-    groups = [g for f in data.get_fragments() for g in f.split_by_row_group()]
-    groups.sort(key=lambda g: (g.path, g.row_groups[0].id))
-    for index in random.permutation(len(groups)):
-        yield groups[index]
-
-
-def _spread(
-    groups: Iterator[ds.ParquetFileFragment], least: int
-) -> tuple[list[ds.ParquetFileFragment], int]:
-    """Row groups enough for a sample from all over the table, and the rows that they hold."""
-    taken: list[ds.ParquetFileFragment] = []
-    rows = 0
-    for group in groups:
-        taken.append(group)
-        rows += group.row_groups[0].num_rows
-        if rows >= least and (len(taken) >= _SPREAD or rows >= _MOST_ROWS):
+    Args:
+        groups: All of the table.
+        least: Rows that they hold at least, as far as there are any.
+        reach: How many times the usual number and bytes of groups are read.
+        random: What the draw depends on.
+    """
+    times = random.exponential(size=len(groups)) / [rows for _, rows in groups]
+    order = [int(index) for index in np.argsort(times)]
+    rows = size = 0
+    taken: list[int] = []
+    for index in order:
+        if rows >= least and (len(taken) >= reach * _GROUPS or size >= reach * _BYTES):
             break
-    return taken, rows
+        group, count = groups[index]
+        taken.append(index)
+        rows += count
+        size += sum(part.total_byte_size for part in group.row_groups)
+    end = times[order[len(taken)]] if len(taken) < len(order) else np.inf
+    return [(groups[i][0], float(-np.expm1(-groups[i][1] * end))) for i in taken]
+
+
+class _Pool:
+    """The rows with the smallest keys so far; a little more than the sample is held."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._parts: list[tuple[np.ndarray, pa.Table]] = []
+        self._limit = np.inf
+        self.size = 0
+
+    def add(self, batch: pa.RecordBatch, keys: np.ndarray) -> None:
+        """Take those rows of the batch that may belong to the sample."""
+        self._keep(keys, pa.Table.from_batches([batch]))
+        if self.size > (_POOL + 1) * self._count:
+            self._shrink()
+
+    def sample(self, spec: DatasetSpec) -> Sample:
+        """The sample, in the order of its keys, which is random.
+
+        Raises:
+            UnfitRowsError: it has no row, or rows with missing or different numbers of features.
+        """
+        if not self.size:
+            raise UnfitRowsError(f"No rows are left to sample in {spec.uri}; look at the table.")
+        self._shrink()
+        order = torch.from_numpy(np.argsort(np.concatenate([keys for keys, _ in self._parts])))
+        tables = [table for _, table in self._parts]
+        rows = joined([to_tensors(table, spec) for table in tables], spec)
+        drawn = pa.concat_tables([table.select(spec.slices) for table in tables])
+        slices = {name: _texts(drawn[name].take(order.numpy())) for name in spec.slices}
+        return Sample(TensorRows(rows.inputs[order], rows.labels[order]), slices)
+
+    def _shrink(self) -> None:
+        keys = np.concatenate([keys for keys, _ in self._parts])
+        if len(keys) > self._count:
+            self._limit = np.partition(keys, self._count - 1)[self._count - 1]
+        parts, self._parts, self.size = self._parts, [], 0
+        for found, table in parts:
+            self._keep(found, table)
+
+    def _keep(self, keys: np.ndarray, table: pa.Table) -> None:
+        is_kept = keys <= self._limit
+        if is_kept.any():
+            self._parts.append((keys[is_kept], table.filter(pa.array(is_kept))))
+            self.size += int(is_kept.sum())
 
 
 def _texts(values: pa.ChunkedArray) -> list[str]:

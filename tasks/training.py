@@ -14,7 +14,6 @@ from tasks.models import ModelSource, pinned
 from tasks.object_store import ObjectStore
 from tasks.reappearance import ids_to_leave_out, look
 from tasks.registry import LEFT_OUT_TAG
-from tasks.samples import sample_rows
 from tasks.settings import load_settings
 from unlearning.architectures import mlp
 from unlearning.config import TrainingConfig
@@ -80,8 +79,8 @@ def _train(
 
 
 def _input_shape(source: ModelSource) -> tuple[int, ...]:
-    sample = sample_rows(source.dataset, source.dataset_version, count=1, seed=0)
-    return tuple(sample.inputs.shape[1:])
+    inputs, _ = next(TableRows(source.dataset, source.dataset_version).chunks(1))
+    return tuple(inputs.shape[1:])
 
 
 def _training_key(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> str:

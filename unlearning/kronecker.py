@@ -34,7 +34,9 @@ class KroneckerCurvature:
     `_eigen`). `solve` divides by C + a I, a = `damping` times the trace of the so shrunk
     C over all tensors, in the eigenbases of L and R.
 
-    Cost: S backward passes over a small batch; memory of L, R and their eigenvectors.
+    Cost: S backward passes over a small batch; once the eigenvectors of L and R, cubic in O and I
+    (some seconds for a side of 2,000); memory of L, R, their eigenvectors and a value for each
+    weight.
 
     Raises:
         DivergenceError: a sketch is not finite.

@@ -99,7 +99,7 @@ def relearning_speed(
         _steps_to(
             goal,
             Network(model, device, chunk_size),
-            TensorRows(rows.inputs[:count], rows.labels[:count]),
+            random_rows(rows, count),
         )
         for rows in (holdout, forget)
     ]

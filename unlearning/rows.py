@@ -23,7 +23,7 @@ class Rows(Protocol):
         ...
 
     def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs [B, ...] and int64 labels [B], B at most `size`; the same chunks each time."""
+        """Inputs [B, ...] and int64 labels [B], `size` rows at a time and a rest, always alike."""
         ...
 
 
@@ -135,18 +135,19 @@ def content_halves(rows: TensorRows) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def random_rows(rows: Rows, count: int) -> TensorRows:
+def random_rows(rows: Rows, count: int, seed: int = 0) -> TensorRows:
     """At most `count` rows in memory, drawn as by `draw`."""
-    return draw(rows, count)[0]
+    return draw(rows, count, seed)[0]
 
 
-def draw(rows: Rows, count: int, size: int = 4096) -> tuple[TensorRows, Tensor]:
+def draw(rows: Rows, count: int, seed: int = 0, *, size: int = 4096) -> tuple[TensorRows, Tensor]:
     """At most `count` rows in memory and their places, by chance: tables may be sorted.
 
-    The same rows each time, in the order of the source. Cost: one pass over the rows, memory for
-    one chunk and for the rows drawn; raises as `read_chunks`.
+    The same seed gives the same rows, in the order of the source. Cost: one pass over the rows;
+    memory for one chunk of `size` rows, for the rows drawn, and for a number for each row; raises
+    as `read_chunks`.
     """
-    random = torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(seed)
     places = torch.randperm(rows.count, generator=random)[:count].sort().values
     parts: list[tuple[Tensor, Tensor]] = []
     start = 0

@@ -91,6 +91,14 @@ def test_what_was_learned_is_relearned_faster_and_what_was_not_is_not(world):
         relearning_speed(model, noise(0, 1), rows["holdout"], goal=goal)
 
 
+def test_a_holdout_that_begins_with_its_easiest_rows_is_compared_by_all_of_them(world):
+    model, rows = world
+    goal = float(read_scores(model, rows["forget"], chunk_size=200).losses.mean())
+    order = read_scores(model, rows["holdout"], chunk_size=200).losses.argsort()
+    easy_first = TensorRows(rows["holdout"].inputs[order], rows["holdout"].labels[order])
+    assert 0.6 < relearning_speed(model, noise(50, 8), easy_first, goal=goal) < 1.6
+
+
 def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(world):
     model, rows = world
     problem = UnlearningProblem(model=model, **rows)

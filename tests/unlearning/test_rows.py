@@ -74,7 +74,7 @@ def test_gathering_a_stream_gives_the_rows_in_order(rows):
 @given(count=st.integers(1, 30), wanted=st.integers(1, 40), size=st.integers(1, 40))
 def test_drawn_rows_are_those_at_their_places_whatever_the_chunk(count, wanted, size):
     rows = TensorRows(torch.arange(count).float() * 2, torch.arange(count))
-    drawn, places = draw(rows, wanted, size)
+    drawn, places = draw(rows, wanted, size=size)
     assert drawn.count == min(count, wanted) == len(places.unique())
     assert torch.equal(drawn.labels, places)
     assert torch.equal(drawn.inputs, places * 2.0)

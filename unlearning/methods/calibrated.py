@@ -53,19 +53,20 @@ def calibrated_update(
     goal, so they are held and not trained further; no gradient ever comes from the holdout. A step
     goes along d = m d' + C^-1 grad, d' the direction before and C the Kronecker curvature of both
     sets (see `KroneckerCurvature`), for `relaxation` times the length that Gauss-Newton finds
-    best along d: <grad, d> / sum_i w_i min(1, 1/|phi_i - g_i|) (dphi_i/dd)^2, the derivative along
-    d read from one more forward pass, and at most a tenth of the length of theta. It ends when the
-    mean of |sigmoid(phi) - sigmoid(g)| over a round of forget batches is within `tolerance`, or
+    best along d: <grad, d> / sum_i w_i min(1, 1/|phi_i - g_i|) (dphi_i/dd)^2, or a tenth of the
+    length of theta if that is less, the derivative read from one more forward pass. It ends when
+    the mean of |sigmoid(phi) - sigmoid(g)| over a round of forget batches is within `tolerance`, or
     within `remaining_share` of what it was. Rows that already look unseen are left alone, so that a
     second update does not over-forget.
 
     Cost: one forward pass over the rows of each set; a backward pass over at most `sketch_rows` of
     forget and of retain rows; at most `max_steps` (or one round over the forget rows, if that is
     more) of four thirds passes over at most `forget_batch` forget rows and as many retain rows,
-    but at least `min_retain_batch`. Nothing depends on the size of the training table, and
-    of the forget set no more than eight times `forget_batch` or `sketch_rows` rows are in memory.
-    Which rows come together is drawn by chance, so a sorted table does no harm. Same seed, same
-    bits on the CPU.
+    but at least `min_retain_batch`; once the eigenvectors of the curvature, and four products with
+    them in each step. Nothing depends on the size of the training table, and of the forget set no
+    more than four times `forget_batch` rows are asked for at once. From those the rows of a batch
+    are drawn by chance: a table sorted by class does no harm, unless the forget set is much longer.
+    Same seed, same bits on the CPU.
 
     Raises:
         DataError: a set is empty, or a label is not a class of the model.

@@ -24,7 +24,7 @@ def fisher_forgetting_method(
     """
     rule, state = config.curvature, model_state(problem.model)
     random = torch.Generator().manual_seed(config.seed)
-    rows = random_rows(problem.retain, rule.rows)
+    rows = random_rows(problem.retain, rule.rows, config.seed)
     fisher = fisher_diagonal(problem.model, rows, device=problem.device)
     for name, importance in fisher.items():
         spread = (rule.noise * importance.cpu().pow(-0.25)).clamp(max=rule.noise_limit)

@@ -20,7 +20,7 @@ from unlearning.margins import class_groups, difficulty_levels, margin, target_m
 from unlearning.methods.network import Network, endless_batches
 from unlearning.rows import Rows, TensorRows, draw, read_chunks
 
-_WINDOW = 8
+_WINDOW = 4
 """Batches of forget rows in memory at once, among which rows are drawn."""
 
 
@@ -131,7 +131,9 @@ class Steps:
 
     def sketch_batches(self) -> Iterator[Batch]:
         """At most `sketch_rows` of each set, by chance, in batches of `sketch_batch` rows."""
-        some, places = draw(self._forget, self._rule.sketch_rows)
+        seed = int(torch.randint(2**31, (), generator=self._random))
+        size = _WINDOW * self._forget_size
+        some, places = draw(self._forget, self._rule.sketch_rows, seed, size=size)
         picks = torch.randperm(self._retain.count, generator=self._random)
         picks = picks[: self._rule.sketch_rows]
         whole = self._joined((some.inputs, some.labels, self._goals.forget[places]), picks)
@@ -147,14 +149,17 @@ class Steps:
     def _joined(self, forget: tuple[Tensor, Tensor, Tensor], picks: Tensor) -> Batch:
         """Forget rows and retain rows in one batch: weights 1/N_f, and b/N_r."""
         retain = self._retain.inputs[picks], self._retain.labels[picks], self._goals.retain[picks]
-        inputs, labels, goals = (torch.cat(pair) for pair in zip(forget, retain, strict=True))
+        inputs, labels, goals = (
+            torch.cat([one.to(self._device) for one in pair])
+            for pair in zip(forget, retain, strict=True)
+        )
         forgotten, held = len(forget[1]), len(picks)
         weights = goals.new_full((forgotten + held,), 1 / forgotten)
         weights[forgotten:] = self._retain_weight / held
         return Batch(
-            inputs=inputs.to(self._device),
-            labels=labels.to(self._device),
-            goals=goals.to(self._device),
-            weights=weights.to(self._device),
+            inputs=inputs,
+            labels=labels,
+            goals=goals,
+            weights=weights,
             forgotten=forgotten,
         )

@@ -38,7 +38,7 @@ def influence_cg_method(problem: UnlearningProblem, config: UnlearningConfig) ->
     """
     rule = config.curvature
     gradient = _forget_gradient(problem, config).values
-    some = random_rows(problem.retain, rule.rows)
+    some = random_rows(problem.retain, rule.rows, config.seed)
     product = gauss_newton(problem.model, some, chunk_size=config.chunk_size, device=problem.device)
     state = dict(problem.model.named_parameters())
     right = {name: value.to(problem.device, state[name].dtype) for name, value in gradient.items()}

@@ -17,7 +17,7 @@ def ssd_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str
     forget rows and `curvature.rows` retain rows, row by row. Deterministic.
     """
     rule, state = config.curvature, model_state(problem.model)
-    sample = random_rows(problem.retain, rule.rows)
+    sample = random_rows(problem.retain, rule.rows, config.seed)
     forget, retain = (
         fisher_diagonal(problem.model, rows, device=problem.device)
         for rows in (problem.forget, sample)
