@@ -131,8 +131,7 @@ class Steps:
 
     def sketch_batches(self) -> Iterator[Batch]:
         """At most `sketch_rows` of each set, by chance, in batches of `sketch_batch` rows."""
-        seed = int(torch.randint(2**31, (), generator=self._random))
-        size = _WINDOW * self._forget_size
+        seed, size = self._random.initial_seed(), _WINDOW * self._forget_size
         some, places = draw(self._forget, self._rule.sketch_rows, seed, size=size)
         picks = torch.randperm(self._retain.count, generator=self._random)
         picks = picks[: self._rule.sketch_rows]
