@@ -50,11 +50,12 @@ def calibrated_update(
 
     Minimises mean_f H(phi - g) + b mean_r H(phi - g) in evaluation mode, b = `retain_weight`, or
     more in proportion for fewer than `full_weight_rows` forget rows. Retain rows start at their
-    goal, so they are held and not trained further; no gradient ever comes from the holdout. A step
-    goes along d = m d' + C^-1 grad, d' the direction before and C the Kronecker curvature of both
-    sets (see `KroneckerCurvature`), for `relaxation` times the length that Gauss-Newton finds
-    best along d: <grad, d> / sum_i w_i min(1, 1/|phi_i - g_i|) (dphi_i/dd)^2, or a tenth of the
-    length of theta if that is less, the derivative read from one more forward pass. It ends when
+    goal, so they are held; what they lose on average for all that is added to their goals from step
+    to step (see `Steps.raise_goals`). No gradient ever comes from the holdout. A step goes along
+    d = m d' + C^-1 grad, d' the direction before and C the Kronecker curvature of both sets (see
+    `KroneckerCurvature`), for `relaxation` times the length that Gauss-Newton finds best along d:
+    <grad, d> / sum_i w_i min(1, 1/|phi_i - g_i|) (dphi_i/dd)^2, or a tenth of the length of theta
+    if that is less, the derivative read from one more forward pass. It ends when
     the mean of |sigmoid(phi) - sigmoid(g)| over a round of forget batches is within `tolerance`, or
     within `remaining_share` of what it was. Rows that already look unseen are left alone, so that a
     second update does not over-forget.
@@ -120,6 +121,7 @@ def _descend(network: Network, steps: Steps, goals: Goals, rule: CalibrationConf
         round_.append(_distance(margins, batch))
         if sum(round_) / steps.parts <= enough:
             return
+        steps.raise_goals(batch, margins)
         loss = _huber(margins, batch)
         gradient = torch.autograd.grad(loss, network.parameters(), materialize_grads=True)
         with torch.no_grad():

@@ -105,9 +105,20 @@ class Steps:
         # A few rows must not weigh as much as a whole request, or each of many small requests
         # would cost the retain rows as much as one large one.
         self._retain_weight = rule.retain_weight * max(1.0, rule.full_weight_rows / forget.count)
+        self._lift = 0.0
 
     def __iter__(self) -> Iterator[Batch]:
         return map(self._joined, self._forget_parts(), self._retain_picks())
+
+    def raise_goals(self, batch: Batch, margins: Tensor) -> None:
+        """Raise the goals of retain rows to come by what those of the latest batch lack on average.
+
+        Formula: lift = max(0, lift + mean_r clamp(m_r - phi, -1, 1)), m_r the margin that the row
+        had: the method of multipliers for the condition that their mean margin stays.
+        """
+        lacking = batch.goals - self._lift - margins.detach()
+        mean = float(lacking[batch.forgotten :].clamp(-1, 1).mean())
+        self._lift = max(0.0, self._lift + mean)
 
     def _forget_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Inputs, labels and goals of forget rows, drawn by chance from a window of the set.
@@ -147,14 +158,15 @@ class Steps:
 
     def _joined(self, forget: tuple[Tensor, Tensor, Tensor], picks: Tensor) -> Batch:
         """Forget rows and retain rows in one batch: weights 1/N_f, and b/N_r."""
-        retain = self._retain.inputs[picks], self._retain.labels[picks], self._goals.retain[picks]
+        held = self._goals.retain[picks] + self._lift
+        retain = self._retain.inputs[picks], self._retain.labels[picks], held
         inputs, labels, goals = (
             torch.cat([one.to(self._device) for one in pair])
             for pair in zip(forget, retain, strict=True)
         )
-        forgotten, held = len(forget[1]), len(picks)
-        weights = goals.new_full((forgotten + held,), 1 / forgotten)
-        weights[forgotten:] = self._retain_weight / held
+        forgotten = len(forget[1])
+        weights = goals.new_full((len(goals),), 1 / forgotten)
+        weights[forgotten:] = self._retain_weight / len(picks)
         return Batch(
             inputs=inputs,
             labels=labels,

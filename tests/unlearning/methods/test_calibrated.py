@@ -427,6 +427,28 @@ def test_a_batch_has_the_goals_of_its_own_rows(rows):
     assert torch.equal(stepped.sort().values, forget.inputs)
 
 
+def test_retain_goals_rise_by_what_rows_lack_and_never_fall_below_their_margins(rows):
+    forget, retain = rows(8), rows(40, 1)
+    rule = CalibrationConfig(forget_batch=4, min_retain_batch=8)
+    steps = steps_over(forget, retain, rule)  # every row has the goal 0
+    lifts = []
+    for lacked, batch in zip((0.25, 7.0, -0.5, -3.0, 0.0), steps, strict=False):
+        lifts.append(batch.goals[batch.forgotten :].unique().tolist())
+        assert not batch.goals[: batch.forgotten].any()
+        steps.raise_goals(batch, torch.full((len(batch.goals),), -lacked))
+    assert lifts == [[0.0], [0.25], [1.25], [0.75], [0.0]]
+
+
+def test_retain_rows_keep_their_margins_on_average(world):
+    after, _ = world.update(world.forget, CalibrationConfig())
+    with torch.no_grad():
+        before, now = (
+            margin(model(world.retain.inputs), world.retain.labels)
+            for model in (world.model, after)
+        )
+    assert float((before - now).clamp(-1, 1).mean()) < 0.05  # .02; .09 where goals do not rise
+
+
 def test_the_curvature_of_a_table_sorted_by_class_is_of_every_class(rows):
     rule = CalibrationConfig(sketch_rows=30, sketch_batch=30)
     steps = steps_over(sorted_rows(rows, 300), sorted_rows(rows, 400, 1), rule)
