@@ -1,6 +1,6 @@
 """Random samples of a pinned table in memory, from all over it and at a bounded cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,10 @@ _POOL = 4
 """Rows that are read for each row of the sample, where the table has them."""
 
 _GROUPS, _BYTES = 256, 1 << 30
-"""Row groups, or bytes in them, at which reading ends if they hold rows enough."""
+"""Row groups, or bytes in them, that are enough if they hold rows enough."""
+
+_LEAST_GROUPS = 8
+"""Row groups that are read however large they are: one alone may be one class, or one day."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +75,11 @@ def sample_with_slices(
     """A random sample of rows in random order, subjects in `without` left out.
 
     Every row has about the same chance. A table of up to 256 row groups and 1 GiB is read whole; of
-    a larger one row groups are drawn, in proportion to their rows, until they are as many or as
-    large and hold four times the sample. So of a sorted table much larger than that classes may
-    still be missing. Which rows it has does not depend on the slices. Cost: the footers of
-    all files, and reading those row groups; memory for five times the sample and a few batches.
+    a larger one row groups are drawn, in proportion to their rows, about as many as that, or as
+    large, or as hold four times the sample. So of a sorted table much larger than that classes may
+    still be missing. Which rows it has does not depend on the slices. Cost: the footers of all
+    files, and reading those row groups; memory for five times the sample and for the largest row
+    group, decoded.
 
     Raises:
         UnfitRowsError: no row is left, or a feature or label is missing.
@@ -91,47 +95,79 @@ def sample_with_slices(
         pool = _Pool(count)
         reach = 1
         while pool.size < count:
-            draw = draw_groups(groups, _POOL * count, reach, np.random.default_rng(seed))
+            drawn = draw_groups(groups, _POOL * count, reach, np.random.default_rng(seed))
             pool = _Pool(count)
             random = np.random.default_rng([seed, 1])
-            for group, chance in draw:
-                scan = group.to_batches(data.schema, columns=columns, filter=where, **SCAN)
-                for batch in scan:
-                    pool.add(batch, chance * random.random(batch.num_rows))
-            if len(draw) == len(groups):
+            for batch, chance in _batches(data, drawn, columns, where):
+                pool.add(batch, chance * random.random(batch.num_rows))
+            if len(drawn) == len(groups):
                 break
             reach *= 4  # most rows of those groups are left out
         return pool.sample(spec)
 
 
+Drawn = list[tuple[ds.ParquetFileFragment, float]]
+"""Row groups, and each one's chance to be among them."""
+
+
 def draw_groups(
     groups: Sequence[Group], least: int, reach: int, random: np.random.Generator
-) -> list[tuple[ds.ParquetFileFragment, float]]:
+) -> Drawn:
     """Row groups for a sample, drawn in proportion to their rows, and each one's chance of that.
 
-    Formula: group g with n_g rows comes at the time e_g / n_g, e_g standard exponential; those that
-    come first are taken (successive sampling, Rosen 1997). If the first one left out comes at T, a
-    group's chance to be taken is 1 - exp(-n_g T), and 1 if none is left out.
+    Formula: group g with n_g rows comes at the time e_g / w_g, e_g standard exponential and
+    w_g = max(n_g, least / 256), and is taken if that is before T: its chance is 1 - exp(-w_g T).
+    T does not depend on who comes: it is the earliest time by which groups enough are expected, in
+    rows, and in number or bytes (Poisson sampling); infinite if the whole table is not too much.
 
     Args:
         groups: All of the table.
-        least: Rows that they hold at least, as far as there are any.
-        reach: How many times the usual number and bytes of groups are read.
+        least: Rows that they should hold, as far as there are any.
+        reach: How many times the usual rows, number and bytes of groups are read.
         random: What the draw depends on.
     """
-    times = random.exponential(size=len(groups)) / [rows for _, rows in groups]
-    order = [int(index) for index in np.argsort(times)]
-    rows = size = 0
-    taken: list[int] = []
-    for index in order:
-        if rows >= least and (len(taken) >= reach * _GROUPS or size >= reach * _BYTES):
-            break
-        group, count = groups[index]
-        taken.append(index)
-        rows += count
-        size += sum(part.total_byte_size for part in group.row_groups)
-    end = times[order[len(taken)]] if len(taken) < len(order) else np.inf
-    return [(groups[i][0], float(-np.expm1(-groups[i][1] * end))) for i in taken]
+    rows = np.array([count for _, count in groups], dtype=float)
+    sizes = [sum(part.total_byte_size for part in group.row_groups) for group, _ in groups]
+    weights = np.maximum(rows, least / _GROUPS)
+
+    def chances(end: float) -> np.ndarray:
+        return -np.expm1(-weights * end)
+
+    def are_enough(expected: np.ndarray) -> bool:
+        number, size = expected.sum(), expected @ np.array(sizes, dtype=float)
+        many = number >= reach * _GROUPS
+        large = size >= reach * _BYTES and number >= reach * _LEAST_GROUPS
+        return bool(expected @ rows >= reach * least and (many or large))
+
+    if not are_enough(np.ones(len(groups))):
+        return [(group, 1.0) for group, _ in groups]
+    low, high = 0.0, 1.0
+    while not are_enough(chances(high)) and high < 1e9:  # noqa: PLR2004 - certain by then
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if are_enough(chances(middle)) else (middle, high)
+    times = random.exponential(size=len(groups)) / weights
+    taken = np.flatnonzero(times <= max(high, times.min())).tolist()  # never none at all
+    return [(groups[index][0], float(chances(high)[index])) for index in taken]
+
+
+def _batches(
+    data: ds.FileSystemDataset, drawn: Drawn, columns: list[str], where: ds.Expression | None
+) -> Iterator[tuple[pa.RecordBatch, float]]:
+    """Every batch of the row groups, and its group's chance."""
+
+    def name(group: ds.ParquetFileFragment) -> tuple[str, int]:
+        return group.path, group.row_groups[0].id
+
+    chance = {name(group): value for group, value in drawn}
+    # One scan for all: each would bind the condition, with every id in it, anew.
+    part = ds.FileSystemDataset(
+        [group for group, _ in drawn], data.schema, data.format, data.filesystem
+    )
+    scanner = part.scanner(columns=columns, filter=where, **SCAN)
+    for tagged in scanner.scan_batches():
+        yield tagged.record_batch, chance[name(tagged.fragment)]
 
 
 class _Pool:

@@ -116,35 +116,63 @@ def test_a_large_file_has_its_share_beside_many_small_ones(tmp_path, monkeypatch
 
 @given(
     counts=st.lists(st.integers(1, 100), min_size=1, max_size=8),
-    groups=st.integers(1, 4),
+    groups=st.integers(1, 9),
     seed=st.integers(0, 2**32),
 )
-def test_every_row_has_a_chance_and_none_more_than_certainty(counts, groups, seed):
+def test_every_row_group_has_a_chance_and_a_table_that_is_not_too_much_is_read_whole(
+    counts, groups, seed
+):
     found = [(Part(n), n) for n in counts]
     with patch.object(samples, "_GROUPS", groups):
         drawn = draw_groups(found, 1, 1, np.random.default_rng(seed))
-    assert len(drawn) == min(groups, len(counts))
+    assert 1 <= len(drawn) <= len(counts)
     assert all(0 < chance <= 1 for _, chance in drawn)
-    assert len(drawn) < len(counts) or all(chance == 1 for _, chance in drawn)
+    if len(counts) < groups:
+        assert drawn == [(part, 1.0) for part, _ in found]
 
 
-def test_each_row_has_the_same_chance_whatever_its_row_group():
-    """The expected number of a group's rows, each counted by the inverse of its chance."""
-    counts, seen = [400, 100, 50, 50, 10], np.zeros(5)
-    found = [(Part(n, name=i), n) for i, n in enumerate(counts)]
-    for seed in range(3000):
-        with patch.object(samples, "_GROUPS", 2):
-            for group, chance in draw_groups(found, 1, 1, np.random.default_rng(seed)):
-                seen[group.name] += 1 / chance
-    assert seen / 3000 == pytest.approx(1, abs=0.25)
+@pytest.mark.parametrize(
+    ("parts", "least"),
+    [
+        ([400, 100, 50, 50, 10], 1),  # so many groups
+        ([*[1_000_000] * 20, *[50_000] * 100], 32_000),  # so many bytes
+        ([*[1000] * 200, *[10] * 400], 32_000),  # so many rows
+    ],
+)
+def test_rows_have_the_same_chance_whatever_their_row_group(parts, least):
+    """Each group counts by the inverse of its chance: on average that is once."""
+    found = [(Part(n, size=160 * n), n) for n in parts]
+    seen: dict[int, list[float]] = {n: [] for n in parts}
+    with patch.object(samples, "_GROUPS", 16 if least > 1 else 3):
+        for seed in range(400):
+            drawn = draw_groups(found, least, 1, np.random.default_rng(seed))
+            for part, chance in drawn:
+                seen[part.rows].append(chance)
+                # The share that the sample takes of all rows; a group must not be rarer than that.
+                assert chance >= 0.9 * min(1, least / 4 / sum(parts))
+    for held, chances in seen.items():
+        tries = 400 * parts.count(held)
+        spread = (tries * chances[0]) ** -0.5
+        assert sum(1 / chance for chance in chances) / tries == pytest.approx(1, abs=4 * spread)
 
 
 def test_the_bytes_that_are_read_are_bounded_once_the_rows_are_enough():
-    found = [(Part(10, size=samples._BYTES // 4), 10) for _ in range(50)]
-    with patch.object(samples, "_GROUPS", 1000):
-        assert len(draw_groups(found * 8, 1, 1, np.random.default_rng(0))) == 4
-        assert len(draw_groups(found * 8, 100, 1, np.random.default_rng(0))) == 10
-        assert len(draw_groups(found * 8, 1, 4, np.random.default_rng(0))) == 16
+    found = [(Part(10, size=samples._BYTES // 20), 10) for _ in range(400)]
+
+    def drawn(least, reach):
+        with patch.object(samples, "_GROUPS", 1000):
+            many = (draw_groups(found, least, reach, np.random.default_rng(s)) for s in range(100))
+            return np.mean([len(one) for one in many])
+
+    assert drawn(1, 1) == pytest.approx(20, abs=2)
+    assert drawn(600, 1) == pytest.approx(60, abs=4)
+    assert drawn(1, 4) == pytest.approx(80, abs=4)
+
+
+def test_a_few_row_groups_are_read_however_large_they_are():
+    found = [(Part(10, size=samples._BYTES * 3), 10) for _ in range(100)]
+    many = [len(draw_groups(found, 1, 1, np.random.default_rng(s))) for s in range(100)]
+    assert np.mean(many) == pytest.approx(samples._LEAST_GROUPS, abs=1.2)
 
 
 @pytest.mark.parametrize("left_out", [0.5, 0.8, 0.99])

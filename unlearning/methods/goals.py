@@ -113,12 +113,13 @@ class Steps:
     def raise_goals(self, batch: Batch, margins: Tensor) -> None:
         """Raise the goals of retain rows to come by what those of the latest batch lack on average.
 
-        Formula: lift = max(0, lift + mean_r clamp(m_r - phi, -1, 1)), m_r the margin that the row
-        had: the method of multipliers for the condition that their mean margin stays.
+        Formula: lift = lift + mean_r clamp(m_r - phi, -1, 1), kept from 0 to 1, m_r the margin that
+        the row had: the method of multipliers for the condition that the clamped mean is 0. Beyond
+        1 the Huber function pulls no harder.
         """
         lacking = batch.goals - self._lift - margins.detach()
         mean = float(lacking[batch.forgotten :].clamp(-1, 1).mean())
-        self._lift = max(0.0, self._lift + mean)
+        self._lift = min(1.0, max(0.0, self._lift + mean))
 
     def _forget_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Inputs, labels and goals of forget rows, drawn by chance from a window of the set.
