@@ -44,6 +44,8 @@ def counted_rows(model: nn.Module) -> Generator[RowCount]:
 def _row_count(batch: torch.Tensor) -> int:
     """Rows of a batch; under vmap those of every lane, which torch 2.13 tells in private only."""
     lanes = torch._C._functorch  # noqa: SLF001
+    while lanes.is_gradtrackingtensor(batch):
+        batch = lanes.get_unwrapped(batch)
     if not lanes.is_batchedtensor(batch):
         return len(batch)
     whole = lanes.get_unwrapped(batch)
