@@ -18,7 +18,15 @@ from rich.console import Console
 
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import DataSet, load, split
-from benchmarks.measure import APPROXIMATE, gap, ledger_of, measure, metrics_of, retrain_seconds
+from benchmarks.measure import (
+    APPROXIMATE,
+    gap,
+    ledger_of,
+    load_lazy_parts,
+    measure,
+    metrics_of,
+    retrain_seconds,
+)
 from benchmarks.report import write_report
 from benchmarks.zoo import Zoo
 
@@ -66,6 +74,7 @@ def run(plan: Plan, *, cases: Names = (), results: Path = RESULTS) -> None:
         Where a JSON file for each case is written.
     """
     torch.set_num_threads(plan.threads)
+    load_lazy_parts()
     for case in chosen(cases, plan):
         results.mkdir(parents=True, exist_ok=True)
         name = f"{case.name}-from-{plan.first_seed}" if plan.first_seed else case.name

@@ -66,7 +66,7 @@ class CalibrationConfig:
     """How the calibrated update goes; one default for all models, found on tables and images."""
 
     max_steps: int = 60
-    """Most steps that are taken; a handful is usual, dozens on tables with much label noise."""
+    """Most steps that are taken; one to eight in closed form, otherwise a dozen and more."""
     forget_batch: int = 512
     """Most forget rows in one step."""
     min_retain_batch: int = 128
@@ -84,12 +84,24 @@ class CalibrationConfig:
     sketch_batch: int = 32
     """Rows behind one sketch of it."""
     damping: float = 1e-7
-    """Part of the whole curvature that is added in each direction; above 0."""
+    """Part of the trace of each factor of the curvature that is added to it; above 0."""
+    closed_form_rows: int = 256
+    """Most forget rows that are moved in closed form; 0 for none."""
+    ridge: float = 0.03
+    """How much the closed form spares the weights against reaching the goals; above 0."""
+    retain_tolerance: float = 0.05
+    """Margin that retain rows may lack on average when the closed form ends."""
+    closed_form_batch: int = 576
+    """Rows of a step of it, retain rows beside the forget rows; but at least as many."""
+    retain_sample: int = 1024
+    """Retain rows that are read for a forget set small enough for the closed form."""
+    holdout_sample: int = 2048
+    """Holdout rows that its goals are read from."""
     tolerance: float = 0.02
     """Distance to the goals at which the update ends, as a mean difference of probabilities; at
     most 0.5."""
     remaining_share: float = 0.15
-    """Share of the first distance at which it ends as well, whichever comes first."""
+    """Share of the first distance at which it ends as well, unless it goes in closed form."""
     difficulty_share: float = 0.25
     """How much the forget rows' difficulty among retain rows counts, from 0 to 1; the rest is the
     rank among forget rows."""
@@ -100,6 +112,9 @@ class CalibrationConfig:
         positive("tolerance", self.tolerance)
         within("tolerance", self.tolerance, 0.0, 0.5)
         positive("damping", self.damping)
+        positive("ridge", self.ridge)
+        within("retain_tolerance", self.retain_tolerance, 0.0, 1.0)
+        at_least("closed_form_rows", self.closed_form_rows, 0)
         positive("relaxation", self.relaxation)
         within("relaxation", self.relaxation, 0.0, 2.0)
         within("retain_weight", self.retain_weight, 0.0, 1e6)
@@ -108,8 +123,14 @@ class CalibrationConfig:
             at_least(name, getattr(self, name), 1)
         for name in ("sketch_rows", "sketch_batch", "full_weight_rows"):
             at_least(name, getattr(self, name), 1)
+        for name in ("closed_form_batch", "retain_sample", "holdout_sample"):
+            at_least(name, getattr(self, name), 1)
         for name in ("remaining_share", "difficulty_share"):
             within(name, getattr(self, name), 0.0, 1.0)
+
+    def is_small(self, forgotten: int) -> bool:
+        """Whether so many forget rows are moved in closed form, all of them in one step."""
+        return forgotten <= min(self.closed_form_rows, self.forget_batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
-"""Kronecker-factored curvature of a set of rows, sketched from the gradients of small batches.
+"""Kronecker-factored curvature of a set of rows, from sketches of it or from each row's gradient.
 
 Letters: S sketches, each with one tensor for each trainable tensor, seen as a matrix [O, I] or, if
-it is a vector, as [O]. Symbols: w the weight of a row, J its Jacobian in one tensor, e a random
-sign, G a sketch, a the damping.
+it is a vector, as [O]; B rows. Symbols: w the weight of a row, J its Jacobian in one tensor, e a
+random sign, G a sketch, a the damping.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 # (torch 2.13 leaves some of its functions without types)
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from unlearning.errors import DivergenceError
 from unlearning.gradients import is_finite
+from unlearning.row_gradients import Outer, RowGradients
 
 _MATRIX = 2
 _MAX_SIDE = 4096
@@ -26,57 +28,83 @@ _MAX_SIDE = 4096
 class KroneckerCurvature:
     """The curvature C = sum_i w_i J_i J_i^T of weighted rows, tensor by tensor, and its inverse.
 
-    Formula (our choice, with the factors of Shampoo, Gupta et al. 2018, and the sketch of
-    Hutchinson 1989): a sketch is G = sum_i e_i sqrt(w_i) J_i over a small batch, which one backward
-    pass gives for any layer. E[G G^T] and E[G^T G] over the signs are the two factors L [O, O] and
-    R [I, I] of the rows' curvature, so that C is close to L (x) R / tr L. Vectors keep the diagonal
-    of C. L and R are shrunk towards the identity as far as the sketches leave them open (see
-    `_eigen`). `solve` divides by C + a I, a = `damping` times the trace of the so shrunk
-    C over all tensors, in the eigenbases of L and R.
+    Formula (our choice, with the factors of Shampoo, Gupta et al. 2018): L = sum_i w_i J_i J_i^T
+    [O, O] and R = sum_i w_i J_i^T J_i [I, I], so that C is close to L (x) R / tr L. Vectors keep
+    the diagonal of C. All are shrunk towards the identity as far as their rows leave them open, and
+    by `damping` times their trace (see `_inverse`). A tensor in which no row has a gradient is not
+    moved.
 
-    Cost: S backward passes over a small batch; once the eigenvectors of L and R, cubic in O and I
-    (some seconds for a side of 2,000); memory of L, R, their eigenvectors and a value for each
-    weight.
-
-    Raises:
-        DivergenceError: a sketch is not finite.
+    Cost: the inverses, cubic in O and I; memory for them.
     """
 
-    def __init__(self, sketches: Iterable[Sequence[Tensor]], *, damping: float) -> None:
+    def __init__(self, parts: Sequence["_Part"]) -> None:
+        self._parts = parts
+
+    @classmethod
+    def from_sketches(
+        cls, sketches: Iterable[Sequence[Tensor]], *, damping: float
+    ) -> "KroneckerCurvature":
+        """From sketches G = sum_i e_i sqrt(w_i) J_i over small batches (Hutchinson 1989).
+
+        One backward pass gives one for any layer, and E[G G^T] = L, E[G^T G] = R over the signs.
+
+        Raises:
+            DivergenceError: a sketch or a sum of them is not finite.
+        """
         sums: list[_Sums] = []
         for sketch in sketches:
-            if not is_finite({str(number): part for number, part in enumerate(sketch)}):
-                raise DivergenceError(
-                    "A gradient of the model is not finite before any step is taken; "
-                    "check the forget and retain rows for values out of range."
-                )
+            _check_finite(sketch)
             sums = sums or [_Sums.like(part) for part in sketch]
             for held, part in zip(sums, sketch, strict=True):
-                held.add(part)
-        self._parts = [held.decomposed() for held in sums]
-        whole = sum(float(part.values.sum()) for part in self._parts)
-        if not isfinite(whole):
-            raise DivergenceError(
-                "The curvature of the model is not finite; check the forget and retain rows for "
-                "values out of range, or retrain the model."
+                held.add(part.flatten(1) if part.ndim >= _MATRIX else part)
+        return cls([held.inverted(damping) for held in sums])
+
+    @classmethod
+    def from_rows(
+        cls, rows: RowGradients, weights: Tensor, *, damping: float
+    ) -> "KroneckerCurvature":
+        """From the gradients J of weighted rows [B], exactly.
+
+        Raises:
+            DivergenceError: a gradient or a sum of them is not finite.
+        """
+        _check_finite(rows.tensors())
+        parts: list[_Part] = []
+        for part in rows.parts:
+            sums = _Sums.like(
+                part.inputs.new_empty(part.shape) if isinstance(part, Outer) else part[0]
             )
-        self._damping = max(damping * whole, torch.finfo(torch.float32).tiny)
+            sums.add_rows(part, weights)
+            parts.append(sums.inverted(damping))
+        return cls(parts)
 
     def solve(self, gradient: Sequence[Tensor]) -> list[Tensor]:
-        """(C + a I)^-1 times a gradient, tensor by tensor."""
-        return [
-            part.solve(value, self._damping)
-            for part, value in zip(self._parts, gradient, strict=True)
-        ]
+        """C^-1 times a gradient, tensor by tensor."""
+        return [part.solve(value) for part, value in zip(self._parts, gradient, strict=True)]
+
+    def solve_rows(self, rows: RowGradients) -> RowGradients:
+        """C^-1 times each row's gradient."""
+        return RowGradients(
+            [part.solve_rows(value) for part, value in zip(self._parts, rows.parts, strict=True)]
+        )
+
+
+def _check_finite(tensors: Iterable[Tensor]) -> None:
+    if not is_finite({str(number): part for number, part in enumerate(tensors)}):
+        raise DivergenceError(
+            "A gradient of the model is not finite before any step is taken; "
+            "check the forget and retain rows for values out of range."
+        )
 
 
 @dataclass(slots=True)
 class _Sums:
-    """The sums of G G^T and G^T G for one tensor; of G squared for a vector."""
+    """The sums L and R for one tensor, and how many samples of a vector each has seen."""
 
     left: Tensor
     right: Tensor | None
-    count: int = 0
+    left_samples: int = 0
+    right_samples: int = 0
 
     @classmethod
     def like(cls, value: Tensor) -> "_Sums":
@@ -87,61 +115,102 @@ class _Sums:
         return cls(left, right)
 
     def add(self, value: Tensor) -> None:
-        self.count += 1
+        """A sketch, [O, I] or [O]: every column of it is a sample of L, every row one of R."""
+        self.left_samples += 1 if self.right is None else value.shape[1]
         if self.right is None:
             self.left.add_(value.square())
             return
-        matrix = value.flatten(1)
-        for held, one in ((self.left, matrix), (self.right, matrix.T)):
-            held.add_(one @ one.T if held.ndim == _MATRIX else one.square().sum(1))
+        self.right_samples += value.shape[0]
+        _add_products(self.left, value.T, value.T)
+        _add_products(self.right, value, value)
 
-    def decomposed(self) -> "_Part":
+    def add_rows(self, rows: "Tensor | Outer", weights: Tensor) -> None:
+        """The weighted gradients of rows."""
         if self.right is None:
-            return _Part(self.left)
-        outputs, inputs = len(self.left), len(self.right)
-        left, left_basis = _eigen(self.left, samples=self.count * inputs)
-        right, right_basis = _eigen(self.right, samples=self.count * outputs)
-        trace = left.sum().clamp(min=torch.finfo(left.dtype).tiny)
-        return _Part(torch.outer(left, right / trace), left_basis, right_basis)
+            assert isinstance(rows, Tensor)
+            self.left.add_(torch.tensordot(weights, rows.square(), 1))
+            self.left_samples += len(rows)
+            return
+        if isinstance(rows, Outer):
+            # J J^T = outputs^T (inputs inputs^T) outputs, with products over places [T, T] inside.
+            one, two = rows.outputs, rows.inputs
+            left, left_other = one, (two @ two.mT) @ one
+            right, right_other = two, (one @ one.mT) @ two
+            rank = min(one.shape[1], one.shape[2], two.shape[2])
+        else:
+            right = right_other = rows.flatten(2)  # [B, O, I]
+            left = left_other = right.mT
+            rank = min(right.shape[1:])
+        shares = weights.reshape(-1, 1, 1)
+        _add_products(self.left, (shares * left).flatten(0, 1), left_other.flatten(0, 1))
+        _add_products(self.right, (shares * right).flatten(0, 1), right_other.flatten(0, 1))
+        self.left_samples += rank * len(weights)
+        self.right_samples += rank * len(weights)
+
+    def inverted(self, damping: float) -> "_Part":
+        left, trace = _inverse(self.left, self.left_samples, damping)
+        if self.right is None:
+            return _Part(left)
+        return _Part(left * trace, _inverse(self.right, self.right_samples, damping)[0])
+
+
+def _add_products(held: Tensor, one: Tensor, two: Tensor) -> None:
+    """Add one^T two, or its diagonal."""
+    held.add_(one.T @ two if held.ndim == _MATRIX else (one * two).sum(0))
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The curvature of one tensor: its values in the bases, None for the standard basis."""
+    """The inverses of the factors of one tensor; of a vector the left one alone, its diagonal."""
 
-    values: Tensor
-    left: Tensor | None = None
+    left: Tensor
     right: Tensor | None = None
 
-    def solve(self, gradient: Tensor, damping: float) -> Tensor:
-        turned = gradient.reshape(self.values.shape)
-        turned = turned if self.left is None else self.left.T @ turned
-        turned = turned if self.right is None else turned @ self.right
-        turned = turned / (self.values + damping)
-        turned = turned if self.left is None else self.left @ turned
-        turned = turned if self.right is None else turned @ self.right.T
-        return turned.reshape(gradient.shape)
+    def solve(self, gradient: Tensor) -> Tensor:
+        """For a gradient of the tensor, or for many [B, ...]."""
+        if self.right is None:
+            return self.left * gradient
+        matrix = gradient.reshape(-1, len(self.left), len(self.right))
+        turned = self.left.unsqueeze(1) * matrix if self.left.ndim == 1 else self.left @ matrix
+        return _times(turned, self.right).reshape(gradient.shape)
+
+    def solve_rows(self, rows: "Tensor | Outer") -> "Tensor | Outer":
+        if not isinstance(rows, Outer):
+            return self.solve(rows)
+        assert self.right is not None
+        outputs, inputs = _times(rows.outputs, self.left), _times(rows.inputs, self.right)
+        return Outer(outputs, inputs, rows.shape)
+
+
+def _times(rows: Tensor, factor: Tensor) -> Tensor:
+    return rows * factor if factor.ndim == 1 else rows @ factor
 
 
 def _factor_shape(side: int) -> tuple[int, ...]:
     return (side, side) if side <= _MAX_SIDE else (side,)
 
 
-def _eigen(factor: Tensor, *, samples: int) -> tuple[Tensor, Tensor | None]:
-    """Eigenvalues and eigenvectors of a factor that is the sum over so many samples.
+def _inverse(factor: Tensor, samples: int, damping: float) -> tuple[Tensor, float]:
+    """The inverse of a factor, or of its diagonal, shrunk towards the identity; and its trace.
 
-    A side longer than its samples has directions that none of them showed, which are not free to
-    move in for that. So the values are raised by their mean times side over samples: the factor is
-    shrunk towards the identity, the more the less was seen of it.
+    A side longer than the samples that its factor is the sum over has directions that none of them
+    showed, which are not free to move in for that. So the diagonal is raised by its mean times side
+    over samples; and by `damping` times the trace.
     """
-    if factor.ndim < _MATRIX:
-        return factor + len(factor) / samples * factor.mean(), None
-    if not bool(factor.isfinite().all()):
+    diagonal = factor if factor.ndim < _MATRIX else factor.diagonal()
+    trace = float(diagonal.double().sum())
+    if not (isfinite(trace) and bool(factor.isfinite().all())):
         raise DivergenceError(
             "The curvature of the model is not finite; check the forget and retain rows for values "
             "out of range, or retrain the model."
         )
-    # float64: the decomposition of an all but singular factor can fail in float32, without a word.
-    values, vectors = torch.linalg.eigh(factor.double())
-    raised = values.clamp(min=0) + len(factor) / samples * values.mean()
-    return raised.to(factor.dtype), vectors.to(factor.dtype)
+    if trace <= 0.0:
+        return torch.zeros_like(factor), 0.0
+    more = trace * (1 / samples + damping)
+    trace += more * diagonal.numel()
+    if factor.ndim < _MATRIX:
+        return 1 / (factor + more), trace
+    # float64: an all but singular factor can lose its positive eigenvalues in float32.
+    raised = factor.double()
+    raised.diagonal().add_(more)
+    return torch.cholesky_inverse(torch.linalg.cholesky(raised)).to(factor.dtype), trace

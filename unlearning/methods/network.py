@@ -3,16 +3,23 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # (torch 2.13 leaves some of its functions without types)
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from unlearning.errors import DivergenceError
 from unlearning.forward import fixed_mode, forward_state, logits, trainable_names
 from unlearning.margins import margin
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.rows import TensorRows
+
+REACH = 0.1
+"""Length of the longest step that is trusted, as a share of the length of all parameters."""
+
+_LEAST_LENGTH = 1e-3
+"""Taken for the length of parameters that are all but zero."""
 
 
 class Network:
@@ -47,6 +54,43 @@ class Network:
     def parameters(self) -> list[Tensor]:
         """The tensors that training moved."""
         return [self.state[name] for name in self.names]
+
+    @property
+    def length(self) -> float:
+        """The Euclidean length of all parameters together."""
+        return max(self.length_of([v.detach() for v in self.parameters()]), _LEAST_LENGTH)
+
+    @staticmethod
+    def length_of(way: Sequence[Tensor]) -> float:
+        """The Euclidean length of a direction."""
+        return sum(float(part.square().sum()) for part in way) ** 0.5
+
+    def batch_margins(
+        self, inputs: Tensor, labels: Tensor, *, way: Sequence[Tensor] = (), length: float = 0.0
+    ) -> Tensor:
+        """Margins [B] of rows on the device, here or some length along a direction.
+
+        Raises:
+            DivergenceError: a margin is not finite.
+        """
+        there = {
+            name: self.state[name].detach().clone().add_(part, alpha=length)
+            for name, part in zip(self.names, way, strict=bool(way))
+        }
+        margins = margin(logits(self.model, {**self.state, **there}, inputs, labels), labels)
+        if not bool(margins.isfinite().all()):
+            raise DivergenceError(
+                "The update diverged: margins are no longer finite; lower the relaxation, raise "
+                "the damping, or retrain the model."
+            )
+        return margins
+
+    def move(self, way: Sequence[Tensor], *, length: float) -> None:
+        """Add a direction times a length to the parameters, but never more than `REACH` of them."""
+        most = REACH * self.length / max(self.length_of(way), torch.finfo(torch.double).tiny)
+        with torch.no_grad():
+            for value, part in zip(self.parameters(), way, strict=True):
+                value.add_(part, alpha=max(-most, min(most, length)))
 
     def loss(self, rows: TensorRows, index: Tensor) -> Tensor:
         """Mean cross-entropy loss of some rows, with gradient."""

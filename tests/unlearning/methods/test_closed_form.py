@@ -1,0 +1,211 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from tests.oracles import linear_model
+from unlearning.config import CalibrationConfig, UnlearningConfig
+from unlearning.kronecker import KroneckerCurvature
+from unlearning.methods import closed_form
+from unlearning.methods import network as network_of_methods
+from unlearning.methods.calibrated import calibrated_update
+from unlearning.methods.goals import Goals, Steps
+from unlearning.methods.network import Network
+from unlearning.row_gradients import RowPass
+from unlearning.rows import TensorRows
+
+ONE = CalibrationConfig(max_steps=1, tolerance=1e-9, closed_form_batch=52)
+"""A single step on all rows of the problem below."""
+
+
+OFF = 0.02
+"""How far the goals of forget rows are from where they stand."""
+
+LIFT = 12 / CalibrationConfig().full_weight_rows
+"""How far those of retain rows are at first."""
+
+
+def problem(rows):
+    return {"forget": rows(12), "retain": rows(40, 1), "holdout": rows(30, 2)}
+
+
+def update(model, sets, rule):
+    return calibrated_update(model, **sets, config=UnlearningConfig(calibration=rule))
+
+
+def steps_over(sets, rule, network=None):
+    """The steps of the problem; where a network is given, with goals a little off its margins."""
+    forget, retain = (
+        network.batch_margins(sets[name].inputs, sets[name].labels).detach() if network else zeros
+        for name, zeros in (("forget", torch.zeros(12)), ("retain", torch.zeros(40)))
+    )
+    goals = Goals(forget - OFF, retain, distance=1.0)
+    return Steps(
+        sets["forget"], sets["retain"], goals, rule, torch.Generator().manual_seed(0), "cpu"
+    )
+
+
+@pytest.mark.parametrize("ridge", [0.03, 3.0])
+def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, monkeypatch):
+    """Where the derivative of the objective is zero: C^-1 J^T W (phi - g - J d) = a d."""
+    monkeypatch.setattr(network_of_methods, "REACH", 1e9)  # no step is cut off
+    model = nn.Sequential(nn.Linear(5, 60), nn.Tanh(), nn.Linear(60, 3)).double()
+    sets = {
+        name: TensorRows(held.inputs.double(), held.labels) for name, held in problem(rows).items()
+    }
+    rule = replace(ONE, ridge=ridge)
+    network = Network(model, "cpu", 1024)
+    batch = next(iter(steps_over(sets, rule, network)))
+    read = RowPass(model, network.state, network.names, sets["forget"].inputs[:1])
+    margins, gradients = read(network.state, batch.inputs, batch.labels)
+    before = [value.detach().clone() for value in network.parameters()]
+    assert closed_form.approach_by_closed_form(network, steps_over(sets, rule, network), rule)
+    step = [old - new.detach() for old, new in zip(before, network.parameters(), strict=True)]
+
+    whole = torch.stack(
+        [
+            torch.cat([p.flatten() for p in gradients.combined(row)])
+            for row in torch.eye(52).double()
+        ]
+    )
+    curvature = KroneckerCurvature.from_rows(gradients, batch.weights, damping=rule.damping)
+    moved = torch.cat([part.flatten() for part in step])
+    away = margins - batch.goals
+    weights = batch.weights / away.abs().clamp(min=1)
+    pull = whole.T @ (weights * (away - whole @ moved))
+    pieces = [
+        p.reshape(old.shape)
+        for p, old in zip(pull.split([b.numel() for b in before]), before, strict=True)
+    ]
+    lifted = torch.cat([part.flatten() for part in curvature.solve(pieces)])
+    torch.testing.assert_close(lifted, ridge * moved, rtol=1e-6, atol=1e-9)
+    assert float(moved.norm()) > 1e-3
+
+
+class Noted(nn.Module):
+    """A model that notes how many rows each pass has, those read one by one apart."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.batches, self.single = inner, [], 0
+
+    def forward(self, inputs):
+        lanes = torch._C._functorch
+        if lanes.is_gradtrackingtensor(inputs) or lanes.is_batchedtensor(inputs):
+            self.single += 1
+        else:
+            self.batches.append(len(inputs))
+        return self.inner(inputs)
+
+
+def test_the_passes_are_those_that_the_docstring_names(rows):
+    model = Noted(linear_model(5, 3))
+    rule = replace(ONE, max_steps=3, retain_sample=30, holdout_sample=20, closed_form_batch=25)
+    update(model, problem(rows), rule)
+    # The three sets, one row to learn the layers by, and where the rows of later steps stand.
+    assert model.batches == [12, 30, 20, 1, 25, 25]
+    assert model.single == 1 + 3  # one row to see that it goes; each of three steps in one chunk
+
+
+@pytest.mark.parametrize(("size", "found"), [(0, 24), (30, 30), (1000, 52)])
+def test_a_step_has_the_rows_it_is_given_but_retain_rows_for_every_forget_row(rows, size, found):
+    rule = replace(ONE, closed_form_batch=max(size, 1))
+    steps = steps_over(problem(rows), rule)
+    assert len(next(iter(steps)).labels) == found == steps.batch_rows
+
+
+def same(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_it_is_for_small_forget_sets_only(rows):
+    model, sets = linear_model(5, 3), problem(rows)
+    descent = update(model, sets, replace(ONE, closed_form_rows=0))
+    assert not same(update(model, sets, replace(ONE, closed_form_rows=12)), descent)
+    assert same(update(model, sets, replace(ONE, closed_form_rows=11)), descent)
+    in_parts = replace(ONE, forget_batch=11)
+    assert same(
+        update(model, sets, in_parts), update(model, sets, replace(in_parts, closed_form_rows=0))
+    )
+
+
+def test_a_model_too_large_for_it_goes_the_other_way(rows, monkeypatch):
+    model, sets = linear_model(5, 3), problem(rows)
+    exact = update(model, sets, ONE)
+    monkeypatch.setattr(closed_form, "_MOST_NUMBERS", 100)
+    assert not same(update(model, sets, ONE), exact)
+
+
+class LooksAtNumbers(nn.Linear):
+    """A model whose way depends on the numbers, which no batch of rows can share."""
+
+    def forward(self, inputs):
+        scores = super().forward(inputs)
+        return scores if float(scores.detach().sum()) > -1e9 else 2 * scores
+
+
+def test_a_model_that_cannot_be_read_row_by_row_goes_the_other_way(rows):
+    plain, odd = linear_model(5, 3), LooksAtNumbers(5, 3)
+    odd.load_state_dict(plain.state_dict())
+    found = update(odd, problem(rows), ONE)
+    assert not same(found, dict(odd.named_parameters()))
+    assert not same(found, update(plain, problem(rows), ONE))
+
+
+def test_it_ends_after_eight_steps_wherever_it_stands(rows):
+    model = Noted(linear_model(5, 3))
+    update(model, problem(rows), replace(ONE, max_steps=60))
+    assert model.single == 1 + 8
+
+
+def wide_problem(model, rule):
+    """More weights than rows, so that all goals can be met at once."""
+    generator = torch.Generator().manual_seed(2)
+    inputs, labels = torch.randn(52, 200, generator=generator), torch.arange(52) % 2
+    sets = {
+        name: TensorRows(inputs[rows], labels[rows])
+        for name, rows in (("forget", slice(12)), ("retain", slice(12, 52)))
+    }
+    network = Network(model, "cpu", 1024)
+    with torch.no_grad():
+        for value in network.parameters():
+            value.mul_(30)  # so that no step is cut off
+    return network, steps_over(sets, rule, network), inputs, labels
+
+
+ARRIVING = replace(ONE, ridge=1e-6)
+
+
+def test_margins_that_are_linear_in_the_weights_arrive_in_one_step():
+    network, steps, inputs, labels = wide_problem(linear_model(200, 1), ARRIVING)
+    before = network.batch_margins(inputs, labels).detach()
+    assert closed_form.approach_by_closed_form(network, steps, ARRIVING)
+    moved = network.batch_margins(inputs, labels).detach() - before
+    torch.testing.assert_close(moved[:12], torch.full((12,), -OFF), rtol=0, atol=5e-4)
+    torch.testing.assert_close(moved[12:], torch.full((40,), LIFT), rtol=0, atol=5e-4)
+
+
+@pytest.mark.parametrize(("lacking", "steps_taken"), [(1.0, 1), (0.0, 8)])
+def test_it_ends_once_forget_rows_are_near_and_retain_rows_lack_little(lacking, steps_taken):
+    rule = replace(ARRIVING, max_steps=60, tolerance=5e-4, retain_tolerance=lacking)
+    model = Noted(linear_model(200, 1))
+    network, steps, *_ = wide_problem(model, rule)
+    steps.raise_goals = lambda *_: 0.5  # what they lack
+    assert closed_form.approach_by_closed_form(network, steps, rule)
+    assert model.single == 1 + steps_taken
+
+
+def test_a_step_is_never_longer_than_a_tenth_of_the_weights(rows):
+    model = linear_model(5, 3)
+    sets = problem(rows)
+    sets["forget"] = TensorRows(sets["forget"].inputs, model(sets["forget"].inputs).argmin(1))
+    network = Network(model, "cpu", 1024)
+    goals = Goals(torch.full((12,), 50.0), torch.zeros(40), distance=1.0)
+    steps = Steps(
+        sets["forget"], sets["retain"], goals, ONE, torch.Generator().manual_seed(0), "cpu"
+    )
+    before, length = [v.detach().clone() for v in network.parameters()], network.length
+    assert closed_form.approach_by_closed_form(network, steps, ONE)
+    step = [v.detach() - old for v, old in zip(network.parameters(), before, strict=True)]
+    assert network.length_of(step) == pytest.approx(0.1 * length)

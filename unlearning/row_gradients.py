@@ -1,0 +1,162 @@
+"""The gradient of each row's margin for itself, all rows of a batch in one pass.
+
+Letters: B rows, T places of a row at which a layer works (1, the tokens of a text, the pixels of an
+image), O outputs and I inputs at each. Symbol: J_i the gradient of the margin of row i in a tensor.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (torch 2.13 leaves some of its functions without types)
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from unlearning.errors import UnsupportedModelError
+from unlearning.forward import is_exported, two_class_scores
+from unlearning.margins import margin
+from unlearning.row_layers import Layer, row_layers, watched
+
+_ROWS_AT_ONCE = 256
+
+_Named = dict[str, Tensor]
+_Seen = tuple[Tensor, _Named]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outer:
+    """Gradients of weights as sums of outer products: J_i = sum_t outputs_it inputs_it^T."""
+
+    outputs: Tensor  # [B, T, O]
+    inputs: Tensor  # [B, T, I]
+    shape: torch.Size
+    """Of the weights: O first, then what I is the product of."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowGradients:
+    """The gradients of B rows, for each tensor as [B, ...] or as outer products."""
+
+    parts: Sequence[Tensor | Outer]
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All tensors that the gradients are kept in."""
+        for part in self.parts:
+            yield from (part.outputs, part.inputs) if isinstance(part, Outer) else (part,)
+
+    def products(self, other: "RowGradients") -> Tensor:
+        """The inner products <J_i, J'_j> over all tensors, [B, B'].
+
+        Cost: B B' T^2 (O + I) for outer products, B B' O I for any other tensor.
+        """
+        pairs = zip(self.parts, other.parts, strict=True)
+        return torch.stack([_products(one, two) for one, two in pairs]).sum(0)
+
+    def combined(self, shares: Tensor) -> list[Tensor]:
+        """sum_i shares_i J_i, tensor by tensor."""
+        return [_combined(part, shares) for part in self.parts]
+
+
+def _products(one: Tensor | Outer, two: Tensor | Outer) -> Tensor:
+    if isinstance(one, Outer) and isinstance(two, Outer):
+        chunks = zip(one.outputs.split(_ROWS_AT_ONCE), one.inputs.split(_ROWS_AT_ONCE), strict=True)
+        return torch.cat([_outer_products(*chunk, two) for chunk in chunks])
+    assert isinstance(one, Tensor)
+    assert isinstance(two, Tensor)
+    return one.flatten(1) @ two.flatten(1).T
+
+
+def _outer_products(outputs: Tensor, inputs: Tensor, two: Outer) -> Tensor:
+    (rows, places), (others, their_places) = outputs.shape[:2], two.outputs.shape[:2]
+    pairs = (outputs.flatten(0, 1) @ two.outputs.flatten(0, 1).T) * (
+        inputs.flatten(0, 1) @ two.inputs.flatten(0, 1).T
+    )
+    return pairs.reshape(rows, places, others, their_places).sum((1, 3))
+
+
+def _combined(part: Tensor | Outer, shares: Tensor) -> Tensor:
+    if not isinstance(part, Outer):
+        return torch.tensordot(shares, part, 1)
+    weighted = (shares.reshape(-1, 1, 1) * part.outputs).flatten(0, 1)
+    return (weighted.T @ part.inputs.flatten(0, 1)).reshape(part.shape)
+
+
+class RowPass:
+    """The pass that gives the margins of a model and their gradients row by row.
+
+    Where it takes fewer numbers, the gradient of a layer's weights is kept as what goes into the
+    layer and what comes back to it (see `unlearning.row_layers`); of all other tensors each row has
+    a gradient of its own.
+    """
+
+    numbers: int
+    """Numbers that are held for each row."""
+
+    def __init__(
+        self, model: nn.Module, state: Mapping[str, Tensor], names: Sequence[str], row: Tensor
+    ) -> None:
+        """For the tensors `names` of the state; `row` is an example of the inputs, [1, ...]."""
+        self._model, self._names = model, names
+        self._copies = 2 if is_exported(model) else 1  # an exported model takes no batch of one
+        self._layers: Mapping[str, Layer] = (
+            {} if is_exported(model) else row_layers(model, state, names, row)
+        )
+        self.numbers = sum(
+            self._layers[name].numbers if name in self._layers else state[name].numel()
+            for name in names
+        )
+
+    def __call__(
+        self, state: Mapping[str, Tensor], inputs: Tensor, labels: Tensor
+    ) -> tuple[Tensor, RowGradients]:
+        """The margins [B] of the rows and their gradients.
+
+        Cost: a forward and a backward pass, at most 256 rows at once.
+
+        Raises:
+            UnsupportedModelError: a layer cannot give the gradient of a single row.
+        """
+        free = {n: state[n].detach() for n in self._names if n not in self._layers}
+        fixed = {n: value.detach() for n, value in state.items() if n not in free}
+        zeros = {n: inputs.new_zeros(layer.output_shape) for n, layer in self._layers.items()}
+        modules = {name: layer.module for name, layer in self._layers.items()}
+
+        def one(moved: tuple[_Named, _Named], row: Tensor, label: Tensor) -> tuple[Tensor, _Seen]:
+            weights, shifts = moved
+            rows, same = row.expand(self._copies, *row.shape), label.expand(self._copies)
+            with watched(modules, lambda name, _: shifts[name]) as inputs_of:
+                scores = functional_call(self._model, {**fixed, **weights}, (rows,))
+            value = margin(two_class_scores(scores), same)[0]
+            return value, (value, {name: held[0] for name, held in inputs_of.items()})
+
+        read = vmap(grad(one, has_aux=True), in_dims=(None, 0, 0))
+        chunks = zip(inputs.split(_ROWS_AT_ONCE), labels.split(_ROWS_AT_ONCE), strict=True)
+        try:
+            with warnings.catch_warnings():
+                # What has no batching rule is done row by row; torch warns of the time it takes.
+                warnings.filterwarnings("ignore", message="There is a performance drop")
+                found = [read((free, zeros), *chunk) for chunk in chunks]
+        except (RuntimeError, ValueError) as error:
+            raise UnsupportedModelError(
+                "A layer of the model cannot give the gradient of a single row; choose a method "
+                "that needs none."
+            ) from error
+
+        def part(name: str) -> Tensor | Outer:
+            if name not in self._layers:
+                return _whole(free[name] for (free, _), _ in found)
+            back = _whole(shifts[name].flatten(0, 1) for (_, shifts), _ in found)
+            into = _whole(seen[name].flatten(0, 1) for _, (_, seen) in found)
+            outputs, inputs = self._layers[name].factors(back, into)
+            return Outer(outputs, inputs, state[name].shape)
+
+        margins = _whole(value for _, (value, _) in found)
+        return margins, RowGradients([part(name) for name in self._names])
+
+
+def _whole(parts: Iterable[Tensor]) -> Tensor:
+    return torch.cat(list(parts)).detach()

@@ -1,0 +1,137 @@
+"""Layers whose weights have gradients that are known from what goes in and what comes back.
+
+Letters: B rows, T places of a row at which a layer works, O outputs and I inputs at each.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (torch 2.13 leaves some of its functions without types)
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeGuard, cast
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import unfold
+
+from unlearning.forward import two_class_scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A fully connected layer or a convolution, and the shape of its outputs for one row."""
+
+    module: nn.Linear | nn.Conv2d
+    output_shape: torch.Size  # [1, ...]
+
+    @property
+    def places(self) -> int:
+        """T."""
+        return self.output_shape.numel() // len(self.module.weight)
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that the factors of one row hold: T (O + I)."""
+        return self.places * (len(self.module.weight) + self.module.weight[0].numel())
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether inner products cost less by factors, T^2 (O + I), than by weights, O I."""
+        return self.places * self.numbers <= self.module.weight.numel()
+
+    def factors(self, back: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, T, O] and [B, T, I], whose outer products add up over T to the weights' gradients.
+
+        Given the gradients of the layer's outputs and its inputs, with B in front.
+        """
+        if isinstance(self.module, nn.Linear):
+            return back.reshape(len(back), -1, back.shape[-1]), inputs.reshape(
+                len(inputs), -1, inputs.shape[-1]
+            )
+        places = unfold(
+            inputs,
+            self.module.kernel_size,
+            dilation=self.module.dilation,
+            padding=cast("tuple[int, int]", self.module.padding),
+            stride=self.module.stride,
+        )
+        return back.flatten(2).transpose(1, 2), places.transpose(1, 2)
+
+
+def row_layers(
+    model: nn.Module, state: Mapping[str, Tensor], names: Sequence[str], row: Tensor
+) -> dict[str, Layer]:
+    """The layers for which it is worth it, by the name of their weights.
+
+    Each is tried on one row [1, ...], so that one that is called twice or lends its weights to
+    another is not among them.
+    """
+    modules = {
+        f"{name}.weight": module
+        for name, module in model.named_modules()
+        if _is_plain(module) and f"{name}.weight" in names
+    }
+    leaves = {name: state[name].detach().clone().requires_grad_() for name in modules}
+    shifts: dict[str, Tensor] = {}
+
+    def shift(name: str, outputs: Tensor) -> Tensor:
+        shifts[name] = torch.zeros_like(outputs, requires_grad=True)
+        return shifts[name]
+
+    with torch.enable_grad(), watched(modules, shift) as inputs_of:
+        scores = functional_call(model, {**state, **leaves}, (row,))
+        value = two_class_scores(scores).logsumexp(1).sum()
+    layers = {
+        name: Layer(modules[name], shifts[name].shape)
+        for name, held in inputs_of.items()
+        if len(held) == 1
+    }
+
+    def is_right(name: str, layer: Layer) -> bool:
+        slots = leaves[name], shifts[name]
+        direct, back = torch.autograd.grad(value, slots, retain_graph=True, materialize_grads=True)
+        outputs, inputs = layer.factors(back, inputs_of[name][0].detach())
+        made = torch.einsum("bto,bti->oi", outputs, inputs).reshape(direct.shape)
+        return torch.allclose(made, direct, rtol=1e-3, atol=1e-6 * float(direct.abs().max()))
+
+    return {n: layer for n, layer in layers.items() if layer.is_worth_it and is_right(n, layer)}
+
+
+def _is_plain(module: nn.Module) -> TypeGuard[nn.Linear | nn.Conv2d]:
+    """Whether factors are known for the kind of module; not for kinds made from those."""
+    if type(module) is nn.Linear:
+        return True
+    return (
+        type(module) is nn.Conv2d
+        and module.groups == 1
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+    )
+
+
+@contextmanager
+def watched(
+    modules: Mapping[str, nn.Module], shift: Callable[[str, Tensor], Tensor]
+) -> Generator[dict[str, list[Tensor]]]:
+    """A block in which the outputs of layers are shifted; their inputs are noted, call by call.
+
+    The gradient of a shift of zero is that of the outputs.
+    """
+    inputs_of: dict[str, list[Tensor]] = {}
+
+    def hook(name: str) -> Callable[[nn.Module, tuple[Tensor], Tensor], Tensor]:
+        def note(_: nn.Module, arguments: tuple[Tensor], outputs: Tensor) -> Tensor:
+            inputs_of.setdefault(name, []).append(arguments[0])
+            return outputs + shift(name, outputs)
+
+        return note
+
+    handles = [module.register_forward_hook(hook(name)) for name, module in modules.items()]
+    try:
+        yield inputs_of
+    finally:
+        for handle in handles:
+            handle.remove()
