@@ -84,9 +84,11 @@ class CalibrationConfig:
     sketch_batch: int = 32
     """Rows behind one sketch of it."""
     damping: float = 1e-7
-    """Part of the trace of each factor of the curvature that is added to it; above 0."""
+    """Share of the whole curvature below which a tensor counts as one that hardly matters."""
     closed_form_rows: int = 256
     """Most forget rows that are moved in closed form; 0 for none."""
+    closed_form_damping: float = 1e-6
+    """The same for the closed form; both above 0."""
     ridge: float = 0.03
     """How much the closed form spares the weights against reaching the goals; above 0."""
     retain_tolerance: float = 0.05
@@ -101,7 +103,7 @@ class CalibrationConfig:
     """Distance to the goals at which the update ends, as a mean difference of probabilities; at
     most 0.5."""
     remaining_share: float = 0.15
-    """Share of the first distance at which it ends as well, unless it goes in closed form."""
+    """Share of the first distance at which it ends as well, unless the closed form arrives."""
     difficulty_share: float = 0.25
     """How much the forget rows' difficulty among retain rows counts, from 0 to 1; the rest is the
     rank among forget rows."""
@@ -112,6 +114,7 @@ class CalibrationConfig:
         positive("tolerance", self.tolerance)
         within("tolerance", self.tolerance, 0.0, 0.5)
         positive("damping", self.damping)
+        positive("closed_form_damping", self.closed_form_damping)
         positive("ridge", self.ridge)
         within("retain_tolerance", self.retain_tolerance, 0.0, 1.0)
         at_least("closed_form_rows", self.closed_form_rows, 0)

@@ -11,7 +11,6 @@ random sign, G a sketch, a the damping.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 import torch
 from torch import Tensor
@@ -24,15 +23,20 @@ _MATRIX = 2
 _MAX_SIDE = 4096
 """Sides longer than this keep only the diagonal of their factor, as in Shampoo."""
 
+_LEAST_SHARE = 1e-6
+"""A tensor is not moved if its c / (c + a) is below this."""
+
 
 class KroneckerCurvature:
     """The curvature C = sum_i w_i J_i J_i^T of weighted rows, tensor by tensor, and its inverse.
 
     Formula (our choice, with the factors of Shampoo, Gupta et al. 2018): L = sum_i w_i J_i J_i^T
     [O, O] and R = sum_i w_i J_i^T J_i [I, I], so that C is close to L (x) R / tr L. Vectors keep
-    the diagonal of C. All are shrunk towards the identity as far as their rows leave them open, and
-    by `damping` times their trace (see `_inverse`). A tensor in which no row has a gradient is not
-    moved.
+    the diagonal of C. All are shrunk towards the identity as far as their rows leave them open (see
+    `_inverse`). With c the mean of the diagonal of C in a tensor and a = `damping` times the trace
+    of C over all tensors, the inverse is taken times c / (c + a): a tensor that hardly matters to
+    any row, such as a branch scaled down to nothing, has a small curvature for that, and would
+    otherwise be moved farther than all others. One that does not matter at all is not moved.
 
     Cost: the inverses, cubic in O and I; memory for them.
     """
@@ -57,7 +61,7 @@ class KroneckerCurvature:
             sums = sums or [_Sums.like(part) for part in sketch]
             for held, part in zip(sums, sketch, strict=True):
                 held.add(part.flatten(1) if part.ndim >= _MATRIX else part)
-        return cls([held.inverted(damping) for held in sums])
+        return cls(_inverted(sums, damping))
 
     @classmethod
     def from_rows(
@@ -69,14 +73,12 @@ class KroneckerCurvature:
             DivergenceError: a gradient or a sum of them is not finite.
         """
         _check_finite(rows.tensors())
-        parts: list[_Part] = []
+        sums: list[_Sums] = []
         for part in rows.parts:
-            sums = _Sums.like(
-                part.inputs.new_empty(part.shape) if isinstance(part, Outer) else part[0]
-            )
-            sums.add_rows(part, weights)
-            parts.append(sums.inverted(damping))
-        return cls(parts)
+            like = part.inputs.new_empty(part.shape) if isinstance(part, Outer) else part[0]
+            sums.append(_Sums.like(like))
+            sums[-1].add_rows(part, weights)
+        return cls(_inverted(sums, damping))
 
     def solve(self, gradient: Sequence[Tensor]) -> list[Tensor]:
         """C^-1 times a gradient, tensor by tensor."""
@@ -147,11 +149,41 @@ class _Sums:
         self.left_samples += rank * len(weights)
         self.right_samples += rank * len(weights)
 
+    @property
+    def trace(self) -> float:
+        """The trace of C in the tensor.
+
+        Raises:
+            DivergenceError: a number is not finite.
+        """
+        if not all(bool(f.isfinite().all()) for f in (self.left, self.right) if f is not None):
+            raise DivergenceError(
+                "The curvature of the model is not finite; check the forget and retain rows for "
+                "values out of range, or retrain the model."
+            )
+        is_matrix = self.left.ndim == _MATRIX
+        return float((self.left.diagonal() if is_matrix else self.left).double().sum())
+
     def inverted(self, damping: float) -> "_Part":
-        left, trace = _inverse(self.left, self.left_samples, damping)
+        """The inverse, `damping` being a."""
+        trace = self.trace
+        entries = len(self.left) * len(self.right) if self.right is not None else self.left.numel()
+        mean = trace / max(entries, 1)
+        share = mean / (mean + damping) if mean > 0 else 0.0
+        if share < _LEAST_SHARE:
+            nothing = torch.zeros_like
+            return _Part(nothing(self.left), None if self.right is None else nothing(self.right))
+        left = share * _inverse(self.left, self.left_samples, trace)
         if self.right is None:
             return _Part(left)
-        return _Part(left * trace, _inverse(self.right, self.right_samples, damping)[0])
+        # The traces of both factors are that of C, and what shrinking adds to the left one.
+        whole = trace * (1 + len(self.left) / self.left_samples)
+        return _Part(whole * left, _inverse(self.right, self.right_samples, trace))
+
+
+def _inverted(sums: Sequence[_Sums], damping: float) -> list["_Part"]:
+    whole = sum(held.trace for held in sums)
+    return [held.inverted(damping * whole) for held in sums]
 
 
 def _add_products(held: Tensor, one: Tensor, two: Tensor) -> None:
@@ -190,27 +222,16 @@ def _factor_shape(side: int) -> tuple[int, ...]:
     return (side, side) if side <= _MAX_SIDE else (side,)
 
 
-def _inverse(factor: Tensor, samples: int, damping: float) -> tuple[Tensor, float]:
-    """The inverse of a factor, or of its diagonal, shrunk towards the identity; and its trace.
+def _inverse(factor: Tensor, samples: int, trace: float) -> Tensor:
+    """The inverse of a factor, or of its diagonal, shrunk towards the identity.
 
     A side longer than the samples that its factor is the sum over has directions that none of them
     showed, which are not free to move in for that. So the diagonal is raised by its mean times side
-    over samples; and by `damping` times the trace.
+    over samples, which is the trace over samples.
     """
-    diagonal = factor if factor.ndim < _MATRIX else factor.diagonal()
-    trace = float(diagonal.double().sum())
-    if not (isfinite(trace) and bool(factor.isfinite().all())):
-        raise DivergenceError(
-            "The curvature of the model is not finite; check the forget and retain rows for values "
-            "out of range, or retrain the model."
-        )
-    if trace <= 0.0:
-        return torch.zeros_like(factor), 0.0
-    more = trace * (1 / samples + damping)
-    trace += more * diagonal.numel()
     if factor.ndim < _MATRIX:
-        return 1 / (factor + more), trace
+        return 1 / (factor + trace / samples)
     # float64: an all but singular factor can lose its positive eigenvalues in float32.
-    raised = factor.double()
-    raised.diagonal().add_(more)
-    return torch.cholesky_inverse(torch.linalg.cholesky(raised)).to(factor.dtype), trace
+    raised = factor.to(torch.double, copy=True)
+    raised.diagonal().add_(trace / samples)
+    return torch.cholesky_inverse(torch.linalg.cholesky(raised)).to(factor.dtype)

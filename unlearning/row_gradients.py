@@ -9,7 +9,8 @@ image), O outputs and I inputs at each. Symbol: J_i the gradient of the margin o
 # (torch 2.13 leaves some of its functions without types)
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,9 @@ from unlearning.margins import margin
 from unlearning.row_layers import Layer, row_layers, watched
 
 _ROWS_AT_ONCE = 256
+
+_MOST_PAIRS = 2**24
+"""Pairs of places whose products are held at once."""
 
 _Named = dict[str, Tensor]
 _Seen = tuple[Tensor, _Named]
@@ -72,9 +76,8 @@ def _products(one: Tensor | Outer, two: Tensor | Outer) -> Tensor:
 
 def _outer_products(outputs: Tensor, inputs: Tensor, two: Outer) -> Tensor:
     (rows, places), (others, their_places) = outputs.shape[:2], two.outputs.shape[:2]
-    pairs = (outputs.flatten(0, 1) @ two.outputs.flatten(0, 1).T) * (
-        inputs.flatten(0, 1) @ two.inputs.flatten(0, 1).T
-    )
+    pairs = outputs.flatten(0, 1) @ two.outputs.flatten(0, 1).T
+    pairs.mul_(inputs.flatten(0, 1) @ two.inputs.flatten(0, 1).T)
     return pairs.reshape(rows, places, others, their_places).sum((1, 3))
 
 
@@ -97,10 +100,17 @@ class RowPass:
     """Numbers that are held for each row."""
 
     def __init__(
-        self, model: nn.Module, state: Mapping[str, Tensor], names: Sequence[str], row: Tensor
+        self,
+        model: nn.Module,
+        state: Mapping[str, Tensor],
+        names: Sequence[str],
+        row: Tensor,
+        *,
+        chunk_size: int = _ROWS_AT_ONCE,
     ) -> None:
         """For the tensors `names` of the state; `row` is an example of the inputs, [1, ...]."""
         self._model, self._names = model, names
+        self._size = min(chunk_size, _ROWS_AT_ONCE)
         self._copies = 2 if is_exported(model) else 1  # an exported model takes no batch of one
         self._layers: Mapping[str, Layer] = (
             {} if is_exported(model) else row_layers(model, state, names, row)
@@ -115,14 +125,16 @@ class RowPass:
     ) -> tuple[Tensor, RowGradients]:
         """The margins [B] of the rows and their gradients.
 
-        Cost: a forward and a backward pass, at most 256 rows at once.
+        What a layer keeps of a pass for itself is what it kept before. Right only for models that
+        treat each row for itself, with a row dimension of one as of many: compare a few rows with a
+        plain pass. Cost: a forward and a backward pass, at most 256 rows at once.
 
         Raises:
             UnsupportedModelError: a layer cannot give the gradient of a single row.
         """
         free = {n: state[n].detach() for n in self._names if n not in self._layers}
         fixed = {n: value.detach() for n, value in state.items() if n not in free}
-        zeros = {n: inputs.new_zeros(layer.output_shape) for n, layer in self._layers.items()}
+        zeros = {name: layer.zeros for name, layer in self._layers.items()}
         modules = {name: layer.module for name, layer in self._layers.items()}
 
         def one(moved: tuple[_Named, _Named], row: Tensor, label: Tensor) -> tuple[Tensor, _Seen]:
@@ -131,12 +143,15 @@ class RowPass:
             with watched(modules, lambda name, _: shifts[name]) as inputs_of:
                 scores = functional_call(self._model, {**fixed, **weights}, (rows,))
             value = margin(two_class_scores(scores), same)[0]
-            return value, (value, {name: held[0] for name, held in inputs_of.items()})
+            return value, (
+                value,
+                {n: held[0] for n, held in inputs_of.items() if held[0] is not None},
+            )
 
         read = vmap(grad(one, has_aux=True), in_dims=(None, 0, 0))
-        chunks = zip(inputs.split(_ROWS_AT_ONCE), labels.split(_ROWS_AT_ONCE), strict=True)
+        chunks = zip(inputs.split(self._size), labels.split(self._size), strict=True)
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _attributes_kept(self._model):
                 # What has no batching rule is done row by row; torch warns of the time it takes.
                 warnings.filterwarnings("ignore", message="There is a performance drop")
                 found = [read((free, zeros), *chunk) for chunk in chunks]
@@ -160,3 +175,18 @@ class RowPass:
 
 def _whole(parts: Iterable[Tensor]) -> Tensor:
     return torch.cat(list(parts)).detach()
+
+
+@contextmanager
+def _attributes_kept(model: nn.Module) -> Generator[None]:
+    """A block after which the layers have the attributes that they had.
+
+    A layer may note its inputs. What it notes of rows one by one cannot even be copied.
+    """
+    before = [(layer, dict(layer.__dict__)) for layer in model.modules()]
+    try:
+        yield
+    finally:
+        for layer, attributes in before:
+            layer.__dict__.clear()
+            layer.__dict__.update(attributes)

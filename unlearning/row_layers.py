@@ -17,20 +17,21 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import unfold
 
-from unlearning.forward import two_class_scores
+_FLAT = 2  # rows and features
+_IMAGES = 4  # rows, channels and two sides
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A fully connected layer or a convolution, and the shape of its outputs for one row."""
+    """A fully connected layer or a convolution, and zeros like its outputs for one row."""
 
     module: nn.Linear | nn.Conv2d
-    output_shape: torch.Size  # [1, ...]
+    zeros: Tensor  # [1, ...]
 
     @property
     def places(self) -> int:
         """T."""
-        return self.output_shape.numel() // len(self.module.weight)
+        return self.zeros.numel() // len(self.module.weight)
 
     @property
     def numbers(self) -> int:
@@ -66,38 +67,36 @@ def row_layers(
 ) -> dict[str, Layer]:
     """The layers for which it is worth it, by the name of their weights.
 
-    Each is tried on one row [1, ...], so that one that is called twice or lends its weights to
-    another is not among them.
+    Tried on one row [1, ...]: not among them is a layer that is called twice, or sees the row in
+    another shape than with the row dimension in front. Whether weights are used elsewhere as well
+    does not show here.
     """
     modules = {
         f"{name}.weight": module
         for name, module in model.named_modules()
         if _is_plain(module) and f"{name}.weight" in names
     }
-    leaves = {name: state[name].detach().clone().requires_grad_() for name in modules}
-    shifts: dict[str, Tensor] = {}
+    outputs_of: dict[str, Tensor] = {}
 
-    def shift(name: str, outputs: Tensor) -> Tensor:
-        shifts[name] = torch.zeros_like(outputs, requires_grad=True)
-        return shifts[name]
+    def note(name: str, outputs: Tensor) -> Tensor:
+        outputs_of[name] = torch.zeros_like(outputs)
+        return outputs_of[name]
 
-    with torch.enable_grad(), watched(modules, shift) as inputs_of:
-        scores = functional_call(model, {**state, **leaves}, (row,))
-        value = two_class_scores(scores).logsumexp(1).sum()
+    with torch.no_grad(), watched(modules, note) as inputs_of:
+        functional_call(model, dict(state), (row,))
     layers = {
-        name: Layer(modules[name], shifts[name].shape)
-        for name, held in inputs_of.items()
-        if len(held) == 1
+        name: Layer(modules[name], outputs_of[name])
+        for name, calls in inputs_of.items()
+        if len(calls) == 1 and all(_has_row(modules[name], v) for v in (*calls, outputs_of[name]))
     }
+    return {name: layer for name, layer in layers.items() if layer.is_worth_it}
 
-    def is_right(name: str, layer: Layer) -> bool:
-        slots = leaves[name], shifts[name]
-        direct, back = torch.autograd.grad(value, slots, retain_graph=True, materialize_grads=True)
-        outputs, inputs = layer.factors(back, inputs_of[name][0].detach())
-        made = torch.einsum("bto,bti->oi", outputs, inputs).reshape(direct.shape)
-        return torch.allclose(made, direct, rtol=1e-3, atol=1e-6 * float(direct.abs().max()))
 
-    return {n: layer for n, layer in layers.items() if layer.is_worth_it and is_right(n, layer)}
+def _has_row(module: nn.Module, value: Tensor | None) -> bool:
+    """Whether what goes into the layer or comes out of it has the row dimension in front."""
+    if value is None or value.shape[:1] != (1,):
+        return False
+    return value.ndim == _IMAGES if isinstance(module, nn.Conv2d) else value.ndim >= _FLAT
 
 
 def _is_plain(module: nn.Module) -> TypeGuard[nn.Linear | nn.Conv2d]:
@@ -115,16 +114,16 @@ def _is_plain(module: nn.Module) -> TypeGuard[nn.Linear | nn.Conv2d]:
 @contextmanager
 def watched(
     modules: Mapping[str, nn.Module], shift: Callable[[str, Tensor], Tensor]
-) -> Generator[dict[str, list[Tensor]]]:
+) -> Generator[dict[str, list[Tensor | None]]]:
     """A block in which the outputs of layers are shifted; their inputs are noted, call by call.
 
-    The gradient of a shift of zero is that of the outputs.
+    The gradient of a shift of zero is that of the outputs. Inputs given by name are not seen.
     """
-    inputs_of: dict[str, list[Tensor]] = {}
+    inputs_of: dict[str, list[Tensor | None]] = {}
 
-    def hook(name: str) -> Callable[[nn.Module, tuple[Tensor], Tensor], Tensor]:
-        def note(_: nn.Module, arguments: tuple[Tensor], outputs: Tensor) -> Tensor:
-            inputs_of.setdefault(name, []).append(arguments[0])
+    def hook(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+        def note(_: nn.Module, arguments: tuple[Tensor, ...], outputs: Tensor) -> Tensor:
+            inputs_of.setdefault(name, []).append(arguments[0] if arguments else None)
             return outputs + shift(name, outputs)
 
         return note

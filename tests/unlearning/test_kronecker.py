@@ -15,36 +15,53 @@ def sketches(count, *shapes, seed=0):
     ]
 
 
-def shrunk(factor, samples, damping=0.0):
+def shrunk(factor, samples):
     """The factor and its mean eigenvalue times side over samples on the diagonal."""
-    more = factor.trace() * (1 / samples + damping)
-    return factor + more * torch.eye(len(factor), dtype=factor.dtype)
+    return factor + factor.trace() / samples * torch.eye(len(factor), dtype=factor.dtype)
 
 
-def factors(matrices, damping=0.0):
+def factors(matrices):
     left = sum(m @ m.T for m in matrices)
     right = sum(m.T @ m for m in matrices)
     outputs, inputs = matrices[0].shape
-    samples = len(matrices) * inputs, len(matrices) * outputs
-    return shrunk(left, samples[0], damping), shrunk(right, samples[1], damping)
+    return shrunk(left, len(matrices) * inputs), shrunk(right, len(matrices) * outputs)
 
 
-def kronecker_matrix(matrices, damping=0.0):
+def kronecker_matrix(matrices):
     """L (x) R / tr L of a list of [O, I] sketches, as one matrix over row-major entries."""
-    left, right = factors(matrices, damping)
+    left, right = factors(matrices)
     return torch.kron(left, right) / left.trace()
+
+
+def shares_of(parts, damping):
+    """c / (c + a) of each tensor, c the mean of the diagonal of C, a `damping` times its sum."""
+    sums = [sum(one[i].square().sum() for one in parts) for i in range(len(parts[0]))]
+    means = [total / part.numel() for total, part in zip(sums, parts[0], strict=True)]
+    return [mean / (mean + damping * sum(sums)) for mean in means]
 
 
 def test_a_matrix_and_a_vector_are_solved_as_their_whole_curvature_is():
     parts = sketches(6, (4, 3), (5,))
-    matrix = kronecker_matrix([one[0] for one in parts], damping=1e-2)
+    matrix = kronecker_matrix([one[0] for one in parts])
     diagonal = sum(one[1].square() for one in parts).diag()
     gradient = sketches(1, (4, 3), (5,), seed=1)[0]
     found = KroneckerCurvature.from_sketches(parts, damping=1e-2).solve(gradient)
-    expected = torch.linalg.solve(matrix, gradient[0].flatten()).reshape(4, 3)
+    shares = shares_of(parts, 1e-2)
+    expected = shares[0] * torch.linalg.solve(matrix, gradient[0].flatten()).reshape(4, 3)
     torch.testing.assert_close(found[0], expected)
-    vector = torch.linalg.solve(shrunk(diagonal, samples=6, damping=1e-2), gradient[1])
+    vector = shares[1] * torch.linalg.solve(shrunk(diagonal, samples=6), gradient[1])
     torch.testing.assert_close(found[1], vector)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-6, 1e-12, 1e-20])
+def test_a_tensor_that_hardly_matters_is_not_moved_farther_for_that(scale):
+    """C^-1 alone would move it by one over the scale."""
+    parts = [[one[0].float(), (scale * one[1]).float()] for one in sketches(6, (4, 3), (4, 3))]
+    curvature = KroneckerCurvature.from_sketches(parts, damping=1e-5)
+    large, small = curvature.solve(parts[0])
+    assert bool(small.isfinite().all())
+    assert float(small.norm()) < 20 * float(large.norm())
+    assert float(large.norm()) > 0
 
 
 def test_a_convolution_is_a_matrix_of_its_outputs_and_the_rest():
@@ -63,7 +80,7 @@ def test_a_long_side_keeps_only_its_diagonal(monkeypatch, diagonal_sides):
     shape = (6, 2) if diagonal_sides == "left" else (2, 6)
     monkeypatch.setattr(kronecker, "_MAX_SIDE", 5)
     parts = sketches(4, shape)
-    left, right = factors([one[0] for one in parts], damping=1e-2)
+    left, right = factors([one[0] for one in parts])
     if diagonal_sides == "left":
         left = left.diagonal().diag()
     else:
@@ -71,7 +88,8 @@ def test_a_long_side_keeps_only_its_diagonal(monkeypatch, diagonal_sides):
     matrix = torch.kron(left, right) / left.trace()
     gradient = sketches(1, shape, seed=1)[0]
     found = KroneckerCurvature.from_sketches(parts, damping=1e-2).solve(gradient)[0]
-    torch.testing.assert_close(found.flatten(), torch.linalg.solve(matrix, gradient[0].flatten()))
+    expected = shares_of(parts, 1e-2)[0] * torch.linalg.solve(matrix, gradient[0].flatten())
+    torch.testing.assert_close(found.flatten(), expected)
 
 
 def test_random_signs_give_the_factors_of_the_rows_on_average():
@@ -154,15 +172,16 @@ def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
     gradient = sketches(1, (4, 3), (5,), (3, 2, 2), seed=1)[0]
     # Only the shrinking differs: here one sample has rank 3 in both factors of a 4 x 3 matrix.
     found = KroneckerCurvature.from_rows(rows, weights, damping=1e-2).solve(gradient)
+    shares = shares_of(alone, 1e-2)
     by_hand = [
-        shrunk(sum(m @ m.T for m in part), 21, 1e-2)
+        shrunk(sum(m @ m.T for m in part), 21)
         for part in ([one[0] for one in alone], [one[0].T for one in alone])
     ]
     matrix = torch.kron(*by_hand) / by_hand[0].trace()
-    expected = torch.linalg.solve(matrix, gradient[0].flatten()).reshape(4, 3)
+    expected = shares[0] * torch.linalg.solve(matrix, gradient[0].flatten()).reshape(4, 3)
     torch.testing.assert_close(found[0], expected)
     diagonal = sum(one[1].square() for one in alone).diag()
-    vector = torch.linalg.solve(shrunk(diagonal, 7, 1e-2), gradient[1])
+    vector = shares[1] * torch.linalg.solve(shrunk(diagonal, 7), gradient[1])
     torch.testing.assert_close(found[1], vector)
     assert found[2].shape == (3, 2, 2)
 

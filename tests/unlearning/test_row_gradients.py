@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,7 @@ from unlearning.row_gradients import Outer, RowGradients, RowPass
 
 
 class Mixed(nn.Module):
-    """Layers with known factors, layers without, and layers that only look as if they had."""
+    """Layers with known factors, and layers without."""
 
     def __init__(self):
         super().__init__()
@@ -18,7 +20,6 @@ class Mixed(nn.Module):
         self.kernel = nn.Conv2d(4, 40, 2)  # one place
         self.wide = nn.Linear(40, 7)
         self.twice = nn.Linear(7, 7)
-        self.lent = nn.Linear(7, 7)
         self.last = nn.Linear(7, 3)
         self.inplace = nn.ReLU(inplace=True)
 
@@ -26,7 +27,6 @@ class Mixed(nn.Module):
         hidden = self.norm(self.conv(inputs))
         hidden = self.inplace(self.wide(self.kernel(hidden).flatten(1)))
         hidden = self.twice(torch.tanh(self.twice(hidden)))
-        hidden = self.lent(hidden) + nn.functional.linear(hidden.sin(), self.lent.weight)
         return self.last(hidden)
 
 
@@ -70,14 +70,14 @@ def test_row_gradients_add_up_to_what_autograd_gives(build, shape, classes):
             torch.testing.assert_close(found, right, msg=name)
 
 
-def test_factors_are_kept_where_they_take_less_and_only_where_they_are_right():
+def test_factors_are_kept_where_they_take_less_and_are_known():
     model = Mixed().eval()
     inputs = torch.randn(5, 1, 8, 8)
     rows, state, names = pass_over(model, inputs)
     _, gradients = rows(state, inputs, torch.zeros(5, dtype=torch.int64))
     by_name = dict(zip(names, gradients.parts, strict=True))
     kept = {name for name, part in by_name.items() if isinstance(part, Outer)}
-    # Not the first, of four places; not those that are called twice or lend their weights.
+    # Not the first, of four places, nor the one that is called twice.
     assert kept == {"kernel.weight", "wide.weight", "last.weight"}
     assert rows.numbers == sum(part[0].numel() for part in gradients.tensors())
 
@@ -117,6 +117,26 @@ class LooksAtNumbers(nn.Linear):
     def forward(self, inputs):
         scores = super().forward(inputs)
         return scores if float(scores.detach().sum()) > 0 else 2 * scores
+
+
+class Notes(nn.Linear):
+    """A layer that keeps what it saw."""
+
+    seen = None
+
+    def forward(self, inputs):
+        self.seen = inputs
+        return super().forward(inputs)
+
+
+def test_what_a_layer_notes_of_single_rows_is_not_left_with_it():
+    model = Notes(5, 3)
+    inputs = torch.randn(4, 5)
+    model(inputs)
+    rows, state, _ = pass_over(model, inputs)
+    rows(state, inputs, torch.zeros(4, dtype=torch.int64))
+    copy.deepcopy(model)  # what vmap had in hand cannot be copied
+    assert model.seen.shape[-1] == 5
 
 
 def test_a_model_that_cannot_be_read_row_by_row_is_refused():

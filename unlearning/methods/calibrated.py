@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from unlearning.config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.forward import autocast, fixed_mode
-from unlearning.methods.closed_form import approach_by_closed_form
+from unlearning.methods.closed_form import approach_by_closed_form, row_pass
 from unlearning.methods.descent import approach_by_descent
 from unlearning.methods.goals import Steps, read_goals
 from unlearning.methods.network import Network
@@ -45,10 +45,11 @@ def calibrated_update(
     more in proportion for fewer than `full_weight_rows` forget rows. Retain rows start at their
     goal, so they are held; what they lack on average for all that is added to their goals from step
     to step (see `Steps.raise_goals`). No gradient ever comes from the holdout. At most
-    `closed_form_rows` forget rows go there in closed form (see `approach_by_closed_form`), more of
-    them, or rows of a model too large for that, in many small steps (see `approach_by_descent`). It
-    ends when the mean of |sigmoid(phi) - sigmoid(g)| over the forget rows is within `tolerance`.
-    Rows that already look unseen are left alone, so that a second update does not over-forget.
+    `closed_form_rows` forget rows go there in closed form (see `approach_by_closed_form`); more of
+    them, those of a model that `row_pass` says no to, and those that did not arrive, in many small
+    steps (see `approach_by_descent`). It ends when the mean of |sigmoid(phi) - sigmoid(g)| over the
+    forget rows is within `tolerance`, or at worst within `remaining_share` of what it was. Rows
+    that already look unseen are left alone, so that a second update does not over-forget.
 
     Cost: one forward pass over the forget rows, over `retain_sample` retain rows and over
     `holdout_sample` holdout rows (eight times as many as forget rows beyond `closed_form_rows`, but
@@ -79,9 +80,12 @@ def calibrated_update(
         held, unseen = sample(retain, rule.retain_sample), sample(holdout, rule.holdout_sample)
         goals = read_goals(network, forget, held, unseen, rule)
         if goals.distance > rule.tolerance:
-            steps = Steps(forget, held, goals, rule, random, device)
-            if not (is_small and approach_by_closed_form(network, steps, rule)):
-                approach_by_descent(network, steps, goals.distance, rule)
+            rows = row_pass(network, held, forget.count, rule)
+            sets = forget, held, goals, rule, random, device
+            if rows is None or not approach_by_closed_form(
+                network, Steps(*sets, is_exact=True), goals.distance, rows, rule
+            ):
+                approach_by_descent(network, Steps(*sets), goals.distance, rule)
     return {n: v.detach().cpu() for n, v in zip(network.names, network.parameters(), strict=True)}
 
 

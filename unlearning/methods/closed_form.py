@@ -12,78 +12,106 @@ import torch
 from torch import Tensor
 
 from unlearning.config import CalibrationConfig
-from unlearning.errors import DivergenceError, UnsupportedModelError
+from unlearning.errors import DivergenceError
 from unlearning.kronecker import KroneckerCurvature
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import Network
 from unlearning.row_gradients import RowPass
+from unlearning.rows import TensorRows
 
 _MOST_STEPS = 8
+
+_TRIED = 16
+"""Rows that a model is tried on."""
 
 _MOST_NUMBERS = 2**26
 """Numbers of row gradients held at once, 256 MiB; some three times as many at the peak."""
 
 
-def approach_by_closed_form(network: Network, steps: Steps, rule: CalibrationConfig) -> bool:
+def row_pass(
+    network: Network, example: TensorRows, forgotten: int, rule: CalibrationConfig
+) -> RowPass | None:
+    """What the closed form reads rows with, or None if it is not for this forget set or model.
+
+    It is for at most `closed_form_rows` forget rows, for models whose row gradients fit in memory,
+    and for those that a few example rows show to treat each row for itself: the margins and
+    gradients of a pass row by row must be those of a plain pass.
+    """
+    if not rule.is_small(forgotten):
+        return None
+    inputs, labels = (part[:_TRIED].to(network.device) for part in (example.inputs, example.labels))
+    try:
+        rows = RowPass(
+            network.model, network.state, network.names, inputs[:1], chunk_size=network.chunk_size
+        )
+        most = max(rule.closed_form_batch, 2 * forgotten)
+        if rows.numbers * most > _MOST_NUMBERS:
+            return None
+        margins, gradients = rows(network.state, inputs, labels)
+    except Exception:  # noqa: BLE001
+        # Whatever a layer raises that is not made for single rows: the descent asks for none.
+        return None
+    plain = network.batch_margins(inputs, labels)
+    shares = torch.linspace(-1, 2, len(labels), dtype=plain.dtype, device=plain.device)
+    direct = torch.autograd.grad(plain @ shares, network.parameters(), materialize_grads=True)
+    pairs = zip((margins, *gradients.combined(shares)), (plain.detach(), *direct), strict=True)
+    return rows if all(_agree(found, right) for found, right in pairs) else None
+
+
+def _agree(found: Tensor, right: Tensor) -> bool:
+    most = float(right.abs().max()) if right.numel() else 0.0
+    return found.shape == right.shape and torch.allclose(found, right, rtol=0.01, atol=0.01 * most)
+
+
+def approach_by_closed_form(
+    network: Network, steps: Steps, distance: float, rows: RowPass, rule: CalibrationConfig
+) -> bool:
     """Take the rows to their goals by Gauss-Newton steps that are solved exactly.
 
     Formula (our choice): a step minimises sum_i w_i h_i (phi_i - g_i - <J_i, d>)^2 + a <d, C d>,
     h_i = min(1, 1/|phi_i - g_i|) Huber's weight, a = `ridge`, C the Kronecker curvature of the same
-    rows. With J [B, P] that is d = C^-1 J^T (J C^-1 J^T + a diag(1/(w h)))^-1 (phi - g), and theta
-    goes to theta - d: an equation in B unknowns however many parameters there are. Margins are
-    close to linear in the weights of a network, so that a step or two arrive. It ends when the
-    forget rows are on average within `tolerance` of their goals and the retain rows of a batch lack
-    at most `retain_tolerance`, or after eight steps.
+    rows. With J [B, P] and M = diag(w h) / a that is d = C^-1 J^T (J C^-1 J^T + M^-1)^-1 (phi - g),
+    and theta goes to theta - d: an equation in B unknowns however many parameters there are.
+    Margins are close to linear in the weights of a network, so that a step or two arrive. It ends
+    when the forget rows are on average within `tolerance` of their goals and the retain rows of a
+    batch lack at most `retain_tolerance`, or after eight steps.
 
     Cost: for each step a forward and a backward pass over its rows, a forward pass over the next
     ones to see where they stand, the factors of C, and B^2 (P + B) multiplications; of layers that
     `unlearning.row_layers` knows not all P count.
 
     Returns:
-        False if nothing was done, because the model is too large for it or has a layer that cannot
-        give the gradient of a single row.
+        Whether the forget rows are within `tolerance`, or within `remaining_share` of the first
+        `distance`; the descent may go on from wherever it stands.
 
     Raises:
-        DivergenceError: a gradient, a margin or a step is not finite.
+        DivergenceError: a margin is not finite.
     """
-    rows = _row_pass(network, steps)
-    if rows is None:
-        return False
-    for number, batch in zip(range(min(rule.max_steps, _MOST_STEPS)), steps, strict=False):
+    enough = max(rule.tolerance, rule.remaining_share * distance)
+    for number, batch in zip(range(min(rule.max_steps, _MOST_STEPS) + 1), steps, strict=False):
         if number > 0:
             with torch.no_grad():
                 margins = network.batch_margins(batch.inputs, batch.labels)
-            lack = steps.raise_goals(batch, margins)
-            if batch.distance(margins) <= rule.tolerance and lack <= rule.retain_tolerance:
-                break
-        network.move(_step(network, rows, batch, rule), length=-1.0)
-    return True
-
-
-def _row_pass(network: Network, steps: Steps) -> RowPass | None:
-    """The pass over rows, tried on one of them; None if it cannot be."""
-    inputs, label = steps.example()
-    rows = RowPass(network.model, network.state, network.names, inputs)
-    if rows.numbers * steps.batch_rows > _MOST_NUMBERS:
-        return None
-    try:
-        rows(network.state, inputs, label)
-    except UnsupportedModelError:
-        return None
-    return rows
+            lack, distance = steps.raise_goals(batch, margins), batch.distance(margins)
+            if distance <= rule.tolerance and lack <= rule.retain_tolerance:
+                return True
+        if number < min(rule.max_steps, _MOST_STEPS):
+            try:
+                network.move(_step(network, rows, batch, rule), length=-1.0)
+            except DivergenceError:
+                return False
+    return distance <= enough
 
 
 def _step(network: Network, rows: RowPass, batch: Batch, rule: CalibrationConfig) -> list[Tensor]:
     margins, gradients = rows(network.state, batch.inputs, batch.labels)
-    curvature = KroneckerCurvature.from_rows(gradients, batch.weights, damping=rule.damping)
+    damping = rule.closed_form_damping
+    curvature = KroneckerCurvature.from_rows(gradients, batch.weights, damping=damping)
     lifted = curvature.solve_rows(gradients)
-    away = margins - batch.goals
-    kernel = gradients.products(lifted).double()
-    kernel.diagonal().add_(rule.ridge * away.abs().clamp(min=1) / batch.weights)
-    shares: Tensor = torch.linalg.solve_ex(kernel, away.double())[0]
-    if not bool(shares.isfinite().all()):
-        raise DivergenceError(
-            "The update has no finite step; check the forget and retain rows for values out of "
-            "range, or retrain the model."
-        )
-    return lifted.combined(shares.to(away.dtype))
+    away = (margins - batch.goals).double()
+    # With R the root of M, so that weights may be 0: (K + M^-1)^-1 = R (R K R + 1)^-1 R.
+    root = (batch.weights / (rule.ridge * away.abs().clamp(min=1))).sqrt()
+    kernel = root * gradients.products(lifted).double() * root.unsqueeze(1)
+    kernel.diagonal().add_(1)
+    shares = root * torch.linalg.solve_ex(kernel, root * away)[0]
+    return lifted.combined(shares.to(margins.dtype))

@@ -93,9 +93,6 @@ class Steps:
     parts: int
     """Batches that one round over the forget rows takes."""
 
-    batch_rows: int
-    """Rows of a batch, of both sets together."""
-
     def __init__(
         self,
         forget: Rows,
@@ -104,30 +101,27 @@ class Steps:
         rule: CalibrationConfig,
         random: torch.Generator,
         device: str,
+        *,
+        is_exact: bool = False,
     ) -> None:
-        is_small = rule.is_small(forget.count)
+        """For steps in closed form if `is_exact`: more retain rows beside few forget rows."""
         self._forget, self._retain, self._goals = forget, retain, goals
         self._rule, self._random, self._device = rule, random, device
         self.parts = ceil(forget.count / rule.forget_batch)
         self._forget_size = ceil(forget.count / self.parts)  # parts as equal as they can be
-        least = rule.closed_form_batch - forget.count if is_small else rule.min_retain_batch
+        least = rule.closed_form_batch - forget.count if is_exact else rule.min_retain_batch
         self._retain_size = min(max(least, self._forget_size), retain.count)
         # A few rows must not weigh as much as a whole request, or each of many small requests
         # would cost the retain rows as much as one large one.
         self._retain_weight = rule.retain_weight * max(1.0, rule.full_weight_rows / forget.count)
         # What one exact step costs rows that are not in it, the more for more forget rows.
-        self._lift = min(1.0, forget.count / rule.full_weight_rows) if is_small else 0.0
-        self.batch_rows = self._forget_size + self._retain_size
+        self._lift = min(1.0, forget.count / rule.full_weight_rows) if is_exact else 0.0
 
     def __iter__(self) -> Iterator[Batch]:
         return map(self._joined, self._forget_parts(), self._retain_picks())
 
-    def example(self) -> tuple[Tensor, Tensor]:
-        """The inputs [1, ...] and the label [1] of a row."""
-        return self._retain.inputs[:1].to(self._device), self._retain.labels[:1].to(self._device)
-
     def raise_goals(self, batch: Batch, margins: Tensor) -> float:
-        """Raise the goals of retain rows to come by what those of a fresh batch lack on average.
+        """Raise the goals of retain rows to come by what those of the latest batch lack on average.
 
         Formula: lift = lift + mean_r clamp(m_r - phi, -1, 1), kept from 0 to 1, m_r the margin that
         the row had: the method of multipliers for the condition that the clamped mean is 0. Beyond

@@ -4,6 +4,7 @@
 # (torch 2.13 leaves some of its functions without types)
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,10 @@ REACH = 0.1
 
 _LEAST_LENGTH = 1e-3
 """Taken for the length of parameters that are all but zero."""
+
+_DIVERGED = (
+    "The update diverged: {}; lower the relaxation, raise the damping, or retrain the model."
+)
 
 
 class Network:
@@ -79,15 +84,19 @@ class Network:
         }
         margins = margin(logits(self.model, {**self.state, **there}, inputs, labels), labels)
         if not bool(margins.isfinite().all()):
-            raise DivergenceError(
-                "The update diverged: margins are no longer finite; lower the relaxation, raise "
-                "the damping, or retrain the model."
-            )
+            raise DivergenceError(_DIVERGED.format("margins are no longer finite"))
         return margins
 
     def move(self, way: Sequence[Tensor], *, length: float) -> None:
-        """Add a direction times a length to the parameters, but never more than `REACH` of them."""
-        most = REACH * self.length / max(self.length_of(way), torch.finfo(torch.double).tiny)
+        """Add a direction times a length to the parameters, but never more than `REACH` of them.
+
+        Raises:
+            DivergenceError: the direction is not finite.
+        """
+        long = self.length_of(way)
+        if not isfinite(long):
+            raise DivergenceError(_DIVERGED.format("a step is not finite"))
+        most = REACH * self.length / max(long, torch.finfo(torch.double).tiny)
         with torch.no_grad():
             for value, part in zip(self.parameters(), way, strict=True):
                 value.add_(part, alpha=max(-most, min(most, length)))
