@@ -170,8 +170,8 @@ def _gate(found: dict[str, Any]) -> str:
         "policy on at most 2,000 retain and 2,000 holdout rows, with 4 reference models "
         "(`python -m benchmarks.gate`). A retrained model is judged as one, and once more as if an "
         "update had made it. Evidence costs the passes of both models and of the references, which "
-        "are there already. The last measurement was before the update drew its batches by chance, "
-        "which its own columns and the last two may show.\n\n"
+        "are there already. The last measurement was before small forget sets were moved in closed "
+        "form; then the update's own column may differ, and the evidence costs more updates.\n\n"
         + _table(gate.HEAD, gate.table(found))
     )
 

@@ -66,7 +66,7 @@ class CalibrationConfig:
     """How the calibrated update goes; one default for all models, found on tables and images."""
 
     max_steps: int = 60
-    """Most steps that are taken; one to eight in closed form, otherwise a dozen and more."""
+    """Most small steps; of those in closed form, which may come before, eight at most."""
     forget_batch: int = 512
     """Most forget rows in one step."""
     min_retain_batch: int = 128
@@ -84,7 +84,8 @@ class CalibrationConfig:
     sketch_batch: int = 32
     """Rows behind one sketch of it."""
     damping: float = 1e-7
-    """Share of the whole curvature below which a tensor counts as one that hardly matters."""
+    """A mean curvature, as a share of that of all weights together; weights that on average have
+    less are moved less."""
     closed_form_rows: int = 256
     """Most forget rows that are moved in closed form; 0 for none."""
     closed_form_damping: float = 1e-6
@@ -103,7 +104,7 @@ class CalibrationConfig:
     """Distance to the goals at which the update ends, as a mean difference of probabilities; at
     most 0.5."""
     remaining_share: float = 0.15
-    """Share of the first distance at which it ends as well, unless the closed form arrives."""
+    """Share of the first distance at which it ends as well, in closed form after the last step."""
     difficulty_share: float = 0.25
     """How much the forget rows' difficulty among retain rows counts, from 0 to 1; the rest is the
     rank among forget rows."""

@@ -34,9 +34,10 @@ class KroneckerCurvature:
     [O, O] and R = sum_i w_i J_i^T J_i [I, I], so that C is close to L (x) R / tr L. Vectors keep
     the diagonal of C. All are shrunk towards the identity as far as their rows leave them open (see
     `_inverse`). With c the mean of the diagonal of C in a tensor and a = `damping` times the trace
-    of C over all tensors, the inverse is taken times c / (c + a): a tensor that hardly matters to
-    any row, such as a branch scaled down to nothing, has a small curvature for that, and would
-    otherwise be moved farther than all others. One that does not matter at all is not moved.
+    of C over all tensors, the inverse is taken times c / (c + a). A tensor that hardly matters to
+    any row, such as a branch scaled down by s, has a curvature of s^2 and would be moved 1/s times
+    as far as others; so it is at most about 1/sqrt(a) times, and less and less for smaller s. One
+    that does not matter at all is not moved.
 
     Cost: the inverses, cubic in O and I; memory for them.
     """

@@ -67,7 +67,9 @@ class RowGradients:
 
 def _products(one: Tensor | Outer, two: Tensor | Outer) -> Tensor:
     if isinstance(one, Outer) and isinstance(two, Outer):
-        chunks = zip(one.outputs.split(_ROWS_AT_ONCE), one.inputs.split(_ROWS_AT_ONCE), strict=True)
+        others, their_places = two.outputs.shape[:2]
+        size = max(1, _MOST_PAIRS // (one.outputs.shape[1] * others * their_places))
+        chunks = zip(one.outputs.split(size), one.inputs.split(size), strict=True)
         return torch.cat([_outer_products(*chunk, two) for chunk in chunks])
     assert isinstance(one, Tensor)
     assert isinstance(two, Tensor)
@@ -125,7 +127,7 @@ class RowPass:
     ) -> tuple[Tensor, RowGradients]:
         """The margins [B] of the rows and their gradients.
 
-        What a layer keeps of a pass for itself is what it kept before. Right only for models that
+        Layers keep no tensor of the pass. Right only for models that
         treat each row for itself, with a row dimension of one as of many: compare a few rows with a
         plain pass. Cost: a forward and a backward pass, at most 256 rows at once.
 
@@ -155,6 +157,8 @@ class RowPass:
                 # What has no batching rule is done row by row; torch warns of the time it takes.
                 warnings.filterwarnings("ignore", message="There is a performance drop")
                 found = [read((free, zeros), *chunk) for chunk in chunks]
+        except torch.OutOfMemoryError:
+            raise  # not a property of the model
         except (RuntimeError, ValueError) as error:
             raise UnsupportedModelError(
                 "A layer of the model cannot give the gradient of a single row; choose a method "
@@ -179,14 +183,20 @@ def _whole(parts: Iterable[Tensor]) -> Tensor:
 
 @contextmanager
 def _attributes_kept(model: nn.Module) -> Generator[None]:
-    """A block after which the layers have the attributes that they had.
+    """A block after which the layers have the attributes that they had, and their dicts and lists.
 
     A layer may note its inputs. What it notes of rows one by one cannot even be copied.
     """
-    before = [(layer, dict(layer.__dict__)) for layer in model.modules()]
+    attributes = [(layer.__dict__, dict(layer.__dict__)) for layer in model.modules()]
+    values = [value for _, held in attributes for value in held.values()]
+    dicts = [(value, dict(value)) for value in values if isinstance(value, dict)]
+    lists = [(value, list(value)) for value in values if isinstance(value, list)]
     try:
         yield
     finally:
-        for layer, attributes in before:
-            layer.__dict__.clear()
-            layer.__dict__.update(attributes)
+        for now, before in (*attributes, *dicts):
+            for name in now.keys() - before.keys():
+                del now[name]
+            now.update(before)
+        for now, before in lists:
+            now[:] = before

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from unlearning import row_gradients
 from unlearning.errors import UnsupportedModelError
 from unlearning.forward import two_class_scores
 from unlearning.margins import margin
@@ -82,7 +83,8 @@ def test_factors_are_kept_where_they_take_less_and_are_known():
     assert rows.numbers == sum(part[0].numel() for part in gradients.tensors())
 
 
-def test_products_are_the_inner_products_of_whole_gradients():
+@pytest.mark.parametrize("chunked", [False, True])
+def test_products_are_the_inner_products_of_whole_gradients(monkeypatch, chunked):
     generator = torch.Generator().manual_seed(1)
 
     def some(count):
@@ -96,6 +98,8 @@ def test_products_are_the_inner_products_of_whole_gradients():
             [torch.einsum("bto,bti->boi", outer.outputs, outer.inputs).flatten(1), dense], 1
         )
 
+    if chunked:
+        monkeypatch.setattr(row_gradients, "_MOST_PAIRS", 3 * 2 * 4 * 2)  # three rows at once
     one, two = some(300), some(4)
     torch.testing.assert_close(one.products(two), flat(one) @ flat(two).T)
 
@@ -120,12 +124,16 @@ class LooksAtNumbers(nn.Linear):
 
 
 class Notes(nn.Linear):
-    """A layer that keeps what it saw."""
+    """A layer that keeps what it saw, in every place that it has."""
 
-    seen = None
+    def __init__(self, *sides):
+        super().__init__(*sides)
+        self.seen, self.many, self.named = None, [], {}
+        self.register_buffer("last", None)
 
     def forward(self, inputs):
-        self.seen = inputs
+        self.seen = self.named["last"] = self.last = inputs.detach()
+        self.many.append(self.seen)
         return super().forward(inputs)
 
 
@@ -136,7 +144,8 @@ def test_what_a_layer_notes_of_single_rows_is_not_left_with_it():
     rows, state, _ = pass_over(model, inputs)
     rows(state, inputs, torch.zeros(4, dtype=torch.int64))
     copy.deepcopy(model)  # what vmap had in hand cannot be copied
-    assert model.seen.shape[-1] == 5
+    for kept in (model.seen, model.named["last"], model.last, *model.many):
+        assert torch.equal(kept, inputs) or torch.equal(kept, inputs[:1])
 
 
 def test_a_model_that_cannot_be_read_row_by_row_is_refused():

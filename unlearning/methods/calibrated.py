@@ -48,8 +48,9 @@ def calibrated_update(
     `closed_form_rows` forget rows go there in closed form (see `approach_by_closed_form`); more of
     them, those of a model that `row_pass` says no to, and those that did not arrive, in many small
     steps (see `approach_by_descent`). It ends when the mean of |sigmoid(phi) - sigmoid(g)| over the
-    forget rows is within `tolerance`, or at worst within `remaining_share` of what it was. Rows
-    that already look unseen are left alone, so that a second update does not over-forget.
+    forget rows is within `tolerance`, or within `remaining_share` of what it was, or no step is
+    left. Rows that already look unseen are left alone, so that a second update does not
+    over-forget.
 
     Cost: one forward pass over the forget rows, over `retain_sample` retain rows and over
     `holdout_sample` holdout rows (eight times as many as forget rows beyond `closed_form_rows`, but

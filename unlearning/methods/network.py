@@ -87,6 +87,12 @@ class Network:
             raise DivergenceError(_DIVERGED.format("margins are no longer finite"))
         return margins
 
+    def reset(self, values: Sequence[Tensor]) -> None:
+        """Give the parameters these values."""
+        with torch.no_grad():
+            for value, old in zip(self.parameters(), values, strict=True):
+                value.copy_(old)
+
     def move(self, way: Sequence[Tensor], *, length: float) -> None:
         """Add a direction times a length to the parameters, but never more than `REACH` of them.
 

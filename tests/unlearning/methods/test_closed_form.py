@@ -1,3 +1,4 @@
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -95,12 +96,12 @@ class Noted(nn.Module):
 
     def __init__(self, inner):
         super().__init__()
-        self.inner, self.batches, self.passes = inner, [], []
+        self.inner, self.batches, self.passes = inner, [], deque()
 
     def forward(self, inputs):
         lanes = torch._C._functorch
         if lanes.is_gradtrackingtensor(inputs) or lanes.is_batchedtensor(inputs):
-            self.passes.append(inputs.shape)  # in place: attributes are put back
+            self.passes.append(inputs.shape)  # a list would be put back
         else:
             self.batches.append(len(inputs))
         return self.inner(inputs)
@@ -204,7 +205,18 @@ class Ordered(Odd):
         return self.last(self.first(inputs.unsqueeze(0).repeat(4, 1, 1)).relu()).mean(0)
 
 
-@pytest.mark.parametrize("kind", [Tokens, Ordered])
+class Attends(Odd):
+    """A bias that is the same for all keys has no gradient but rounding."""
+
+    def forward(self, inputs):
+        places = inputs.unsqueeze(1) * torch.linspace(0.5, 2, 4).reshape(1, 4, 1)
+        weights = (self.first(places).sum(2) * 0 + self.norm.bias[0] + inputs.sum(1, True)).softmax(
+            1
+        )
+        return self.last(self.first((weights.unsqueeze(2) * places).sum(1)).relu())
+
+
+@pytest.mark.parametrize("kind", [Tokens, Ordered, Attends])
 def test_layers_that_see_rows_in_another_shape_are_read_rightly(kind, rows):
     assert not is_descent(kind(), problem(rows), ONE)
 
@@ -214,6 +226,25 @@ def test_what_does_not_arrive_in_eight_steps_goes_on_in_small_ones(rows):
     update(model, problem(rows), replace(ONE, max_steps=60, remaining_share=0.0))
     assert len(model.passes) == 1 + 8
     assert model.batches.count(52) > 8 + 60
+
+
+def test_a_step_that_leads_nowhere_is_taken_back(rows, monkeypatch):
+    monkeypatch.setattr(
+        closed_form,
+        "_step",
+        lambda network, *_: [torch.full_like(v, float("inf")) for v in network.parameters()],
+    )
+    found = update(linear_model(5, 3), problem(rows), ONE)
+    assert all(bool(value.isfinite().all()) for value in found.values())
+
+
+def test_a_lack_of_memory_is_not_taken_for_a_property_of_the_model(rows, monkeypatch):
+    def no_memory(*_, **__):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(closed_form, "RowPass", no_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        update(linear_model(5, 3), problem(rows), ONE)
 
 
 def test_weights_of_zero_let_retain_rows_go(rows):
