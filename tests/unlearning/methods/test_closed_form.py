@@ -7,6 +7,7 @@ from torch import nn
 
 from tests.oracles import linear_model
 from unlearning.config import CalibrationConfig, UnlearningConfig
+from unlearning.errors import DivergenceError
 from unlearning.kronecker import KroneckerCurvature
 from unlearning.methods import closed_form
 from unlearning.methods import network as network_of_methods
@@ -35,13 +36,13 @@ def update(model, sets, rule):
     return calibrated_update(model, **sets, config=UnlearningConfig(calibration=rule))
 
 
-def steps_over(sets, rule, network=None):
+def steps_over(sets, rule, network=None, off=OFF):
     """The steps of the problem; where a network is given, with goals a little off its margins."""
     forget, retain = (
         network.batch_margins(sets[name].inputs, sets[name].labels).detach() if network else zeros
         for name, zeros in (("forget", torch.zeros(12)), ("retain", torch.zeros(40)))
     )
-    goals = Goals(forget - OFF, retain, distance=1.0)
+    goals = Goals(forget - off, retain, distance=1.0)
     random = torch.Generator().manual_seed(0)
     return Steps(sets["forget"], sets["retain"], goals, rule, random, "cpu", is_exact=True)
 
@@ -52,8 +53,8 @@ def approach(network, steps, rule, example):
     return closed_form.approach_by_closed_form(network, steps, 1.0, rows, rule)
 
 
-@pytest.mark.parametrize("ridge", [0.03, 3.0])
-def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, monkeypatch):
+@pytest.mark.parametrize(("ridge", "off"), [(0.03, OFF), (3.0, OFF), (0.03, 5.0)])
+def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, off, monkeypatch):
     """Where the derivative of the objective is zero: C^-1 J^T W (phi - g - J d) = a d."""
     monkeypatch.setattr(network_of_methods, "REACH", 1e9)  # no step is cut off
     model = nn.Sequential(nn.Linear(5, 60), nn.Tanh(), nn.Linear(60, 3)).double()
@@ -62,11 +63,11 @@ def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, monkeypat
     }
     rule = replace(ONE, ridge=ridge)
     network = Network(model, "cpu", 1024)
-    batch = next(iter(steps_over(sets, rule, network)))
+    batch = next(iter(steps_over(sets, rule, network, off)))
     read = RowPass(model, network.state, network.names, sets["forget"].inputs[:1])
     margins, gradients = read(network.state, batch.inputs, batch.labels)
     before = [value.detach().clone() for value in network.parameters()]
-    approach(network, steps_over(sets, rule, network), rule, sets["retain"])
+    approach(network, steps_over(sets, rule, network, off), rule, sets["retain"])
     step = [old - new.detach() for old, new in zip(before, network.parameters(), strict=True)]
 
     whole = torch.stack(
@@ -236,6 +237,25 @@ def test_a_step_that_leads_nowhere_is_taken_back(rows, monkeypatch):
     )
     found = update(linear_model(5, 3), problem(rows), ONE)
     assert all(bool(value.isfinite().all()) for value in found.values())
+
+
+def test_steps_that_lead_away_are_taken_back(rows):
+    sets = problem(rows)
+    network = Network(linear_model(5, 3), "cpu", 1024)
+    start = [value.detach().clone() for value in network.parameters()]
+    steps, read = steps_over(sets, ONE), closed_form.row_pass(network, sets["retain"], 12, ONE)
+    # Nearer at first than one step can bring them.
+    assert not closed_form.approach_by_closed_form(network, steps, 1e-9, read, ONE)
+    assert all(torch.equal(*pair) for pair in zip(network.parameters(), start, strict=True))
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_a_step_that_is_not_finite_is_refused(number):
+    network = Network(linear_model(5, 3), "cpu", 1024)
+    way = [torch.full_like(value, number) for value in network.parameters()]
+    with pytest.raises(DivergenceError, match="not finite"):
+        network.move(way, length=1.0)
+    assert all(bool(value.isfinite().all()) for value in network.parameters())
 
 
 def test_a_lack_of_memory_is_not_taken_for_a_property_of_the_model(rows, monkeypatch):
