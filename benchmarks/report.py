@@ -32,8 +32,8 @@ behind it are in `results/*.json`.
 - Every method has one setting for all cases, its default; none was tuned to a case. Those of the
   calibrated update were chosen on seeds 0 to 4 of these very cases; where a table of other seeds
   follows, they had no part in that.
-- fashion-lenet5-whole was measured before small forget sets got a closed form and the others new
-  factors of their curvature; it is too large for the one and has to do with the other.
+- fashion-lenet5-whole was measured before the last change of the update, which sets of its size
+  hardly notice: measured again for the update alone, its gap is 0.0077 at 319 times fewer rows.
 """
 
 

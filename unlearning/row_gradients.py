@@ -127,9 +127,10 @@ class RowPass:
     ) -> tuple[Tensor, RowGradients]:
         """The margins [B] of the rows and their gradients.
 
-        Layers keep no tensor of the pass. Right only for models that
-        treat each row for itself, with a row dimension of one as of many: compare a few rows with a
-        plain pass. Cost: a forward and a backward pass, at most 256 rows at once.
+        Right only for models that treat each row for itself, with a row dimension of one as of
+        many: compare a few rows with a plain pass. Layers keep no tensor of it.
+
+        Cost: a forward and a backward pass, at most 256 rows at once.
 
         Raises:
             UnsupportedModelError: a layer cannot give the gradient of a single row.
@@ -145,10 +146,8 @@ class RowPass:
             with watched(modules, lambda name, _: shifts[name]) as inputs_of:
                 scores = functional_call(self._model, {**fixed, **weights}, (rows,))
             value = margin(two_class_scores(scores), same)[0]
-            return value, (
-                value,
-                {n: held[0] for n, held in inputs_of.items() if held[0] is not None},
-            )
+            seen = {name: held[0] for name, held in inputs_of.items() if held[0] is not None}
+            return value, (value, seen)
 
         read = vmap(grad(one, has_aux=True), in_dims=(None, 0, 0))
         chunks = zip(inputs.split(self._size), labels.split(self._size), strict=True)
