@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from unlearning.errors import UnsupportedModelError
 from unlearning.forward import (
+    attributes_kept,
     fixed_mode,
     forward_state,
     is_exported,
@@ -55,7 +56,8 @@ def fisher_diagonal(model: nn.Module, rows: Rows, *, device: str = "cpu") -> Vec
             with torch.no_grad():
                 logits(model, state, inputs, labels)  # refuses what does not fit
             try:
-                parts = vmap(grad(loss), in_dims=(None, 0, 0))(free, inputs, labels)
+                with attributes_kept(model):
+                    parts = vmap(grad(loss), in_dims=(None, 0, 0))(free, inputs, labels)
             except (RuntimeError, ValueError) as error:
                 raise UnsupportedModelError(
                     "A layer of the model cannot give the gradient of a single row; choose a "

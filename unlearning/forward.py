@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -33,6 +33,29 @@ def model_copy(model: nn.Module) -> nn.Module:
         # torch deprecates what its own exported models use when they are copied.
         warnings.simplefilter("ignore", FutureWarning)
         return deepcopy(model)
+
+
+@contextmanager
+def attributes_kept(model: nn.Module) -> Generator[None]:
+    """A block after which the layers have the attributes that they had, and their dicts and lists.
+
+    A layer may note its inputs. What it notes of rows one by one cannot even be copied.
+    """
+    attributes = [(layer.__dict__, dict(layer.__dict__)) for layer in model.modules()]
+    values = [value for _, held in attributes for value in held.values()]
+    dicts = [cast("dict[str, Any]", value) for value in values if isinstance(value, dict)]
+    lists = [cast("list[Any]", value) for value in values if isinstance(value, list)]
+    named = [*attributes, *((value, dict(value)) for value in dicts)]
+    listed = [(value, list(value)) for value in lists]
+    try:
+        yield
+    finally:
+        for now, before in named:
+            for name in now.keys() - before.keys():
+                del now[name]
+            now.update(before)
+        for now, before in listed:
+            now[:] = before
 
 
 @contextmanager

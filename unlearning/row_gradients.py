@@ -9,8 +9,7 @@ image), O outputs and I inputs at each. Symbol: J_i the gradient of the margin o
 # (torch 2.13 leaves some of its functions without types)
 
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from unlearning.errors import UnsupportedModelError
-from unlearning.forward import is_exported, two_class_scores
+from unlearning.forward import attributes_kept, is_exported, two_class_scores
 from unlearning.margins import margin
 from unlearning.row_layers import Layer, row_layers, watched
 
@@ -152,7 +151,7 @@ class RowPass:
         read = vmap(grad(one, has_aux=True), in_dims=(None, 0, 0))
         chunks = zip(inputs.split(self._size), labels.split(self._size), strict=True)
         try:
-            with warnings.catch_warnings(), _attributes_kept(self._model):
+            with warnings.catch_warnings(), attributes_kept(self._model):
                 # What has no batching rule is done row by row; torch warns of the time it takes.
                 warnings.filterwarnings("ignore", message="There is a performance drop")
                 found = [read((free, zeros), *chunk) for chunk in chunks]
@@ -178,24 +177,3 @@ class RowPass:
 
 def _whole(parts: Iterable[Tensor]) -> Tensor:
     return torch.cat(list(parts)).detach()
-
-
-@contextmanager
-def _attributes_kept(model: nn.Module) -> Generator[None]:
-    """A block after which the layers have the attributes that they had, and their dicts and lists.
-
-    A layer may note its inputs. What it notes of rows one by one cannot even be copied.
-    """
-    attributes = [(layer.__dict__, dict(layer.__dict__)) for layer in model.modules()]
-    values = [value for _, held in attributes for value in held.values()]
-    dicts = [(value, dict(value)) for value in values if isinstance(value, dict)]
-    lists = [(value, list(value)) for value in values if isinstance(value, list)]
-    try:
-        yield
-    finally:
-        for now, before in (*attributes, *dicts):
-            for name in now.keys() - before.keys():
-                del now[name]
-            now.update(before)
-        for now, before in lists:
-            now[:] = before

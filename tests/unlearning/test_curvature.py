@@ -1,8 +1,11 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from tests.oracles import linear_model
+from tests.unlearning.conftest import Notes
 from unlearning.curvature import conjugate_gradients, fisher_diagonal, gauss_newton
 from unlearning.errors import DataError, UnsupportedModelError
 from unlearning.rows import TensorRows
@@ -29,6 +32,13 @@ def test_an_exported_model_has_the_fisher_diagonal_of_its_source(exported, expor
     one, other = fisher_diagonal(exported, rows(9)), fisher_diagonal(export_source, rows(9))
     for name, value in other.items():
         torch.testing.assert_close(one[name], value, rtol=1e-4, atol=1e-9)
+
+
+def test_what_a_layer_notes_of_single_rows_is_not_left_with_it(rows):
+    model, data = Notes(5, 3), rows(4)
+    fisher_diagonal(model, data)
+    copy.deepcopy(model)  # what vmap had in hand cannot be copied
+    assert all(torch.equal(kept, data.inputs) for kept in (model.seen, *model.many))
 
 
 def test_a_layer_that_mixes_rows_is_refused(rows):

@@ -6,9 +6,10 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from tests.oracles import Fingerprint
-from tests.unlearning.conftest import export
+from tests.unlearning.conftest import Notes, export
 from unlearning.errors import DataError, UnsupportedModelError
 from unlearning.forward import (
+    attributes_kept,
     fixed_mode,
     forward_state,
     is_exported,
@@ -31,6 +32,20 @@ def test_each_layer_gets_its_own_mode_back_even_after_an_error(stateful):
     with fixed_mode(stateful):
         assert not any(layer.training for layer in stateful.modules())
     before.assert_same(stateful)
+
+
+def test_a_layer_forgets_what_it_noted_where_that_is_asked_for():
+    model = nn.Sequential(Notes(5, 3))
+    earlier, later = torch.randn(4, 5), torch.randn(2, 5)
+    model(earlier)
+    with attributes_kept(model):
+        model(later)
+        model[0].added = later
+        assert model[0].seen is not earlier
+    layer = model[0]
+    assert not hasattr(layer, "added")
+    for kept in (layer.seen, layer.named["last"], layer.last, *layer.many):
+        assert torch.equal(kept, earlier)
 
 
 def test_an_exported_model_passes_through_untouched(exported):

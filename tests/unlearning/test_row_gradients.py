@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.unlearning.conftest import Notes
 from unlearning import row_gradients
 from unlearning.errors import UnsupportedModelError
 from unlearning.forward import two_class_scores
@@ -121,20 +122,6 @@ class LooksAtNumbers(nn.Linear):
     def forward(self, inputs):
         scores = super().forward(inputs)
         return scores if float(scores.detach().sum()) > 0 else 2 * scores
-
-
-class Notes(nn.Linear):
-    """A layer that keeps what it saw, in every place that it has."""
-
-    def __init__(self, *sides):
-        super().__init__(*sides)
-        self.seen, self.many, self.named = None, [], {}
-        self.register_buffer("last", None)
-
-    def forward(self, inputs):
-        self.seen = self.named["last"] = self.last = inputs.detach()
-        self.many.append(self.seen)
-        return super().forward(inputs)
 
 
 def test_what_a_layer_notes_of_single_rows_is_not_left_with_it():
