@@ -58,7 +58,7 @@ class KroneckerCurvature:
         """
         sums: list[_Sums] = []
         for sketch in sketches:
-            _check_finite(sketch)
+            check_finite(sketch)
             sums = sums or [_Sums.like(part) for part in sketch]
             for held, part in zip(sums, sketch, strict=True):
                 held.add(part.flatten(1) if part.ndim >= _MATRIX else part)
@@ -73,7 +73,7 @@ class KroneckerCurvature:
         Raises:
             DivergenceError: a gradient or a sum of them is not finite.
         """
-        _check_finite(rows.tensors())
+        check_finite(rows.tensors())
         sums: list[_Sums] = []
         for part in rows.parts:
             like = part.inputs.new_empty(part.shape) if isinstance(part, Outer) else part[0]
@@ -92,7 +92,12 @@ class KroneckerCurvature:
         )
 
 
-def _check_finite(tensors: Iterable[Tensor]) -> None:
+def check_finite(tensors: Iterable[Tensor]) -> None:
+    """Nothing, if every number of these gradients is finite.
+
+    Raises:
+        DivergenceError: one is not.
+    """
     if not is_finite({str(number): part for number, part in enumerate(tensors)}):
         raise DivergenceError(
             "A gradient of the model is not finite before any step is taken; "

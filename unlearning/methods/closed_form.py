@@ -15,7 +15,7 @@ from torch import Tensor
 
 from unlearning.config import CalibrationConfig
 from unlearning.errors import DivergenceError, UnsupportedModelError
-from unlearning.kronecker import KroneckerCurvature
+from unlearning.kronecker import KroneckerCurvature, check_finite
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import Network
 from unlearning.row_gradients import RowPass
@@ -42,6 +42,7 @@ def row_pass(
     Cost: a forward pass over one row, both passes over 16 rows, twice.
 
     Raises:
+        DivergenceError: a margin or a gradient of the example rows is not finite.
         MemoryError, OutOfMemoryError: memory ran out, which says nothing of the model.
     """
     if not rule.is_small(forgotten):
@@ -63,6 +64,7 @@ def row_pass(
     plain = network.batch_margins(inputs, labels)
     shares = torch.linspace(-1, 2, len(labels), dtype=plain.dtype, device=plain.device)
     direct = torch.autograd.grad(plain @ shares, network.parameters(), materialize_grads=True)
+    check_finite(direct)
     # What is all but zero in every row, such as a bias that softmax takes out, is rounding alone.
     noise = 1e-5 * max(float(part.abs().max()) for part in direct if part.numel())
     pairs = zip(gradients.combined(shares), direct, strict=True)

@@ -258,6 +258,17 @@ def test_a_step_that_is_not_finite_is_refused(number):
     assert all(bool(value.isfinite().all()) for value in network.parameters())
 
 
+def test_a_gradient_that_is_not_finite_is_refused_before_any_step(rows):
+    class Rooted(nn.Linear):
+        def forward(self, inputs):
+            return super().forward(inputs) + 0 * self.bias.abs().sqrt()  # infinite slope at 0
+
+    model = Rooted(5, 3)
+    nn.init.zeros_(model.bias)
+    with pytest.raises(DivergenceError, match="gradient of the model is not finite"):
+        update(model, problem(rows), ONE)
+
+
 def test_a_lack_of_memory_is_not_taken_for_a_property_of_the_model(rows, monkeypatch):
     def no_memory(*_, **__):
         raise torch.OutOfMemoryError
