@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from unlearning.errors import OutOfMemoryError
+from unlearning.errors import OutOfMemoryError, is_out_of_memory
 
 log = logging.getLogger("expunge.memory")
 
@@ -27,7 +27,7 @@ def fitting(work: Callable[[int, str], _T], *, chunk_size: int, device: str) -> 
         try:
             return work(size, place)
         except (RuntimeError, MemoryError) as error:
-            if not _is_memory(error):
+            if not is_out_of_memory(error):
                 raise
         # Outside the handler: the error holds the frames, and so the tensors, of what failed.
         log.warning("Memory ran out with chunks of %d rows on %s; trying with less", size, place)
@@ -48,7 +48,7 @@ def memory_errors() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             f"Memory ran out ({type(error).__name__}); free some, or run on a larger machine."
@@ -62,13 +62,6 @@ def _ways(chunk_size: int, device: str) -> Iterator[tuple[int, str]]:
             yield size, place
             size //= _FEWER
         yield min(chunk_size, _LEAST_ROWS), place
-
-
-def _is_memory(error: Exception) -> bool:
-    # By name and words: on the CPU torch 2.13 has no class for it, and who only asks for a status
-    # must not wait for torch.
-    is_torch = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
-    return is_torch or isinstance(error, MemoryError)
 
 
 def _release(device: str) -> None:

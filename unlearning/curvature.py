@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import cross_entropy
 
-from unlearning.errors import UnsupportedModelError
 from unlearning.forward import (
-    attributes_kept,
     fixed_mode,
     forward_state,
     is_exported,
     logits,
     trainable_names,
+    twice_differentiable,
     two_class_scores,
 )
+from unlearning.row_gradients import row_by_row
 from unlearning.rows import Rows, TensorRows, read_chunks
 
 Vector = dict[str, Tensor]
@@ -55,14 +55,8 @@ def fisher_diagonal(model: nn.Module, rows: Rows, *, device: str = "cpu") -> Vec
         for inputs, labels in read_chunks(rows, _ROWS_AT_ONCE, device):
             with torch.no_grad():
                 logits(model, state, inputs, labels)  # refuses what does not fit
-            try:
-                with attributes_kept(model):
-                    parts = vmap(grad(loss), in_dims=(None, 0, 0))(free, inputs, labels)
-            except (RuntimeError, ValueError) as error:
-                raise UnsupportedModelError(
-                    "A layer of the model cannot give the gradient of a single row; choose a "
-                    "method that needs none, such as calibrated or retrain."
-                ) from error
+            with row_by_row(model):
+                parts = vmap(grad(loss), in_dims=(None, 0, 0))(free, inputs, labels)
             for name, total in totals.items():
                 total.add_(parts[name].double().square().sum(0))
     return {name: total / rows.count for name, total in totals.items()}
@@ -74,7 +68,8 @@ def gauss_newton(
     """The product v -> G v with the generalised Gauss-Newton matrix of the mean loss.
 
     Formula: G = (1/N) sum_i J_i^T (diag(p_i) - p_i p_i^T) J_i, in evaluation mode. Cost of a
-    product: three backward passes over the rows; memory for one chunk.
+    product: three backward passes over the rows; memory for one chunk. The product raises
+    UnsupportedModelError if a layer has no second derivative.
     """
     state = forward_state(model, device)
     leaves = {name: state[name].clone().requires_grad_() for name in trainable_names(model)}
@@ -83,7 +78,7 @@ def gauss_newton(
     def product(vector: Vector) -> Vector:
         total = {name: torch.zeros_like(value) for name, value in leaves.items()}
         ways = [vector[name] for name in leaves]
-        with fixed_mode(model), torch.enable_grad():
+        with fixed_mode(model), torch.enable_grad(), twice_differentiable():
             for inputs, labels in read_chunks(rows, chunk_size, device):
                 z = logits(model, {**state, **leaves}, inputs, labels)
                 # J v as the derivative of J^T u in u: the graph of a backward pass is linear in u

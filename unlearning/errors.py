@@ -99,3 +99,13 @@ class ConflictError(ExpungeError):
 
 class EffectLostError(ExpungeError):
     """An effect reported success but cannot be read back."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the error says that memory ran out, on any device.
+
+    By name and words: on the CPU torch 2.13 has no class for it, and who only asks for a status
+    must not wait for torch.
+    """
+    is_torch = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    return is_torch or isinstance(error, MemoryError)

@@ -4,7 +4,7 @@ Letters: B rows in a chunk, C classes.
 """
 
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, cast
@@ -12,9 +12,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from unlearning.config import Precision
-from unlearning.errors import UnfitRowsError, UnsupportedModelError
+from unlearning.errors import UnfitRowsError, UnsupportedModelError, is_out_of_memory
 
 SCORE_AXES = 2  # rows, classes
 
@@ -36,29 +37,6 @@ def model_copy(model: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def attributes_kept(model: nn.Module) -> Generator[None]:
-    """A block after which the layers have the attributes that they had, and their dicts and lists.
-
-    A layer may note its inputs. What it notes of rows one by one cannot even be copied.
-    """
-    attributes = [(layer.__dict__, dict(layer.__dict__)) for layer in model.modules()]
-    values = [value for _, held in attributes for value in held.values()]
-    dicts = [cast("dict[str, Any]", value) for value in values if isinstance(value, dict)]
-    lists = [cast("list[Any]", value) for value in values if isinstance(value, list)]
-    named = [*attributes, *((value, dict(value)) for value in dicts)]
-    listed = [(value, list(value)) for value in lists]
-    try:
-        yield
-    finally:
-        for now, before in named:
-            for name in now.keys() - before.keys():
-                del now[name]
-            now.update(before)
-        for now, before in listed:
-            now[:] = before
-
-
-@contextmanager
 def fixed_mode(model: nn.Module) -> Generator[None]:
     """A block in which the model is in evaluation mode; each layer's own mode comes back after it.
 
@@ -66,11 +44,13 @@ def fixed_mode(model: nn.Module) -> Generator[None]:
     An exported module passes through untouched.
 
     Raises:
-        UnsupportedModelError: the model was exported in training mode.
+        UnsupportedModelError: the model was exported in training mode, is compiled by torch.jit or
+            spread over devices.
     """
     modes = [] if is_exported(model) else [(layer, layer.training) for layer in model.modules()]
     for layer in model.modules():
         _refuse_baked_training(layer)
+        _refuse_sealed(layer)
     try:
         for layer, _ in modes:
             layer.training = False
@@ -84,6 +64,25 @@ def autocast(device: str, precision: Precision) -> torch.autocast:
     """A block in this precision, whatever the caller set; float32 casts nothing."""
     kind = torch.device(device).type
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+@contextmanager
+def twice_differentiable() -> Generator[None]:
+    """A block in which gradients may be differentiated again: attention is done step by step.
+
+    Raises:
+        UnsupportedModelError: a layer has no second derivative.
+    """
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    except RuntimeError as error:
+        if "not implemented" not in str(error):
+            raise
+        raise UnsupportedModelError(
+            "A layer of the model has no second derivative; choose a method that needs none, such "
+            "as calibrated or retrain, and train with finite differences."
+        ) from error
 
 
 def forward_state(model: nn.Module, device: str) -> dict[str, Tensor]:
@@ -101,8 +100,15 @@ def trainable_names(model: nn.Module) -> list[str]:
     """Names of the parameters that training moved; for an exported module, of all real numbers.
 
     Raises:
-        UnsupportedModelError: there are none.
+        UnsupportedModelError: there are none, or a layer gives sparse gradients.
     """
+    layers = cast("Iterator[tuple[str, nn.Module]]", model.named_modules())
+    for name, layer in layers:
+        if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse:
+            raise UnsupportedModelError(
+                f"The layer {name or 'of the model'} gives sparse gradients; set its attribute "
+                "sparse to False, which changes no score, and register the model again."
+            )
     is_free = is_exported(model)
     names = [
         name
@@ -120,10 +126,11 @@ def logits(model: nn.Module, state: Mapping[str, Tensor], inputs: Tensor, labels
     """Class scores [B, C] of the model with the given state, checked against the labels [B].
 
     Raises:
-        UnsupportedModelError: the model does not give one floating-point score [B, C] per class.
+        UnsupportedModelError: the model does not take the rows, or does not give one floating-point
+            score [B, C] per class.
         DataError: a label is not a class of the model.
     """
-    scores: Any = functional_call(model, dict(state), (inputs,))
+    scores = _scores(model, state, inputs)
     if isinstance(scores, Tensor):
         scores = two_class_scores(scores)
     if (
@@ -142,6 +149,20 @@ def logits(model: nn.Module, state: Mapping[str, Tensor], inputs: Tensor, labels
         )
     check_classes(labels, scores.shape[1])
     return scores
+
+
+def _scores(model: nn.Module, state: Mapping[str, Tensor], inputs: Tensor) -> Any:
+    try:
+        return functional_call(model, dict(state), (inputs,))
+    except Exception as error:
+        # On another device the fault may be the device's, which says nothing of the model.
+        is_of_device = isinstance(error, RuntimeError) and inputs.device.type != "cpu"
+        if is_of_device or is_out_of_memory(error):
+            raise
+        raise UnsupportedModelError(
+            f"The model fails on rows of shape {list(inputs.shape)} ({type(error).__name__}); wrap "
+            "it in a module that takes them, however many there are."
+        ) from error
 
 
 def two_class_scores(scores: Tensor) -> Tensor:
@@ -180,6 +201,19 @@ def _refuse_baked_training(layer: nn.Module) -> None:
             "The model was exported in training mode, so dropout or batch statistics stay active; "
             "call eval() on it before torch.export."
         )
+
+
+def _refuse_sealed(layer: nn.Module) -> None:
+    if isinstance(layer, torch.jit.ScriptModule):
+        kind = "is compiled by torch.jit"
+    elif isinstance(layer, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        kind = "is spread over devices"
+    else:
+        return
+    raise UnsupportedModelError(
+        f"The model {kind}, so its weights cannot be replaced; register the module inside, or an "
+        "export of it by torch.export."
+    )
 
 
 def _is_training_node(node: fx.Node) -> bool:

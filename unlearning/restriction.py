@@ -18,7 +18,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from unlearning.config import Restriction, TrainingConfig
-from unlearning.forward import two_class_scores
+from unlearning.forward import twice_differentiable, two_class_scores
 
 
 def restricted_loss(
@@ -35,11 +35,12 @@ def restricted_loss(
 
     Cost: about three times a plain backward pass. Shapes: inputs [B, ...], labels int64 [B].
     """
-    loss = cross_entropy(two_class_scores(model(inputs)), labels)
     if restriction == "none" or alpha == 0.0:
-        return loss
+        return cross_entropy(two_class_scores(model(inputs)), labels)
     parameters = [value for value in model.parameters() if value.requires_grad]
-    parts = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
+    with twice_differentiable():
+        loss = cross_entropy(two_class_scores(model(inputs)), labels)
+        parts = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
     norms = torch.stack([torch.linalg.vector_norm(part) for part in parts])  # one per tensor
     penalty = torch.linalg.vector_norm(norms) if restriction == "global" else norms.sum()
     return loss + alpha * cast("Tensor", penalty)
@@ -64,7 +65,8 @@ def restricted_backward(
         loss = restricted_loss(
             model, inputs, labels, alpha=config.alpha, restriction=config.restriction
         )
-        loss.backward()
+        with twice_differentiable():
+            loss.backward()
         return float(loss.detach())
     trainable = {name: v for name, v in model.named_parameters() if v.requires_grad}
     with _repeatable_masks(inputs.device) as rewind:

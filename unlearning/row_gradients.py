@@ -9,15 +9,18 @@ image), O outputs and I inputs at each. Symbol: J_i the gradient of the margin o
 # (torch 2.13 leaves some of its functions without types)
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from unlearning.errors import UnsupportedModelError
-from unlearning.forward import attributes_kept, is_exported, two_class_scores
+from unlearning.errors import UnsupportedModelError, is_out_of_memory
+from unlearning.forward import is_exported, two_class_scores
 from unlearning.margins import margin
 from unlearning.row_layers import Layer, row_layers, watched
 
@@ -72,7 +75,7 @@ def _products(one: Tensor | Outer, two: Tensor | Outer) -> Tensor:
         return torch.cat([_outer_products(*chunk, two) for chunk in chunks])
     assert isinstance(one, Tensor)
     assert isinstance(two, Tensor)
-    return one.flatten(1) @ two.flatten(1).T
+    return one.reshape(len(one), -1) @ two.reshape(len(two), -1).T
 
 
 def _outer_products(outputs: Tensor, inputs: Tensor, two: Outer) -> Tensor:
@@ -150,18 +153,8 @@ class RowPass:
 
         read = vmap(grad(one, has_aux=True), in_dims=(None, 0, 0))
         chunks = zip(inputs.split(self._size), labels.split(self._size), strict=True)
-        try:
-            with warnings.catch_warnings(), attributes_kept(self._model):
-                # What has no batching rule is done row by row; torch warns of the time it takes.
-                warnings.filterwarnings("ignore", message="There is a performance drop")
-                found = [read((free, zeros), *chunk) for chunk in chunks]
-        except torch.OutOfMemoryError:
-            raise  # not a property of the model
-        except (RuntimeError, ValueError) as error:
-            raise UnsupportedModelError(
-                "A layer of the model cannot give the gradient of a single row; choose a method "
-                "that needs none."
-            ) from error
+        with row_by_row(self._model):
+            found = [read((free, zeros), *chunk) for chunk in chunks]
 
         def part(name: str) -> Tensor | Outer:
             if name not in self._layers:
@@ -177,3 +170,50 @@ class RowPass:
 
 def _whole(parts: Iterable[Tensor]) -> Tensor:
     return torch.cat(list(parts)).detach()
+
+
+@contextmanager
+def row_by_row(model: nn.Module) -> Generator[None]:
+    """A block in which vmap takes the rows of a batch one by one, for the gradient of each.
+
+    Layers keep no tensor of it.
+
+    Raises:
+        UnsupportedModelError: a layer cannot give the gradient of a single row.
+    """
+    try:
+        # Attention step by step: torch 2.13 has no batching rule for the fast way.
+        with warnings.catch_warnings(), _attributes_kept(model), sdpa_kernel(SDPBackend.MATH):
+            # What has no batching rule is done row by row; torch warns of the time it takes.
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            yield
+    except (RuntimeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise  # not a property of the model
+        raise UnsupportedModelError(
+            "A layer of the model cannot give the gradient of a single row; choose a method that "
+            "needs none, such as calibrated or retrain."
+        ) from error
+
+
+@contextmanager
+def _attributes_kept(model: nn.Module) -> Generator[None]:
+    """A block after which the layers have the attributes that they had, and their dicts and lists.
+
+    A layer may note its inputs. What it notes of rows one by one cannot even be copied.
+    """
+    attributes = [(layer.__dict__, dict(layer.__dict__)) for layer in model.modules()]
+    values = [value for _, held in attributes for value in held.values()]
+    dicts = [cast("dict[str, Any]", value) for value in values if isinstance(value, dict)]
+    lists = [cast("list[Any]", value) for value in values if isinstance(value, list)]
+    named = [*attributes, *((value, dict(value)) for value in dicts)]
+    listed = [(value, list(value)) for value in lists]
+    try:
+        yield
+    finally:
+        for now, before in named:
+            for name in now.keys() - before.keys():
+                del now[name]
+            now.update(before)
+        for now, before in listed:
+            now[:] = before

@@ -29,6 +29,31 @@ class Notes(nn.Linear):
         return super().forward(inputs)
 
 
+class Attending(nn.Module):
+    """Attention, whose fast way has neither a batching rule nor a second derivative."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(1, 8)
+        self.attention = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+        self.last = nn.Linear(8, 3)
+
+    def forward(self, inputs):
+        return self.last(self.attention(self.first(inputs.unsqueeze(2))).mean(1))
+
+
+class Bag(nn.Module):
+    """A layer that has no second derivative at all; `sparse` if its gradients shall be."""
+
+    def __init__(self, *, sparse=False):
+        super().__init__()
+        self.bag = nn.EmbeddingBag(10, 4, sparse=sparse)
+        self.last = nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        return self.last(self.bag((3 * inputs).long().abs().clamp(max=9)))
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(1234)

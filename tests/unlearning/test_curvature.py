@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from tests.oracles import linear_model
-from tests.unlearning.conftest import Notes
-from unlearning.curvature import conjugate_gradients, fisher_diagonal, gauss_newton
+from tests.unlearning.conftest import Attending, Bag, Notes
+from unlearning.curvature import conjugate_gradients, dot, fisher_diagonal, gauss_newton
 from unlearning.errors import DataError, UnsupportedModelError
 from unlearning.rows import TensorRows
 
@@ -52,6 +52,36 @@ def test_a_layer_that_mixes_rows_is_refused(rows):
 
     with pytest.raises(UnsupportedModelError, match="single row"):
         fisher_diagonal(Mixing(), rows(4))
+
+
+@pytest.mark.parametrize("model", [Attending(), Bag()])
+def test_layers_without_a_batching_rule_are_read_row_by_row_all_the_same(model, rows):
+    data = rows(4)
+    squares = [
+        torch.autograd.grad(
+            nn.functional.cross_entropy(model(inputs.unsqueeze(0)), label.unsqueeze(0)),
+            list(model.parameters()),
+        )
+        for inputs, label in zip(data.inputs, data.labels, strict=True)
+    ]
+    found = fisher_diagonal(model, data)  # warnings are errors here
+    for (name, _), parts in zip(model.named_parameters(), zip(*squares, strict=True), strict=True):
+        expected = torch.stack(parts).double().square().mean(0)
+        torch.testing.assert_close(found[name], expected, rtol=1e-3, atol=1e-9)
+
+
+def test_curvature_of_attention_is_symmetric_and_not_negative(rows):
+    model = Attending()
+    product = gauss_newton(model, rows(9), chunk_size=4)
+    one, two = ({n: torch.randn_like(v) for n, v in model.named_parameters()} for _ in range(2))
+    assert dot(one, product(two)) == pytest.approx(dot(two, product(one)), rel=1e-3)
+    assert dot(one, product(one)) > 0
+
+
+def test_a_layer_without_a_second_derivative_is_refused(rows):
+    product = gauss_newton(Bag(), rows(9), chunk_size=4)
+    with pytest.raises(UnsupportedModelError, match="no second derivative"):
+        product({name: torch.randn_like(value) for name, value in Bag().named_parameters()})
 
 
 def test_a_label_outside_the_classes_is_refused(rows):

@@ -6,10 +6,9 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from tests.oracles import Fingerprint
-from tests.unlearning.conftest import Notes, export
+from tests.unlearning.conftest import Bag, export
 from unlearning.errors import DataError, UnsupportedModelError
 from unlearning.forward import (
-    attributes_kept,
     fixed_mode,
     forward_state,
     is_exported,
@@ -34,20 +33,6 @@ def test_each_layer_gets_its_own_mode_back_even_after_an_error(stateful):
     before.assert_same(stateful)
 
 
-def test_a_layer_forgets_what_it_noted_where_that_is_asked_for():
-    model = nn.Sequential(Notes(5, 3))
-    earlier, later = torch.randn(4, 5), torch.randn(2, 5)
-    model(earlier)
-    with attributes_kept(model):
-        model(later)
-        model[0].added = later
-        assert model[0].seen is not earlier
-    layer = model[0]
-    assert not hasattr(layer, "added")
-    for kept in (layer.seen, layer.named["last"], layer.last, *layer.many):
-        assert torch.equal(kept, earlier)
-
-
 def test_an_exported_model_passes_through_untouched(exported):
     before = Fingerprint.of(exported)
     with fixed_mode(exported):
@@ -59,6 +44,17 @@ def test_a_model_exported_in_training_mode_is_refused(exported_in_training):
     for model in (exported_in_training, nn.Sequential(exported_in_training)):
         with pytest.raises(UnsupportedModelError, match="training mode"), fixed_mode(model):
             pass
+
+
+@pytest.mark.parametrize(
+    ("wrap", "kind"),
+    [(torch.jit.script, "torch.jit"), (nn.DataParallel, "spread over devices")],
+)
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_a_model_whose_weights_cannot_be_replaced_is_refused(wrap, kind):
+    model = nn.Sequential(wrap(nn.Linear(3, 2)))
+    with pytest.raises(UnsupportedModelError, match=kind), fixed_mode(model):
+        pass
 
 
 def test_a_layer_that_rewrites_its_weights_on_train_is_not_called():
@@ -95,6 +91,12 @@ def test_frozen_parameters_are_left_out_and_a_wholly_frozen_model_is_refused(sta
         trainable_names(stateful)
 
 
+def test_a_layer_with_sparse_gradients_is_refused_by_name():
+    assert "bag.weight" in trainable_names(Bag())
+    with pytest.raises(UnsupportedModelError, match="layer bag gives sparse"):
+        trainable_names(Bag(sparse=True))
+
+
 def test_every_parameter_of_an_exported_model_counts(exported):
     assert trainable_names(exported) == [name for name, _ in exported.named_parameters()]
 
@@ -123,6 +125,33 @@ def test_a_model_without_one_score_row_for_each_input_is_refused(model):
         inputs, labels = torch.ones(1, 6), torch.zeros(1, dtype=torch.int64)
     with pytest.raises(UnsupportedModelError, match="wrap it"):
         logits(model, forward_state(model, "cpu"), inputs, labels)
+
+
+class Failing(nn.Linear):
+    def __init__(self, error):
+        super().__init__(3, 2)
+        self.error = error
+
+    def forward(self, _):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("a"), RuntimeError("b"), KeyError("c")])
+def test_a_model_that_does_not_take_the_rows_is_refused(error):
+    model, labels = Failing(error), torch.zeros(4, dtype=torch.int64)
+    with pytest.raises(UnsupportedModelError, match=rf"\[4, 3\] \({type(error).__name__}\)"):
+        logits(model, forward_state(model, "cpu"), torch.ones(4, 3), labels)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), torch.OutOfMemoryError(), RuntimeError("you can't allocate memory: 9 bytes")],
+)
+def test_a_lack_of_memory_is_not_taken_for_a_property_of_the_model(error):
+    model, labels = Failing(error), torch.zeros(4, dtype=torch.int64)
+    with pytest.raises(type(error)) as raised:
+        logits(model, forward_state(model, "cpu"), torch.ones(4, 3), labels)
+    assert raised.value is error
 
 
 @given(

@@ -4,8 +4,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from tests.oracles import linear_model, norm_of_all, softmax_linear_gradient, sum_of_norms
+from tests.unlearning.conftest import Attending, Bag
 from unlearning.architectures import mlp
 from unlearning.config import TrainingConfig
+from unlearning.errors import UnsupportedModelError
 from unlearning.restriction import restricted_backward, restricted_loss
 
 NORMS = {"global": norm_of_all, "per_tensor": sum_of_norms}
@@ -126,3 +128,24 @@ def test_a_dead_layer_does_not_make_the_finite_difference_nan(rows, restriction)
     with torch.no_grad():
         model[0].bias.fill_(-100.0)
     assert gradients(model, rows(8), restriction=restriction)[1].isfinite().all()
+
+
+def test_attention_can_be_restricted_in_both_forms(rows):
+    model, data = Attending().double(), rows(12)
+    found = {}
+    for derivative in ("exact", "finite_difference"):
+        config = TrainingConfig(alpha=0.1, radius=1e-6, derivative=derivative)
+        model.zero_grad()
+        restricted_backward(model, data.inputs.double(), data.labels, config)
+        found[derivative] = [value.grad.clone() for value in model.parameters()]
+    for exact, other in zip(*found.values(), strict=True):
+        torch.testing.assert_close(other, exact, rtol=1e-3, atol=1e-5)
+
+
+def test_a_layer_without_a_second_derivative_has_only_the_cheaper_form(rows):
+    model, data = Bag(), rows(12)
+    restricted_backward(model, data.inputs, data.labels, TrainingConfig(alpha=0.1))
+    with pytest.raises(UnsupportedModelError, match="finite differences"):
+        restricted_backward(
+            model, data.inputs, data.labels, TrainingConfig(alpha=0.1, derivative="exact")
+        )

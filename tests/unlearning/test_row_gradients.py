@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.unlearning.conftest import Notes
+from tests.unlearning.conftest import Attending, Notes
 from unlearning import row_gradients
 from unlearning.errors import UnsupportedModelError
 from unlearning.forward import two_class_scores
@@ -122,6 +122,31 @@ class LooksAtNumbers(nn.Linear):
     def forward(self, inputs):
         scores = super().forward(inputs)
         return scores if float(scores.detach().sum()) > 0 else 2 * scores
+
+
+class Tempered(nn.Linear):
+    """A layer with a parameter that is one number."""
+
+    def __init__(self, *sides):
+        super().__init__(*sides)
+        self.heat = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, inputs):
+        return super().forward(inputs) / self.heat
+
+
+@pytest.mark.parametrize("model", [Tempered(5, 3), Attending()])
+def test_products_are_those_of_whole_gradients(model):
+    inputs, labels = torch.randn(4, 5), torch.tensor([0, 1, 2, 0])
+    rows, state, _ = pass_over(model, inputs)
+    _, gradients = rows(state, inputs, labels)
+    whole = []
+    for row, label in zip(inputs, labels, strict=True):
+        value = margin(model(row.unsqueeze(0)), label.unsqueeze(0))[0]
+        parts = torch.autograd.grad(value, list(model.parameters()))
+        whole.append(torch.cat([part.flatten() for part in parts]))
+    expected = torch.stack(whole) @ torch.stack(whole).T
+    torch.testing.assert_close(gradients.products(gradients), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_what_a_layer_notes_of_single_rows_is_not_left_with_it():

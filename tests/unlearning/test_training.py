@@ -116,3 +116,8 @@ def test_a_binary_model_with_one_log_odds_can_be_trained(restriction):
     plan = TrainingConfig(epochs=20, batch_size=8, learning_rate=0.05, restriction=restriction)
     train(model, data, plan)
     assert score_rows(model, data, chunk_size=64).mean_loss < 0.7 * before
+
+
+def test_a_model_with_nothing_to_train_is_refused(rows):
+    with pytest.raises(UnsupportedModelError, match="no trainable parameter"):
+        train(linear_model(5, 3).requires_grad_(requires_grad=False), rows(8), TrainingConfig())

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from unlearning.config import CalibrationConfig
-from unlearning.errors import DivergenceError, UnsupportedModelError
+from unlearning.errors import DivergenceError, UnsupportedModelError, is_out_of_memory
 from unlearning.kronecker import KroneckerCurvature, check_finite
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import Network
@@ -43,7 +43,7 @@ def row_pass(
 
     Raises:
         DivergenceError: a margin or a gradient of the example rows is not finite.
-        MemoryError, OutOfMemoryError: memory ran out, which says nothing of the model.
+        RuntimeError, MemoryError: memory ran out, which says nothing of the model.
     """
     if not rule.is_small(forgotten):
         return None
@@ -56,9 +56,9 @@ def row_pass(
         if rows.numbers * most > _MOST_NUMBERS:
             return None
         margins, gradients = rows(network.state, inputs, labels)
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except Exception:  # noqa: BLE001
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         # Whatever a layer raises that is not made for single rows: the descent asks for none.
         return None
     plain = network.batch_margins(inputs, labels)
