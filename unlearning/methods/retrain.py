@@ -4,8 +4,8 @@
 # pyright: reportUnknownArgumentType=false
 # (torch 2.13 leaves some of its functions without types)
 
-from collections.abc import Callable
-from math import prod, sqrt
+from collections.abc import Iterator
+from math import nan, prod, sqrt
 from typing import cast
 
 import torch
@@ -25,8 +25,9 @@ _MODE_LAYERS = ("batch_norm", "dropout")
 def retrain_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
     """The state of a model of the same form, trained from new weights as `config.retraining` says.
 
-    Frozen parameters stay. Exact if `retain` is the whole retain set: neither the forget rows nor
-    the old weights have a part in the result. An exported model, which has no training mode, is
+    Frozen parameters stay, and so do buffers that no layer resets, as constants do. Exact if
+    `retain` is the whole retain set: neither the forget rows nor the old weights have a part in the
+    result. An exported model, which has no training mode, is
     trained in the form it has; that is the same unless its layers act otherwise in training.
 
     Raises:
@@ -83,15 +84,25 @@ def retrain_obstacle(model: nn.Module) -> str:
 
 
 def _renew_layers(model: nn.Module) -> None:
-    for name, layer in model.named_modules():
-        renew = cast("Callable[[], None] | None", getattr(layer, "reset_parameters", None))
+    with torch.no_grad():
+        for value in _free(model):
+            value.fill_(nan)  # whatever keeps it was not made new
+    for layer in model.modules():
+        # torch 2.13 gives it no public name in attention
+        is_attention = isinstance(layer, nn.MultiheadAttention)
+        renew = getattr(layer, "_reset_parameters" if is_attention else "reset_parameters", None)
         if renew is not None:
             renew()
-        elif list(layer.parameters(recurse=False)):
+    for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules()):
+        if any(bool(value.isnan().any()) for value in _free(layer, recurse=False)):
             raise UnsupportedModelError(
-                f"The layer {name or type(layer).__name__!r} has weights of its own and no "
-                "reset_parameters(); give it one that sets them anew."
+                f"The layer {name or type(layer).__name__!r} has weights of its own that no "
+                "reset_parameters() sets; give it one that sets all of them anew."
             )
+
+
+def _free(layer: nn.Module, *, recurse: bool = True) -> list[Tensor]:
+    return [value for value in layer.parameters(recurse=recurse) if value.requires_grad]
 
 
 def _restore_frozen(model: nn.Module, original: nn.Module) -> None:

@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from tests.unlearning.conftest import Attending
 from unlearning.config import TrainingConfig, UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem
+from unlearning.methods.retrain import retrain_obstacle
 
 # torch warns about its own internals when an exported model is copied.
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
@@ -74,3 +76,50 @@ def test_a_layer_that_cannot_be_made_new_is_refused(rows):
 
     with pytest.raises(UnsupportedModelError, match="reset_parameters"):
         unlearn(problem(Scaled(), rows), CONFIG)
+
+
+class Tempered(nn.Linear):
+    """A layer with a weight that the `reset_parameters` it inherits does not know."""
+
+    def __init__(self, *sides):
+        super().__init__(*sides)
+        self.heat = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, inputs):
+        return super().forward(inputs) / self.heat
+
+
+def test_a_weight_that_would_be_kept_is_refused(rows):
+    model = nn.Sequential(nn.Linear(5, 4), Tempered(4, 3))
+    assert "'1'" in retrain_obstacle(model)
+    with pytest.raises(UnsupportedModelError, match="'1'"):
+        unlearn(problem(model, rows), CONFIG)
+    model[1].heat.requires_grad_(requires_grad=False)
+    assert not retrain_obstacle(model)
+    assert unlearn(problem(model, rows), CONFIG)["1.heat"] == 2
+
+
+def test_a_layer_may_make_the_layers_inside_new(rows):
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inside = nn.ParameterList([nn.Parameter(torch.ones(5, 3))])
+
+        def reset_parameters(self):
+            nn.init.normal_(self.inside[0])
+
+        def forward(self, inputs):
+            return inputs @ self.inside[0]
+
+    model = Whole()
+    assert not retrain_obstacle(model)
+    state = unlearn(problem(model, rows), CONFIG)
+    assert bool(state["inside.0"].isfinite().all())
+
+
+def test_attention_is_made_new(rows):
+    model, other = Attending(), Attending()
+    one, two = (unlearn(problem(each, rows), CONFIG) for each in (model, other))
+    for name, before in model.named_parameters():
+        assert not torch.equal(one[name], before)
+        assert torch.equal(one[name], two[name])
