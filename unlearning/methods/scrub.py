@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import kl_div
 
 from unlearning.config import UnlearningConfig
+from unlearning.forward import fixed_mode
 from unlearning.methods.network import Network, descended, epoch_batches
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.rows import TensorRows, gather
@@ -29,7 +30,8 @@ def scrub_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[s
     network = Network(problem.model, problem.device, config.chunk_size)
     sets = gather(problem.forget), gather(problem.retain)
     forget, retain = sets
-    teacher = {id(rows): network.read(rows) for rows in sets}
+    with fixed_mode(problem.model):
+        teacher = {id(rows): network.read(rows) for rows in sets}
 
     def divergence(rows: TensorRows, index: Tensor) -> Tensor:
         wanted = teacher[id(rows)][index].to(network.device) / rule.temperature
