@@ -102,12 +102,11 @@ def trainable_names(model: nn.Module) -> list[str]:
     Raises:
         UnsupportedModelError: there are none, or a layer gives sparse gradients.
     """
-    layers = cast("Iterator[tuple[str, nn.Module]]", model.named_modules())
-    for name, layer in layers:
-        if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse:
+    for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules()):
+        if _is_sparse(layer):
             raise UnsupportedModelError(
-                f"The layer {name or 'of the model'} gives sparse gradients; set its attribute "
-                "sparse to False, which changes no score, and register the model again."
+                f"The model gives sparse gradients{name and f' in the layer {name}'}; make the "
+                "embedding with sparse=False, which changes no score, and register it again."
             )
     is_free = is_exported(model)
     names = [
@@ -196,7 +195,8 @@ def check_classes(labels: Tensor, class_count: int) -> None:
 def _refuse_baked_training(layer: nn.Module) -> None:
     if not isinstance(layer, fx.GraphModule) or not is_exported(layer):
         return
-    if any(_is_training_node(node) for node in layer.graph.nodes):
+    # As dropout and batch norm have.
+    if any(_is_set(node, "train", "training") for node in layer.graph.nodes):
         raise UnsupportedModelError(
             "The model was exported in training mode, so dropout or batch statistics stay active; "
             "call eval() on it before torch.export."
@@ -216,11 +216,18 @@ def _refuse_sealed(layer: nn.Module) -> None:
     )
 
 
-def _is_training_node(node: fx.Node) -> bool:
-    """Whether an operator such as dropout or batch norm was recorded with training switched on."""
+def _is_sparse(layer: nn.Module) -> bool:
+    """Whether the layer's gradients are sparse tensors, which no update is made for."""
+    if isinstance(layer, fx.GraphModule):
+        return any(_is_set(node, "sparse") for node in layer.graph.nodes)
+    return isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.sparse
+
+
+def _is_set(node: fx.Node, *options: str) -> bool:
+    """Whether an operator of an exported model was recorded with one of these options on."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return False
     names = [argument.name for argument in schema.arguments]
     arguments = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
-    return any(arguments.get(name) is True for name in ("train", "training"))
+    return any(arguments.get(name) is True for name in options)

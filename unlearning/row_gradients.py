@@ -8,7 +8,6 @@ image), O outputs and I inputs at each. Symbol: J_i the gradient of the margin o
 # pyright: reportUnknownArgumentType=false
 # (torch 2.13 leaves some of its functions without types)
 
-import warnings
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -181,11 +180,14 @@ def row_by_row(model: nn.Module) -> Generator[None]:
     Raises:
         UnsupportedModelError: a layer cannot give the gradient of a single row.
     """
+    # What has no batching rule is done row by row, and torch 2.13 warns of the time it takes: for
+    # exported models past Python's own filter of warnings.
+    inner: Any = torch._C  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    warn = inner._functorch._set_vmap_fallback_warning_enabled  # noqa: SLF001
+    warn(False)
     try:
         # Attention step by step: torch 2.13 has no batching rule for the fast way.
-        with warnings.catch_warnings(), _attributes_kept(model), sdpa_kernel(SDPBackend.MATH):
-            # What has no batching rule is done row by row; torch warns of the time it takes.
-            warnings.filterwarnings("ignore", message="There is a performance drop")
+        with _attributes_kept(model), sdpa_kernel(SDPBackend.MATH):
             yield
     except (RuntimeError, ValueError) as error:
         if is_out_of_memory(error):
@@ -194,6 +196,8 @@ def row_by_row(model: nn.Module) -> Generator[None]:
             "A layer of the model cannot give the gradient of a single row; choose a method that "
             "needs none, such as calibrated or retrain."
         ) from error
+    finally:
+        warn(True)
 
 
 @contextmanager

@@ -93,8 +93,10 @@ def test_frozen_parameters_are_left_out_and_a_wholly_frozen_model_is_refused(sta
 
 def test_a_layer_with_sparse_gradients_is_refused_by_name():
     assert "bag.weight" in trainable_names(Bag())
-    with pytest.raises(UnsupportedModelError, match="layer bag gives sparse"):
+    with pytest.raises(UnsupportedModelError, match="sparse gradients in the layer bag"):
         trainable_names(Bag(sparse=True))
+    with pytest.raises(UnsupportedModelError, match="sparse gradients;"):
+        trainable_names(export(Bag(sparse=True)))
 
 
 def test_every_parameter_of_an_exported_model_counts(exported):
