@@ -19,7 +19,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from unlearning.errors import UnsupportedModelError, is_out_of_memory
-from unlearning.forward import is_exported, two_class_scores
+from unlearning.forward import two_class_scores
 from unlearning.margins import margin
 from unlearning.row_layers import Layer, row_layers, watched
 
@@ -114,10 +114,7 @@ class RowPass:
         """For the tensors `names` of the state; `row` is an example of the inputs, [1, ...]."""
         self._model, self._names = model, names
         self._size = min(chunk_size, _ROWS_AT_ONCE)
-        self._copies = 2 if is_exported(model) else 1  # an exported model takes no batch of one
-        self._layers: Mapping[str, Layer] = (
-            {} if is_exported(model) else row_layers(model, state, names, row)
-        )
+        self._layers: Mapping[str, Layer] = row_layers(model, state, names, row)
         self.numbers = sum(
             self._layers[name].numbers if name in self._layers else state[name].numel()
             for name in names
@@ -143,10 +140,9 @@ class RowPass:
 
         def one(moved: tuple[_Named, _Named], row: Tensor, label: Tensor) -> tuple[Tensor, _Seen]:
             weights, shifts = moved
-            rows, same = row.expand(self._copies, *row.shape), label.expand(self._copies)
             with watched(modules, lambda name, _: shifts[name]) as inputs_of:
-                scores = functional_call(self._model, {**fixed, **weights}, (rows,))
-            value = margin(two_class_scores(scores), same)[0]
+                scores = functional_call(self._model, {**fixed, **weights}, (row.unsqueeze(0),))
+            value = margin(two_class_scores(scores), label.unsqueeze(0))[0]
             seen = {name: held[0] for name, held in inputs_of.items() if held[0] is not None}
             return value, (value, seen)
 

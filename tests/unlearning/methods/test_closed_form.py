@@ -258,6 +258,22 @@ def test_a_step_that_is_not_finite_is_refused(number):
     assert all(bool(value.isfinite().all()) for value in network.parameters())
 
 
+def test_an_exported_model_takes_small_steps(rows, exported, export_source):
+    held, sets = rows(30), problem(rows)
+    read = [
+        closed_form.row_pass(Network(model, "cpu", 1024), held, 12, ONE)
+        for model in (export_source, exported)
+    ]
+    assert read[0] is not None
+    assert read[1] is None
+    one, other = (
+        update(model, sets, replace(ONE, closed_form_rows=few))
+        for model, few in ((exported, ONE.closed_form_rows), (export_source, 0))
+    )
+    for name, value in other.items():
+        torch.testing.assert_close(one[name], value, rtol=1e-3, atol=1e-5)
+
+
 def test_a_gradient_that_is_not_finite_is_refused_before_any_step(rows):
     class Rooted(nn.Linear):
         def forward(self, inputs):
