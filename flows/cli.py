@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import traceback
+from importlib.metadata import version
 
 from cyclopts import App
 
@@ -23,6 +24,7 @@ EXIT_OTHER = 3
 
 app = App(
     name="expunge",
+    version=lambda: version("expunge"),
     help="Erase people from trained models, and keep the evidence.",
     help_epilogue="Exit status: 0 done, 1 a model failed the gate, 2 wrong settings or input, "
     "3 anything else. Places and keys are set with EXPUNGE_* variables, see the README.",

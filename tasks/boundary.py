@@ -93,6 +93,13 @@ def _data(error: Exception, system: str) -> ExpungeError:
     )
 
 
+def _no_table(_: Exception, system: str) -> ExpungeError:
+    return DataError(
+        f"The {system} is no Delta table; check the address, or make a folder of parquet files one "
+        "with `expunge adopt`."
+    )
+
+
 def _missing(error: Exception, system: str) -> ExpungeError:
     return MissingDataError(
         f"The {system} does not have what was asked for ({type(error).__name__}); "
@@ -133,8 +140,8 @@ _COUNTERPARTS = {
     "requests.exceptions.Timeout": _transient,
     "urllib3.exceptions.HTTPError": _transient,
     "sqlalchemy.exc.OperationalError": _transient,
-    "_internal.TableNotFoundError": _data,
-    "deltalake.exceptions.TableNotFoundError": _data,
+    "_internal.TableNotFoundError": _no_table,
+    "deltalake.exceptions.TableNotFoundError": _no_table,
     "deltalake.exceptions.CommitFailedError": _transient,
     "_internal.CommitFailedError": _transient,
     "deltalake.exceptions.DeltaError": _data,

@@ -1,5 +1,6 @@
 """The files of model versions: load them in their safe form, log new ones alike."""
 
+import logging
 import os
 import zlib
 from collections.abc import Iterator
@@ -136,13 +137,34 @@ def _pickle_allowed(allowed: bool) -> Iterator[None]:
         os.environ[name] = before
 
 
+@contextmanager
+def _examples_unsaid() -> Iterator[None]:
+    """A block in which MLflow does not print an input example that it could not try.
+
+    It is a row of somebody's.
+    """
+    logger = logging.getLogger("mlflow.models.model")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def log_successor(run_id: str, original: LoadedModel, module: "nn.Module", example: Any) -> str:
     """Log a model in the form, signature and requirements of the original; returns its URI."""
     import mlflow
 
     code = original.directory / "code"
     requirements = original.directory / "requirements.txt"
-    with translated("MLflow"), mlflow.start_run(run_id=run_id):
+    # MLflow tries what it logged; a pickled model was trusted when it was loaded.
+    with (
+        _pickle_allowed(not original.is_exported),
+        _examples_unsaid(),
+        translated("MLflow"),
+        mlflow.start_run(run_id=run_id),
+    ):
         info = mlflow.pytorch.log_model(
             module,
             name="model",
@@ -162,7 +184,7 @@ def log_new(run_id: str, module: "nn.Module", example: "np.ndarray") -> str:
     from mlflow.models import infer_signature
 
     outputs = module.eval()(torch.from_numpy(example)).detach().numpy()
-    with translated("MLflow"), mlflow.start_run(run_id=run_id):
+    with _examples_unsaid(), translated("MLflow"), mlflow.start_run(run_id=run_id):
         info = mlflow.pytorch.log_model(
             module,
             name="model",

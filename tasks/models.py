@@ -73,12 +73,13 @@ def adopt_version(
     """
     source = pinned(source)
     _check_subject_column(store, source)
-    number = registry.alias_version(source.model) if version is None else version
-    if number is None:
+    served = registry.alias_version(source.model)
+    if served is None:
         raise DataError(
-            f"No version of {source.model} holds the alias {load_settings().alias!r}; set it, "
-            "or name a version with --version."
+            f"No version of {source.model} holds the alias {load_settings().alias!r}; set it in "
+            "MLflow on the version in service, and enrol the model then."
         )
+    number = served if version is None else version
     module = model_files.load_model(source.model, number, trust_pickle=trust_pickle).module
     _check_fit(module, source)
     digest = model_digest(module.state_dict())

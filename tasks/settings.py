@@ -158,7 +158,13 @@ def _prepare_environment(settings: Settings) -> None:
     os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
 
 
-def quiet_prefect() -> None:
-    """Keep Prefect's own lines off the console; it still records them. Call before importing it."""
+def prepare_prefect() -> None:
+    """Make a place for Prefect's records, and keep its own lines off the console.
+
+    It still records them. Call before importing it.
+    """
+    if "PREFECT_API_URL" not in os.environ:
+        # Prefect's own server starts here, and makes the last folder of the path only.
+        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_ROOT_LEVEL", "CRITICAL")

@@ -42,6 +42,7 @@ from tasks.boundary import is_transient
 from tasks.device import pick_device
 from tasks.enrollment import enrolled_models
 from tasks.object_store import open_store
+from tasks.settings import load_settings
 from unlearning.errors import DataError
 from unlearning.gate import GateDecision, no_candidate
 from unlearning.ladder import Step
@@ -80,7 +81,11 @@ def served_models() -> list[str]:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
     for model in found:
         if registry.alias_version(model) is None:
-            raise DataError(f"No version of {model} holds the serving alias; set it in MLflow.")
+            raise DataError(
+                f"No version of {model} holds the alias {load_settings().alias!r}, so nobody knows "
+                "which one answers; set it in MLflow on the version in service. Until then all "
+                "requests wait."
+            )
     return found
 
 

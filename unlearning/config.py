@@ -142,7 +142,7 @@ class UnlearningConfig:
     """Which update is made to forget rows, and how far it goes."""
 
     method: MethodName = "calibrated"
-    """Name of the update; see `unlearning.methods.catalog.METHODS`."""
+    """Name of the update; benchmarks/RESULTS.md compares them."""
     learning_rate: float = 1e-3
     """Learning rate of the fresh Adam in the reference step: about how far each weight moves."""
     step_size: float = 1.0

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from flows.commands.source import SourceOptions
 from tasks.enrollment import Loss
-from tasks.settings import quiet_prefect
+from tasks.settings import prepare_prefect
 
 
 def enroll(
@@ -31,7 +31,7 @@ def enroll(
     trust_pickle
         Load a pickled model, which runs code from the registry; needed unless it is in pt2 form.
     """
-    quiet_prefect()
+    prepare_prefect()
     from flows.train_model import enroll_model
 
     enroll_model(replace(source.source(model), loss=loss), version, trust_pickle)

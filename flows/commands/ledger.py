@@ -4,7 +4,7 @@ from tasks.enrollment import enrolled_models
 from tasks.ledgers import refresh_ledger
 from tasks.object_store import open_store
 from tasks.ranks import rank_group
-from tasks.settings import quiet_prefect
+from tasks.settings import prepare_prefect
 
 
 def ledger(*models: str) -> None:
@@ -23,7 +23,7 @@ def ledger(*models: str) -> None:
     wanted = list(models) or [e.model for e in enrolled_models(store) if not e.is_withdrawn]
     with rank_group() as is_first:
         if is_first:
-            quiet_prefect()
+            prepare_prefect()
             from flows.refresh_ledgers import refresh_ledgers
 
             refresh_ledgers(wanted)

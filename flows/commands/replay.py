@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from tasks.object_store import open_store
-from tasks.settings import quiet_prefect
+from tasks.settings import prepare_prefect
 
 
 def replay() -> None:
@@ -15,7 +15,7 @@ def replay() -> None:
     """
     store = open_store()
     store.check()
-    quiet_prefect()
+    prepare_prefect()
     from flows.replay_erasures import replay_erasures
 
     count = replay_erasures()

@@ -6,7 +6,7 @@ from rich.table import Table
 from tasks.enrollment import enrolled_models
 from tasks.object_store import ObjectStore, open_store
 from tasks.retirement import survey
-from tasks.settings import quiet_prefect
+from tasks.settings import prepare_prefect
 from unlearning.retirement import Verb
 
 _DOING: dict[Verb, str] = {
@@ -34,7 +34,7 @@ def retire(*, dry_run: bool = False) -> None:
     store.check()
     try:
         if not dry_run:
-            quiet_prefect()
+            prepare_prefect()
             from flows.retire_versions import retire_versions
 
             retire_versions()

@@ -6,7 +6,7 @@ from flows.commands.tables import print_batches, print_waiting
 from tasks.floor import breaches
 from tasks.intake import has_work, unfinished
 from tasks.object_store import open_store
-from tasks.settings import load_settings, quiet_prefect
+from tasks.settings import load_settings, prepare_prefect
 
 
 def run() -> None:
@@ -25,7 +25,7 @@ def run() -> None:
         )
         return
     before = set(unfinished(store))
-    quiet_prefect()
+    prepare_prefect()
     from flows.process_deletions import process_deletions
 
     try:

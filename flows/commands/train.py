@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.commands.source import SourceOptions
-from tasks.settings import quiet_prefect
+from tasks.settings import prepare_prefect
 from unlearning.config import TrainingConfig
 
 
@@ -29,7 +29,7 @@ def train(
     config
         How it is trained.
     """
-    quiet_prefect()
+    prepare_prefect()
     from flows.train_model import train_model
 
     train_model(source.source(model), tuple(hidden or (256, 128)), config or TrainingConfig())

@@ -152,7 +152,7 @@ def print_places() -> None:
         "Validation report": str(report.with_name("validation.html")),
         "A certificate": str(certificate),
         "Every request": f"{prefix}/expunge status",
-        "One subject": f"{prefix}/expunge trace --subject train-person-000000",
+        "One subject": f"echo train-person-000000 | {prefix}/expunge trace --subject -",
         "A version's history": f"{prefix}/expunge trace --model {MODEL} --version 2",
         "MLflow and Prefect": "make ui   (http://127.0.0.1:5000 and http://127.0.0.1:4200)",
         "Run again": f"{prefix}/expunge run   (finds nothing new)",

@@ -8,9 +8,16 @@ from tables import MARK, rows
 
 from tasks import registry
 from tasks.dataset_spec import DatasetSpec
-from tasks.models import ModelSource, pinned, warn_of_few_rows, warn_of_shared_subjects
+from tasks.models import (
+    ModelSource,
+    adopt_version,
+    pinned,
+    warn_of_few_rows,
+    warn_of_shared_subjects,
+)
+from tasks.object_store import open_store
 from unlearning.config import GatePolicy, UnlearningConfig
-from unlearning.errors import SettingsError
+from unlearning.errors import DataError, SettingsError
 
 
 def source_of(folder, train, holdout, *, sample=100):
@@ -55,6 +62,13 @@ def test_rows_too_few_to_judge_on_are_named(tmp_path, caplog, holdout, sample, e
     warn_of_few_rows(source_of(tmp_path, rows(300), rows(holdout), sample=sample))
     assert len(caplog.messages) == len(expected)
     assert all(one in said for one, said in zip(expected, caplog.messages, strict=True))
+
+
+@pytest.mark.parametrize("version", [None, 1])
+def test_a_model_that_nobody_serves_is_not_enrolled(home, tmp_path, version):
+    source = source_of(tmp_path, rows(9), rows(9, first=9))
+    with pytest.raises(DataError, match="income holds the alias 'champion'"):
+        adopt_version(open_store(), source, version, trust_pickle=False)
 
 
 def test_a_model_that_is_gone_from_mlflow_holds_no_alias(home):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tasks.device import pick_device
-from tasks.settings import load_settings
+from tasks.settings import load_settings, prepare_prefect
 from unlearning.errors import SettingsError
 
 
@@ -26,6 +26,18 @@ def test_everything_embedded_lies_under_home(settings, tmp_path):
     assert found.store_uri == f"file://{home}/store"
     assert found.tracking_uri == f"sqlite:///{home}/mlflow.db"
     assert found.artifact_location == f"file://{home}/artifacts"
+
+
+@pytest.mark.parametrize("server", [None, "http://prefect/api"])
+def test_prefect_finds_a_place_for_its_own_server(settings, tmp_path, monkeypatch, server):
+    for name in ("PREFECT_HOME", "PREFECT_API_URL", "PREFECT_LOGGING_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PREFECT_LOGGING_ROOT_LEVEL", "INFO")
+    settings(**({"PREFECT_API_URL": server} if server else {}))
+    prepare_prefect()
+    assert (tmp_path / "home/prefect").is_dir() is (server is None)
+    assert os.environ["PREFECT_LOGGING_LEVEL"] == "CRITICAL"
+    assert os.environ["PREFECT_LOGGING_ROOT_LEVEL"] == "INFO"
 
 
 def test_a_tracking_server_keeps_its_own_artifacts(settings):
