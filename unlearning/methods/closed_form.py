@@ -11,11 +11,10 @@ parameters theta, C the curvature. Letters: B rows in a step, P parameters.
 from math import inf
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from unlearning.config import CalibrationConfig
 from unlearning.errors import DivergenceError, UnsupportedModelError, is_out_of_memory
-from unlearning.forward import is_exported
 from unlearning.kronecker import KroneckerCurvature, check_finite
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import Network
@@ -38,8 +37,9 @@ def row_pass(
 
     It is for at most `closed_form_rows` forget rows, for models whose row gradients fit in memory,
     and for those that a few example rows show to treat each row for itself: the margins and
-    gradients of a pass row by row must be those of a plain pass. It is not for exported models:
-    nobody can watch their layers, and without factors a step takes longer than the whole descent.
+    gradients of a pass row by row must be those of a plain pass. It is not for exported models,
+    nor for copies of them: nobody can watch the layers of a graph, and without factors a step takes
+    longer than the whole descent.
 
     Cost: a forward pass over one row, both passes over 16 rows, twice.
 
@@ -47,7 +47,7 @@ def row_pass(
         DivergenceError: a margin or a gradient of the example rows is not finite.
         RuntimeError, MemoryError: memory ran out, which says nothing of the model.
     """
-    if is_exported(network.model) or not rule.is_small(forgotten):
+    if isinstance(network.model, fx.GraphModule) or not rule.is_small(forgotten):
         return None
     inputs, labels = (part[:_TRIED].to(network.device) for part in (example.inputs, example.labels))
     try:
