@@ -32,6 +32,7 @@ from unlearning.config import (
     UnlearningConfig,
 )
 from unlearning.errors import DataError, SettingsError, UnsupportedModelError
+from unlearning.forward import fixed_mode, trainable_names
 from unlearning.weights import model_digest
 
 log = logging.getLogger("expunge.models")
@@ -74,12 +75,12 @@ def adopt_version(
     source = pinned(source)
     _check_subject_column(store, source)
     served = registry.alias_version(source.model)
-    if served is None:
+    number = served if version is None else version
+    if number is None:
         raise DataError(
             f"No version of {source.model} holds the alias {load_settings().alias!r}; set it in "
-            "MLflow on the version in service, and enrol the model then."
+            "MLflow on the version in service."
         )
-    number = served if version is None else version
     module = model_files.load_model(source.model, number, trust_pickle=trust_pickle).module
     _check_fit(module, source)
     digest = model_digest(module.state_dict())
@@ -109,6 +110,13 @@ def adopt_version(
     _alarm_if_relearned(store, enrollment)
     registry.tag_version(source.model, number, _tags(enrollment))
     log.info("%s version %d enrolled with %d rows", source.model, number, rows)
+    if served is None:
+        log.warning(
+            "No version of %s holds the alias %r; set it in MLflow on the version in service. "
+            "Until then all requests wait",
+            source.model,
+            load_settings().alias,
+        )
     warn_of_few_rows(source)
     warn_of_shared_subjects(source)
     return enrollment
@@ -216,13 +224,14 @@ def _check_subject_column(store: ObjectStore, source: ModelSource) -> None:
 def _check_fit(module: nn.Module, source: ModelSource) -> None:
     sample = sample_rows(source.dataset, source.dataset_version, count=256, seed=0)
     try:
-        with torch.no_grad():
+        with fixed_mode(module), torch.no_grad():
             scores = module(sample.inputs)
-    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError, LookupError) as error:
         raise UnsupportedModelError(
             f"{source.model} does not take inputs of shape {list(sample.inputs.shape[1:])}; check "
             "--features and --shape, and that it was exported with an example of at least two rows."
         ) from error
+    trainable_names(module)
     _check_scores(scores, int(sample.labels.max()), source)
 
 

@@ -165,6 +165,6 @@ def prepare_prefect() -> None:
     """
     if "PREFECT_API_URL" not in os.environ:
         # Prefect's own server starts here, and makes the last folder of the path only.
-        Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+        Path(os.environ["PREFECT_HOME"]).expanduser().mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_ROOT_LEVEL", "CRITICAL")

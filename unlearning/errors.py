@@ -101,11 +101,19 @@ class EffectLostError(ExpungeError):
     """An effect reported success but cannot be read back."""
 
 
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "annot allocate memory",
+    "bad_alloc",
+    "could not create a primitive",  # oneDNN
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the error says that memory ran out, on any device.
 
     By name and words: on the CPU torch 2.13 has no class for it, and who only asks for a status
     must not wait for torch.
     """
-    is_torch = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
-    return is_torch or isinstance(error, MemoryError)
+    is_named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return is_named or any(words in str(error) for words in _OUT_OF_MEMORY)

@@ -171,7 +171,8 @@ def _whole(parts: Iterable[Tensor]) -> Tensor:
 def row_by_row(model: nn.Module) -> Generator[None]:
     """A block in which vmap takes the rows of a batch one by one, for the gradient of each.
 
-    Layers keep no tensor of it.
+    Layers keep no tensor of it in their attributes, nor in dicts and lists that are attributes.
+    Not for two threads at once: it switches what torch does in the whole process.
 
     Raises:
         UnsupportedModelError: a layer cannot give the gradient of a single row.

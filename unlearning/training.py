@@ -127,7 +127,7 @@ def _train_batch(
 
 def _check_rows(model: nn.Module, inputs: Tensor, labels: Tensor, device: str) -> None:
     with fixed_mode(model), torch.no_grad():
-        scores = logits(model, forward_state(model, device), inputs[:1], labels[:1])
+        scores = logits(model, forward_state(model, device), inputs[:2], labels[:2])
     check_classes(labels, scores.shape[1])
 
 

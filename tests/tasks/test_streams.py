@@ -201,7 +201,8 @@ def test_peak_memory_does_not_grow_with_the_rows(tmp_path):
     few = peak_memory(small, "all")
     many, forget, held = (peak_memory(large, kind) for kind in ("all", "forget", "held"))
     assert (few["rows"], many["rows"], forget["rows"]) == (1500, 15000, 15000)
-    assert many["peak"] - few["peak"] < 60, (few, many)
-    assert forget["peak"] - few["peak"] < 60, (few, forget)
+    # 5 to 12 MiB on a quiet machine; on a busy one, what was read ahead waits longer.
+    assert many["peak"] - few["peak"] < 100, (few, many)
+    assert forget["peak"] - few["peak"] < 100, (few, forget)
     # The further 13,500 rows take 206 MiB: the measurement would have shown it.
     assert held["peak"] - few["peak"] > 200, (few, held)

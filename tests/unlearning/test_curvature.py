@@ -54,9 +54,9 @@ def test_a_layer_that_mixes_rows_is_refused(rows):
         fisher_diagonal(Mixing(), rows(4))
 
 
-@pytest.mark.parametrize("model", [Attending(), Bag()])
-def test_layers_without_a_batching_rule_are_read_row_by_row_all_the_same(model, rows):
-    data = rows(4)
+@pytest.mark.parametrize("kind", [Attending, Bag])
+def test_layers_without_a_batching_rule_are_read_row_by_row_all_the_same(kind, rows):
+    model, data = kind(), rows(4)
     squares = [
         torch.autograd.grad(
             nn.functional.cross_entropy(model(inputs.unsqueeze(0)), label.unsqueeze(0)),

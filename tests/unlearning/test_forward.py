@@ -7,7 +7,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from tests.oracles import Fingerprint
 from tests.unlearning.conftest import Bag, export
-from unlearning.errors import DataError, UnsupportedModelError
+from unlearning.errors import (
+    DataError,
+    SettingsError,
+    TransientError,
+    UnfitRowsError,
+    UnsupportedModelError,
+    is_out_of_memory,
+)
 from unlearning.forward import (
     fixed_mode,
     forward_state,
@@ -138,18 +145,33 @@ class Failing(nn.Linear):
         raise self.error
 
 
-@pytest.mark.parametrize("error", [ValueError("a"), RuntimeError("b"), KeyError("c")])
+@pytest.mark.parametrize("error", [ValueError("a"), TypeError("b"), KeyError("c")])
 def test_a_model_that_does_not_take_the_rows_is_refused(error):
     model, labels = Failing(error), torch.zeros(4, dtype=torch.int64)
     with pytest.raises(UnsupportedModelError, match=rf"\[4, 3\] \({type(error).__name__}\)"):
         logits(model, forward_state(model, "cpu"), torch.ones(4, 3), labels)
 
 
+def test_a_word_that_the_model_does_not_know_is_the_rows_fault():
+    model, labels = nn.Sequential(nn.Embedding(4, 3), nn.Flatten()), torch.zeros(2).long()
+    rows = torch.tensor([[1], [9]])
+    with pytest.raises(UnfitRowsError, match="no entry"):
+        logits(model, forward_state(model, "cpu"), rows, labels)
+
+
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), torch.OutOfMemoryError(), RuntimeError("you can't allocate memory: 9 bytes")],
+    [
+        MemoryError(),
+        torch.OutOfMemoryError(),
+        RuntimeError("you can't allocate memory: 9 bytes"),
+        RuntimeError("can't start new thread"),
+        OSError(28, "No space left on device"),
+        SettingsError("a variable is missing"),
+        TransientError("a system is away"),
+    ],
 )
-def test_a_lack_of_memory_is_not_taken_for_a_property_of_the_model(error):
+def test_a_fault_of_the_machine_is_not_taken_for_one_of_the_model(error):
     model, labels = Failing(error), torch.zeros(4, dtype=torch.int64)
     with pytest.raises(type(error)) as raised:
         logits(model, forward_state(model, "cpu"), torch.ones(4, 3), labels)
@@ -214,3 +236,15 @@ class Counted(nn.Module):
 
 def test_whole_numbers_of_an_exported_model_are_not_trainable():
     assert trainable_names(export(Counted())) == ["layer.weight", "layer.bias"]
+
+
+@pytest.mark.parametrize("words", ["std::bad_alloc", "Cannot allocate memory (12)"])
+def test_memory_that_ran_out_is_known_by_its_words(words):
+    assert is_out_of_memory(RuntimeError(f"unable to go on: {words}"))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_a_frozen_embedding_may_have_been_sparse():
+    words = nn.Embedding.from_pretrained(torch.ones(4, 3), freeze=True, sparse=True)
+    model = nn.Sequential(words, nn.Flatten(), nn.Linear(3, 2))
+    assert trainable_names(model) == ["2.weight", "2.bias"]

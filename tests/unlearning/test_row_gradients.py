@@ -135,8 +135,9 @@ class Tempered(nn.Linear):
         return super().forward(inputs) / self.heat
 
 
-@pytest.mark.parametrize("model", [Tempered(5, 3), Attending()])
-def test_products_are_those_of_whole_gradients(model):
+@pytest.mark.parametrize("build", [lambda: Tempered(5, 3), Attending])
+def test_products_are_those_of_whole_gradients(build):
+    model = build()
     inputs, labels = torch.randn(4, 5), torch.tensor([0, 1, 2, 0])
     rows, state, _ = pass_over(model, inputs)
     _, gradients = rows(state, inputs, labels)

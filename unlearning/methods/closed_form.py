@@ -37,8 +37,8 @@ def row_pass(
 
     It is for at most `closed_form_rows` forget rows, for models whose row gradients fit in memory,
     and for those that a few example rows show to treat each row for itself: the margins and
-    gradients of a pass row by row must be those of a plain pass. It is not for exported models,
-    nor for copies of them: nobody can watch the layers of a graph, and without factors a step takes
+    gradients of a pass row by row must be those of a plain pass. It is not for graphs, as exported
+    models and their copies are: nobody can watch their layers, and without factors a step takes
     longer than the whole descent.
 
     Cost: a forward pass over one row, both passes over 16 rows, twice.

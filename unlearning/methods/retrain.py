@@ -4,7 +4,7 @@
 # pyright: reportUnknownArgumentType=false
 # (torch 2.13 leaves some of its functions without types)
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import nan, prod, sqrt
 from typing import cast
 
@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from unlearning.checkpoints import Checkpoints
 from unlearning.config import TrainingConfig, UnlearningConfig
 from unlearning.errors import UnsupportedModelError
-from unlearning.forward import is_exported, model_copy
+from unlearning.forward import fixed_mode, is_exported, model_copy, trainable_names
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.rows import Rows, gather
 from unlearning.training import fit, train
@@ -25,13 +25,14 @@ _MODE_LAYERS = ("batch_norm", "dropout")
 def retrain_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
     """The state of a model of the same form, trained from new weights as `config.retraining` says.
 
-    Frozen parameters stay, and so do buffers that no layer resets, as constants do. Exact if
-    `retain` is the whole retain set: neither the forget rows nor the old weights have a part in the
-    result. An exported model, which has no training mode, is
-    trained in the form it has; that is the same unless its layers act otherwise in training.
+    Frozen parameters stay, and constants in buffers. Exact if `retain` is the whole retain set:
+    neither the forget rows nor the old weights have a part in the result. An exported model, which
+    has no training mode, is trained in the form it has; that is the same unless its layers act
+    otherwise in training.
 
     Raises:
-        UnsupportedModelError: a layer cannot be made new, or an exported one needs training mode.
+        UnsupportedModelError: a layer cannot be made new, or an exported one needs training mode;
+            after the training: it changed a buffer that no layer makes new.
         DataError, DivergenceError: as `train`.
     """
     return trained_anew(
@@ -62,9 +63,10 @@ def trained_anew(
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            _renew_layers(model)
+            kept = _renew_layers(model)
         _restore_frozen(model, original)
         train(model, rows, config, device=device, checkpoints=checkpoints)
+        _refuse_learned(model, kept)
     return {name: value.cpu() for name, value in model_state(model).items()}
 
 
@@ -76,28 +78,68 @@ def retrain_obstacle(model: nn.Module) -> str:
             _refuse_mode_layers(cast("fx.GraphModule", copy))
             _renew_tensors(copy, torch.Generator())
         else:
-            with torch.random.fork_rng(devices=[]):
+            trainable_names(model)
+            with fixed_mode(model), torch.random.fork_rng(devices=[]):
                 _renew_layers(copy)
     except UnsupportedModelError as error:
         return str(error)
     return ""
 
 
-def _renew_layers(model: nn.Module) -> None:
+def _renew_layers(model: nn.Module) -> dict[str, Tensor]:
+    """Make all layers new; the buffers that none of them set, by name."""
+    buffers = {
+        name: value
+        for name, value in model.named_buffers()
+        if value.is_floating_point() and value.is_contiguous()
+    }
+    before = {name: value.clone() for name, value in buffers.items()}
     with torch.no_grad():
-        for value in _free(model):
+        for value in (*_free(model), *buffers.values()):
             value.fill_(nan)  # whatever keeps it was not made new
-    for layer in model.modules():
-        # torch 2.13 gives it no public name in attention
-        is_attention = isinstance(layer, nn.MultiheadAttention)
-        renew = getattr(layer, "_reset_parameters" if is_attention else "reset_parameters", None)
-        if renew is not None:
-            renew()
-    for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules()):
+    for name, layer in _layers(model):
+        try:
+            _renew(layer)
+        except Exception as error:
+            raise UnsupportedModelError(
+                f"The layer {name!r} cannot be made new ({type(error).__name__}); give it a "
+                "reset_parameters() that does not read its weights."
+            ) from error
+    for name, layer in _layers(model):
         if any(bool(value.isnan().any()) for value in _free(layer, recurse=False)):
             raise UnsupportedModelError(
-                f"The layer {name or type(layer).__name__!r} has weights of its own that no "
-                "reset_parameters() sets; give it one that sets all of them anew."
+                f"The layer {name!r} has weights of its own that no reset_parameters() sets; give "
+                "it one that sets all of them anew."
+            )
+    kept = {name: value for name, value in before.items() if bool(buffers[name].isnan().any())}
+    with torch.no_grad():
+        for name, value in kept.items():
+            buffers[name].copy_(value)
+    return kept
+
+
+def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules()):
+        yield name or type(layer).__name__, layer
+
+
+def _renew(layer: nn.Module) -> None:
+    # torch 2.13 has no public name for it in attention
+    names = ["_reset_parameters"] if isinstance(layer, nn.MultiheadAttention) else []
+    for name in (*names, "reset_parameters"):
+        renew = getattr(layer, name, None)
+        if renew is not None:
+            renew()
+
+
+def _refuse_learned(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
+    """A buffer that training changes and no layer resets has learned from rows forgotten since."""
+    now = {name: value.cpu() for name, value in model.named_buffers()}
+    for name, value in kept.items():
+        if not torch.allclose(now[name], value.cpu(), rtol=0, atol=0, equal_nan=True):
+            raise UnsupportedModelError(
+                f"Training changes the buffer {name!r}, which no reset_parameters() sets anew, so "
+                "that the old one would live on; give its layer one that does."
             )
 
 

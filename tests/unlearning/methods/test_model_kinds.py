@@ -96,17 +96,15 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     ),
     "sparse": (lambda: Bag(sparse=True), FLAT),
     "twin": (lambda: nn.DataParallel(nn.Linear(6, 3)), FLAT),
-    "too narrow": (lambda: nn.Linear(5, 3), FLAT),
 }
 OF_THE_BATCH = "statistics of the batch"
-REFUSED = {"sparse": "sparse gradients", "twin": "spread over", "too narrow": "fails on rows"}
+REFUSED = {"sparse": "sparse gradients", "twin": "spread over"}
 REFUSED_BY = {
     ("bag", "influence_cg"): "no second derivative",
     ("one number", "retrain"): "reset_parameters",
     ("parametrised", "retrain"): "reset_parameters",
     (OF_THE_BATCH, "fisher_forgetting"): "single row",
     (OF_THE_BATCH, "ssd"): "single row",
-    (OF_THE_BATCH, "retrain"): "fails on rows",
 }
 QUICK = UnlearningConfig(
     calibration=CalibrationConfig(max_steps=3, tolerance=1e-6, remaining_share=0.0),
@@ -137,7 +135,11 @@ def test_a_kind_of_model_is_unlearned_or_refused_with_a_reason(kind, method):
         state = unlearn(given, plan)
         assert state.keys() == model.state_dict().keys()
         assert all(bool(value.isfinite().all()) for value in state.values())
-        assert any(not torch.equal(state[name], value) for name, value in before.tensors.items())
+        moved = [n for n, value in before.tensors.items() if not torch.equal(state[n], value)]
+        assert moved
+        assert not {n for n, value in model.named_parameters() if not value.requires_grad} & {
+            *moved
+        }
     else:
         with pytest.raises(UnsupportedModelError, match=reason):
             unlearn(given, plan)
@@ -153,10 +155,8 @@ def test_the_mode_of_the_model_makes_no_difference(kind, method):
     assert all(torch.equal(one[name], value) for name, value in other.items())
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"fine_tune", "retrain"}))
 def test_a_single_row_of_a_model_that_needs_more_is_refused_with_a_reason(method):
     build, shape = KINDS[OF_THE_BATCH]
-    try:
+    with pytest.raises(UnsupportedModelError, match="row"):
         unlearn(problem(build(), shape, 1), replace(QUICK, method=method))
-    except UnsupportedModelError as error:
-        assert "row" in str(error)  # noqa: PT017

@@ -123,3 +123,60 @@ def test_attention_is_made_new(rows):
     for name, before in model.named_parameters():
         assert not torch.equal(one[name], before)
         assert torch.equal(one[name], two[name])
+
+
+class Averaging(nn.Module):
+    """A layer that learns a buffer and does not know how to make it new; or keeps a constant."""
+
+    def __init__(self, *, learns):
+        super().__init__()
+        self.learns = learns
+        self.register_buffer("mean", torch.full((5,), 100.0))
+
+    def forward(self, inputs):
+        if self.learns and self.training:
+            self.mean.mul_(0.99).add_(inputs.detach().mean(0), alpha=0.01)
+        return inputs - self.mean
+
+
+def test_a_buffer_that_would_live_on_is_refused(rows):
+    model = nn.Sequential(Averaging(learns=False), nn.Linear(5, 3))
+    assert bool((unlearn(problem(model, rows), CONFIG)["0.mean"] == 100).all())
+    model[0].learns = True
+    with pytest.raises(UnsupportedModelError, match=r"buffer '0.mean'"):
+        unlearn(problem(model, rows), CONFIG)
+
+
+def test_a_reset_that_reads_its_weights_is_refused(rows):
+    class Reading(nn.Linear):
+        def reset_parameters(self):
+            if hasattr(self, "is_made"):
+                torch.linalg.svd(self.weight)
+            self.is_made = True
+            super().reset_parameters()
+
+    model = nn.Sequential(Reading(5, 3))
+    assert "'0' cannot be made new" in retrain_obstacle(model)
+
+
+def test_attention_of_another_kind_is_made_new_by_its_own_reset():
+    class More(nn.MultiheadAttention):
+        def __init__(self):
+            super().__init__(4, 2)
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def reset_parameters(self):
+            nn.init.ones_(self.scale)
+
+    assert not retrain_obstacle(nn.Sequential(More()))
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (nn.Linear(5, 3).requires_grad_(requires_grad=False), "no trainable parameter"),
+        (nn.DataParallel(nn.Linear(5, 3)), "spread over"),
+    ],
+)
+def test_what_cannot_be_trained_at_all_is_known_before(model, reason):
+    assert reason in retrain_obstacle(model)
