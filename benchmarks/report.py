@@ -35,7 +35,7 @@ behind it are in `results/*.json`.
 - Models here are modules. An exported one (`pt2`) takes small steps for few rows too: 1 % of
   Location30, Fashion-MNIST, Adult and CIFAR-10 (LeNet-5, ResNet-8) so sent 77, 85, 188, 117 and 67
   times fewer rows, with gaps of 0.0167, 0.0206, 0.0105, 0.0235 and 0.0196 (five originals each,
-  trained once more, against the retrained models of these tables).
+  trained once more, against the retrained models of these tables; `--exported` measures them).
 - fashion-lenet5-whole was measured before the last change of the update, which sets of its size
   hardly notice: measured again for the update alone, its gap is 0.0077 at 319 times fewer rows.
 """

@@ -7,6 +7,7 @@ kept and read again, so a run that was stopped goes on where it stopped.
 """
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 import torch
 from cyclopts import App, Parameter
 from rich.console import Console
+from torch import nn
 
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import DataSet, load, split
@@ -29,6 +31,7 @@ from benchmarks.measure import (
 )
 from benchmarks.report import write_report
 from benchmarks.zoo import Zoo
+from unlearning.rows import TensorRows
 
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Shares = Annotated[tuple[float, ...], Parameter(consume_multiple=True)]
@@ -58,6 +61,8 @@ class Plan:
     "cpu or cuda."
     threads: int = 1
     "Processor threads of torch."
+    exported: bool = False
+    "Measure originals in the form of torch.export; name another directory with --results."
 
 
 @app.default
@@ -135,6 +140,7 @@ def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[
         for share in plan.shares:
             problem = split(rows, forget_share=share, seed=seed)
             original = zoo.original(seed).to(plan.device)
+            original = exported(original, rows.train) if plan.exported else original
             known = [
                 metrics_of(
                     zoo.retrained(seed, forget_share=share, number=number).to(plan.device),
@@ -162,6 +168,15 @@ def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[
                 "retrained": known,
                 "methods": found,
             }
+
+
+def exported(model: nn.Module, rows: TensorRows) -> nn.Module:
+    """The model as `torch.export` gives it, for any number of rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export warns about its own internals
+        return torch.export.export(
+            model, (rows.inputs[:2],), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)
+        ).module()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,17 @@ class Notes(nn.Linear):
         return super().forward(inputs)
 
 
+class Tempered(nn.Linear):
+    """A layer with a weight that is one number, which the reset it inherits does not know."""
+
+    def __init__(self, *sides):
+        super().__init__(*sides)
+        self.heat = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, inputs):
+        return super().forward(inputs) / self.heat
+
+
 class Attending(nn.Module):
     """Attention, whose fast way has neither a batching rule nor a second derivative."""
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.unlearning.conftest import Attending, Notes
+from tests.unlearning.conftest import Attending, Notes, Tempered
 from unlearning import row_gradients
 from unlearning.errors import UnsupportedModelError
 from unlearning.forward import two_class_scores
@@ -122,17 +122,6 @@ class LooksAtNumbers(nn.Linear):
     def forward(self, inputs):
         scores = super().forward(inputs)
         return scores if float(scores.detach().sum()) > 0 else 2 * scores
-
-
-class Tempered(nn.Linear):
-    """A layer with a parameter that is one number."""
-
-    def __init__(self, *sides):
-        super().__init__(*sides)
-        self.heat = nn.Parameter(torch.tensor(2.0))
-
-    def forward(self, inputs):
-        return super().forward(inputs) / self.heat
 
 
 @pytest.mark.parametrize("build", [lambda: Tempered(5, 3), Attending])

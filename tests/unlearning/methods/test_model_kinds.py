@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.oracles import Fingerprint
-from tests.unlearning.conftest import Attending, Bag
+from tests.unlearning.conftest import Attending, Bag, Tempered
 from unlearning.config import CalibrationConfig, TrainingConfig, UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.method_configs import CurvatureConfig
@@ -32,17 +32,6 @@ def whole(layer: nn.Module, width: int) -> nn.Module:
     return Reading(layer, lambda one, inputs: one(inputs).flatten(1), width)
 
 
-class Scaled(nn.Linear):
-    """A layer with a parameter that is one number."""
-
-    def __init__(self, *sides):
-        super().__init__(*sides)
-        self.scale = nn.Parameter(torch.ones(()))
-
-    def forward(self, inputs):
-        return super().forward(inputs) * self.scale
-
-
 def tied() -> nn.Module:
     model = nn.Sequential(nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 6), nn.Linear(6, 3))
     model[2].weight = model[0].weight
@@ -57,7 +46,7 @@ def words(layer: nn.Module) -> nn.Module:
 FLAT, IMAGE, SERIES = (6,), (3, 6, 6), (5, 4)
 weight_norm = nn.utils.parametrizations.weight_norm
 KINDS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
-    "one number": (lambda: Scaled(6, 3), FLAT),
+    "one number": (lambda: Tempered(6, 3), FLAT),
     "tied": (tied, FLAT),
     "half frozen": (lambda: whole(nn.Linear(6, 8).requires_grad_(requires_grad=False), 8), FLAT),
     "parametrised": (lambda: whole(weight_norm(nn.Linear(6, 8)), 8), FLAT),

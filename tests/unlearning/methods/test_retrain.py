@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.unlearning.conftest import Attending
+from tests.unlearning.conftest import Attending, Tempered
 from unlearning.config import TrainingConfig, UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.catalog import unlearn
@@ -76,17 +76,6 @@ def test_a_layer_that_cannot_be_made_new_is_refused(rows):
 
     with pytest.raises(UnsupportedModelError, match="reset_parameters"):
         unlearn(problem(Scaled(), rows), CONFIG)
-
-
-class Tempered(nn.Linear):
-    """A layer with a weight that the `reset_parameters` it inherits does not know."""
-
-    def __init__(self, *sides):
-        super().__init__(*sides)
-        self.heat = nn.Parameter(torch.tensor(2.0))
-
-    def forward(self, inputs):
-        return super().forward(inputs) / self.heat
 
 
 def test_a_weight_that_would_be_kept_is_refused(rows):
