@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import torch
 from cyclopts import App, Parameter
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import DataSet, load, split
@@ -31,7 +31,6 @@ from benchmarks.measure import (
 )
 from benchmarks.report import write_report
 from benchmarks.zoo import Zoo
-from unlearning.rows import TensorRows
 
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True)]
 Shares = Annotated[tuple[float, ...], Parameter(consume_multiple=True)]
@@ -140,7 +139,8 @@ def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[
         for share in plan.shares:
             problem = split(rows, forget_share=share, seed=seed)
             original = zoo.original(seed).to(plan.device)
-            original = exported(original, rows.train) if plan.exported else original
+            if plan.exported:
+                original = exported(original, rows.train.inputs[:2].to(plan.device))
             known = [
                 metrics_of(
                     zoo.retrained(seed, forget_share=share, number=number).to(plan.device),
@@ -170,12 +170,12 @@ def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[
             }
 
 
-def exported(model: nn.Module, rows: TensorRows) -> nn.Module:
+def exported(model: nn.Module, example: Tensor) -> nn.Module:
     """The model as `torch.export` gives it, for any number of rows."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export warns about its own internals
         return torch.export.export(
-            model, (rows.inputs[:2],), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)
+            model, (example,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)
         ).module()
 
 

@@ -22,6 +22,7 @@ from tasks import (
     registry,
     report_facts,
     resolution,
+    steps,
     suppression,
     tables,
     training,
@@ -387,3 +388,17 @@ def test_who_is_delivered_while_the_batch_is_at_work_is_erased_too(world, is_lat
     assert table["rows_after"] == table["rows_before"] - 2 + table["rows_appended"]
     assert world.enrolled().dataset_version == DeltaTable(world.table).version()
     assert world.replay() == ([], 0)
+
+
+def test_a_model_without_the_alias_is_enrolled_with_a_warning_and_then_nothing_runs(world, caplog):
+    version = world.champion()
+    registry.drop_alias("income")
+    models.adopt_version(world.store, world.source(), version, trust_pickle=False)
+    assert "No version of income holds the alias 'champion'" in caplog.text
+    with pytest.raises(DataError, match="Until then all requests wait"):
+        steps.served_models.fn()
+    world.set_alias(version)
+    caplog.clear()
+    models.adopt_version(world.store, world.source(), version, trust_pickle=False)
+    assert "holds the alias" not in caplog.text
+    assert steps.served_models.fn() == ["income"]

@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 
 from unlearning.checkpoints import Checkpoints
 from unlearning.config import TrainingConfig, UnlearningConfig
-from unlearning.errors import UnsupportedModelError
+from unlearning.errors import UnsupportedModelError, is_out_of_memory
 from unlearning.forward import fixed_mode, is_exported, model_copy, trainable_names
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.rows import Rows, gather
@@ -101,6 +101,8 @@ def _renew_layers(model: nn.Module) -> dict[str, Tensor]:
         try:
             _renew(layer)
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             raise UnsupportedModelError(
                 f"The layer {name!r} cannot be made new ({type(error).__name__}); give it a "
                 "reset_parameters() that does not read its weights."
