@@ -2,7 +2,7 @@
 
 Letters: S sketches, each with one tensor for each trainable tensor, seen as a matrix [O, I] or, if
 it is a vector, as [O]; B rows. Symbols: w the weight of a row, J its Jacobian in one tensor, e a
-random sign, G a sketch, a the damping.
+random sign, G a sketch, a the damping, S a root of the inverse.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -33,13 +33,13 @@ class KroneckerCurvature:
     Formula (our choice, with the factors of Shampoo, Gupta et al. 2018): L = sum_i w_i J_i J_i^T
     [O, O] and R = sum_i w_i J_i^T J_i [I, I], so that C is close to L (x) R / tr L. Vectors keep
     the diagonal of C. All are shrunk towards the identity as far as their rows leave them open (see
-    `_inverse`). With c the mean of the diagonal of C in a tensor and a = `damping` times the trace
-    of C over all tensors, the inverse is taken times c / (c + a). A tensor that hardly matters to
-    any row, such as a branch scaled down by s, has a curvature of s^2 and would be moved 1/s times
-    as far as others; so it is at most about 1/sqrt(a) times, and less and less for smaller s. One
-    that does not matter at all is not moved.
+    `_Sums`). With c the mean of the diagonal of C in a tensor and a = `damping` times the trace of
+    C over all tensors, the inverse is taken times c / (c + a). A tensor that hardly matters to any
+    row, such as a branch scaled down by s, has a curvature of s^2 and would be moved 1/s times as
+    far as others; so it is at most about 1/sqrt(a) times, and less and less for smaller s. One that
+    does not matter at all is not moved. The inverse is kept as S, C^-1 = S S^T.
 
-    Cost: the inverses, cubic in O and I; memory for them.
+    Cost: the roots, cubic in O and I; memory for them.
     """
 
     def __init__(self, parts: Sequence["_Part"]) -> None:
@@ -68,7 +68,11 @@ class KroneckerCurvature:
     def from_rows(
         cls, rows: RowGradients, weights: Tensor, *, damping: float
     ) -> "KroneckerCurvature":
-        """From the gradients J of weighted rows [B], exactly.
+        """From the gradients J of weighted rows [B], exactly, with levelled factors.
+
+        The diagonals of both factors are raised by their mean besides: L (x) R tells the directions
+        of C better than how flat each of them is, and a step that is solved exactly would go far in
+        all that it calls flat (measured: more steps, no closer to retraining).
 
         Raises:
             DivergenceError: a gradient or a sum of them is not finite.
@@ -77,19 +81,24 @@ class KroneckerCurvature:
         sums: list[_Sums] = []
         for part in rows.parts:
             like = part.inputs.new_empty(part.shape) if isinstance(part, Outer) else part[0]
-            sums.append(_Sums.like(like))
+            sums.append(_Sums.like(like, level=1.0))
             sums[-1].add_rows(part, weights)
         return cls(_inverted(sums, damping))
 
     def solve(self, gradient: Sequence[Tensor]) -> list[Tensor]:
         """C^-1 times a gradient, tensor by tensor."""
-        return [part.solve(value) for part, value in zip(self._parts, gradient, strict=True)]
+        pairs = zip(self._parts, gradient, strict=True)
+        return [part.unwhitened(part.turned(value)) for part, value in pairs]
 
-    def solve_rows(self, rows: RowGradients) -> RowGradients:
-        """C^-1 times each row's gradient."""
+    def whitened(self, rows: RowGradients) -> RowGradients:
+        """S^T times each row's gradient; their inner products are those that C^-1 gives."""
         return RowGradients(
-            [part.solve_rows(value) for part, value in zip(self._parts, rows.parts, strict=True)]
+            [part.whitened(value) for part, value in zip(self._parts, rows.parts, strict=True)]
         )
+
+    def unwhitened(self, way: Sequence[Tensor]) -> list[Tensor]:
+        """S times a combination of whitened gradients, tensor by tensor."""
+        return [part.unwhitened(value) for part, value in zip(self._parts, way, strict=True)]
 
 
 def check_finite(tensors: Iterable[Tensor]) -> None:
@@ -111,16 +120,18 @@ class _Sums:
 
     left: Tensor
     right: Tensor | None
+    level: float
+    """How many times their mean the diagonals are raised by besides."""
     left_samples: int = 0
     right_samples: int = 0
 
     @classmethod
-    def like(cls, value: Tensor) -> "_Sums":
+    def like(cls, value: Tensor, *, level: float = 0.0) -> "_Sums":
         if value.ndim < _MATRIX or not value.numel():
-            return cls(torch.zeros_like(value), None)
+            return cls(torch.zeros_like(value), None, level)
         matrix = value.flatten(1)
         left, right = (matrix.new_zeros(_factor_shape(side)) for side in matrix.shape)
-        return cls(left, right)
+        return cls(left, right, level)
 
     def add(self, value: Tensor) -> None:
         """A sketch, [O, I] or [O]: every column of it is a sample of L, every row one of R."""
@@ -171,7 +182,7 @@ class _Sums:
         return float((self.left.diagonal() if is_matrix else self.left).double().sum())
 
     def inverted(self, damping: float) -> "_Part":
-        """The inverse, `damping` being a."""
+        """The root of the inverse, `damping` being a."""
         trace = self.trace
         entries = len(self.left) * len(self.right) if self.right is not None else self.left.numel()
         mean = trace / max(entries, 1)
@@ -179,12 +190,27 @@ class _Sums:
         if share < _LEAST_SHARE:
             nothing = torch.zeros_like
             return _Part(nothing(self.left), None if self.right is None else nothing(self.right))
-        left = share * _inverse(self.left, self.left_samples, trace)
+        kind = self.left.dtype
+        left, whole = self._raised(self.left, self.left_samples, trace)
         if self.right is None:
-            return _Part(left)
-        # The traces of both factors are that of C, and what shrinking adds to the left one.
-        whole = trace * (1 + len(self.left) / self.left_samples)
-        return _Part(whole * left, _inverse(self.right, self.right_samples, trace))
+            return _Part(_root(left / share).to(kind))
+        # The traces of both factors are that of C, and what raising adds to the left one.
+        right, _ = self._raised(self.right, self.right_samples, trace)
+        return _Part(_root(left / (share * whole)).to(kind), _root(right).to(kind))
+
+    def _raised(self, factor: Tensor, samples: int, trace: float) -> tuple[Tensor, float]:
+        """A factor or its diagonal, shrunk towards the identity, and its trace.
+
+        A side longer than the samples that its factor is the sum over has directions that none of
+        them showed, which are not free to move in for that. So the diagonal is raised by its mean
+        times side over samples, and by `level` times its mean.
+        """
+        side = factor.numel() if factor.ndim < _MATRIX else len(factor)
+        times = self.level + side / samples
+        # float64: an all but singular factor can lose its positive eigenvalues in float32.
+        raised = factor.to(torch.double, copy=True)
+        (raised.diagonal() if raised.ndim == _MATRIX else raised).add_(times * trace / side)
+        return raised, trace * (1 + times)
 
 
 def _inverted(sums: Sequence[_Sums], damping: float) -> list["_Part"]:
@@ -199,25 +225,34 @@ def _add_products(held: Tensor, one: Tensor, two: Tensor) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """The inverses of the factors of one tensor; of a vector the left one alone, its diagonal."""
+    """S for one tensor, by the roots of the inverse factors; of a vector the left one alone."""
 
     left: Tensor
     right: Tensor | None = None
 
-    def solve(self, gradient: Tensor) -> Tensor:
-        """For a gradient of the tensor, or for many [B, ...]."""
+    def turned(self, gradient: Tensor) -> Tensor:
+        """S^T times a gradient of the tensor, or many [B, ...]."""
         if self.right is None:
             return self.left * gradient
         matrix = gradient.reshape(-1, len(self.left), len(self.right))
-        turned = self.left.unsqueeze(1) * matrix if self.left.ndim == 1 else self.left @ matrix
+        turned = self.left.unsqueeze(1) * matrix if self.left.ndim == 1 else self.left.T @ matrix
         return _times(turned, self.right).reshape(gradient.shape)
 
-    def solve_rows(self, rows: "Tensor | Outer") -> "Tensor | Outer":
+    def whitened(self, rows: "Tensor | Outer") -> "Tensor | Outer":
         if not isinstance(rows, Outer):
-            return self.solve(rows)
+            return self.turned(rows)
         assert self.right is not None
         outputs, inputs = _times(rows.outputs, self.left), _times(rows.inputs, self.right)
         return Outer(outputs, inputs, rows.shape)
+
+    def unwhitened(self, way: Tensor) -> Tensor:
+        """S times a direction."""
+        if self.right is None:
+            return self.left * way
+        back = _Part(
+            *(part.T if part.ndim == _MATRIX else part for part in (self.left, self.right))
+        )
+        return back.turned(way)
 
 
 def _times(rows: Tensor, factor: Tensor) -> Tensor:
@@ -228,16 +263,10 @@ def _factor_shape(side: int) -> tuple[int, ...]:
     return (side, side) if side <= _MAX_SIDE else (side,)
 
 
-def _inverse(factor: Tensor, samples: int, trace: float) -> Tensor:
-    """The inverse of a factor, or of its diagonal, shrunk towards the identity.
-
-    A side longer than the samples that its factor is the sum over has directions that none of them
-    showed, which are not free to move in for that. So the diagonal is raised by its mean times side
-    over samples, which is the trace over samples.
-    """
+def _root(factor: Tensor) -> Tensor:
+    """S with S S^T the inverse of a factor, or of its diagonal."""
     if factor.ndim < _MATRIX:
-        return 1 / (factor + trace / samples)
-    # float64: an all but singular factor can lose its positive eigenvalues in float32.
-    raised = factor.to(torch.double, copy=True)
-    raised.diagonal().add_(trace / samples)
-    return torch.cholesky_inverse(torch.linalg.cholesky(raised)).to(factor.dtype)
+        return factor.rsqrt()
+    upper = torch.linalg.cholesky(factor).mT
+    unit = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
+    return torch.linalg.solve_triangular(upper, unit, upper=True)

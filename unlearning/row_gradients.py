@@ -25,7 +25,10 @@ from unlearning.row_layers import Layer, row_layers, watched
 
 _ROWS_AT_ONCE = 256
 
-_MOST_PAIRS = 2**24
+_BLOCK = 96
+"""Rows whose inner products with all others are taken at once."""
+
+_MOST_PAIRS = 2**22
 """Pairs of places whose products are held at once."""
 
 _Named = dict[str, Tensor]
@@ -41,6 +44,12 @@ class Outer:
     shape: torch.Size
     """Of the weights: O first, then what I is the product of."""
 
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    def __getitem__(self, rows: slice) -> "Outer":
+        return Outer(self.outputs[rows], self.inputs[rows], self.shape)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowGradients:
@@ -53,35 +62,45 @@ class RowGradients:
         for part in self.parts:
             yield from (part.outputs, part.inputs) if isinstance(part, Outer) else (part,)
 
-    def products(self, other: "RowGradients") -> Tensor:
-        """The inner products <J_i, J'_j> over all tensors, [B, B'].
+    def gram(self) -> Tensor:
+        """The inner products <J_i, J_j> over all tensors, [B, B].
 
-        Cost: B B' T^2 (O + I) for outer products, B B' O I for any other tensor.
+        Cost: B^2 T^2 (O + I) / 2 for outer products, B^2 O I / 2 for any other tensor.
         """
-        pairs = zip(self.parts, other.parts, strict=True)
-        return torch.stack([_products(one, two) for one, two in pairs]).sum(0)
+        return torch.stack([_gram(part) for part in self.parts]).sum(0)
 
     def combined(self, shares: Tensor) -> list[Tensor]:
         """sum_i shares_i J_i, tensor by tensor."""
         return [_combined(part, shares) for part in self.parts]
 
 
+def _gram(part: Tensor | Outer) -> Tensor:
+    """Block by block; what lies below the diagonal is what lies above it."""
+    count, size = len(part), _BLOCK
+    if isinstance(part, Outer):
+        size = min(size, max(1, _MOST_PAIRS // (count * part.outputs.shape[1] ** 2)))
+    first = part.inputs if isinstance(part, Outer) else part
+    gram = first.new_empty(count, count)
+    for start in range(0, count, size):
+        found = _products(part[start : start + size], part[start:])
+        gram[start : start + size, start:] = found
+        gram[start:, start : start + size] = found.T
+    return gram
+
+
 def _products(one: Tensor | Outer, two: Tensor | Outer) -> Tensor:
     if isinstance(one, Outer) and isinstance(two, Outer):
-        others, their_places = two.outputs.shape[:2]
-        size = max(1, _MOST_PAIRS // (one.outputs.shape[1] * others * their_places))
-        chunks = zip(one.outputs.split(size), one.inputs.split(size), strict=True)
-        return torch.cat([_outer_products(*chunk, two) for chunk in chunks])
+        pairs = one.outputs.flatten(0, 1) @ two.outputs.flatten(0, 1).T
+        pairs.mul_(one.inputs.flatten(0, 1) @ two.inputs.flatten(0, 1).T)
+        places = one.outputs.shape[1]
+        return pairs.reshape(len(one), places, len(two), places).sum((1, 3))
     assert isinstance(one, Tensor)
     assert isinstance(two, Tensor)
-    return one.reshape(len(one), -1) @ two.reshape(len(two), -1).T
+    return _flat(one) @ _flat(two).T
 
 
-def _outer_products(outputs: Tensor, inputs: Tensor, two: Outer) -> Tensor:
-    (rows, places), (others, their_places) = outputs.shape[:2], two.outputs.shape[:2]
-    pairs = outputs.flatten(0, 1) @ two.outputs.flatten(0, 1).T
-    pairs.mul_(inputs.flatten(0, 1) @ two.inputs.flatten(0, 1).T)
-    return pairs.reshape(rows, places, others, their_places).sum((1, 3))
+def _flat(rows: Tensor) -> Tensor:
+    return rows.reshape(len(rows), rows[0].numel())
 
 
 def _combined(part: Tensor | Outer, shares: Tensor) -> Tensor:

@@ -15,9 +15,10 @@ def sketches(count, *shapes, seed=0):
     ]
 
 
-def shrunk(factor, samples):
-    """The factor and its mean eigenvalue times side over samples on the diagonal."""
-    return factor + factor.trace() / samples * torch.eye(len(factor), dtype=factor.dtype)
+def shrunk(factor, samples, level=0):
+    """The factor and its mean eigenvalue times side over samples, and `level`, on the diagonal."""
+    mean = factor.trace() * (1 / samples + level / len(factor))
+    return factor + mean * torch.eye(len(factor), dtype=factor.dtype)
 
 
 def factors(matrices):
@@ -170,18 +171,19 @@ def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
     weights = torch.rand(7, dtype=torch.double)
     alone = [[w.sqrt() * part[i] for part in rows.parts] for i, w in enumerate(weights)]
     gradient = sketches(1, (4, 3), (5,), (3, 2, 2), seed=1)[0]
-    # Only the shrinking differs: here one sample has rank 3 in both factors of a 4 x 3 matrix.
+    # What is added to the diagonals differs: one sample has rank 3 in both factors of a 4 x 3
+    # matrix here, and their mean is added once more.
     found = KroneckerCurvature.from_rows(rows, weights, damping=1e-2).solve(gradient)
     shares = shares_of(alone, 1e-2)
     by_hand = [
-        shrunk(sum(m @ m.T for m in part), 21)
+        shrunk(sum(m @ m.T for m in part), 21, level=1)
         for part in ([one[0] for one in alone], [one[0].T for one in alone])
     ]
     matrix = torch.kron(*by_hand) / by_hand[0].trace()
     expected = shares[0] * torch.linalg.solve(matrix, gradient[0].flatten()).reshape(4, 3)
     torch.testing.assert_close(found[0], expected)
     diagonal = sum(one[1].square() for one in alone).diag()
-    vector = shares[1] * torch.linalg.solve(shrunk(diagonal, 7), gradient[1])
+    vector = shares[1] * torch.linalg.solve(shrunk(diagonal, 7, level=1), gradient[1])
     torch.testing.assert_close(found[1], vector)
     assert found[2].shape == (3, 2, 2)
 
@@ -198,10 +200,28 @@ def test_outer_products_give_what_their_sums_give(monkeypatch, longest):
     weights = torch.rand(7, generator=generator, dtype=torch.double)
     both = [RowGradients([part]) for part in (outer, dense)]
     curvatures = [KroneckerCurvature.from_rows(one, weights, damping=1e-3) for one in both]
-    lifted = [one.solve_rows(rows) for one, rows in zip(curvatures, both, strict=True)]
-    products = [rows.products(solved) for rows, solved in zip(both, lifted, strict=True)]
-    torch.testing.assert_close(*products)
-    torch.testing.assert_close(*(solved.combined(weights)[0] for solved in lifted))
+    white = [one.whitened(rows) for one, rows in zip(curvatures, both, strict=True)]
+    torch.testing.assert_close(*(rows.gram() for rows in white))
+    torch.testing.assert_close(*(rows.combined(weights)[0] for rows in white))
+
+
+@pytest.mark.parametrize("longest", [4096, 4, 3, 1])
+def test_whitened_rows_have_the_inner_products_that_the_inverse_gives(monkeypatch, longest):
+    monkeypatch.setattr(kronecker, "_MAX_SIDE", longest)
+    rows = row_gradients(7, (4, 3), (5,), (3, 2, 2), (), (0, 4))
+    weights = torch.rand(7, dtype=torch.double)
+    curvature = KroneckerCurvature.from_rows(rows, weights, damping=1e-2)
+    white = curvature.whitened(rows)
+    solved = [curvature.solve([part[i] for part in rows.parts]) for i in range(7)]
+    products = [
+        [sum((p[i] * s).sum() for p, s in zip(rows.parts, one, strict=True)) for one in solved]
+        for i in range(7)
+    ]
+    torch.testing.assert_close(white.gram(), torch.tensor(products, dtype=torch.double))
+    back = curvature.unwhitened(white.combined(weights))
+    for number, part in enumerate(back):
+        expected = sum(w * one[number] for w, one in zip(weights, solved, strict=True))
+        torch.testing.assert_close(part, expected)
 
 
 def test_row_gradients_that_are_not_finite_are_refused():

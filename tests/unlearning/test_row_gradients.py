@@ -84,25 +84,18 @@ def test_factors_are_kept_where_they_take_less_and_are_known():
     assert rows.numbers == sum(part[0].numel() for part in gradients.tensors())
 
 
+@pytest.mark.parametrize("count", [1, 7, 300])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_products_are_the_inner_products_of_whole_gradients(monkeypatch, chunked):
+def test_gram_holds_the_inner_products_of_whole_gradients(monkeypatch, count, chunked):
     generator = torch.Generator().manual_seed(1)
-
-    def some(count):
-        parts = [torch.randn(count, 2, side, generator=generator).double() for side in (5, 6)]
-        dense = torch.randn(count, 3, generator=generator).double()
-        return RowGradients([Outer(*parts, torch.Size((5, 6))), dense])
-
-    def flat(rows):
-        outer, dense = rows.parts
-        return torch.cat(
-            [torch.einsum("bto,bti->boi", outer.outputs, outer.inputs).flatten(1), dense], 1
-        )
-
+    outputs, inputs = (torch.randn(count, 2, side, generator=generator).double() for side in (5, 6))
+    others = [torch.randn(count, *shape).double() for shape in ((3,), (2, 4), (), (0, 4))]
+    rows = RowGradients([Outer(outputs, inputs, torch.Size((5, 6))), *others])
+    whole = torch.einsum("bto,bti->boi", outputs, inputs)
+    flat = torch.cat([part.reshape(count, part[0].numel()) for part in (whole, *others)], 1)
     if chunked:
-        monkeypatch.setattr(row_gradients, "_MOST_PAIRS", 3 * 2 * 4 * 2)  # three rows at once
-    one, two = some(300), some(4)
-    torch.testing.assert_close(one.products(two), flat(one) @ flat(two).T)
+        monkeypatch.setattr(row_gradients, "_MOST_PAIRS", 3 * count * 2**2)  # three rows at once
+    torch.testing.assert_close(rows.gram(), flat @ flat.T)
 
 
 def test_the_model_keeps_its_weights_hooks_and_gradients():
@@ -136,7 +129,7 @@ def test_products_are_those_of_whole_gradients(build):
         parts = torch.autograd.grad(value, list(model.parameters()))
         whole.append(torch.cat([part.flatten() for part in parts]))
     expected = torch.stack(whole) @ torch.stack(whole).T
-    torch.testing.assert_close(gradients.products(gradients), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(gradients.gram(), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_what_a_layer_notes_of_single_rows_is_not_left_with_it():

@@ -95,8 +95,8 @@ def approach_by_closed_form(
     batch lack at most `retain_tolerance`, or after eight steps.
 
     Cost: for each step a forward and a backward pass over its rows, a forward pass over the next
-    ones to see where they stand, the factors of C, and B^2 (P + B) multiplications; of layers that
-    `unlearning.row_layers` knows not all P count.
+    ones to see where they stand, the factors of C, and B^2 (P / 2 + B) multiplications; of layers
+    that `unlearning.row_layers` knows not all P count.
 
     Returns:
         Whether the forget rows are within `tolerance`, or after the last step within
@@ -133,11 +133,11 @@ def _step(network: Network, rows: RowPass, batch: Batch, rule: CalibrationConfig
     margins, gradients = rows(network.state, batch.inputs, batch.labels)
     damping = rule.closed_form_damping
     curvature = KroneckerCurvature.from_rows(gradients, batch.weights, damping=damping)
-    lifted = curvature.solve_rows(gradients)
+    white = curvature.whitened(gradients)
     away = (margins - batch.goals).double()
     # With R the root of M, so that weights may be 0: (K + M^-1)^-1 = R (R K R + 1)^-1 R.
     root = (batch.weights / (rule.ridge * away.abs().clamp(min=1))).sqrt()
-    kernel = root * gradients.products(lifted).double() * root.unsqueeze(1)
+    kernel = root * white.gram().double() * root.unsqueeze(1)
     kernel.diagonal().add_(1)
     shares = root * torch.linalg.solve_ex(kernel, root * away)[0]
-    return lifted.combined(shares.to(margins.dtype))
+    return curvature.unwhitened(white.combined(shares.to(margins.dtype)))
