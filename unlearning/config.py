@@ -92,7 +92,7 @@ class CalibrationConfig:
     """The same for the closed form; both above 0."""
     ridge: float = 0.03
     """How much the closed form spares the weights against reaching the goals; above 0."""
-    retain_tolerance: float = 0.05
+    retain_tolerance: float = 0.15
     """Margin that retain rows may lack on average when the closed form ends."""
     closed_form_batch: int = 576
     """Rows of a step of it, retain rows beside the forget rows; but at least as many."""
