@@ -26,7 +26,7 @@ from unlearning.row_layers import Layer, row_layers, watched
 _ROWS_AT_ONCE = 256
 
 _BLOCK = 96
-"""Rows whose inner products with all others are taken at once."""
+"""Rows whose inner products with those from them on are taken at once."""
 
 _MOST_PAIRS = 2**22
 """Pairs of places whose products are held at once."""
@@ -65,7 +65,7 @@ class RowGradients:
     def gram(self) -> Tensor:
         """The inner products <J_i, J_j> over all tensors, [B, B].
 
-        Cost: B^2 T^2 (O + I) / 2 for outer products, B^2 O I / 2 for any other tensor.
+        Cost: B^2 T^2 (O + I) for outer products, B^2 O I for any other tensor; half for large B.
         """
         return torch.stack([_gram(part) for part in self.parts]).sum(0)
 
@@ -75,7 +75,7 @@ class RowGradients:
 
 
 def _gram(part: Tensor | Outer) -> Tensor:
-    """Block by block; what lies below the diagonal is what lies above it."""
+    """Block by block; below the blocks of the diagonal stands what stands above them."""
     count, size = len(part), _BLOCK
     if isinstance(part, Outer):
         size = min(size, max(1, _MOST_PAIRS // (count * part.outputs.shape[1] ** 2)))

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from unlearning import kronecker
+from unlearning import kronecker_factors
 from unlearning.errors import DivergenceError
-from unlearning.kronecker import KroneckerCurvature
+from unlearning.kronecker import SketchedCurvature, Whitening
 from unlearning.row_gradients import Outer, RowGradients
 
 
@@ -46,7 +46,7 @@ def test_a_matrix_and_a_vector_are_solved_as_their_whole_curvature_is():
     matrix = kronecker_matrix([one[0] for one in parts])
     diagonal = sum(one[1].square() for one in parts).diag()
     gradient = sketches(1, (4, 3), (5,), seed=1)[0]
-    found = KroneckerCurvature.from_sketches(parts, damping=1e-2).solve(gradient)
+    found = SketchedCurvature.from_sketches(parts, damping=1e-2).solve(gradient)
     shares = shares_of(parts, 1e-2)
     expected = shares[0] * torch.linalg.solve(matrix, gradient[0].flatten()).reshape(4, 3)
     torch.testing.assert_close(found[0], expected)
@@ -58,7 +58,7 @@ def test_a_matrix_and_a_vector_are_solved_as_their_whole_curvature_is():
 def test_a_tensor_that_hardly_matters_is_not_moved_farther_for_that(scale, most):
     """C^-1 alone would move it by one over the scale: 10^20 in the end."""
     parts = [[one[0].float(), (scale * one[1]).float()] for one in sketches(6, (4, 3), (4, 3))]
-    curvature = KroneckerCurvature.from_sketches(parts, damping=1e-5)
+    curvature = SketchedCurvature.from_sketches(parts, damping=1e-5)
     large, small = curvature.solve(parts[0])
     assert bool(small.isfinite().all())
     assert float(small.norm()) <= most * float(large.norm())
@@ -69,8 +69,8 @@ def test_a_convolution_is_a_matrix_of_its_outputs_and_the_rest():
     parts = sketches(6, (4, 3, 2, 2))
     flat = [[one[0].flatten(1)] for one in parts]
     gradient = sketches(1, (4, 3, 2, 2), seed=1)[0]
-    found = KroneckerCurvature.from_sketches(parts, damping=1e-3).solve(gradient)[0]
-    expected = KroneckerCurvature.from_sketches(flat, damping=1e-3).solve([gradient[0].flatten(1)])[
+    found = SketchedCurvature.from_sketches(parts, damping=1e-3).solve(gradient)[0]
+    expected = SketchedCurvature.from_sketches(flat, damping=1e-3).solve([gradient[0].flatten(1)])[
         0
     ]
     torch.testing.assert_close(found, expected.reshape(4, 3, 2, 2))
@@ -79,7 +79,7 @@ def test_a_convolution_is_a_matrix_of_its_outputs_and_the_rest():
 @pytest.mark.parametrize("diagonal_sides", ["left", "right"])
 def test_a_long_side_keeps_only_its_diagonal(monkeypatch, diagonal_sides):
     shape = (6, 2) if diagonal_sides == "left" else (2, 6)
-    monkeypatch.setattr(kronecker, "_MAX_SIDE", 5)
+    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", 5)
     parts = sketches(4, shape)
     left, right = factors([one[0] for one in parts])
     if diagonal_sides == "left":
@@ -88,7 +88,7 @@ def test_a_long_side_keeps_only_its_diagonal(monkeypatch, diagonal_sides):
         right = right.diagonal().diag()
     matrix = torch.kron(left, right) / left.trace()
     gradient = sketches(1, shape, seed=1)[0]
-    found = KroneckerCurvature.from_sketches(parts, damping=1e-2).solve(gradient)[0]
+    found = SketchedCurvature.from_sketches(parts, damping=1e-2).solve(gradient)[0]
     expected = shares_of(parts, 1e-2)[0] * torch.linalg.solve(matrix, gradient[0].flatten())
     torch.testing.assert_close(found.flatten(), expected)
 
@@ -114,13 +114,13 @@ def test_a_direction_that_no_sketch_showed_is_not_free_to_move_in():
     unseen = torch.randn(50, dtype=torch.double)
     seen = parts[0][0][0]
     unseen -= seen * (unseen @ seen) / (seen @ seen)
-    found = KroneckerCurvature.from_sketches(parts, damping=1e-9).solve([unseen[None]])[0]
+    found = SketchedCurvature.from_sketches(parts, damping=1e-9).solve([unseen[None]])[0]
     assert float(found.norm() / unseen.norm()) < 10 / float(seen @ seen)
 
 
 def test_a_tensor_in_which_no_row_has_a_gradient_is_not_moved():
     parts = [[torch.zeros(3, 2), torch.ones(2), torch.zeros(4)] for _ in range(3)]
-    curvature = KroneckerCurvature.from_sketches(parts, damping=1e-3)
+    curvature = SketchedCurvature.from_sketches(parts, damping=1e-3)
     found = curvature.solve([torch.ones(3, 2), torch.ones(2), torch.ones(4)])
     assert torch.equal(found[0], torch.zeros(3, 2))
     assert bool((found[1] > 0).all())
@@ -130,30 +130,30 @@ def test_a_tensor_in_which_no_row_has_a_gradient_is_not_moved():
 def test_a_sketch_that_is_not_finite_is_refused():
     broken = [[torch.tensor([[1.0, float("nan")]])]]
     with pytest.raises(DivergenceError, match="not finite"):
-        KroneckerCurvature.from_sketches(broken, damping=1e-3)
+        SketchedCurvature.from_sketches(broken, damping=1e-3)
 
 
 def test_opposite_outputs_of_a_binary_model_are_solved_though_their_factor_is_singular():
     generator = torch.Generator().manual_seed(0)
     halves = [torch.randn(1, 96, generator=generator) for _ in range(60)]
     parts = [[100 * torch.cat([half, -half])] for half in halves]
-    found = KroneckerCurvature.from_sketches(parts, damping=1e-7).solve(parts[0])[0]
+    found = SketchedCurvature.from_sketches(parts, damping=1e-7).solve(parts[0])[0]
     assert bool(found.isfinite().all())
     assert float((found * parts[0][0]).sum()) > 0
 
 
 def test_sketches_whose_squares_overflow_are_refused():
     with pytest.raises(DivergenceError, match="not finite"):
-        KroneckerCurvature.from_sketches([[torch.full((3, 5), 1e20)]], damping=1e-7)
+        SketchedCurvature.from_sketches([[torch.full((3, 5), 1e20)]], damping=1e-7)
 
 
 def test_a_kernel_whose_sides_are_both_long_and_a_tensor_without_entries_are_solved(monkeypatch):
-    monkeypatch.setattr(kronecker, "_MAX_SIDE", 1)
+    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", 1)
     parts = sketches(4, (3, 2, 2), (0, 4))
     flat = [[one[0].flatten(1)] for one in parts]
     gradient = sketches(1, (3, 2, 2), (0, 4), seed=1)[0]
-    found = KroneckerCurvature.from_sketches(parts, damping=1e-2).solve(gradient)
-    expected = KroneckerCurvature.from_sketches(flat, damping=1e-2).solve([gradient[0].flatten(1)])[
+    found = SketchedCurvature.from_sketches(parts, damping=1e-2).solve(gradient)
+    expected = SketchedCurvature.from_sketches(flat, damping=1e-2).solve([gradient[0].flatten(1)])[
         0
     ]
     torch.testing.assert_close(found[0], expected.reshape(3, 2, 2))
@@ -166,6 +166,12 @@ def row_gradients(count, *shapes, seed=0):
     return RowGradients([torch.stack(part) for part in zip(*rows, strict=True)])
 
 
+def solved(whitening, gradient):
+    """C^-1 times a gradient by a root of it."""
+    white = whitening.whitened(RowGradients([part[None] for part in gradient]))
+    return whitening.lifted([part[0] for part in white.parts])
+
+
 def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
     rows = row_gradients(7, (4, 3), (5,), (3, 2, 2))
     weights = torch.rand(7, dtype=torch.double)
@@ -173,7 +179,7 @@ def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
     gradient = sketches(1, (4, 3), (5,), (3, 2, 2), seed=1)[0]
     # What is added to the diagonals differs: one sample has rank 3 in both factors of a 4 x 3
     # matrix here, and their mean is added once more.
-    found = KroneckerCurvature.from_rows(rows, weights, damping=1e-2).solve(gradient)
+    found = solved(Whitening.from_rows(rows, weights, damping=1e-2), gradient)
     shares = shares_of(alone, 1e-2)
     by_hand = [
         shrunk(sum(m @ m.T for m in part), 21, level=1)
@@ -190,7 +196,7 @@ def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
 
 @pytest.mark.parametrize("longest", [4096, 3])
 def test_outer_products_give_what_their_sums_give(monkeypatch, longest):
-    monkeypatch.setattr(kronecker, "_MAX_SIDE", longest)
+    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", longest)
     generator = torch.Generator().manual_seed(3)
     outputs, inputs = (
         torch.randn(7, 9, side, generator=generator, dtype=torch.double) for side in (3, 4)
@@ -199,7 +205,7 @@ def test_outer_products_give_what_their_sums_give(monkeypatch, longest):
     dense = torch.einsum("bto,bti->boi", outputs, inputs).reshape(7, 3, 2, 2)
     weights = torch.rand(7, generator=generator, dtype=torch.double)
     both = [RowGradients([part]) for part in (outer, dense)]
-    curvatures = [KroneckerCurvature.from_rows(one, weights, damping=1e-3) for one in both]
+    curvatures = [Whitening.from_rows(one, weights, damping=1e-3) for one in both]
     white = [one.whitened(rows) for one, rows in zip(curvatures, both, strict=True)]
     torch.testing.assert_close(*(rows.gram() for rows in white))
     torch.testing.assert_close(*(rows.combined(weights)[0] for rows in white))
@@ -207,25 +213,46 @@ def test_outer_products_give_what_their_sums_give(monkeypatch, longest):
 
 @pytest.mark.parametrize("longest", [4096, 4, 3, 1])
 def test_whitened_rows_have_the_inner_products_that_the_inverse_gives(monkeypatch, longest):
-    monkeypatch.setattr(kronecker, "_MAX_SIDE", longest)
+    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", longest)
     rows = row_gradients(7, (4, 3), (5,), (3, 2, 2), (), (0, 4))
     weights = torch.rand(7, dtype=torch.double)
-    curvature = KroneckerCurvature.from_rows(rows, weights, damping=1e-2)
-    white = curvature.whitened(rows)
-    solved = [curvature.solve([part[i] for part in rows.parts]) for i in range(7)]
+    whitening = Whitening.from_rows(rows, weights, damping=1e-2)
+    white = whitening.whitened(rows)
+    moved = [solved(whitening, [part[i] for part in rows.parts]) for i in range(7)]
     products = [
-        [sum((p[i] * s).sum() for p, s in zip(rows.parts, one, strict=True)) for one in solved]
+        [sum((p[i] * s).sum() for p, s in zip(rows.parts, one, strict=True)) for one in moved]
         for i in range(7)
     ]
     torch.testing.assert_close(white.gram(), torch.tensor(products, dtype=torch.double))
-    back = curvature.unwhitened(white.combined(weights))
-    for number, part in enumerate(back):
-        expected = sum(w * one[number] for w, one in zip(weights, solved, strict=True))
+    lifted = whitening.lifted(white.combined(weights))
+    for number, part in enumerate(lifted):
+        expected = sum(w * one[number] for w, one in zip(weights, moved, strict=True))
         torch.testing.assert_close(part, expected)
+
+
+def cancelling(off):
+    """Outer products over two places that leave little but the rounding of their sums."""
+    generator = torch.Generator().manual_seed(2)
+    outputs, inputs, noise = (torch.randn(100, 1, 64, generator=generator) for _ in range(3))
+    parts = torch.cat([outputs, -outputs], 1), torch.cat([inputs, inputs * (1 + off * noise)], 1)
+    others = torch.randn(100, 5, generator=generator)
+    return RowGradients([Outer(*parts, torch.Size((64, 64))), others])
+
+
+def test_a_factor_that_is_rounding_alone_is_refused():
+    with pytest.raises(DivergenceError, match="rounding alone"):
+        Whitening.from_rows(cancelling(3e-4), torch.full((100,), 0.01), damping=1e-6)
+
+
+def test_a_diagonal_that_is_rounding_alone_stays_finite(monkeypatch):
+    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", 4)
+    rows = cancelling(1e-5)
+    white = Whitening.from_rows(rows, torch.full((100,), 0.01), damping=1e-6).whitened(rows)
+    assert all(bool(part.isfinite().all()) for part in white.tensors())
 
 
 def test_row_gradients_that_are_not_finite_are_refused():
     rows = row_gradients(3, (4, 3))
     rows.parts[0][1, 2, 0] = float("inf")
     with pytest.raises(DivergenceError, match="not finite"):
-        KroneckerCurvature.from_rows(rows, torch.ones(3).double(), damping=1e-3)
+        Whitening.from_rows(rows, torch.ones(3).double(), damping=1e-3)

@@ -89,13 +89,25 @@ def test_factors_are_kept_where_they_take_less_and_are_known():
 def test_gram_holds_the_inner_products_of_whole_gradients(monkeypatch, count, chunked):
     generator = torch.Generator().manual_seed(1)
     outputs, inputs = (torch.randn(count, 2, side, generator=generator).double() for side in (5, 6))
-    others = [torch.randn(count, *shape).double() for shape in ((3,), (2, 4), (), (0, 4))]
+    others = [
+        torch.randn(count, *shape, generator=generator).double()
+        for shape in ((3,), (2, 4), (), (0, 4))
+    ]
     rows = RowGradients([Outer(outputs, inputs, torch.Size((5, 6))), *others])
     whole = torch.einsum("bto,bti->boi", outputs, inputs)
     flat = torch.cat([part.reshape(count, part[0].numel()) for part in (whole, *others)], 1)
     if chunked:
         monkeypatch.setattr(row_gradients, "_MOST_PAIRS", 3 * count * 2**2)  # three rows at once
+    products, most = row_gradients._products, []
+
+    def noted(one, two):
+        if isinstance(one, Outer):
+            most.append(len(one) * len(two) * 2**2)
+        return products(one, two)
+
+    monkeypatch.setattr(row_gradients, "_products", noted)
     torch.testing.assert_close(rows.gram(), flat @ flat.T)
+    assert max(most) <= row_gradients._MOST_PAIRS
 
 
 def test_the_model_keeps_its_weights_hooks_and_gradients():

@@ -15,7 +15,7 @@ from torch import Tensor, fx
 
 from unlearning.config import CalibrationConfig
 from unlearning.errors import DivergenceError, UnsupportedModelError, is_out_of_memory
-from unlearning.kronecker import KroneckerCurvature, check_finite
+from unlearning.kronecker import Whitening, check_finite
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import Network
 from unlearning.row_gradients import RowPass
@@ -95,7 +95,7 @@ def approach_by_closed_form(
     batch lack at most `retain_tolerance`, or after eight steps.
 
     Cost: for each step a forward and a backward pass over its rows, a forward pass over the next
-    ones to see where they stand, the factors of C, and B^2 (P / 2 + B) multiplications; of layers
+    ones to see where they stand, the factors of C, and B^2 (P + B) multiplications; of layers
     that `unlearning.row_layers` knows not all P count.
 
     Returns:
@@ -132,12 +132,12 @@ def _walk(network: Network, steps: Steps, rows: RowPass, rule: CalibrationConfig
 def _step(network: Network, rows: RowPass, batch: Batch, rule: CalibrationConfig) -> list[Tensor]:
     margins, gradients = rows(network.state, batch.inputs, batch.labels)
     damping = rule.closed_form_damping
-    curvature = KroneckerCurvature.from_rows(gradients, batch.weights, damping=damping)
-    white = curvature.whitened(gradients)
+    whitening = Whitening.from_rows(gradients, batch.weights, damping=damping)
+    white = whitening.whitened(gradients)
     away = (margins - batch.goals).double()
     # With R the root of M, so that weights may be 0: (K + M^-1)^-1 = R (R K R + 1)^-1 R.
     root = (batch.weights / (rule.ridge * away.abs().clamp(min=1))).sqrt()
     kernel = root * white.gram().double() * root.unsqueeze(1)
     kernel.diagonal().add_(1)
     shares = root * torch.linalg.solve_ex(kernel, root * away)[0]
-    return curvature.unwhitened(white.combined(shares.to(margins.dtype)))
+    return whitening.lifted(white.combined(shares.to(margins.dtype)))

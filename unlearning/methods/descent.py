@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from unlearning.config import CalibrationConfig
-from unlearning.kronecker import KroneckerCurvature
+from unlearning.kronecker import SketchedCurvature
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import REACH, Network
 
@@ -41,10 +41,10 @@ def approach_by_descent(
     of the curvature, and two products with them in each step.
 
     Raises:
-        DivergenceError: a gradient or a margin is not finite.
+        DivergenceError: a gradient or a margin is not finite, or the curvature is rounding alone.
     """
     enough = max(rule.tolerance, rule.remaining_share * distance)
-    curvature = KroneckerCurvature.from_sketches(_sketches(network, steps), damping=rule.damping)
+    curvature = SketchedCurvature.from_sketches(_sketches(network, steps), damping=rule.damping)
     way = [torch.zeros_like(value) for value in network.parameters()]
     # Over a whole round: the rows of one batch alone may be the easy ones of a sorted table.
     round_ = deque([inf] * steps.parts, maxlen=steps.parts)

@@ -9,13 +9,13 @@ from tests.oracles import linear_model
 from unlearning.config import CalibrationConfig, UnlearningConfig
 from unlearning.errors import DivergenceError
 from unlearning.forward import model_copy
-from unlearning.kronecker import KroneckerCurvature
+from unlearning.kronecker import Whitening
 from unlearning.methods import closed_form
 from unlearning.methods import network as network_of_methods
 from unlearning.methods.calibrated import calibrated_update
 from unlearning.methods.goals import Goals, Steps
 from unlearning.methods.network import Network
-from unlearning.row_gradients import RowPass
+from unlearning.row_gradients import RowGradients, RowPass
 from unlearning.rows import TensorRows
 
 ONE = CalibrationConfig(max_steps=1, tolerance=1e-9, closed_form_batch=52)
@@ -77,9 +77,7 @@ def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, off, monk
             for row in torch.eye(52).double()
         ]
     )
-    curvature = KroneckerCurvature.from_rows(
-        gradients, batch.weights, damping=rule.closed_form_damping
-    )
+    whitening = Whitening.from_rows(gradients, batch.weights, damping=rule.closed_form_damping)
     moved = torch.cat([part.flatten() for part in step])
     away = margins - batch.goals
     weights = batch.weights / away.abs().clamp(min=1)
@@ -88,7 +86,8 @@ def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, off, monk
         p.reshape(old.shape)
         for p, old in zip(pull.split([b.numel() for b in before]), before, strict=True)
     ]
-    lifted = torch.cat([part.flatten() for part in curvature.solve(pieces)])
+    white = whitening.whitened(RowGradients([piece[None] for piece in pieces]))
+    lifted = torch.cat([p.flatten() for p in whitening.lifted([part[0] for part in white.parts])])
     torch.testing.assert_close(lifted, ridge * moved, rtol=1e-6, atol=1e-9)
     assert float(moved.norm()) > 1e-3
 
