@@ -36,7 +36,7 @@ class Measured:
     metrics: dict[str, float]
     """The four metrics on rows that the method did not read, forget rows apart."""
     seconds: float
-    """Wall time; compare only within one run."""
+    """Processor time, the less of two runs; compare only within one run of the benchmark."""
     rows: float
     """Rows that went through the model: forward and backward count one, forward alone 1/3."""
     peak_bytes: int
@@ -87,11 +87,13 @@ def measure(
     )
     plan = replace(config or UnlearningConfig(), method=method)
     with counted_rows(given.model) as count:
-        state, seconds, peak = _observed(lambda: unlearn(given, plan), device)
+        state, first, peak = _observed(lambda: unlearn(given, plan), device)
+    # Retraining is timed by the better of two epochs: nor should a method pay for cold caches.
+    _, second = _timed(lambda: unlearn(given, plan), device)
     given.model.load_state_dict(state)
     return Measured(
         metrics=metrics_of(given.model, problem, device),
-        seconds=seconds,
+        seconds=min(first, second),
         rows=count.passed,
         peak_bytes=peak,
     )
@@ -129,11 +131,17 @@ def _observed(
 ) -> tuple[dict[str, Tensor], float, int]:
     """What the work gives, its seconds, and the memory it took at its peak."""
     before = _start_peak(device)
+    state, seconds = _timed(work, device)
+    return state, seconds, _peak(device) - before
+
+
+def _timed(work: Callable[[], dict[str, Tensor]], device: str) -> tuple[dict[str, Tensor], float]:
+    """What the work gives, and its seconds."""
     started = process_time()
     state = work()
     if device != "cpu":
         torch.cuda.synchronize()
-    return state, process_time() - started, _peak(device) - before
+    return state, process_time() - started
 
 
 def _start_peak(device: str) -> int:

@@ -25,8 +25,8 @@ behind it are in `results/*.json`.
 - **passes**: rows through the model, a forward and backward pass counting one and a forward pass
   one third, over the rows of the training table. The ledger's own pass is made at enrolment.
 - **fewer rows**: rows through the model in retraining over those of the update.
-- **cheaper**: processor seconds of retraining (one epoch measured in the same run, times the
-  epochs) over those of the method.
+- **cheaper**: processor seconds of retraining (the better of two epochs measured in the same run,
+  times the epochs) over those of the method (the better of two runs).
 - **memory**: resident memory at its peak over what was there before, in MB (median).
 - **rank**: average rank by gap among all approximate methods.
 - Every method has one setting for all cases, its default; none was tuned to a case. Those of the
