@@ -230,9 +230,9 @@ def test_whitened_rows_have_the_inner_products_that_the_inverse_gives(monkeypatc
         torch.testing.assert_close(part, expected)
 
 
-def cancelling(off):
+def cancelling(off, seed):
     """Outer products over two places that leave little but the rounding of their sums."""
-    generator = torch.Generator().manual_seed(2)
+    generator = torch.Generator().manual_seed(seed)
     outputs, inputs, noise = (torch.randn(100, 1, 64, generator=generator) for _ in range(3))
     parts = torch.cat([outputs, -outputs], 1), torch.cat([inputs, inputs * (1 + off * noise)], 1)
     others = torch.randn(100, 5, generator=generator)
@@ -241,12 +241,12 @@ def cancelling(off):
 
 def test_a_factor_that_is_rounding_alone_is_refused():
     with pytest.raises(DivergenceError, match="rounding alone"):
-        Whitening.from_rows(cancelling(3e-4), torch.full((100,), 0.01), damping=1e-6)
+        Whitening.from_rows(cancelling(3e-4, seed=2), torch.full((100,), 0.01), damping=1e-6)
 
 
 def test_a_diagonal_that_is_rounding_alone_stays_finite(monkeypatch):
     monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", 4)
-    rows = cancelling(1e-5)
+    rows = cancelling(1e-5, seed=1)  # a sum of squares is below zero here, by more than is added
     white = Whitening.from_rows(rows, torch.full((100,), 0.01), damping=1e-6).whitened(rows)
     assert all(bool(part.isfinite().all()) for part in white.tensors())
 
