@@ -25,8 +25,6 @@ from unlearning.gradients import is_finite
 from unlearning.kronecker_factors import Factors, Turn, inverse, root, turns
 from unlearning.row_gradients import Outer, RowGradients
 
-_MATRIX = 2
-
 
 class SketchedCurvature:
     """C^-1 from sketches.
@@ -51,7 +49,7 @@ class SketchedCurvature:
             check_finite(sketch)
             factors = factors or [Factors.like(part) for part in sketch]
             for held, part in zip(factors, sketch, strict=True):
-                held.add(part.flatten(1) if part.ndim >= _MATRIX else part)
+                held.add(part)
         return cls(turns(factors, inverse, damping=damping))
 
     def solve(self, gradient: Sequence[Tensor]) -> list[Tensor]:

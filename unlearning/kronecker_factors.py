@@ -84,14 +84,16 @@ class Factors:
         return cls(left, right, level)
 
     def add(self, value: Tensor) -> None:
-        """A sketch, [O, I] or [O]: every column of it is a sample of L, every row one of R."""
-        self.left_samples += 1 if self.right is None else value.shape[1]
+        """A sketch, [O, ...] or [O]: every column of it is a sample of L, every row one of R."""
         if self.right is None:
             self.left.add_(value.square())
+            self.left_samples += 1
             return
-        self.right_samples += value.shape[0]
-        _add_products(self.left, value.T, value.T)
-        _add_products(self.right, value, value)
+        matrix = value.flatten(1)
+        _add_products(self.left, matrix.T, matrix.T)
+        _add_products(self.right, matrix, matrix)
+        self.left_samples += matrix.shape[1]
+        self.right_samples += matrix.shape[0]
 
     def add_rows(self, rows: Tensor | Outer, weights: Tensor) -> None:
         """The weighted gradients of rows."""
