@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from benchmarks.datasets import DataSet
-from unlearning.architectures import lenet5, mlp, resnet, vgg19
-from unlearning.config import TrainingConfig
+from unlearning.config.config import TrainingConfig
+from unlearning.training.architectures import lenet5, mlp, resnet, vgg19
 
 Build = Callable[[DataSet, int], nn.Module]
 

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import load, split
-from unlearning.config import UnlearningConfig
-from unlearning.gradients import mean_gradient
-from unlearning.ledger import Ledger
+from unlearning.config.config import UnlearningConfig
 from unlearning.methods.catalog import unlearn
+from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.rows import TensorRows
-from unlearning.training import train
+from unlearning.model.gradients import mean_gradient
+from unlearning.model.rows import TensorRows
+from unlearning.training.training import train
 
 RESULTS = Path(__file__).parent / "results"
 REPEATS = 5

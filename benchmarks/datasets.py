@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from unlearning.rows import TensorRows
+from unlearning.model.rows import TensorRows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,8 +19,11 @@ from pyarrow import fs
 from rich.console import Console
 from rich.table import Table
 
-from tasks import batches, erasure, journal, tables
-from tasks.object_store import open_store
+from tasks.erasure import erasure
+from tasks.intake import batches
+from tasks.store import journal
+from tasks.store.opening import open_store
+from tasks.tables import delta
 
 RESULTS = Path(__file__).parent / "results"
 SUBJECTS = 1000
@@ -69,7 +72,7 @@ def _chosen(count: int) -> list[str]:
 
 def _write(place: Path, data: pa.Table, group: int) -> str:
     shutil.rmtree(place, ignore_errors=True)
-    config = tables.statistics_columns(data.column_names, "subject_id")
+    config = delta.statistics_columns(data.column_names, "subject_id")
     writer = WriterProperties(max_row_group_size=group)
     quarter = -(-len(data) // 4)
     for start in range(0, len(data), quarter):
@@ -157,12 +160,12 @@ def _needed(uri: str, gone: list[str]) -> int:
 
 
 def _counted(uri: str, gone: list[str]) -> int:
-    real, counter = tables.local_files, Counting(uri)
-    tables.local_files = lambda _: fs.PyFileSystem(counter)
+    real, counter = delta.local_files, Counting(uri)
+    delta.local_files = lambda _: fs.PyFileSystem(counter)
     try:
-        found = tables.count_by_subject(tables.open_table(uri), "subject_id", gone)
+        found = delta.count_by_subject(delta.open_table(uri), "subject_id", gone)
     finally:
-        tables.local_files = real
+        delta.local_files = real
     if len(found) != SUBJECTS:
         raise RuntimeError(f"Found {len(found)} of {SUBJECTS} subjects.")
     return counter.size

@@ -21,13 +21,13 @@ from torch import nn
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import DataSet, Split, load, split
 from benchmarks.zoo import Zoo
-from unlearning.config import GatePolicy, UnlearningConfig
-from unlearning.gate import decide
-from unlearning.measurement import EvidenceRows, Measurement, measure_candidate
+from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.evaluation.measurement import EvidenceRows, Measurement, measure_candidate
+from unlearning.evaluation.probes import CanaryTest, canary_control, relearning_speed
+from unlearning.gate.gate import decide
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.probes import CanaryTest, canary_control, relearning_speed
-from unlearning.rows import TensorRows
+from unlearning.model.rows import TensorRows
 
 RESULTS = Path(__file__).parent / "results"
 SHARES = (0.05, 0.01)

@@ -14,13 +14,13 @@ from torch.func import grad, vmap
 from benchmarks.cases import Case
 from benchmarks.counting import counted_rows
 from benchmarks.datasets import DataSet, Split
-from unlearning.config import UnlearningConfig
-from unlearning.evaluation import evaluate
-from unlearning.gradients import mean_gradient
-from unlearning.ledger import Ledger
+from unlearning.config.config import UnlearningConfig
+from unlearning.evaluation.evaluation import evaluate
 from unlearning.methods.catalog import METHODS, unlearn
+from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.training import train
+from unlearning.model.gradients import mean_gradient
+from unlearning.training.training import train
 
 METRICS = ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc")
 WHOLE_TABLE = "reference_step_full_pass"

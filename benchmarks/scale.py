@@ -24,28 +24,23 @@ from deltalake import write_deltalake
 from rich.console import Console
 from rich.table import Table
 
-from tasks import (
-    audit,
-    batches,
-    certificates,
-    erasure,
-    intake,
-    journal,
-    registry,
-    resolution,
-    suppression,
-    withholding,
-)
-from tasks.dataset_spec import DatasetSpec
-from tasks.enrollment import Enrollment, enroll
-from tasks.file_store import FileStore
-from tasks.object_store import ObjectInfo
+from tasks.datasets.spec import DatasetSpec
+from tasks.erasure import erasure
+from tasks.intake import batches
+from tasks.models.enrollment import Enrollment, record_enrollment
+from tasks.records import certificates
+from tasks.records.status import requests, status
+from tasks.registry import mlflow_registry
+from tasks.report import mlflow_mirror
 from tasks.settings import load_settings
-from tasks.summary import requests, status
-from tasks.tables import count_rows, open_table
-from unlearning.budget import Deletions
-from unlearning.config import GatePolicy, UnlearningConfig
-from unlearning.deletion import is_open
+from tasks.store import journal
+from tasks.store.files import FileStore
+from tasks.store.objects import ObjectInfo
+from tasks.subjects import late_holds, open_batches, resolution, suppression_list
+from tasks.tables.delta import count_rows, open_table
+from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.policy.budget import Deletions
+from unlearning.policy.deletion import is_open
 
 T = TypeVar("T")
 RESULTS = Path(__file__).parent / "results"
@@ -187,14 +182,14 @@ def work_off(stages: Stages, label: str, count: int, rows: int) -> None:
     def run(name: str, work: Callable[[], T], of: int = count) -> T:
         return stages.run(label, name, work, of)
 
-    run("look for work", lambda: intake.has_work(store))
-    (batch,) = run("freeze", lambda: intake.open_batches(store))
+    run("look for work", lambda: open_batches.has_work(store))
+    (batch,) = run("freeze", lambda: open_batches.open_batches(store))
     run("validate", lambda: batches.validate(store, batch))
-    run("take out held", lambda: withholding.withhold(store, batch))
+    run("take out held", lambda: late_holds.withhold(store, batch))
     run("resolve", lambda: resolution.resolve(store, batch), rows)
     run("look once more", lambda: resolution.resolve(store, batch), rows)
-    run("suppress", lambda: suppression.suppress(store, batch))
-    run("suppress who was found", lambda: suppression.put_on_found(store, batch))
+    run("suppress", lambda: suppression_list.suppress(store, batch))
+    run("suppress who was found", lambda: suppression_list.put_on_found(store, batch))
     for uri in run("tables to erase", lambda: erasure.tables_of(store, batch)):
         table = Path(uri).name
         run(f"erase {table}", lambda uri=uri: erasure.erase_rows(store, batch, uri), rows)
@@ -202,10 +197,10 @@ def work_off(stages: Stages, label: str, count: int, rows: int) -> None:
         run(f"advance {table}", lambda uri=uri: erasure.advance_models(store, batch, uri))
     run("close the search", lambda: resolution.close_search(store, batch), rows)
     run("certify", lambda: certificates.certify(store, batch))
-    run("mirror to MLflow", lambda: audit.mirror(store, batch))
-    run("close", lambda: audit.close(store, batch))
+    run("mirror to MLflow", lambda: mlflow_mirror.mirror(store, batch))
+    run("close", lambda: mlflow_mirror.close(store, batch))
     run("list the batch", lambda: list(requests(store, batch)))
-    run("look for work again", lambda: intake.has_work(store))
+    run("look for work again", lambda: open_batches.has_work(store))
 
 
 MOMENT = "2026-01-02T03:04:05Z"
@@ -241,7 +236,7 @@ def some_rows(first: int, count: int, subjects: int) -> pa.Table:
 
 def enroll_by_name(store: FileStore, tables: tuple[str, str], rows: int) -> None:
     """A model version that has a name and nothing else."""
-    client = registry.client()
+    client = mlflow_registry.client()
     client.create_registered_model(MODEL)
     version = int(client.create_model_version(MODEL, source=tables[0]).version)
     enrollment = Enrollment(
@@ -256,7 +251,7 @@ def enroll_by_name(store: FileStore, tables: tuple[str, str], rows: int) -> None
         policy=GatePolicy(),
         deletions=Deletions(trained_rows=rows),
     )
-    enroll(store, enrollment)
+    record_enrollment(store, enrollment)
 
 
 def submit(store: FileStore, count: int, subjects: int) -> dict[str, int]:

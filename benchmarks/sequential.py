@@ -24,11 +24,11 @@ from benchmarks.datasets import DataSet, Split, load, split
 from benchmarks.drift import plot, table
 from benchmarks.measure import METRICS
 from benchmarks.zoo import Zoo
-from unlearning.config import UnlearningConfig
-from unlearning.evaluation import evaluate
+from unlearning.config.config import UnlearningConfig
+from unlearning.evaluation.evaluation import evaluate
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.rows import TensorRows
+from unlearning.model.rows import TensorRows
 
 Names = Annotated[list[str], Parameter(consume_multiple=True)]
 Numbers = Annotated[list[int], Parameter(consume_multiple=True)]

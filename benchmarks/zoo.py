@@ -8,10 +8,10 @@ from torch import nn
 
 from benchmarks.cases import Case
 from benchmarks.datasets import DataSet, split
-from unlearning.lineage import SHORT, facts_digest
-from unlearning.rows import TensorRows
-from unlearning.training import train
-from unlearning.weights import model_digest
+from unlearning.model.rows import TensorRows
+from unlearning.model.weights import model_digest
+from unlearning.policy.digests import SHORT, facts_digest
+from unlearning.training.training import train
 
 RETRAINED_SEED = 1000
 """Seeds of retrained models start here, so that none equals an original's."""

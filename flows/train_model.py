@@ -3,8 +3,8 @@
 from prefect import flow
 
 from tasks import steps
-from tasks.models import ModelSource
-from unlearning.config import TrainingConfig
+from tasks.enrolling.enroll import ModelSource
+from unlearning.config.config import TrainingConfig
 
 
 @flow(name="train-model", flow_run_name="train", result_serializer="json")

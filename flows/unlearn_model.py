@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks import steps
-from unlearning.ladder import ModelOutcome
+from unlearning.policy.ladder import ModelOutcome
 
 
 @flow(name="unlearn-model", flow_run_name="unlearn {model}", result_serializer="json")

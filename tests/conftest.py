@@ -10,14 +10,15 @@ import pytest
 import servers
 from counts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401 - hooks
 
-from tasks import batches, registry
-from tasks.object_store import open_store
+from tasks.intake import batches
+from tasks.registry import mlflow_registry
 from tasks.settings import load_settings
+from tasks.store.opening import open_store
 
 
 def forget_settings():
     load_settings.cache_clear()
-    registry.client.cache_clear()
+    mlflow_registry.client.cache_clear()
     batches._subjects.cache_clear()
 
 

@@ -11,32 +11,21 @@ from deltalake import DeltaTable, write_deltalake
 from durable import durable
 from tables import rows, subject, write_tables
 
-from tasks import (
-    audit,
-    batches,
-    candidates,
-    certificates,
-    erasable,
-    erasure,
-    evidence,
-    floor,
-    intake,
-    journal,
-    models,
-    planning,
-    promotion,
-    registry,
-    replay,
-    resolution,
-    suppression,
-    training,
-    withholding,
-)
-from tasks.dataset_spec import DatasetSpec
-from tasks.enrollment import enroll, enrolled_models, read_enrollment, stream
-from tasks.models import ModelSource
-from tasks.object_store import open_store
-from unlearning.config import (
+from tasks.attempts import candidates, evidence, planning, promotion
+from tasks.datasets.spec import DatasetSpec
+from tasks.enrolling import enroll, train
+from tasks.enrolling.enroll import ModelSource
+from tasks.erasure import erasable, erasure
+from tasks.intake import batches
+from tasks.models.enrollment import enrolled_models, read_enrollment, record_enrollment, stream
+from tasks.records import certificates
+from tasks.registry import mlflow_registry
+from tasks.report import mlflow_mirror
+from tasks.store import journal
+from tasks.store.opening import open_store
+from tasks.subjects import late_holds, open_batches, replay, resolution, suppression_list
+from tasks.versions import erasure_floor
+from unlearning.config.config import (
     ApprovalPolicy,
     DeletionBudget,
     GatePolicy,
@@ -81,8 +70,8 @@ class World:
         return ModelSource(**(facts | changes))
 
     def train(self):
-        version = training.train_version(self.store, self.source(), (8,), TRAINING)
-        return models.adopt_version(self.store, self.source(), version, trust_pickle=False)
+        version = train.train_version(self.store, self.source(), (8,), TRAINING)
+        return enroll.adopt_version(self.store, self.source(), version, trust_pickle=False)
 
     def restore(self):
         shutil.rmtree(self.folder / "train")
@@ -102,20 +91,20 @@ class World:
 
     def run(self):
         """What `expunge run` does, without an orchestrator."""
-        floor.enforce(self.store)
-        for batch in intake.open_batches(self.store):
+        erasure_floor.enforce(self.store)
+        for batch in open_batches.open_batches(self.store):
             self.process(batch)
 
     def process(self, batch):
         batches.validate(self.store, batch)
-        withholding.withhold(self.store, batch)
-        suppression.take_off_withheld(self.store, batch)
+        late_holds.withhold(self.store, batch)
+        suppression_list.take_off_withheld(self.store, batch)
         resolution.resolve(self.store, batch)
         for model in [e.model for e in enrolled_models(self.store)]:
             self.unlearn(batch, model)
         erasable.refuse_unasked(self.store, batch)
-        suppression.suppress(self.store, batch)
-        suppression.put_on_found(self.store, batch)
+        suppression_list.suppress(self.store, batch)
+        suppression_list.put_on_found(self.store, batch)
         for table in erasure.tables_of(self.store, batch):
             erasable.refuse_unasked(self.store, batch)
             erasure.erase_rows(self.store, batch, table)
@@ -123,7 +112,7 @@ class World:
             erasure.advance_models(self.store, batch, table)
         resolution.close_search(self.store, batch)
         certificates.certify(self.store, batch)
-        audit.close(self.store, batch)
+        mlflow_mirror.close(self.store, batch)
 
     def unlearn(self, batch, model):
         attempt = planning.plan(self.store, batch, model)
@@ -157,7 +146,7 @@ class World:
         return json.loads(self.store.get(certificates.certificate_key(request)))
 
     def champion(self):
-        return registry.alias_version("income")
+        return mlflow_registry.alias_version("income")
 
     def effects(self):
         return durable(self.store)
@@ -170,15 +159,17 @@ class World:
         return [e for e in journal.read(self.store, stream("income")) if e.name == name]
 
     def set_alias(self, version):
-        registry.set_alias("income", version)
+        mlflow_registry.set_alias("income", version)
 
     def enroll_copy(self, enrollment, model):
         """The version of an enrolment as the first one of another model on the same tables."""
-        registry.client().create_registered_model(model)
-        version = registry.client().get_model_version(enrollment.model, str(enrollment.version))
-        registry.client().create_model_version(model, version.source)
-        registry.set_alias(model, 1)
-        enroll(self.store, replace(enrollment, model=model, version=1))
+        mlflow_registry.client().create_registered_model(model)
+        version = mlflow_registry.client().get_model_version(
+            enrollment.model, str(enrollment.version)
+        )
+        mlflow_registry.client().create_model_version(model, version.source)
+        mlflow_registry.set_alias(model, 1)
+        record_enrollment(self.store, replace(enrollment, model=model, version=1))
 
     def enrolled(self):
         return read_enrollment(self.store, "income")
@@ -204,7 +195,7 @@ def world(template, monkeypatch):
     folder, made = template
     monkeypatch.setenv("EXPUNGE_HOME", str(folder / "home"))
     forget_settings()
-    suppression._cached.cache_clear()
+    suppression_list._cached.cache_clear()
     # In place, for MLflow keeps the database open.
     with (
         sqlite3.connect(folder / "home-as-it-was" / "mlflow.db") as before,

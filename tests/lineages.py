@@ -8,15 +8,18 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import nn
 
-from tasks import batches, journal, registry, retirement
-from tasks.dataset_spec import DatasetSpec
-from tasks.enrollment import Enrollment, enroll, stream
+from tasks.datasets.spec import DatasetSpec
+from tasks.intake import batches
+from tasks.models.enrollment import Enrollment, record_enrollment, stream
+from tasks.registry import mlflow_registry
 from tasks.settings import load_settings
-from unlearning.budget import Deletions
-from unlearning.config import GatePolicy, UnlearningConfig
-from unlearning.deletion import Disposition
-from unlearning.lineage import pseudonym
-from unlearning.weights import model_digest
+from tasks.store import journal
+from tasks.versions import retirement
+from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.model.weights import model_digest
+from unlearning.policy.budget import Deletions
+from unlearning.policy.deletion import Disposition
+from unlearning.policy.digests import pseudonym
 
 MODEL = "income"
 
@@ -28,13 +31,13 @@ class LineageOfHand:
         self.store, self.folder = store, folder
         self.monkeypatch = monkeypatch
         self.today(2026, 1, 10)
-        self.client = registry.client()
+        self.client = mlflow_registry.client()
         place = artifacts or (folder / "artifacts").as_uri()
-        for name in (registry.AUDIT_EXPERIMENT, "theirs"):
+        for name in (mlflow_registry.AUDIT_EXPERIMENT, "theirs"):
             self.client.create_experiment(name, artifact_location=f"{place}/{name}")
         self.digests = {}
         self.champion = self.register("theirs", "", {})
-        enroll(store, self.enrollment(self.champion))
+        record_enrollment(store, self.enrollment(self.champion))
 
     def enrollment(self, version: int) -> Enrollment:
         return Enrollment(
@@ -61,8 +64,8 @@ class LineageOfHand:
         return self.version_of(f"models:/{model_id}", run, tags, digest)
 
     def run(self, experiment: str, effect: str) -> str:
-        found = registry.experiment_id(experiment)
-        tags = {registry.EFFECT_TAG: effect.partition("/")[0]} if effect else {}
+        found = mlflow_registry.experiment_id(experiment)
+        tags = {mlflow_registry.EFFECT_TAG: effect.partition("/")[0]} if effect else {}
         return self.client.create_run(found, tags=tags).info.run_id
 
     def log(self, experiment: str, run: str) -> tuple[str, str]:
@@ -72,7 +75,7 @@ class LineageOfHand:
         save_file(module.state_dict(), files / "data" / "model.safetensors")
         (files / "MLmodel").write_text("flavors: {}\n")
         logged = self.client.create_logged_model(
-            registry.experiment_id(experiment), name="model", source_run_id=run
+            mlflow_registry.experiment_id(experiment), name="model", source_run_id=run
         )
         self.client.log_model_artifacts(logged.model_id, str(files))
         self.client.finalize_logged_model(logged.model_id, "READY")
@@ -83,7 +86,7 @@ class LineageOfHand:
             self.client.create_registered_model(MODEL)
         made = self.client.create_model_version(MODEL, source, run_id=run, tags=tags)
         self.digests[int(made.version)] = digest
-        registry.set_alias(MODEL, int(made.version))
+        mlflow_registry.set_alias(MODEL, int(made.version))
         return int(made.version)
 
     def batch(self, name: str, subjects: list[str], *, parent: int | None = None) -> str:
@@ -107,10 +110,10 @@ class LineageOfHand:
     def candidate(self, name: str, attempt: str) -> int:
         """The attempt's registered version, which nobody serves yet."""
         effect = f"{attempt}/registered"
-        tags = {registry.EFFECT_TAG: effect, "expunge.batch": name, "expunge.gate": "passed"}
-        version = self.register(registry.AUDIT_EXPERIMENT, effect, tags)
+        tags = {mlflow_registry.EFFECT_TAG: effect, "expunge.batch": name, "expunge.gate": "passed"}
+        version = self.register(mlflow_registry.AUDIT_EXPERIMENT, effect, tags)
         if self.champion in self.versions():
-            registry.set_alias(MODEL, self.champion)
+            mlflow_registry.set_alias(MODEL, self.champion)
         facts = {"model": MODEL, "attempt": attempt, "version": version}
         self.happen(name, effect, "VersionRegistered", **facts)
         return version
@@ -119,7 +122,7 @@ class LineageOfHand:
         """A batch that promoted its candidate and is not closed yet."""
         parent, attempt = self.champion, self.batch(name, subjects)
         version = self.candidate(name, attempt)
-        registry.move_alias(MODEL, parent=parent, version=version)
+        mlflow_registry.move_alias(MODEL, parent=parent, version=version)
         facts = {"model": MODEL, "attempt": attempt, "version": version, "batch": name,
                  "parent_version": parent, "digest": self.digests[version],
                  "forget_count": len(subjects), "method": "calibrated"}  # fmt: skip

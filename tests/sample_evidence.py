@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from unlearning.evaluation_report import EvaluationReport
-from unlearning.evidence import (
+from unlearning.evidence.evaluation_report import EvaluationReport
+from unlearning.evidence.evidence import (
     AccuracyDrop,
     AttackResult,
     Canaries,

@@ -14,8 +14,8 @@ from benchmarks.cases import Case
 from benchmarks.datasets import load, split
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
 from benchmarks.measure import APPROXIMATE, METRICS, gap
-from unlearning.architectures import mlp
-from unlearning.config import TrainingConfig
+from unlearning.config.config import TrainingConfig
+from unlearning.training.architectures import mlp
 
 SMALL = Case(
     name="small",

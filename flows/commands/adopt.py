@@ -15,7 +15,7 @@ def adopt(table: str, *, subject: str = "subject_id") -> None:
     subject
         Column with the data subject's id; the table's log will not quote it.
     """
-    from tasks.adoption import adopt_table
+    from tasks.tables.conversion import adopt_table
 
     found = adopt_table(table_uri(table), subject)
     Console().print(

@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-from tasks.approvals import decide
-from tasks.object_store import open_store
+from tasks.approval.approvals import decide
+from tasks.store.opening import open_store
 
 
 def approve(batch: str, *, by: str, reason: str = "") -> None:

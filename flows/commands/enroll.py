@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from flows.commands.source import SourceOptions
-from tasks.enrollment import Loss
+from tasks.models.enrollment import Loss
 from tasks.settings import prepare_prefect
 
 

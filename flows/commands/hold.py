@@ -4,9 +4,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tasks import holds
-from tasks.object_store import open_store
-from tasks.submission import printable
+from tasks.intake import legal_holds
+from tasks.intake.submission import printable
+from tasks.store.opening import open_store
 
 
 def hold(file: Path, *, release: bool = False) -> None:
@@ -25,8 +25,8 @@ def hold(file: Path, *, release: bool = False) -> None:
     store.check()
     name = printable(file.name)
     if release:
-        holds.release(store, file.name)
+        legal_holds.release(store, file.name)
         said = f"Released the holds of {name}"
     else:
-        said = f"{holds.place(store, file)} rows of {name} are on hold from now on"
+        said = f"{legal_holds.place(store, file)} rows of {name} are on hold from now on"
     Console().print(said, highlight=False, markup=False)  # a name may look like Rich's markup

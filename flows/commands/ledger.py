@@ -1,10 +1,10 @@
 """`expunge ledger`: compute missing gradient ledgers."""
 
-from tasks.enrollment import enrolled_models
-from tasks.ledgers import refresh_ledger
-from tasks.object_store import open_store
-from tasks.ranks import rank_group
+from tasks.enrolling.gradient_ledgers import refresh_ledger
+from tasks.hardware.ranks import rank_group
+from tasks.models.enrollment import enrolled_models
 from tasks.settings import prepare_prefect
+from tasks.store.opening import open_store
 
 
 def ledger(*models: str) -> None:

@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-from tasks.object_store import open_store
 from tasks.settings import prepare_prefect
+from tasks.store.opening import open_store
 
 
 def replay() -> None:

@@ -3,11 +3,12 @@
 from rich.console import Console
 from rich.table import Table
 
-from tasks.enrollment import enrolled_models
-from tasks.object_store import ObjectStore, open_store
-from tasks.retirement import survey
+from tasks.models.enrollment import enrolled_models
 from tasks.settings import prepare_prefect
-from unlearning.retirement import Verb
+from tasks.store.objects import ObjectStore
+from tasks.store.opening import open_store
+from tasks.versions.retirement import survey
+from unlearning.policy.retirement import Verb
 
 _DOING: dict[Verb, str] = {
     "retire": "to be retired",

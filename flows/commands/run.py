@@ -3,10 +3,10 @@
 from rich.console import Console
 
 from flows.commands.tables import print_batches, print_waiting
-from tasks.floor import breaches
-from tasks.intake import has_work, unfinished
-from tasks.object_store import open_store
 from tasks.settings import load_settings, prepare_prefect
+from tasks.store.opening import open_store
+from tasks.subjects.open_batches import has_work, unfinished
+from tasks.versions.erasure_floor import breaches
 
 
 def run() -> None:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tasks.dataset_spec import DatasetSpec
-from tasks.models import ModelSource
-from unlearning.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig
+from tasks.datasets.spec import DatasetSpec
+from tasks.enrolling.enroll import ModelSource
+from unlearning.config.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig
 
 
 @Parameter(name="*")

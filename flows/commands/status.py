@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.commands.tables import print_waiting, request_table
-from tasks.floor import breaches
-from tasks.object_store import ObjectStore, open_store
-from tasks.summary import RequestSummary, standstills
-from tasks.summary import status as read_status
+from tasks.records.status import RequestSummary, standstills
+from tasks.records.status import status as read_status
+from tasks.store.objects import ObjectStore
+from tasks.store.opening import open_store
+from tasks.versions.erasure_floor import breaches
 from unlearning.errors import DataError, SettingsError, TransientError
 
 

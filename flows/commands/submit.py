@@ -4,9 +4,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tasks.inbox import INCOMING
-from tasks.object_store import open_store
-from tasks.submission import submit_file
+from tasks.intake.inbox import INCOMING
+from tasks.intake.submission import submit_file
+from tasks.store.opening import open_store
 from unlearning.errors import SettingsError
 
 

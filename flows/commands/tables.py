@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from tasks.batches import report_key
-from tasks.journal import heads
-from tasks.object_store import ObjectStore
-from tasks.questions import Preflight, waiting
-from tasks.summary import ModelSummary, RequestSummary, batch_models, requests
-from unlearning.approval import ModelPreflight
-from unlearning.budget import is_exact
-from unlearning.duration import span
+from tasks.approval.questions import Preflight, waiting
+from tasks.intake.batches import report_key
+from tasks.records.status import ModelSummary, RequestSummary, batch_models, requests
+from tasks.store.journal import heads
+from tasks.store.objects import ObjectStore
+from unlearning.policy.approval import ModelPreflight
+from unlearning.policy.budget import is_exact
+from unlearning.policy.retrain_forecast import span
 
 _COLORS = {
     "erased": "green",

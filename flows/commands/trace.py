@@ -7,9 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from tasks.object_store import open_store
-from tasks.summary import trace_subject, trace_version
-from tasks.suppression import load
+from tasks.records.status import trace_subject, trace_version
+from tasks.store.opening import open_store
+from tasks.subjects.suppression_list import load
 
 Hyphen = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 

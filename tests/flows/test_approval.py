@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
 
-from tasks.object_store import open_store
+from tasks.store.opening import open_store
 
 pytestmark = pytest.mark.integration
 

@@ -10,9 +10,9 @@ from models_of_others import Convolutions, LogOdds
 from terminal import request
 from torch import nn
 
-from unlearning.config import TrainingConfig
-from unlearning.rows import TensorRows
-from unlearning.training import train
+from unlearning.config.config import TrainingConfig
+from unlearning.model.rows import TensorRows
+from unlearning.training.training import train
 
 pytestmark = pytest.mark.integration
 

@@ -9,9 +9,9 @@ from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
 
-from tasks.object_store import open_store
 from tasks.settings import Settings
-from tasks.tables import count_by_subject, leftover_files, open_table
+from tasks.store.opening import open_store
+from tasks.tables.delta import count_by_subject, leftover_files, open_table
 
 pytestmark = pytest.mark.integration
 

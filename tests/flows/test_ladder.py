@@ -6,8 +6,8 @@ from durable import durable
 from mlflow import MlflowClient
 from terminal import SMALL, request
 
-from tasks import journal
-from tasks.object_store import open_store
+from tasks.store import journal
+from tasks.store.opening import open_store
 
 pytestmark = pytest.mark.integration
 

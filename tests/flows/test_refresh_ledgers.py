@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from terminal import request
 
-from tasks.object_store import open_store
+from tasks.store.opening import open_store
 
 pytestmark = pytest.mark.integration
 

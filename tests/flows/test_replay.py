@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
 
-from tasks.tables import count_by_subject, open_table
+from tasks.tables.delta import count_by_subject, open_table
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -8,9 +8,10 @@ from prefect.settings import (
 )
 
 from flows.unlearn_model import unlearn_model
-from tasks import retirement, steps
+from tasks import steps
+from tasks.versions import retirement
 from unlearning.errors import DataError
-from unlearning.gate import GateDecision
+from unlearning.gate.gate import GateDecision
 
 
 @pytest.mark.integration

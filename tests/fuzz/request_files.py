@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of `tasks.request_files.parse`: `make fuzz`.
+"""Coverage-guided fuzzing of `tasks.intake.request_files.parse`: `make fuzz`.
 
 Every input is tried as each of the text formats, plain and inside gzip. A finding is anything but
 rows or a RequestError, a row that breaks its own limits, or memory above 1 GiB. Parquet is read by
@@ -12,8 +12,10 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["tasks.request_files", "tasks.json_rows", "json", "csv"]):
-    from tasks import request_files
+with atheris.instrument_imports(
+    include=["tasks.intake.request_files", "tasks.intake.json_rows", "json", "csv"]
+):
+    from tasks.intake import request_files
 
 from unlearning.errors import RequestError
 

@@ -135,9 +135,9 @@ def _struck(place: remote.Remote, fault: remote.Fault, number: int) -> Case:
     def spoil() -> None:
         from botocore.config import Config
 
-        from tasks import s3_store
+        from tasks.store import s3
 
-        s3_store._CONFIG = s3_store._CONFIG.merge(Config(read_timeout=_PATIENT_S))
+        s3._CONFIG = s3._CONFIG.merge(Config(read_timeout=_PATIENT_S))
         place.order({**fault.orders, "first": number})
 
     return faults.through(

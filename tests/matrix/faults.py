@@ -42,7 +42,7 @@ def injected(label: str) -> Exception:
 
 def _as_ours(error: OSError) -> Exception:
     """The store's calls are counted above the place where errors of the system become ours."""
-    from tasks.boundary import translated
+    from tasks.foreign_errors import translated
     from unlearning.errors import ExpungeError
 
     try:

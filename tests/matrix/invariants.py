@@ -66,7 +66,7 @@ class Ending:
 
 def broken(place: Place, calls: list[str], ending: Ending) -> list[str]:
     """Every invariant that does not hold, in words; `calls` were made by all runs together."""
-    from tasks.object_store import open_store
+    from tasks.store.opening import open_store
 
     store = open_store()
     checks = (
@@ -83,12 +83,12 @@ def broken(place: Place, calls: list[str], ending: Ending) -> list[str]:
 
 def certified(store: Any, ending: Ending) -> Iterator[str]:
     """I-01, I-03, I-04: certificates stand on absent rows and on a champion that forgot them."""
-    from tasks import registry
+    from tasks.registry import mlflow_registry
 
     found = {i.key for i in store.list_objects("certificates/")}
     if found != ending.certificates:
         yield f"I-03 certificates {sorted(found ^ ending.certificates)} are too many or missing"
-    if ending.is_served != (registry.alias_version(MODEL) is not None):
+    if ending.is_served != (mlflow_registry.alias_version(MODEL) is not None):
         yield f"I-04 the model {'lost' if ending.is_served else 'kept'} its alias"
     for key in found:
         yield from _told_of_the_model(key, json.loads(store.get(key)), ending)
@@ -112,11 +112,11 @@ def _told_of_the_model(key: str, one: dict[str, Any], ending: Ending) -> Iterato
 
 def _forgotten_batches() -> Iterator[str]:
     """Batches that the champion or one of its ancestors passed the gate for."""
-    from tasks import registry
+    from tasks.registry import mlflow_registry
 
-    number = registry.alias_version(MODEL)
+    number = mlflow_registry.alias_version(MODEL)
     while number:
-        tags = registry.client().get_model_version(MODEL, str(number)).tags
+        tags = mlflow_registry.client().get_model_version(MODEL, str(number)).tags
         if tags.get("expunge.gate") == "passed":
             yield tags["expunge.batch"]
         number = int(tags.get("expunge.parent_version", 0))
@@ -124,8 +124,8 @@ def _forgotten_batches() -> Iterator[str]:
 
 def requests(store: Any, expected: Mapping[tuple[str, str], int]) -> Iterator[str]:
     """I-02, I-08: every record in the one state that it belongs in, and in no second one."""
-    from tasks.summary import status
-    from unlearning.deletion import TERMINAL
+    from tasks.records.status import status
+    from unlearning.policy.deletion import TERMINAL
 
     found = Count((r["request_id"] or UNUSABLE, r["status"]) for r in status(store)["requests"])
     if found != Count(dict(expected)):
@@ -147,7 +147,7 @@ def once(calls: list[str], ending: Ending) -> Iterator[str]:
 
 def tables(place: Place, ending: Ending) -> Iterator[str]:
     """I-05, I-08: the subjects' rows are gone from every file, all others are as they were."""
-    from tasks.tables import leftover_files, open_table
+    from tasks.tables.delta import leftover_files, open_table
 
     originals = (rows(TRAIN_ROWS, seed=1), rows(HOLDOUT_ROWS, first=TRAIN_ROWS, seed=2))
     for number, (uri, original) in enumerate(zip(place.tables(), originals, strict=True)):
@@ -164,7 +164,7 @@ def tables(place: Place, ending: Ending) -> Iterator[str]:
 
 def journal_streams(store: Any) -> Iterator[str]:
     """I-06: numbers without a gap, every id once, every status the one that the table gives."""
-    from unlearning.deletion import next_status
+    from unlearning.policy.deletion import next_status
 
     for name, events in _streams(store).items():
         if [e.number for e in events] != list(range(1, len(events) + 1)):
@@ -180,7 +180,7 @@ def journal_streams(store: Any) -> Iterator[str]:
 
 
 def _streams(store: Any) -> dict[str, list]:
-    from tasks import journal
+    from tasks.store import journal
 
     kinds = ("requests", "batches", "models")
     names = [f"{kind}/{name}" for kind in kinds for name, _ in journal.heads(store, kind)]

@@ -94,8 +94,8 @@ def install(counter: Counter) -> Counter:
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
 
-    from tasks.file_store import FileStore
-    from tasks.s3_store import S3Store
+    from tasks.store.files import FileStore
+    from tasks.store.s3 import S3Store
 
     for kind in (FileStore, S3Store):
         for name in ("put", "put_if_absent", "delete", "purge_noncurrent"):

@@ -69,7 +69,7 @@ def out_of_memory(rows: int) -> Callable[[Place], None]:
     def spoil(_: Place) -> None:
         import torch
 
-        from unlearning import forward
+        from unlearning.model import forward
 
         original = forward.functional_call
 
@@ -106,7 +106,7 @@ _POISON = {
 
 def poison(_: Place) -> None:
     """Files that were made to break their reader, beside the honest one."""
-    from tasks.object_store import open_store
+    from tasks.store.opening import open_store
 
     store = open_store()
     for name, data in _POISON.items():
@@ -141,8 +141,8 @@ def hold(place: Place) -> None:
 
 def held_or_erased(_: Place) -> Ending:
     """The hold came in time, and the rows are all there; or too late, and all are gone."""
-    from tasks.object_store import open_store
-    from tasks.summary import status
+    from tasks.records.status import status
+    from tasks.store.opening import open_store
 
     states = {r["request_id"]: r["status"] for r in status(open_store())["requests"]}
     ending = Ending()
@@ -164,19 +164,19 @@ _ALIAS = "registry set_registered_model_alias"
 
 def move_alias_by_hand(_: Place) -> None:
     """Somebody serves another version, of their own, with the weights of the first one."""
-    from tasks import registry
+    from tasks.registry import mlflow_registry
 
-    client = registry.client()
+    client = mlflow_registry.client()
     first = client.get_model_version(MODEL, "1")
     made = client.create_model_version(MODEL, first.source, run_id=first.run_id)
-    registry.set_alias(MODEL, int(made.version))
+    mlflow_registry.set_alias(MODEL, int(made.version))
 
 
 def move_alias_back(_: Place) -> None:
     """Somebody serves the first version, which remembers."""
-    from tasks import registry
+    from tasks.registry import mlflow_registry
 
-    registry.set_alias(MODEL, 1)
+    mlflow_registry.set_alias(MODEL, 1)
 
 
 def train_again(place: Place) -> None:
@@ -193,10 +193,10 @@ def again(place: Place) -> None:
 
 def nothing_to_mend(_: Place) -> None:
     """The disturbed run came to its end by itself."""
-    from tasks import intake
-    from tasks.object_store import open_store
+    from tasks.store.opening import open_store
+    from tasks.subjects import open_batches
 
-    if left := intake.unfinished(open_store()):
+    if left := open_batches.unfinished(open_store()):
         raise AssertionError(f"{left} did not end in the run that was disturbed.")
 
 

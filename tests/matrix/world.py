@@ -94,7 +94,7 @@ def prepare(place: Place) -> None:
     place.enter()
     if not place.mlflow:
         make_database(place.live / "mlflow.db")
-    from tasks.tables import storage_options
+    from tasks.tables.delta import storage_options
 
     options = storage_options(place.folder)
     write_tables(place.folder, train=TRAIN_ROWS, holdout=HOLDOUT_ROWS, storage=options)
@@ -108,8 +108,8 @@ def prepare(place: Place) -> None:
 
 
 def put_in(file: Path, prefix: str) -> None:
-    from tasks.object_store import open_store
-    from tasks.submission import submit_file
+    from tasks.intake.submission import submit_file
+    from tasks.store.opening import open_store
 
     store = open_store()
     store.check()
@@ -118,9 +118,9 @@ def put_in(file: Path, prefix: str) -> None:
 
 def enroll(train: str, holdout: str) -> None:
     from flows.train_model import train_model
-    from tasks.dataset_spec import DatasetSpec
-    from tasks.models import ModelSource
-    from unlearning.config import (
+    from tasks.datasets.spec import DatasetSpec
+    from tasks.enrolling.enroll import ModelSource
+    from unlearning.config.config import (
         ApprovalPolicy,
         GatePolicy,
         TrainingConfig,

@@ -4,7 +4,7 @@ import stat
 import pytest
 import torch
 
-from tasks.device import pick_device
+from tasks.hardware.device import pick_device
 from tasks.settings import load_settings, prepare_prefect
 from unlearning.errors import SettingsError
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import settings
 from torch import nn
 
-from unlearning.rows import TensorRows
+from unlearning.model.rows import TensorRows
 
 FEATURES, CLASSES = 5, 3
 

@@ -15,15 +15,15 @@ Symbols: phi the margin of a row, g its goal, H the Huber function.
 import torch
 from torch import Tensor, nn
 
-from unlearning.config import UnlearningConfig
+from unlearning.config.config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
-from unlearning.forward import autocast, fixed_mode
 from unlearning.methods.closed_form import approach_by_closed_form, row_pass
 from unlearning.methods.descent import approach_by_descent
 from unlearning.methods.goals import Steps, read_goals
 from unlearning.methods.network import Network
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import Rows, TensorRows, gather, random_rows
+from unlearning.model.forward import autocast, fixed_mode
+from unlearning.model.rows import Rows, TensorRows, gather, random_rows
 
 _ROWS_PER_FORGOTTEN = 8
 _MOST_ROWS = 8192

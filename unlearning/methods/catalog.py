@@ -4,10 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from unlearning.config import UnlearningConfig
-from unlearning.distributed import rank_count, total_count
+from unlearning.config.config import UnlearningConfig
 from unlearning.errors import DivergenceError, SettingsError, UnfitRowsError
-from unlearning.gradients import is_finite
 from unlearning.methods.calibrated import calibrated_method
 from unlearning.methods.fine_tune import fine_tune_method
 from unlearning.methods.fisher_forgetting import fisher_forgetting_method
@@ -19,6 +17,8 @@ from unlearning.methods.problem import Method, UnlearningProblem
 from unlearning.methods.retrain import retrain_method
 from unlearning.methods.scrub import scrub_method
 from unlearning.methods.ssd import ssd_method
+from unlearning.model.distributed import rank_count, total_count
+from unlearning.model.gradients import is_finite
 
 METHODS: dict[str, Method] = {
     "calibrated": calibrated_method,

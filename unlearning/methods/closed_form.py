@@ -13,13 +13,13 @@ from math import inf
 import torch
 from torch import Tensor, fx
 
-from unlearning.config import CalibrationConfig
+from unlearning.config.config import CalibrationConfig
+from unlearning.curvature.kronecker import Whitening, check_finite
 from unlearning.errors import DivergenceError, UnsupportedModelError, is_out_of_memory
-from unlearning.kronecker import Whitening, check_finite
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import Network
-from unlearning.row_gradients import RowPass
-from unlearning.rows import TensorRows
+from unlearning.model.row_gradients import RowPass
+from unlearning.model.rows import TensorRows
 
 _MOST_STEPS = 8
 
@@ -96,7 +96,7 @@ def approach_by_closed_form(
 
     Cost: for each step a forward and a backward pass over its rows, a forward pass over the next
     ones to see where they stand, the factors of C, and B^2 (P + B) multiplications; of layers
-    that `unlearning.row_layers` knows not all P count.
+    that `unlearning.model.row_layers` knows not all P count.
 
     Returns:
         Whether the forget rows are within `tolerance`, or after the last step within

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
-from unlearning.config import CalibrationConfig
-from unlearning.kronecker import SketchedCurvature
+from unlearning.config.config import CalibrationConfig
+from unlearning.curvature.kronecker import SketchedCurvature
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import REACH, Network
 

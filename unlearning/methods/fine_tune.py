@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from unlearning.config import UnlearningConfig
+from unlearning.config.config import UnlearningConfig
 from unlearning.methods.network import Network, descended, epoch_batches
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.rows import gather
+from unlearning.model.rows import gather
 
 
 def fine_tune_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:

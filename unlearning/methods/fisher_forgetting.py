@@ -6,10 +6,10 @@
 import torch
 from torch import Tensor
 
-from unlearning.config import UnlearningConfig
-from unlearning.curvature import fisher_diagonal
+from unlearning.config.config import UnlearningConfig
+from unlearning.curvature.curvature import fisher_diagonal
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import random_rows
+from unlearning.model.rows import random_rows
 
 
 def fisher_forgetting_method(

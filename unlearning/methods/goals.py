@@ -13,12 +13,12 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from unlearning.config import CalibrationConfig
+from unlearning.config.config import CalibrationConfig
 from unlearning.errors import DivergenceError
-from unlearning.forward import logits
-from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
 from unlearning.methods.network import Network, endless_batches
-from unlearning.rows import Rows, TensorRows, draw, read_chunks
+from unlearning.model.forward import logits
+from unlearning.model.margins import class_groups, difficulty_levels, margin, target_margins
+from unlearning.model.rows import Rows, TensorRows, draw, read_chunks
 
 _WINDOW = 4
 """Batches of forget rows in memory at once, among which rows are drawn."""

@@ -6,11 +6,11 @@ generalised Gauss-Newton matrix of the mean loss over retain rows.
 
 from torch import Tensor
 
-from unlearning.config import UnlearningConfig
-from unlearning.curvature import conjugate_gradients, gauss_newton
-from unlearning.gradients import Gradient, mean_gradient
+from unlearning.config.config import UnlearningConfig
+from unlearning.curvature.curvature import conjugate_gradients, gauss_newton
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import random_rows
+from unlearning.model.gradients import Gradient, mean_gradient
+from unlearning.model.rows import random_rows
 
 
 def first_order_influence_method(

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from unlearning.errors import DivergenceError
-from unlearning.forward import fixed_mode, forward_state, logits, trainable_names
-from unlearning.margins import margin
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import TensorRows
+from unlearning.model.forward import fixed_mode, forward_state, logits, trainable_names
+from unlearning.model.margins import margin
+from unlearning.model.rows import TensorRows
 
 REACH = 0.1
 """Length of the longest step that is trusted, as a share of the length of all parameters."""

@@ -5,17 +5,17 @@ Several ranks may share the passes, each with its own part of the rows; all get 
 
 from torch import Tensor
 
-from unlearning.config import UnlearningConfig
-from unlearning.distributed import shared_gradient
-from unlearning.gradients import Gradient
-from unlearning.iau import direction, reference_step, theory_step
-from unlearning.ledger import retain_gradient
+from unlearning.config.config import UnlearningConfig
+from unlearning.methods.gradient_ledger import retain_gradient
+from unlearning.methods.iau import direction, reference_step, theory_step
 from unlearning.methods.problem import UnlearningProblem, model_tensors
-from unlearning.rows import Rows
+from unlearning.model.distributed import shared_gradient
+from unlearning.model.gradients import Gradient
+from unlearning.model.rows import Rows
 
 
 def reference_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
-    """The new state after the public script's step (see `unlearning.iau.reference_step`).
+    """The new state after the public script's step (see `unlearning.methods.iau.reference_step`).
 
     One pass over the forget rows with a ledger; without one, also one over the retain rows.
     """
@@ -25,7 +25,7 @@ def reference_method(problem: UnlearningProblem, config: UnlearningConfig) -> di
 
 
 def theory_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
-    """The new state after the paper's plain step (see `unlearning.iau.theory_step`).
+    """The new state after the paper's plain step (see `unlearning.methods.iau.theory_step`).
 
     One pass over the forget rows with a ledger; without one, also one over the retain rows.
     """

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from unlearning.checkpoints import Checkpoints
-from unlearning.config import UnlearningConfig
+from unlearning.config.config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
-from unlearning.iau import copied_state
-from unlearning.ledger import Ledger
-from unlearning.rows import Rows
+from unlearning.methods.gradient_ledger import Ledger
+from unlearning.methods.iau import copied_state
+from unlearning.model.rows import Rows
+from unlearning.training.checkpoints import Checkpoints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,13 +11,13 @@ from typing import cast
 import torch
 from torch import Tensor, fx, nn
 
-from unlearning.checkpoints import Checkpoints
-from unlearning.config import TrainingConfig, UnlearningConfig
+from unlearning.config.config import TrainingConfig, UnlearningConfig
 from unlearning.errors import UnsupportedModelError, is_out_of_memory
-from unlearning.forward import fixed_mode, is_exported, model_copy, trainable_names
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import Rows, gather
-from unlearning.training import fit, train
+from unlearning.model.forward import fixed_mode, is_exported, model_copy, trainable_names
+from unlearning.model.rows import Rows, gather
+from unlearning.training.checkpoints import Checkpoints
+from unlearning.training.training import fit, train
 
 _MODE_LAYERS = ("batch_norm", "dropout")
 

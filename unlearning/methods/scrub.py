@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import kl_div
 
-from unlearning.config import UnlearningConfig
-from unlearning.forward import fixed_mode
+from unlearning.config.config import UnlearningConfig
 from unlearning.methods.network import Network, descended, epoch_batches
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.rows import TensorRows, gather
+from unlearning.model.forward import fixed_mode
+from unlearning.model.rows import TensorRows, gather
 
 
 def scrub_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:

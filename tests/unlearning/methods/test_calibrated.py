@@ -8,15 +8,15 @@ from torch import nn
 from torch.nn.functional import smooth_l1_loss
 
 from tests.oracles import Fingerprint, linear_model
-from unlearning.config import CalibrationConfig, TrainingConfig, UnlearningConfig
+from unlearning.config.config import CalibrationConfig, TrainingConfig, UnlearningConfig
 from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
-from unlearning.evaluation import evaluate
-from unlearning.forward import two_class_scores
-from unlearning.margins import class_groups, difficulty_levels, margin, target_margins
+from unlearning.evaluation.evaluation import evaluate
 from unlearning.methods.calibrated import calibrated_update
 from unlearning.methods.goals import Goals, Steps
-from unlearning.rows import TensorRows
-from unlearning.training import train
+from unlearning.model.forward import two_class_scores
+from unlearning.model.margins import class_groups, difficulty_levels, margin, target_margins
+from unlearning.model.rows import TensorRows
+from unlearning.training.training import train
 
 FEATURES = 16
 SHORT = CalibrationConfig(max_steps=4, tolerance=1e-6, remaining_share=0.0, closed_form_rows=0)

@@ -11,7 +11,8 @@ from tests.oracles import (
     linear_model,
     softmax_linear_gradient,
 )
-from unlearning.config import CalibrationConfig, MethodName, UnlearningConfig
+from unlearning.config.config import CalibrationConfig, MethodName, UnlearningConfig
+from unlearning.config.method_configs import CurvatureConfig
 from unlearning.errors import (
     DataError,
     DivergenceError,
@@ -19,13 +20,12 @@ from unlearning.errors import (
     StaleLedgerError,
     UnsupportedModelError,
 )
-from unlearning.gradients import mean_gradient
-from unlearning.ledger import Ledger
-from unlearning.method_configs import CurvatureConfig
 from unlearning.methods.calibrated import calibrated_update
 from unlearning.methods.catalog import METHODS, unlearn
+from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.rows import TensorRows
+from unlearning.model.gradients import mean_gradient
+from unlearning.model.rows import TensorRows
 
 PAPER = ["reference_step", "theory_step"]
 ALL = sorted(METHODS)

@@ -6,17 +6,17 @@ import torch
 from torch import nn
 
 from tests.oracles import linear_model
-from unlearning.config import CalibrationConfig, UnlearningConfig
+from unlearning.config.config import CalibrationConfig, UnlearningConfig
+from unlearning.curvature.kronecker import Whitening
 from unlearning.errors import DivergenceError
-from unlearning.forward import model_copy
-from unlearning.kronecker import Whitening
 from unlearning.methods import closed_form
 from unlearning.methods import network as network_of_methods
 from unlearning.methods.calibrated import calibrated_update
 from unlearning.methods.goals import Goals, Steps
 from unlearning.methods.network import Network
-from unlearning.row_gradients import RowGradients, RowPass
-from unlearning.rows import TensorRows
+from unlearning.model.forward import model_copy
+from unlearning.model.row_gradients import RowGradients, RowPass
+from unlearning.model.rows import TensorRows
 
 ONE = CalibrationConfig(max_steps=1, tolerance=1e-9, closed_form_batch=52)
 """A single step on all rows of the problem below."""

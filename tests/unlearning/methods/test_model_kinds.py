@@ -9,12 +9,12 @@ from torch import nn
 
 from tests.oracles import Fingerprint
 from tests.unlearning.conftest import Attending, Bag, Tempered
-from unlearning.config import CalibrationConfig, TrainingConfig, UnlearningConfig
+from unlearning.config.config import CalibrationConfig, TrainingConfig, UnlearningConfig
+from unlearning.config.method_configs import CurvatureConfig
 from unlearning.errors import UnsupportedModelError
-from unlearning.method_configs import CurvatureConfig
 from unlearning.methods.catalog import METHODS, unlearn
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.rows import TensorRows
+from unlearning.model.rows import TensorRows
 
 
 class Reading(nn.Module):

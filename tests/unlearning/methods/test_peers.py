@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from tests.oracles import linear_model, softmax_linear_gradient
-from unlearning.config import UnlearningConfig
-from unlearning.curvature import fisher_diagonal, gauss_newton
-from unlearning.gradients import mean_gradient
-from unlearning.ledger import Ledger
-from unlearning.losses import mean_loss
-from unlearning.method_configs import CurvatureConfig, DescentConfig, ScrubConfig
+from unlearning.config.config import UnlearningConfig
+from unlearning.config.method_configs import CurvatureConfig, DescentConfig, ScrubConfig
+from unlearning.curvature.curvature import fisher_diagonal, gauss_newton
 from unlearning.methods.catalog import unlearn
+from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.rows import TensorRows
+from unlearning.model.gradients import mean_gradient
+from unlearning.model.losses import mean_loss
+from unlearning.model.rows import TensorRows
 
 
 @pytest.fixture

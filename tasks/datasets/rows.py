@@ -1,0 +1,208 @@
+"""Rows of a pinned table as tensors, and what a table must hold for that."""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from deltalake import DeltaTable
+from torch import Tensor
+
+from tasks.datasets.fragments import TableShare
+from tasks.datasets.spec import DatasetSpec
+from tasks.datasets.streams import cut, read_ahead
+from tasks.foreign_errors import translated
+from tasks.tables.delta import arrow_dataset, arrow_schema, matching, open_table
+from unlearning.errors import DataError, UnfitRowsError
+from unlearning.model.rows import TensorRows
+
+_MOST_VALUES = 50
+"""Values of a slice column; one with more is rather a name than a group."""
+
+
+class TableRows:
+    """Rows of a table read as a stream, in file order; memory does not grow with their number.
+
+    The next chunks are read and decoded by a thread while the caller works on the one before.
+    """
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        version: int | None,
+        *,
+        only: Sequence[str] | None = None,
+        without: Sequence[str] = (),
+        uri: str | None = None,
+        part: tuple[int, int] = (0, 1),
+    ) -> None:
+        """Open the table.
+
+        Args:
+            spec: How its rows become inputs and labels.
+            version: Version of the table; None for the newest.
+            only: The subjects whose rows are meant; None for all.
+            without: The subjects whose rows are left out.
+            uri: Another table of the same columns.
+            part: Rank and number of ranks: together they read every row once, each its own.
+        """
+        self._spec = spec
+        table = open_table(uri or spec.uri, version)
+        where = None if only is None else matching(table, spec.subject, only)
+        if without:
+            where = ~matching(table, spec.subject, without)
+        self._share = TableShare(table, where, part)
+        self.count = self._share.count
+
+    def chunks(self, size: int) -> Generator[tuple[Tensor, Tensor]]:
+        """(inputs, labels) of exactly `size` rows at a time, fewer only at the end.
+
+        Raises:
+            UnfitRowsError: a value is missing, or rows have different numbers of features.
+        """
+        return read_ahead(self._chunks(size))
+
+    def _chunks(self, size: int) -> Generator[tuple[Tensor, Tensor]]:
+        if size < 1:
+            raise ValueError(f"The chunk size is {size}; give at least 1.")
+        width: int | None = None
+        with translated("table"):
+            batches = self._share.batches([*self._spec.features, self._spec.label], size)
+            for table in cut(batches, size):
+                inputs, labels = to_tensors(table, self._spec)
+                width = width or inputs[0].numel()
+                if inputs[0].numel() != width:
+                    raise _ragged(self._spec)
+                yield inputs, labels
+
+
+def label_counts(spec: DatasetSpec, version: int | None) -> Counter[int]:
+    """Rows of the table by class; cost: one pass over the label column, in memory of a batch."""
+    counts: Counter[int] = Counter()
+    with translated("table"):
+        for batch in arrow_dataset(open_table(spec.uri, version)).to_batches(columns=[spec.label]):
+            found = batch[spec.label].value_counts()
+            counts.update(dict(zip(*(one.to_pylist() for one in found.flatten()), strict=True)))
+    return counts
+
+
+def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
+    """Inputs float32 [N, *shape] and labels int64 [N].
+
+    Raises:
+        DataError: a value is missing, or rows have another number of features than they should.
+    """
+    if any(table[name].null_count for name in (*spec.features, spec.label)):
+        raise UnfitRowsError(
+            f"A feature or label is missing in {spec.uri}; fill or drop such rows."
+        )
+    inputs = torch.from_numpy(_matrix(table, spec)).div_(spec.scale)
+    if spec.shape and len(inputs):
+        if inputs.shape[1] != prod(spec.shape):
+            raise UnfitRowsError(
+                f"Rows of {spec.uri} have {inputs.shape[1]} features, which do not make the shape "
+                f"{list(spec.shape)}; change --shape or --features."
+            )
+        inputs = inputs.reshape(-1, *spec.shape)
+    labels = table[spec.label].to_numpy(zero_copy_only=False).astype(np.int64)
+    return inputs, torch.from_numpy(labels)
+
+
+def joined(parts: Sequence[tuple[Tensor, Tensor]], spec: DatasetSpec) -> TensorRows:
+    """The rows of all parts, at least one.
+
+    Raises:
+        UnfitRowsError: they have different numbers of features.
+    """
+    if len({inputs.shape[1:] for inputs, _ in parts}) > 1:
+        raise _ragged(spec)
+    inputs, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return TensorRows(inputs, labels)
+
+
+def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:
+    if not table.num_rows:
+        return np.zeros((0, 0), dtype=np.float32)
+    first = table[spec.features[0]].combine_chunks()
+    if not _is_list(first.type):
+        columns = [table[name].to_numpy(zero_copy_only=False) for name in spec.features]
+        return np.stack(columns, axis=1).astype(np.float32)
+    lengths = first.value_lengths().unique()
+    values = first.flatten()
+    if len(lengths) > 1 or values.null_count:
+        raise _ragged(spec)
+    return values.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(first), -1)
+
+
+def _ragged(spec: DatasetSpec) -> UnfitRowsError:
+    return UnfitRowsError(
+        f"Rows of {spec.uri} have missing features or different numbers of them; mend them."
+    )
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def check_columns(spec: DatasetSpec, version: int | None) -> None:
+    """Refuse a specification that the table does not fit.
+
+    Cost: the schema; with slices also a pass over their columns, ended at the first refusal.
+
+    Raises:
+        DataError: a column is missing or has a type that cannot be used, or a slice names people
+            or has more than 50 values.
+    """
+    table = open_table(spec.uri, version)
+    schema = arrow_schema(table)
+    wanted = (*spec.features, spec.label, spec.subject, *spec.slices)
+    missing = [name for name in wanted if name not in schema.names]
+    if missing:
+        raise DataError(
+            f"{spec.uri} has no column {missing[0]!r}; it has {', '.join(schema.names)}."
+        )
+    for name in spec.features:
+        kind = schema.field(name).type
+        kind = kind.value_type if _is_list(kind) else kind
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.bool_()):
+            raise DataError(f"Feature column {name!r} must hold numbers, or lists of numbers.")
+    if not pa.types.is_integer(schema.field(spec.label).type):
+        raise DataError(f"Label column {spec.label!r} must hold integers from 0.")
+    kind = schema.field(spec.subject).type
+    if not (pa.types.is_integer(kind) or _is_text(kind)):
+        raise DataError(f"Subject column {spec.subject!r} must hold strings or integers.")
+    if len(spec.features) > 1 and any(_is_list(schema.field(n).type) for n in spec.features):
+        raise DataError("Name one list column, or several numeric columns, not a mixture.")
+    if spec.slices:
+        _check_slices(spec, table, schema)
+
+
+def _check_slices(spec: DatasetSpec, table: DeltaTable, schema: pa.Schema) -> None:
+    if spec.subject in spec.slices:
+        raise DataError(
+            f"The slice column {spec.subject!r} names the data subjects, whose ids would stand in "
+            "the evidence; leave it out of --slices."
+        )
+    for name in spec.slices:
+        kind = schema.field(name).type
+        if not (pa.types.is_integer(kind) or kind == pa.bool_() or _is_text(kind)):
+            raise DataError(f"Slice column {name!r} must hold strings, integers or booleans.")
+    found: dict[str, set[Any]] = {name: set() for name in spec.slices}
+    with translated("table"):
+        for batch in arrow_dataset(table).to_batches(columns=list(found)):
+            for name, values in found.items():
+                values.update(batch[name].unique().to_pylist())
+                if len(values) > _MOST_VALUES:
+                    raise DataError(
+                        f"Slice column {name!r} of {spec.uri} has more than {_MOST_VALUES} values, "
+                        "so that some may point at single people; leave it out of --slices."
+                    )

@@ -1,0 +1,187 @@
+"""Gradient ledgers in the store: computed once per model version, off every critical path."""
+
+import logging
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from tasks.datasets.rows import TableRows
+from tasks.hardware.device import pick_device
+from tasks.hardware.memory import fitting
+from tasks.models.enrollment import Enrollment, enrolled_models, ledger_key, read_enrollment, stream
+from tasks.registry import mlflow_registry, model_files
+from tasks.store import journal
+from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.subjects.reappearance import unknown_ids
+from tasks.tables.delta import is_readable
+from unlearning.errors import (
+    ConflictError,
+    DataError,
+    ModelError,
+    SnapshotChangedError,
+    StaleLedgerError,
+    TransientError,
+)
+from unlearning.methods.gradient_ledger import (
+    Ledger,
+    check_ledger,
+    ledger_from,
+    ledger_metadata,
+    ledger_tensors,
+)
+from unlearning.model.distributed import agree, own_rank, rank_count, refuse_other, shared_gradient
+from unlearning.model.gradients import Gradient
+from unlearning.model.weights import model_digest
+
+log = logging.getLogger("expunge.ledgers")
+
+
+def refresh_ledger(store: ObjectStore, model: str) -> str:
+    """Compute the model's gradient ledger unless the store has it; returns its key.
+
+    Under torchrun every rank calls it: all share the pass, and the first one writes.
+
+    Raises:
+        ConflictError: the registry holds other weights than were enrolled, or the ranks disagree.
+        SnapshotChangedError: the table has another number of rows than were enrolled.
+        TransientError: a batch erased rows while they were read; the next try reads the new rows.
+    """
+    enrollment = read_enrollment(store, model)
+    key = ledger_key(enrollment)
+    missing = agree("" if _has_ledger(store, enrollment) else key)
+    if missing:
+        refuse_other(key, missing)
+        module = model_files.load_model(
+            model, enrollment.version, trust_pickle=enrollment.trust_pickle
+        ).module
+        try:
+            store_ledger(store, enrollment, module)
+        except DataError:
+            _refuse_overtaken(enrollment)
+            raise
+    if own_rank() == 0:
+        mlflow_registry.tag_version(model, enrollment.version, {"expunge.ledger": key})
+        drop_stale_ledgers(store, model)
+    return key
+
+
+def _refuse_overtaken(enrollment: Enrollment) -> None:
+    """An erasure never waits for a pass over the table: the pass begins again."""
+    if not is_readable(enrollment.dataset.uri, enrollment.dataset_version):
+        raise TransientError(
+            f"Rows of {enrollment.snapshot} were erased while the ledger of {enrollment.model} was "
+            "computed; try again later."
+        ) from None
+
+
+def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) -> None:
+    """Compute the mean gradient over the whole snapshot and keep it: one pass over the table.
+
+    Raises:
+        ConflictError: the module has other weights than were enrolled.
+        SnapshotChangedError: the table has another number of rows than were enrolled.
+        DivergenceError: a loss or gradient is not finite.
+    """
+    gradient = _gradient(enrollment, module, unknown_ids(store, enrollment))
+    if own_rank() != 0:
+        return
+    ledger = Ledger(gradient, model_digest=enrollment.digest, dataset=enrollment.snapshot)
+    key = ledger_key(enrollment)
+    store.put(key, save(ledger_tensors(ledger), metadata=ledger_metadata(ledger)))
+    facts = {"ledger": key, "row_count": gradient.row_count, "version": enrollment.version}
+    journal.append(
+        store, journal.Entry(stream(enrollment.model), f"ledger/{key}", "LedgerStored", facts)
+    )
+    log.info("%s version %d: gradient ledger stored", enrollment.model, enrollment.version)
+    # A batch may have erased rows, and the old ledgers with them, while this one was computed.
+    drop_stale_ledgers(store, enrollment.model)
+
+
+def _gradient(enrollment: Enrollment, module: nn.Module, without: list[str]) -> Gradient:
+    if model_digest(module.state_dict()) != enrollment.digest:
+        raise ConflictError(
+            f"Version {enrollment.version} of {enrollment.model} holds other weights than were "
+            f"enrolled; enrol it again with `expunge enroll {enrollment.model}`."
+        )
+    ranks = rank_count()
+    rows = TableRows(
+        enrollment.dataset,
+        enrollment.dataset_version,
+        without=without,
+        part=(own_rank(), ranks),
+    )
+
+    def gradient_of(chunk_size: int, device: str) -> Gradient:
+        return shared_gradient(
+            module,
+            rows,
+            chunk_size=chunk_size,
+            device=device,
+            precision=enrollment.unlearning.precision,
+        )
+
+    size, device = enrollment.unlearning.chunk_size, pick_device()
+    # Ranks wait for each other: one alone must not begin anew.
+    gradient = (
+        fitting(gradient_of, chunk_size=size, device=device)
+        if ranks == 1
+        else gradient_of(size, device)
+    )
+    if gradient.row_count != enrollment.row_count:
+        raise SnapshotChangedError(
+            f"{enrollment.snapshot} has {gradient.row_count} rows and {enrollment.row_count} were "
+            f"enrolled; enrol the model again with `expunge enroll {enrollment.model}`."
+        )
+    return gradient
+
+
+def read_ledger(store: ObjectStore, enrollment: Enrollment) -> Ledger | None:
+    """The ledger of this version over this snapshot; None when it was not computed yet.
+
+    Raises:
+        StaleLedgerError: what lies there is damaged or belongs to another model or snapshot.
+        DivergenceError: a number in it is not finite.
+    """
+    try:
+        data = store.get(ledger_key(enrollment))
+    except MissingObjectError:
+        return None
+    try:
+        tensors, metadata = load(data), _metadata(data)
+    except (SafetensorError, ValueError) as error:
+        raise StaleLedgerError(
+            f"The stored ledger of {enrollment.model} is damaged; "
+            f"compute it again with `expunge ledger {enrollment.model}`."
+        ) from error
+    ledger = ledger_from(tensors, metadata)
+    check_ledger(ledger, model_digest=enrollment.digest, dataset=enrollment.snapshot)
+    return ledger
+
+
+def drop_stale_ledgers(store: ObjectStore, model: str) -> None:
+    """Delete the model's ledgers over other snapshots: they are means over rows erased since."""
+    events = journal.read(store, stream(model))
+    current = {ledger_key(enrollment) for enrollment in enrolled_models(store)}
+    for digest in sorted({e.facts["digest"] for e in events if "digest" in e.facts}):
+        folder = f"ledgers/{digest}/"
+        for info in list(store.list_objects(folder)):
+            if info.key not in current:
+                store.delete(info.key)
+        store.purge_noncurrent(folder)
+
+
+def _has_ledger(store: ObjectStore, enrollment: Enrollment) -> bool:
+    """Whether a usable ledger lies there; a damaged one counts as none and is written anew."""
+    try:
+        return read_ledger(store, enrollment) is not None
+    except ModelError as error:
+        log.warning("%s: %s", enrollment.model, error)
+        return False
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    import json
+
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length]).get("__metadata__", {})

@@ -1,0 +1,88 @@
+"""The files of model versions, wherever MLflow keeps them: look, remove, look again."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tasks.foreign_errors import translated
+from tasks.settings import artifact_settings, load_settings
+from tasks.store.objects import ObjectStore
+from tasks.store.opening import open_store
+from unlearning.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What lies at a place."""
+
+    objects: int
+    """Files or objects."""
+    old_versions: int | None
+    """Old object versions and delete markers; None behind a tracking server, which hides them."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was seen."""
+        return not self.objects and not self.old_versions
+
+
+def look(place: str) -> Look:
+    """Count what lies below a place."""
+    store = _store(place)
+    if store is None:
+        with translated("MLflow"):
+            return Look(sum(1 for _ in _files(_repository(place))), None)
+    return Look(sum(1 for _ in store.list_objects("")), store.count_noncurrent(""))
+
+
+def wipe(place: str) -> None:
+    """Remove everything below a place, in a versioned bucket every version of it as well.
+
+    Raises:
+        DataError: a link lies there, and what it points to would stay.
+    """
+    _refuse_links(place)
+    with translated("MLflow"):
+        _repository(place).delete_artifacts()
+    store = _store(place)
+    if store is None:
+        return
+    for info in list(store.list_objects("")):
+        store.delete(info.key)
+    store.purge_noncurrent("")
+
+
+def _refuse_links(place: str) -> None:
+    store = _store(place)
+    links = 0 if store is None else sum(info.is_link for info in store.list_objects(""))
+    if links:
+        raise DataError(
+            f"{links} files of a model version in {place} are links, and what they point to would "
+            "stay; put the files themselves there."
+        )
+
+
+def _store(place: str) -> ObjectStore | None:
+    """The place as an object store; None if only MLflow can reach it."""
+    scheme = urlsplit(place).scheme
+    if not scheme:
+        return open_store(Path(place).resolve().as_uri())
+    if scheme not in ("file", "s3"):
+        return None
+    return open_store(place, artifact_settings())
+
+
+def _repository(place: str) -> Any:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    return get_artifact_repository(place, tracking_uri=load_settings().tracking_uri)
+
+
+def _files(repository: Any, folder: str | None = None) -> Iterator[str]:
+    for info in repository.list_artifacts(folder):
+        if info.is_dir:
+            yield from _files(repository, info.path)
+        else:
+            yield info.path

@@ -1,0 +1,196 @@
+"""The files of model versions: load them in their safe form, log new ones alike."""
+
+import logging
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import PROTO, UnpicklingError
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
+
+from tasks.foreign_errors import translated
+from tasks.hardware.memory import memory_errors
+from tasks.registry.mlflow_registry import RETIRED_TAG, client
+from unlearning.errors import (
+    ExpungeError,
+    MissingDataError,
+    ModelError,
+    SettingsError,
+    UnsupportedModelError,
+)
+
+if TYPE_CHECKING:  # who only asks for a status must not wait for torch
+    import numpy as np
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model version in memory, with what is needed to log its successor in the same form."""
+
+    module: "nn.Module"
+    is_exported: bool
+    directory: Path
+    signature: Any
+    example: Any
+
+
+def load_model(
+    model: str, version: int, *, trust_pickle: bool = False, is_parent: bool = False
+) -> LoadedModel:
+    """Load a version that was logged by `mlflow.pytorch`, in its safe form unless trusted.
+
+    `is_parent` says that an attempt under way needs it, be it retired meanwhile or not.
+
+    Raises:
+        ModelError: it is retired, since it remembers erased people.
+        UnsupportedModelError: it has no PyTorch flavor, or is pickled and not trusted.
+        SettingsError: it cannot be loaded with the packages that are installed here.
+        MissingDataError: there is no such version, or its files are gone or damaged.
+    """
+    import mlflow
+
+    if not is_parent:
+        _refuse_retired(model, version)
+    uri = f"models:/{model}/{version}"
+    with translated("MLflow"):
+        directory = Path(mlflow.artifacts.download_artifacts(uri))
+        info = mlflow.models.Model.load(str(directory))
+    if "pytorch" not in info.flavors:
+        raise UnsupportedModelError(
+            f"{model} version {version} was not logged by mlflow.pytorch; log it again with it."
+        )
+    is_exported = any(directory.rglob("*.pt2"))
+    if not is_exported and not trust_pickle:
+        raise UnsupportedModelError(
+            f"{model} version {version} is pickled, and loading it runs code from the registry; "
+            "log it in MLflow's pt2 form, or enrol it with --trust-pickle."
+        )
+    with _pickle_allowed(trust_pickle), translated("MLflow"):
+        module = _read_module(directory, f"{model} version {version}")
+    example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
+    return LoadedModel(module, is_exported, directory, info.signature, example)
+
+
+def _read_module(directory: Path, name: str) -> "nn.Module":
+    import mlflow
+
+    try:
+        with memory_errors():
+            return mlflow.pytorch.load_model(str(directory), map_location="cpu")
+    except (ExpungeError, OSError):
+        raise
+    except Exception as error:
+        if not all(_is_whole(file, error) for file in _weights(directory)):
+            raise MissingDataError(
+                f"The files of {name} are damaged ({type(error).__name__}); restore them, or enrol "
+                "another version."
+            ) from error
+        # This machine's fault, not the model's, which must not lose its alias for it.
+        raise SettingsError(
+            f"{name} cannot be loaded with the packages installed here ({type(error).__name__}); "
+            "install those of its requirements.txt, or log the model again, with code_paths if it "
+            "has code of its own, then run again."
+        ) from error
+
+
+def _weights(directory: Path) -> Iterator[Path]:
+    for pattern in ("*.pt2", "*.pth"):
+        yield from directory.rglob(pattern)
+
+
+def _is_whole(file: Path, error: Exception) -> bool:
+    """Whether a file that did not load has every byte it was written with, as far as it can tell.
+
+    Both forms are zip archives with checksums; pickles of old releases of torch have none.
+    """
+    try:
+        with ZipFile(file) as archive:
+            return archive.testzip() is None
+    except (BadZipFile, zlib.error, EOFError):
+        with file.open("rb") as begun:
+            is_pickle = begun.read(1) == PROTO
+        return is_pickle and not isinstance(error, (EOFError, UnpicklingError))
+
+
+def _refuse_retired(model: str, version: int) -> None:
+    with translated("MLflow"):
+        tags = client().get_model_version(model, str(version)).tags
+    if RETIRED_TAG in tags:
+        raise ModelError(
+            f"{model} version {version} is retired, because it remembers erased people; use the "
+            "version under the serving alias, or enrol one that was trained without them."
+        )
+
+
+@contextmanager
+def _pickle_allowed(allowed: bool) -> Iterator[None]:
+    name = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
+    before = os.environ.get(name, "false")
+    os.environ[name] = "true" if allowed else before
+    try:
+        yield
+    finally:
+        os.environ[name] = before
+
+
+@contextmanager
+def _examples_unsaid() -> Iterator[None]:
+    """A block in which MLflow does not print an input example that it could not try.
+
+    It is a row of somebody's.
+    """
+    logger = logging.getLogger("mlflow.models.model")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def log_successor(run_id: str, original: LoadedModel, module: "nn.Module", example: Any) -> str:
+    """Log a model in the form, signature and requirements of the original; returns its URI."""
+    import mlflow
+
+    code = original.directory / "code"
+    requirements = original.directory / "requirements.txt"
+    # MLflow tries what it logged; a pickled model was trusted when it was loaded.
+    with (
+        _pickle_allowed(not original.is_exported),
+        _examples_unsaid(),
+        translated("MLflow"),
+        mlflow.start_run(run_id=run_id),
+    ):
+        info = mlflow.pytorch.log_model(
+            module,
+            name="model",
+            signature=original.signature,
+            input_example=example,
+            serialization_format="pt2" if original.is_exported else "pickle",
+            pip_requirements=str(requirements) if requirements.exists() else None,
+            code_paths=[str(p) for p in code.iterdir()] if code.is_dir() else None,
+        )
+    return info.model_uri
+
+
+def log_new(run_id: str, module: "nn.Module", example: "np.ndarray") -> str:
+    """Log a freshly trained model in the safe pt2 form; returns its URI."""
+    import mlflow
+    import torch
+    from mlflow.models import infer_signature
+
+    outputs = module.eval()(torch.from_numpy(example)).detach().numpy()
+    with _examples_unsaid(), translated("MLflow"), mlflow.start_run(run_id=run_id):
+        info = mlflow.pytorch.log_model(
+            module,
+            name="model",
+            signature=infer_signature(example, outputs),
+            input_example=example,
+            serialization_format="pt2",
+            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],
+        )
+    return info.model_uri

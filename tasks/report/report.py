@@ -1,0 +1,124 @@
+"""The erasure report: one self-contained page per batch for people, without subject ids."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from tasks.intake.batches import report_key
+from tasks.records.certificates import NOT_PROVEN
+from tasks.report.facts import BatchFacts, ModelFacts, RungFacts, batch_facts
+from tasks.report.figures import figures
+from tasks.report.pictures import pictures
+from tasks.report.sentences import (
+    RUNG,
+    batch_headline,
+    further_answers,
+    model_headline,
+    rung_result,
+)
+from tasks.report.utility import utility_lines, utility_sentences
+from tasks.report.verdicts import in_hundred, power_sentence, verdict
+from tasks.store.objects import MissingObjectError, ObjectStore
+from unlearning.gate.gate_checks import Check
+from unlearning.policy.budget import is_exact
+from unlearning.policy.deletion import STATUS_MEANING
+
+_TEMPLATE = Path(__file__).with_name("report.html")
+
+
+def write_report(store: ObjectStore, batch: str) -> BatchFacts:
+    """Write the page as the batch stands now, unless it is there already; returns what it tells."""
+    facts = batch_facts(store, batch)
+    key, page = report_key(batch), render_erasure(facts).encode()
+    try:
+        is_there = store.get(key) == page
+    except MissingObjectError:
+        is_there = False
+    if not is_there:
+        store.put(key, page)
+    return facts
+
+
+def render_erasure(facts: BatchFacts) -> str:
+    """The page as HTML; the same facts give the same bytes."""
+    environment = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    environment.filters["hundred"] = in_hundred
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        facts=facts,
+        headline=batch_headline(facts),
+        meaning={**STATUS_MEANING, "erased": "rows gone from the tables; certificate written"},
+        models=[_model(model) for model in facts.models],
+        not_proven=NOT_PROVEN if facts.tables or _is_judged(facts) else [],
+    )
+
+
+def report_figures(facts: BatchFacts) -> dict[str, Any]:
+    """The figures of every model's deciding candidate, by path, for who wants them as files."""
+    return {
+        f"{model.name}/{name}": figure
+        for model in facts.models
+        if model.last.curves is not None
+        for name, figure in figures(model.last.curves).items()
+    }
+
+
+def _is_judged(facts: BatchFacts) -> bool:
+    return any(rung.decision for model in facts.models for rung in model.rungs)
+
+
+def _model(model: ModelFacts) -> dict[str, Any]:
+    """What the template says of one model."""
+    last = model.last
+    return {
+        "facts": model,
+        "headline": model_headline(model),
+        "plan": last.plan,
+        "is_exact": is_exact(last.plan["method"]),
+        "not_shown": _not_shown(last),
+        "rungs": [_rung(model, rung) for rung in model.rungs],
+        "checks": [verdict(c, last.evidence) for c in _checks(last)],
+        "evidence": last.evidence and asdict(last.evidence),
+        "utility": utility_lines(last.evidence) if last.evidence else [],
+        "utility_notes": utility_sentences(last.evidence) if last.evidence else [],
+        "power": power_sentence(last.evidence, _checks(last)) if last.evidence else "",
+        "further": further_answers(last.evidence) if last.evidence else [],
+        "percentiles": _percentiles(last),
+        "pictures": pictures(last.curves) if last.curves else [],
+        "troubles": [one for rung in model.rungs for one in rung.troubles],
+    }
+
+
+def _checks(rung: RungFacts) -> tuple[Check, ...]:
+    return rung.decision.checks if rung.decision else ()
+
+
+def _not_shown(rung: RungFacts) -> tuple[str, ...]:
+    """Checks of a retrain that failed on too few rows; weak evidence of an update is a failure."""
+    if rung.decision is None or not is_exact(rung.plan["method"]):
+        return ()
+    return rung.decision.not_shown
+
+
+def _rung(model: ModelFacts, rung: RungFacts) -> dict[str, Any]:
+    name, method = rung.plan["rung"], rung.plan["method"]
+    return {
+        "name": RUNG.get(name, name),
+        "method": "" if method == name else method.replace("_", " "),
+        "reason": rung.plan["reason"] or "As the model's enrolment says.",
+        "result": rung_result(model, rung),
+    }
+
+
+def _percentiles(rung: RungFacts) -> list[tuple[float | None, float]]:
+    """Sorted percentiles before and after; before is None where no curves are left."""
+    if rung.evidence is None:
+        return []
+    after = rung.evidence.forgetting.row_percentiles
+    if rung.curves is None:
+        return [(None, one) for one in after]
+    return list(zip(rung.curves.percentiles_before, after, strict=True))

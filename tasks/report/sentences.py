@@ -1,0 +1,203 @@
+"""The sentences of the erasure report: what became of a batch and of each of its models."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.report.facts import BatchFacts, ModelFacts, RungFacts
+from tasks.report.verdicts import in_hundred, points, verdict
+from unlearning.evidence.evidence import Evidence
+from unlearning.gate.gate_checks import Check
+from unlearning.policy.budget import is_exact
+
+Tone = Literal["done", "reserved", "open", "idle"]
+RUNG = {"update": "Update", "stronger": "Stronger update", "retrain": "Retrain"}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a reader in a hurry must know."""
+
+    tone: Tone
+    title: str
+    text: str
+
+
+def batch_headline(facts: BatchFacts) -> Headline:
+    """What became of the batch."""
+    return _BATCH[facts.state](facts)
+
+
+def model_headline(model: ModelFacts) -> Headline:
+    """What became of the model."""
+    if model.state == "promoted":
+        return _promoted(model)
+    if model.state == "withdrawn":
+        text = f"No candidate passed the gate, so that nobody is served by it now. {model.reason}"
+        return Headline("reserved", "Taken out of service", text)
+    if model.state == "blocked":
+        text = f"The version in service is unchanged. {model.reason}"
+        return Headline("open", "Not forgotten yet", text)
+    text = "The update is planned. No version was promoted yet; the one in service is unchanged."
+    return Headline("open", "Not forgotten yet", text)
+
+
+def rung_result(model: ModelFacts, rung: RungFacts) -> str:
+    """What came of one rung; why the next was tried is said there."""
+    if rung.decision is None:
+        said = f"Led nowhere: {rung.failure}" if rung.failure else "Not judged."
+        return f"{said} It was not retrained: {rung.obstacle}" if rung.obstacle else said
+    failed = [_question(check) for check in rung.decision.checks if not check.passed]
+    if rung.decision.passed:
+        said = "Passed the gate"
+        if failed and is_exact(rung.plan["method"]):
+            said += f" (on too few rows to tell: {' '.join(failed)})"
+        elif failed:
+            said = "Accepted although the test cannot decide"
+        is_last = rung is model.last and model.version is not None
+        return f"{said}; it became version {model.version}." if is_last else f"{said}."
+    outcome = rung.decision.outcome
+    why = "" if outcome == "forgotten" else f" ({outcome})"
+    said = f"Did not pass{why}. Failed: {' '.join(failed)}"
+    return f"{said} It was not retrained: {rung.obstacle}" if rung.obstacle else said
+
+
+def further_answers(evidence: Evidence) -> list[str]:
+    """What was asked besides and is not judged, each in one sentence."""
+    probes, said = evidence.probes, list[str]()
+    for other in evidence.forgetting.others:
+        before, after = in_hundred(other.before, other.after), in_hundred(other.after, other.before)
+        said.append(
+            f"The attack “{other.attack}”, which is weaker on this model, is right {after} times "
+            f"in 100; before, {before} times. Guessing: 50."
+        )
+    if evidence.small_slices:
+        said.append(
+            f"{evidence.small_slices} slices have too few rows that it never saw for the gate to "
+            "judge them."
+        )
+    if probes.threshold_advantage is not None:
+        gain, error = probes.threshold_advantage.value, probes.threshold_advantage.error
+        said.append(
+            f"The best single limit on the loss names {points(gain)} in 100 "
+            f"{'fewer' if gain < 0 else 'more'} forget rows than unseen rows "
+            f"(± {points(error)}). Forgotten: none."
+        )
+    if probes.shadow_auc is not None:
+        right = in_hundred(probes.shadow_auc.value)
+        said.append(f"The attack with shadow models is right {right} times in 100. Guessing: 50.")
+    if probes.relearning_speed is not None:
+        said.append(
+            f"Forget rows are learned again {probes.relearning_speed:.1f} times as fast as unseen "
+            "rows. Forgotten: 1."
+        )
+    if probes.distance_to_retrained is not None:
+        said.append(
+            "Its answers differ from those of a retrained model by "
+            f"{points(probes.distance_to_retrained)} in 100. Alike: 0."
+        )
+    return said
+
+
+def _promoted(model: ModelFacts) -> Headline:
+    decision, method = model.last.decision, model.last.plan["method"]
+    if decision is None or model.last.troubles:
+        text = f"Version {model.version} serves, but {_lower(model.last.troubles[0])}"
+        return Headline("reserved", "Replaced; part of the evidence is missing", text)
+    if not decision.passed:
+        text = f"Version {model.version} serves although the gate did not pass it; look into it."
+        return Headline("open", "Replaced by a version that did not pass", text)
+    if is_exact(method):
+        text = "It was trained anew on the rows that stay. What it never saw it cannot remember."
+        return Headline("done", "Retrained without the rows", text)
+    if decision.outcome == "forgotten":
+        text = "The attack no longer tells the forget rows from rows that the model never saw."
+        return Headline("done", "Forgotten, as far as the attack can see", text)
+    failed = " ".join(_question(c) for c in decision.checks if not c.passed)
+    text = (
+        f"The test cannot decide (failed: {failed}), and the policy of this model accepts that. "
+        "That is no proof of forgetting."
+    )
+    return Headline("reserved", "Replaced; whether it forgot cannot be told", text)
+
+
+def _erased(facts: BatchFacts) -> Headline:
+    count = facts.counts.get("erased", 0)
+    heads = [model_headline(model) for model in facts.models]
+    title = f"Erased: the rows of {f'{count:,} deletion requests' if count > 1 else 'one request'}"
+    text = "They are gone from the tables, and every request has its certificate."
+    if not facts.models:
+        return Headline("done", title, f"{text} No model was trained on them.")
+    reserved = [
+        f"Model {model.name}: {_lower(head.title)}."
+        for model, head in zip(facts.models, heads, strict=True)
+        if head.tone != "done"
+    ]
+    if reserved:
+        title = f"{title}, with a reservation"
+        return Headline("reserved", title, f"{text} {' '.join(reserved)}")
+    models = "The model" if len(facts.models) == 1 else f"All {len(facts.models)} models"
+    passed = "was replaced by a version" if len(facts.models) == 1 else "were replaced by versions"
+    return Headline("done", title, f"{text} {models} {passed} that passed the gate.")
+
+
+def _not_found(_: BatchFacts) -> Headline:
+    text = "Every table was searched; a certificate of the search was written for each request."
+    return Headline("idle", "No row of these data subjects was found", text)
+
+
+def _nothing(_: BatchFacts) -> Headline:
+    text = "No request of this batch could be carried out; the counts below say why."
+    return Headline("idle", "Nothing to erase", text)
+
+
+def _waiting(facts: BatchFacts) -> Headline:
+    text = (
+        f"{' '.join(facts.questions)} Answer with: expunge approve {facts.batch} --by NAME, or "
+        f"expunge reject {facts.batch} --by NAME --reason TEXT."
+    )
+    return Headline("open", "Nothing erased yet: the batch waits for approval", text)
+
+
+def _rejected(facts: BatchFacts) -> Headline:
+    name, reason = facts.answer.get("name", "Somebody"), facts.answer.get("reason", "")
+    text = (
+        f"{name} rejected the batch: {reason.rstrip('.')}. The requests stay open until somebody "
+        "approves; a valid request must be answered."
+    )
+    return Headline("open", "Nothing erased: the batch was rejected", text)
+
+
+def _blocked(facts: BatchFacts) -> Headline:
+    names = " and ".join(model.name for model in facts.models if model.state == "blocked")
+    text = (
+        f"No candidate for {names} passed. Nothing was erased from the tables, and the requests "
+        "stay open. Enrol the model with another way of unlearning, with another policy, or in a "
+        "version that was trained anew on a copy of its table without these people, on that copy; "
+        "then run again."
+    )
+    return Headline("open", "Not erased yet: a model did not pass the gate", text)
+
+
+def _open(_: BatchFacts) -> Headline:
+    text = "The batch stopped on its way. The next run continues where it stopped."
+    return Headline("open", "Not finished", text)
+
+
+def _question(check: Check) -> str:
+    return verdict(check, None).question
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+_BATCH: Mapping[str, Callable[[BatchFacts], Headline]] = {
+    "erased": _erased,
+    "not_found": _not_found,
+    "nothing": _nothing,
+    "waiting": _waiting,
+    "rejected": _rejected,
+    "blocked": _blocked,
+    "open": _open,
+}

@@ -1,0 +1,25 @@
+"""A model trained or taken over."""
+
+from tasks.enrolling import enroll, train
+from tasks.steps.policy import STEP
+from tasks.store.opening import open_store
+
+
+@STEP
+def pin_source(source: enroll.ModelSource) -> enroll.ModelSource:
+    """The source at one table version, for training and enrolment alike."""
+    return enroll.pinned(source)
+
+
+@STEP
+def train_version(
+    source: enroll.ModelSource, hidden: tuple[int, ...], config: enroll.TrainingConfig
+) -> int:
+    """A freshly trained version under the serving alias."""
+    return train.train_version(open_store(), source, hidden, config)
+
+
+@STEP
+def adopt_version(source: enroll.ModelSource, version: int | None, trust_pickle: bool) -> str:
+    """A registered version enrolled."""
+    return enroll.adopt_version(open_store(), source, version, trust_pickle=trust_pickle).model

@@ -1,0 +1,29 @@
+"""The store at an address, whatever kind it is of."""
+
+from urllib.parse import unquote, urlsplit
+
+from tasks.settings import Settings, load_settings
+from tasks.store.objects import ObjectStore
+from unlearning.errors import SettingsError
+
+
+def open_store(uri: str | None = None, settings: Settings | None = None) -> ObjectStore:
+    """The store at `uri` (default: the configured one).
+
+    Raises:
+        SettingsError: the URI is neither file:// nor s3://.
+    """
+    settings = settings or load_settings()
+    uri = uri or settings.store_uri
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        from tasks.store.files import FileStore
+
+        return FileStore(unquote(parts.path))
+    if parts.scheme == "s3" and parts.netloc:
+        from tasks.store.s3 import S3Store
+
+        return S3Store(parts.netloc, parts.path.strip("/"), settings)
+    raise SettingsError(
+        f"EXPUNGE_STORE must be file:///directory or s3://bucket/prefix, not {uri!r}."
+    )

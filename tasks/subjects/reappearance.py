@@ -1,0 +1,126 @@
+"""Which erased subjects are back in a table: looked for once per version, by keyed hash."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+
+from deltalake import DeltaTable
+
+from tasks.datasets.spec import DatasetSpec
+from tasks.foreign_errors import translated
+from tasks.models.enrollment import Enrollment
+from tasks.settings import load_settings
+from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.subjects import suppression_list
+from tasks.tables.delta import arrow_dataset, count_rows, open_table, used_files
+from unlearning.policy.digests import SHORT, facts_digest, pseudonym
+
+log = logging.getLogger("expunge.reappearance")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at one version of a table found; holds no subject id."""
+
+    version: int
+    fingerprint: str
+    """Digest of the version's file names: a restored table may give a number a second time."""
+    listed: str
+    """Digest of the suppression list that was looked for."""
+    row_count: int
+    rows: dict[str, int]
+    """Rows of each subject on the list who is back, by pseudonym."""
+
+
+def look(store: ObjectStore, uri: str, column: str, version: int | None = None) -> Look:
+    """Look for everybody on the suppression list in a version of a table, or in its newest.
+
+    Cost: one pass over the subject column; for the same files and the same list, one small object.
+    """
+    table = open_table(uri, version)
+    listed = suppression_list.load(store)
+    print_of, digest = fingerprint(table), listed.digest
+    place = facts_digest({"table": uri, "column": column})[:SHORT]
+    key = f"scans/{place}/{table.version()}.json"
+    known = _read(store, key)
+    if known is not None and (known.fingerprint, known.listed) == (print_of, digest):
+        return known
+    rows: Counter[str] = Counter()
+    if listed.subjects:
+        for who, _, count in _found(table, column, listed.subjects):
+            rows[who] += count
+    found = Look(table.version(), print_of, digest, count_rows(table), dict(sorted(rows.items())))
+    store.put(key, json.dumps(asdict(found)).encode())
+    return found
+
+
+def raw_ids(
+    store: ObjectStore,
+    uri: str,
+    column: str,
+    version: int | None,
+    among: frozenset[str] | None = None,
+) -> list[str]:
+    """The ids of the erased subjects who are back, or of those `among` them; never leaves a task.
+
+    Cost: that of `look`; only if it finds somebody, another pass over the subject column.
+    """
+    back = look(store, uri, column, version).rows.keys()
+    wanted = frozenset(back if among is None else back & among)
+    if not wanted:
+        return []
+    return sorted({i for _, i, _ in _found(open_table(uri, version), column, wanted)})
+
+
+def ids_to_leave_out(
+    store: ObjectStore, spec: DatasetSpec, version: int | None, *, uri: str | None = None
+) -> list[str]:
+    """The subjects of a table whom nothing may learn from; never leaves a task."""
+    found = raw_ids(store, uri or spec.uri, spec.subject, version)
+    if found:
+        log.warning("%s: rows of %d erased subjects are left out", uri or spec.uri, len(found))
+    return found
+
+
+def unknown_ids(store: ObjectStore, enrollment: Enrollment) -> list[str]:
+    """Subjects in the model's snapshot whom it never learned, since they are back from erasure."""
+    spec, among = enrollment.dataset, suppression_list.not_known_to(store, enrollment)
+    return raw_ids(store, spec.uri, spec.subject, enrollment.dataset_version, among)
+
+
+def known_count(store: ObjectStore, enrollment: Enrollment, found: Look) -> int:
+    """How many rows of that version count as the model's: all but those of `unknown_ids`."""
+    out = suppression_list.not_known_to(store, enrollment)
+    return found.row_count - sum(rows for who, rows in found.rows.items() if who in out)
+
+
+def fingerprint(table: DeltaTable) -> str:
+    """Digest of the names of a version's files, which are never written twice."""
+    with translated("table"):
+        names = sorted(used_files(table))
+    return facts_digest({"files": names})
+
+
+def _found(
+    table: DeltaTable, column: str, wanted: frozenset[str]
+) -> Iterator[tuple[str, str, int]]:
+    """(pseudonym, id, rows) of the wanted subjects, batch by batch of rows."""
+    named = partial(pseudonym, load_settings().pseudonym_secret())
+    with translated("table"):
+        for batch in arrow_dataset(table).to_batches(columns=[column]):
+            counted = batch.column(0).drop_null().value_counts()
+            values, counts = (counted.field(n).to_pylist() for n in ("values", "counts"))
+            for subject, count in zip(map(str, values), counts, strict=True):
+                who = named(subject)
+                if who in wanted:
+                    yield who, subject, count
+
+
+def _read(store: ObjectStore, key: str) -> Look | None:
+    try:
+        return Look(**json.loads(store.get(key)))
+    except MissingObjectError:
+        return None

@@ -1,0 +1,249 @@
+"""The suppression list: who was erased, by keyed hash, so that nobody learns from them again.
+
+One create-only object per batch, suppression/<batch>.json, written before its rows are erased. A
+backup that is restored, or a row that is delivered once more, is recognised by it.
+
+What changes between that moment and the deletion is in create-only objects of its own: whom a hold
+took out of the batch, or another batch took over from it, in suppression/without/<batch>/; which
+table was new by then, and whose rows were in it, in suppression/also/<batch>/.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from tasks.intake import batches
+from tasks.models.enrollment import Enrollment
+from tasks.settings import load_settings
+from tasks.store import journal
+from tasks.store.effects import once
+from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.store.opening import open_store
+from tasks.subjects.resolution import matches
+from tasks.tables.delta import is_table, open_table
+from unlearning.errors import SettingsError
+from unlearning.policy.deletion import Disposition
+from unlearning.policy.digests import SHORT, facts_digest, pseudonym
+
+log = logging.getLogger("expunge.suppression")
+
+_PREFIX = "suppression/"
+_WITHOUT = f"{_PREFIX}without/"
+_ALSO = f"{_PREFIX}also/"
+_READERS = 16
+_KEY_CHECK = "\0the key of the suppression list"
+"""No subject id can be this: ids hold no control characters."""
+
+
+@dataclass(frozen=True)
+class SuppressionList:
+    """Pseudonyms of everybody erased, by batch, each with the request that asked for it first."""
+
+    by_batch: dict[str, dict[str, str]]
+    """Oldest batch first."""
+    changes: tuple[str, ...] = ()
+    """Names of the objects by which people were taken off it again, or put on it later."""
+
+    @cached_property
+    def subjects(self) -> frozenset[str]:
+        """Every pseudonym once."""
+        return frozenset().union(*self.by_batch.values())
+
+    @property
+    def digest(self) -> str:
+        """Changes when somebody is added or taken off."""
+        names = [name for name, who in self.by_batch.items() if who]
+        return facts_digest({"batches": sorted([*names, *self.changes])})
+
+    def requests_of(self, subject: str) -> list[str]:
+        """The ids of the requests by which a subject was erased, in the order of their batches."""
+        return [who[subject] for who in self.by_batch.values() if subject in who]
+
+
+def suppress(store: ObjectStore, batch: str) -> int:
+    """Put the subjects that the batch erases on the list, once; returns how many.
+
+    Whoever is on it already and is named again stays on it under this batch too.
+    """
+    key = _key(batch)
+
+    def find(_: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            return {"list": key, "count": len(_read(store, key)["subjects"])}
+        except MissingObjectError:
+            return None
+
+    def make(_: dict[str, Any]) -> None:
+        store.put_if_absent(key, json.dumps(_record(store, batch), indent=1).encode())
+
+    facts = once(
+        store,
+        batches.stream(batch),
+        key="suppressed",
+        event="SubjectsSuppressed",
+        plan={"list": key},
+        find=find,
+        make=make,
+    )
+    log.info("Batch %s: %d subjects on the suppression list", batch, facts["count"])
+    return facts["count"]
+
+
+def put_on_found(store: ObjectStore, batch: str) -> int:
+    """Put on the list whose rows were found after the batch wrote it; returns how many.
+
+    Tables are stated once: by now the batch may have erased its rows in those of before.
+    """
+    listed, record = load(store).by_batch.get(batch, {}), _record(store, batch)
+    stated = {uri for one in _records(store) if one["batch"] == batch for uri in one["tables"]}
+    late = {
+        "subjects": {who: name for who, name in record["subjects"].items() if who not in listed},
+        "tables": {uri: now for uri, now in record["tables"].items() if uri not in stated},
+    }
+    if any(late.values()):
+        name = facts_digest({kind: sorted(found) for kind, found in late.items()})[:SHORT]
+        data = json.dumps({**record, **late}, indent=1).encode()
+        store.put_if_absent(f"{_ALSO}{batch}/{name}.json", data)
+    return len(late["subjects"])
+
+
+def take_off_withheld(store: ObjectStore, batch: str) -> int:
+    """Take off the list whom the batch put there and was then told to keep; returns how many."""
+    listed = load(store).by_batch.get(batch, {})
+    kept = {d.subject for d in batches.accepted(store, batch)} if listed else set()
+    out = {"batch": batch, "subjects": sorted(set(listed) - kept)}
+    if out["subjects"]:
+        store.put_if_absent(
+            f"{_WITHOUT}{batch}/{facts_digest(out)[:SHORT]}.json", json.dumps(out).encode()
+        )
+    return len(out["subjects"])
+
+
+def take_off_superseded(store: ObjectStore, batch: str) -> None:
+    """Take off the list whomever the batch put there: it erased nobody, and another one will."""
+    subjects = sorted(load(store).by_batch.get(batch, {}))
+    if subjects:
+        name = facts_digest({"superseded": subjects})[:SHORT]
+        body = json.dumps({"batch": batch, "subjects": subjects})
+        store.put_if_absent(f"{_WITHOUT}{batch}/{name}.json", body.encode())
+
+
+def load(store: ObjectStore) -> SuppressionList:
+    """The list as it stands.
+
+    Raises:
+        SettingsError: it was written under another pseudonym key, so that it recognises nobody.
+    """
+    keys = [info.key for info in store.list_objects(_PREFIX)]
+    with ThreadPoolExecutor(_READERS) as readers:
+        found = dict(zip(keys, readers.map(lambda key: _cached(store.uri, key), keys), strict=True))
+    records = [record for key, record in found.items() if not key.startswith(_WITHOUT)]
+    records.sort(key=lambda record: (record["at"], record["batch"]))
+    if any(record["key"] != _key_check() for record in records):
+        raise SettingsError(
+            "The suppression list was made under another EXPUNGE_PSEUDONYM_KEY and recognises "
+            "nobody under this one; set the key it was made with."
+        )
+    by_batch: dict[str, dict[str, str]] = {}
+    for record in records:
+        by_batch.setdefault(record["batch"], {}).update(record["subjects"])
+    for key in (key for key in keys if key.startswith(_WITHOUT)):
+        for subject in found[key]["subjects"]:
+            by_batch[found[key]["batch"]].pop(subject, None)
+    return SuppressionList(by_batch, tuple(k for k in keys if k.startswith((_WITHOUT, _ALSO))))
+
+
+def earlier_requests(store: ObjectStore, batch: str) -> dict[str, list[str]]:
+    """By pseudonym, the requests by which subjects of the batch had been erased before it."""
+    try:
+        return _read(store, _key(batch))["earlier"]
+    except MissingObjectError:  # a batch of an older release
+        return {}
+
+
+def last_version_with(store: ObjectStore, uri: str) -> int | None:
+    """The newest version of a table that still held rows which a batch then erased; None if none.
+
+    A batch that runs after a restore counts for more than one before it: it is the table's present.
+    """
+    found = [record for record in _records(store) if uri in record["tables"]]
+    return max(found, key=lambda record: record["at"])["tables"][uri] if found else None
+
+
+def not_known_to(store: ObjectStore, enrollment: Enrollment, *, before: str = "") -> frozenset[str]:
+    """Pseudonyms of erased subjects whose rows, wherever they turn up, the model never learned.
+
+    That is everybody on the list but those in the rows that it was trained on all the same before
+    it was enrolled; a later batch makes it forget them. What the batch `before` says is left out:
+    to itself, its rows are still to be forgotten.
+    """
+    whole = load(store)
+    listed = SuppressionList({name: who for name, who in whole.by_batch.items() if name != before})
+    if not enrollment.relearned:
+        return listed.subjects
+    body = json.loads(store.get(enrollment.relearned))
+    since = (who for batch, who in listed.by_batch.items() if batch not in body["batches"])
+    return listed.subjects - frozenset(body["subjects"]).difference(*since)
+
+
+def record_relearned(store: ObjectStore, digest: str, subjects: list[str]) -> str:
+    """Note who was on the list and yet in the rows that these weights learned; returns its key."""
+    body = {"subjects": sorted(subjects), "batches": sorted(load(store).by_batch)}
+    key = f"relearned/{digest}/{facts_digest(body)[:12]}.json"
+    store.put_if_absent(key, json.dumps(body, indent=1).encode())
+    return key
+
+
+def _records(store: ObjectStore) -> list[dict[str, Any]]:
+    """What batches put on the list, first or later."""
+    keys = [info.key for info in store.list_objects(_PREFIX)]
+    return [_cached(store.uri, key) for key in keys if not key.startswith(_WITHOUT)]
+
+
+def _record(store: ObjectStore, batch: str) -> dict[str, Any]:
+    listed, found = load(store), matches(store, batch)
+    accepted = batches.accepted(store, batch)
+    located = {record for m in found for record in m.rows}
+    subjects: dict[str, str] = {}
+    for request in accepted:
+        if request.record_id in located or request.subject in listed.subjects:
+            subjects.setdefault(request.subject, request.request_id)
+    wanted = {m.uri for m in found if located & set(m.rows) and is_table(m.uri)}
+    return {
+        "batch": batch,
+        "at": journal.now().isoformat(timespec="milliseconds"),
+        "key": _key_check(),
+        "subjects": subjects,
+        "earlier": dict(_earlier(listed, accepted)),
+        "tables": {uri: open_table(uri).version() for uri in sorted(wanted)},
+    }
+
+
+def _earlier(
+    listed: SuppressionList, requests: list[Disposition]
+) -> Iterator[tuple[str, list[str]]]:
+    mine = {d.request_id for d in requests}  # on the list if an earlier batch stopped there
+    for subject in sorted({d.subject for d in requests} & listed.subjects):
+        if before := [name for name in listed.requests_of(subject) if name not in mine]:
+            yield subject, before
+
+
+def _key_check() -> str:
+    return pseudonym(load_settings().pseudonym_secret(), _KEY_CHECK)
+
+
+@cache  # they never change
+def _cached(uri: str, key: str) -> dict[str, Any]:
+    return _read(open_store(uri), key)
+
+
+def _read(store: ObjectStore, key: str) -> dict[str, Any]:
+    return json.loads(store.get(key))
+
+
+def _key(batch: str) -> str:
+    return f"{_PREFIX}{batch}.json"

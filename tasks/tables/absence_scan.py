@@ -1,0 +1,169 @@
+"""Prove that no erased id is left in a table's objects: as a value, in the log, as a word."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.foreign_errors import translated
+from tasks.store.opening import open_store
+from tasks.tables import transaction_log
+from tasks.tables.delta import arrow_dataset, open_table, refuse_links, subject_array
+from unlearning.errors import DataError
+
+SHORTEST_WORD = 8
+"""Bytes of the shortest id that is looked for as a word; chance makes shorter ones anywhere."""
+
+_ASCII = bytes(b for b in range(128) if chr(b).isalnum() or chr(b) in "_-.@+")
+_LETTERS = _ASCII + bytes(range(128, 256))
+_WORD = re.compile(b"[%s]{%d,}" % (re.escape(_LETTERS), SHORTEST_WORD))
+_DOUBLED = (1, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was searched, and the objects in which an erased id was found."""
+
+    objects: int
+    size: int
+    version: int
+    ids: int
+    words: int
+    """How many of the ids were also looked for in raw bytes."""
+    hits: list[str]
+    """Keys of objects; never the ids."""
+
+
+def search(uri: str, column: str, subjects: Iterable[str]) -> Search:
+    """Look for the ids in every object of the table; nothing is skipped by statistics.
+
+    The subject column is decoded, dictionaries with entries that no row uses included. Log entries
+    are decoded too. Object names and the bytes of every object as they lie there are searched for
+    the ids as whole words, where an id is one and has a chance of its own; compressed pages of
+    other columns are not decoded.
+
+    Cost: every byte of the table is read once, the subject column twice; memory is a few chunks
+    and the ids.
+    """
+    wanted = set(subjects)
+    words = Words(wanted)
+    store, table = open_store(uri), open_table(uri)
+    refuse_links(uri)
+    hits = set(_decoded(table, column, wanted))
+    hits |= {key for key, entry in transaction_log.read(store) if words.within(_texts(entry))}
+    count = size = 0
+    for info in store.list_objects(""):
+        count, size = count + 1, size + info.size
+        if words.within([unquote(info.key)]):
+            hits.add("an object with an id for a name")
+        elif words.found(store.chunks(info.key)):
+            hits.add(info.key)
+    return Search(count, size, table.version(), len(wanted), len(words), sorted(hits))
+
+
+def check(found: Search, uri: str) -> None:
+    """Refuse a table in which something was found.
+
+    Raises:
+        DataError: an erased id still stands in an object.
+    """
+    if found.hits:
+        raise DataError(
+            f"Ids of erased subjects still stand in {len(found.hits)} objects of {uri}, first in "
+            f"{found.hits[0]}; remove what is not part of the table, or the rows that "
+            "name them, then run again."
+        )
+
+
+class Words:
+    """Ids as whole words in bytes: `customer-1` is not found in `customer-10`.
+
+    Any number of ids costs one pass. Ids that chance would find, short ones and plain numbers, and
+    those that are more than one word are left out.
+    """
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = {name for i in ids if _WORD.fullmatch(name := i.encode()) and not _number(i)}
+        self._longest = max(map(len, self._ids), default=0)
+        self._letters = _ASCII if all(map(bytes.isascii, self._ids)) else _LETTERS
+        self._marks = bytes(byte in self._letters for byte in range(256))
+        self._lengths = sorted({len(one) for one in self._ids})
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def within(self, texts: Iterable[str]) -> bool:
+        """Whether one of the texts holds an id."""
+        return any(self._among(text.encode(errors="replace")) for text in texts)
+
+    def found(self, chunks: Iterable[bytes]) -> bool:
+        """Whether the chunks, put together, hold an id; a word may lie across their borders."""
+        if not self._ids:
+            return False
+        rest = b""
+        for chunk in chunks:
+            data = rest + chunk
+            # The last run may go on in the next chunk; one longer than any id stays too long.
+            cut = len(data.rstrip(self._letters))
+            rest = data[cut:][-self._longest - 1 :]
+            if self._among(data[:cut]):
+                return True
+        return self._among(rest)
+
+    def _among(self, data: bytes) -> bool:
+        return bool(self._ids) and not self._ids.isdisjoint(self._runs(data))
+
+    def _runs(self, data: bytes) -> Iterator[bytes]:
+        """Maximal runs of letters that are as long as one of the words."""
+        inside = np.frombuffer(data.translate(self._marks), np.bool_)
+        for step in _DOUBLED:  # then each place tells of the eight bytes that begin there
+            inside = inside[:-step] & inside[step:]
+        places = np.flatnonzero(inside)
+        if not len(places):
+            return
+        gaps = np.flatnonzero(np.diff(places) > 1)
+        firsts, lasts = places[np.r_[0, gaps + 1]], places[np.r_[gaps, -1]]
+        fits = np.isin(lasts - firsts + SHORTEST_WORD, self._lengths)
+        for first, last in zip(firsts[fits].tolist(), lasts[fits].tolist(), strict=True):
+            yield data[first : last + SHORTEST_WORD]
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _decoded(table: Any, column: str, wanted: set[str]) -> Iterator[str]:
+    """Files whose subject column holds one of the ids."""
+    ids = subject_array(table, column, wanted)
+    with translated("table"):
+        is_text = pa.types.is_string(ids.type)
+        data = arrow_dataset(table, dictionary=column if is_text else None)
+        for file in data.get_fragments():
+            batches = file.to_batches(schema=data.schema, columns=[column])
+            if any(_holds(batch[column], ids) for batch in batches):
+                yield file.path
+
+
+def _holds(values: pa.Array, ids: pa.Array) -> bool:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary
+    ids = ids.cast(values.type)
+    return bool(pc.call_function("is_in", [values], pc.SetLookupOptions(ids)).true_count)
+
+
+def _texts(entry: Any) -> Iterator[str]:
+    """Every text in a log entry, names of fields included."""
+    if isinstance(entry, str):
+        yield entry
+    elif isinstance(entry, dict):
+        for name, value in entry.items():
+            yield str(name)
+            yield from _texts(value)
+    elif isinstance(entry, (list, tuple)):
+        for value in entry:
+            yield from _texts(value)

@@ -1,0 +1,268 @@
+"""Delta tables: find the rows of subjects, count them, erase them for good."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable
+from pyarrow import fs
+
+from tasks.foreign_errors import translated
+from tasks.settings import load_settings
+from tasks.store.opening import open_store
+from unlearning.errors import DataError
+
+SKIPPING = "delta.dataSkippingStatsColumns"
+"""The table property that says which columns have statistics in the log."""
+_INDEXED = 32
+_MARK = "expunge"
+_FEATURES = frozenset(
+    {"timestampNtz", "appendOnly", "invariants", "checkConstraints", "changeDataFeed"}
+)
+
+
+def open_table(uri: str, version: int | None = None) -> DeltaTable:
+    """The Delta table at `uri`, at a version or at its newest.
+
+    Raises:
+        DataError: there is no table, this version is gone, or the table has a feature with which
+            rows could not be erased for good.
+    """
+    with translated("table", uri):
+        table = DeltaTable(uri, version=version, storage_options=storage_options(uri))
+        _refuse_features(table, uri)
+    return table
+
+
+def is_table(uri: str) -> bool:
+    """Whether there is a Delta table at `uri`."""
+    with translated("table", uri):
+        return DeltaTable.is_deltatable(uri, storage_options(uri))
+
+
+def _refuse_features(table: DeltaTable, uri: str) -> None:
+    """Deletion vectors keep the rows in their files; other features need another writer."""
+    protocol, settings = table.protocol(), table.metadata().configuration
+    features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
+    if settings.get("delta.columnMapping.mode", "none") != "none":
+        features.add("columnMapping")
+    if features:
+        raise DataError(
+            f"{uri} uses the Delta feature {', '.join(sorted(features))}, with which its rows "
+            "cannot be erased; write the table anew without it."
+        )
+    if settings.get("delta.appendOnly") == "true":
+        raise DataError(f"{uri} is append-only; set its property delta.appendOnly to false.")
+
+
+def arrow_dataset(table: DeltaTable, dictionary: str | None = None) -> ds.FileSystemDataset:
+    """The table's files as Arrow reads them; a column of strings also as its stored dictionary."""
+    options = ds.ParquetReadOptions(dictionary_columns=[dictionary] if dictionary else None)
+    return table.to_pyarrow_dataset(
+        filesystem=local_files(table.table_uri), parquet_read_options=options
+    )
+
+
+def local_files(uri: str) -> fs.FileSystem | None:
+    """Arrow's own access to a local table; None leaves an object store to deltalake.
+
+    Deltalake's way needs Python in Arrow's threads, which aborts now and then as the process ends.
+    """
+    place = urlparse(uri)
+    if place.scheme != "file":
+        return None
+    return fs.SubTreeFileSystem(url2pathname(place.path), fs.LocalFileSystem())
+
+
+def storage_options(uri: str) -> dict[str, str] | None:
+    """What deltalake needs to reach `uri`; S3 credentials come from the standard chain."""
+    if not uri.startswith("s3://"):
+        return None
+    import boto3
+
+    settings = load_settings()
+    options = {"AWS_REGION": settings.s3_region}
+    credentials = boto3.Session().get_credentials()
+    if credentials is not None:
+        frozen = credentials.get_frozen_credentials()
+        options |= {
+            "AWS_ACCESS_KEY_ID": str(frozen.access_key),
+            "AWS_SECRET_ACCESS_KEY": str(frozen.secret_key),
+        }
+        if frozen.token:
+            options["AWS_SESSION_TOKEN"] = frozen.token
+    if settings.s3_endpoint_url:
+        options["AWS_ENDPOINT_URL"] = settings.s3_endpoint_url
+        options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint_url.startswith("http://")).lower()
+    return options
+
+
+def matching(table: DeltaTable, column: str, subjects: Iterable[str]) -> ds.Expression:
+    """A filter for the rows of these subjects; ids travel as values, never as text of a query."""
+    return ds.field(column).isin(subject_array(table, column, subjects))
+
+
+def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa.Array:
+    """The ids in the type of the table's subject column; ids that cannot be such drop out."""
+    field = arrow_schema(table).field(column)
+    if pa.types.is_integer(field.type):
+        limit = 2 ** (field.type.bit_width - 1)
+        fitting = [i for i in sorted(_integers(subjects)) if -limit <= i < limit]
+        return pa.array(fitting, field.type)
+    return pa.array(sorted(set(subjects)), pa.string())
+
+
+def _integers(subjects: Iterable[str]) -> set[int]:
+    # "007" is not the subject 7, nor "-0" the subject 0: only the canonical spelling names an
+    # integer id. Rows would be deleted, for a request that is told there were none.
+    return {int(s) for s in subjects if re.fullmatch(r"0|-?[1-9][0-9]*", s)}
+
+
+def arrow_schema(table: DeltaTable) -> pa.Schema:
+    """The table's schema in Arrow types."""
+    return arrow_dataset(table).schema
+
+
+def count_by_subject(table: DeltaTable, column: str, subjects: Iterable[str]) -> dict[str, int]:
+    """How many rows each of these subjects has; subjects without rows are left out."""
+    with translated("table"):
+        found = arrow_dataset(table).to_table(
+            columns=[column], filter=matching(table, column, subjects)
+        )
+    counts = found[column].value_counts().to_pylist()
+    return {str(item["values"]): item["counts"] for item in counts}
+
+
+def count_rows(table: DeltaTable, where: ds.Expression | None = None) -> int:
+    """Rows of the table, or those that match."""
+    with translated("table"):
+        return arrow_dataset(table).count_rows(filter=where)
+
+
+def has_rows(table: DeltaTable, where: ds.Expression, column: str) -> bool:
+    """Whether any row matches; reading ends at the first that does."""
+    with translated("table"):
+        batches = arrow_dataset(table).to_batches(columns=[column], filter=where)
+        return any(batch.num_rows for batch in batches)
+
+
+def refuse_links(uri: str) -> None:
+    """A deletion would leave the rows in the files that links in the table's folder point to.
+
+    Raises:
+        DataError: the folder holds a link.
+    """
+    links = sum(info.is_link for info in open_store(uri).list_objects(""))
+    if links:  # their names may be those of people
+        raise DataError(
+            f"{links} files of {uri} are links, and what they point to would keep the rows; put "
+            "the files themselves there."
+        )
+
+
+def keep_ids_out_of_log(table: DeltaTable, column: str) -> None:
+    """Stop the table's log from recording the smallest and largest subject id of each file.
+
+    Raises:
+        DataError: the ids are partition values, which stand in paths and in the log.
+    """
+    if column in table.metadata().partition_columns:
+        raise DataError(
+            f"The table is partitioned by the subject column {column!r}, so that ids stand in its "
+            "paths; write it anew with another partitioning."
+        )
+    wanted = statistics_columns([field.name for field in table.schema().fields], column)
+    current = table.metadata().configuration
+    if any(current.get(name) != value for name, value in wanted.items()):
+        with translated("table"):
+            table.alter.set_table_properties(wanted)
+
+
+def statistics_columns(names: list[str], subject: str) -> dict[str, str]:
+    """Table properties for statistics on every column but the subject's.
+
+    A list that Delta cannot parse counts as none, and then every column has statistics: so each
+    name is quoted, and one with a backquote goes without.
+    """
+    others = [name for name in names if name != subject and "`" not in name][:_INDEXED]
+    if not others:
+        return {"delta.dataSkippingNumIndexedCols": "0"}
+    return {SKIPPING: ",".join(f"`{name}`" for name in others)}
+
+
+def delete_rows(uri: str, column: str, subjects: Iterable[str], mark: str = "") -> None:
+    """Delete the subjects' rows by a merge with a table of ids; the commit bears the mark.
+
+    A predicate would be written into the table's log, ids and all, and would have to be quoted.
+    """
+    table = open_table(uri)
+    ids = pa.table({"id": subject_array(table, column, subjects)})
+    quoted = column.replace('"', '""')
+    with translated("table"):
+        table.merge(
+            ids,
+            f'target."{quoted}" = source.id',
+            source_alias="source",
+            target_alias="target",
+            commit_properties=CommitProperties(custom_metadata={_MARK: mark}),
+        ).when_matched_delete().execute()
+
+
+def deletions(table: DeltaTable, mark: str, since: int) -> dict[int, int]:
+    """Rows deleted by each commit that bears the mark, by version, oldest first."""
+    newer = table.version() - since
+    with translated("table"):
+        found = table.history(newer) if newer else []
+    return {
+        entry["version"]: int(entry["operationMetrics"]["num_target_rows_deleted"])
+        for entry in reversed(found)
+        if entry.get(_MARK) == mark and entry["version"] > since
+    }
+
+
+def vacuum(uri: str) -> None:
+    """Remove every file that the newest version does not use."""
+    with translated("table"):
+        open_table(uri).vacuum(
+            retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
+        )
+
+
+def remove_old_versions(uri: str) -> None:
+    """Remove old object versions, delete markers and unfinished uploads below the table."""
+    open_store(uri).purge_noncurrent("")
+
+
+def leftover_files(uri: str) -> int:
+    """How many files or old object versions below the table are not part of its newest version."""
+    store = open_store(uri)
+    used = used_files(open_table(uri))
+    present = {i.key for i in store.list_objects("") if not i.key.startswith("_delta_log/")}
+    missing = used - present
+    if missing:
+        raise DataError(f"{len(missing)} data files of the table are missing; restore them first.")
+    return len(
+        {key for key in present if key.endswith(".parquet")} - used
+    ) + store.count_noncurrent("")
+
+
+def is_readable(uri: str, version: int) -> bool:
+    """Whether every file of this version is still there; a full vacuum takes those of older ones.
+
+    Cost: the log and a listing of the table.
+    """
+    try:
+        used = used_files(open_table(uri, version))
+    except DataError:
+        return False
+    return used <= {info.key for info in open_store(uri).list_objects("")}
+
+
+def used_files(table: DeltaTable) -> set[str]:
+    """The data files of this version, by their paths relative to the table."""
+    # A file comes as the table's URI, in which odd characters are encoded, and its own name as is.
+    root = table.table_uri.rstrip("/").removeprefix("file://")
+    return {f.removeprefix("file://").removeprefix(root).lstrip("/") for f in table.file_uris()}

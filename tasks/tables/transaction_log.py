@@ -1,0 +1,79 @@
+"""A table's log: what it says of data subjects, and how that is taken out of it."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow.parquet as pq
+
+from tasks.foreign_errors import translated
+from tasks.store.objects import ObjectInfo, ObjectStore
+from tasks.store.opening import open_store
+from tasks.tables.delta import open_table, used_files
+
+PREFIX = "_delta_log/"
+_VERSION_DIGITS = 20
+
+
+def names_people(uri: str, column: str) -> bool:
+    """Whether the log tells ids of rows that are gone.
+
+    It does so by statistics on the subject column of files that the newest version does not use,
+    and by conditions of earlier deletions. Whole or cut short, long or a single digit: no value
+    is compared.
+    """
+    live = used_files(open_table(uri))
+    return any(_tells(entry, column, live) for _, entry in read(open_store(uri)))
+
+
+def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
+    """Key and content of every entry in the log, from commits and checkpoints alike."""
+    for info in store.list_objects(PREFIX):
+        if info.key.endswith(".parquet"):
+            with translated("table"):
+                file = pq.ParquetFile(io.BytesIO(store.get(info.key)))
+                for batch in file.iter_batches(4096):
+                    yield from ((info.key, entry) for entry in batch.to_pylist())
+        elif info.key.endswith(".json") and info.size:
+            lines = store.get(info.key).splitlines()
+            yield from ((info.key, json.loads(line)) for line in lines)
+
+
+def trim(uri: str) -> None:
+    """Replace the log by a checkpoint of the newest version; what came before it is removed.
+
+    This is Delta's own clean-up of its log, without the days of grace: nothing is lost that the
+    full vacuum has left, and a writer that was still at an older version gets an error.
+    """
+    with translated("table"):
+        table = open_table(uri)
+        table.create_checkpoint()
+    store, newest = open_store(uri), table.version()
+    for info in list(store.list_objects(PREFIX)):
+        if _version(info) < newest:
+            store.delete(info.key)
+
+
+def _version(info: ObjectInfo) -> float:
+    """The version that a log file belongs to; one that belongs to none is as new as can be."""
+    number = info.key.removeprefix(PREFIX)[:_VERSION_DIGITS]
+    return int(number) if len(number) == _VERSION_DIGITS and number.isdigit() else float("inf")
+
+
+def _tells(entry: dict[str, Any], column: str, live: set[str]) -> bool:
+    file = entry.get("remove") or entry.get("add")
+    if file and (entry.get("remove") or live.isdisjoint((file["path"], unquote(file["path"])))):
+        return _has_statistics(file, column)
+    told = (entry.get("commitInfo") or {}).get("operationParameters") or {}
+    return column in str(told.get("predicate", ""))
+
+
+def _has_statistics(file: dict[str, Any], column: str) -> bool:
+    found = [json.loads(file.get("stats") or "{}"), file.get("stats_parsed") or {}]
+    return any(
+        column in (statistics.get(kind) or {})
+        for statistics in found
+        for kind in ("minValues", "maxValues")
+    )

@@ -1,0 +1,194 @@
+"""The erasure floor: no alias may point to a version that remembers somebody who was erased.
+
+Every erasure of a model, a promotion above all, leaves the versions before it below the floor. A
+rollback by hand is found by comparing the alias with the model's own stream of events.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.datasets.spec import DatasetSpec
+from tasks.models.enrollment import Enrollment, enrolled_models, stream
+from tasks.registry import mlflow_registry, model_files
+from tasks.store import journal
+from tasks.store.effects import once
+from tasks.store.objects import ObjectStore
+from tasks.subjects import suppression_list
+from unlearning.errors import ConflictError, MissingDataError, ModelError
+
+log = logging.getLogger("expunge.floor")
+
+_BORN = ("ModelEnrolled", "ChampionPromoted")
+_ERASING = ("ChampionPromoted", "SnapshotAdvanced", "ModelWithdrawn")
+_OUT_OF_SERVICE = ("ModelWithdrawn", "FloorLost")
+
+Weights = tuple[int, str]
+"""Number of a version, and the digest of its weights as it was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A model's versions on record, told apart by what they remember."""
+
+    below: frozenset[Weights]
+    """Versions whose weights remember somebody who was erased since."""
+    above: tuple[Weights, ...]
+    """Versions that do not, the latest one last."""
+
+    @property
+    def floor(self) -> Weights | None:
+        """Where the alias belongs; None if every version remembers."""
+        return self.above[-1] if self.above else None
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An alias below the floor."""
+
+    model: str
+    found: int
+    """The version that it points to."""
+    floor: int | None
+    """The version to put it back on; None if that is gone or remembers too."""
+
+    @property
+    def text(self) -> str:
+        """One sentence on what was found."""
+        return (
+            f"The alias of {self.model} points to version {self.found}, which remembers subjects "
+            "that were erased since"
+        )
+
+
+def standing(store: ObjectStore, model: str) -> Standing:
+    """Which versions of an enrolled model remember an erased subject, by its journal alone.
+
+    An erasure leaves behind every version that was on record before it, but the one that went on;
+    while the model was out of service, none went on.
+    """
+    known: dict[Weights, None] = {}  # in the order of their latest mention
+    below: set[Weights] = set()
+    current: Weights | None = None
+    is_out = False
+    for event in journal.read(store, stream(model)):
+        if event.name in _BORN:
+            current = (event.facts["version"], event.facts["digest"])
+            known.pop(current, None)
+            known[current] = None
+            is_out = False
+        is_out = is_out or event.name in _OUT_OF_SERVICE
+        if event.name in _ERASING:
+            went_on = {one for one in known if current and one[1] == current[1] and not is_out}
+            below |= known.keys() - went_on
+    remembering = {digest for _, digest in below}
+    return Standing(frozenset(below), tuple(one for one in known if one[1] not in remembering))
+
+
+def breaches(store: ObjectStore) -> Iterator[Breach]:
+    """Every alias below the floor; reads weights only where a number of a version says so."""
+    for enrollment in enrolled_models(store):
+        found = mlflow_registry.alias_version(enrollment.model)
+        if found is None:
+            continue
+        stands = standing(store, enrollment.model)
+        if not _remembers(enrollment, stands, found):
+            continue
+        floor = stands.floor if not enrollment.is_withdrawn else None
+        intact = floor is not None and _digest(enrollment, floor[0]) == floor[1]
+        yield Breach(enrollment.model, found, floor[0] if floor and intact else None)
+
+
+def enforce(store: ObjectStore) -> list[str]:
+    """Put every alias back on the floor, once per breach; one sentence for each that was dropped.
+
+    Nothing else is touched, so the next run finds what a rollback by hand interrupted.
+    """
+    return [lost for breach in list(breaches(store)) if (lost := _undo(store, breach))]
+
+
+def refuse_remembering(
+    store: ObjectStore, model: str, version: int, digest: str, spec: DatasetSpec
+) -> None:
+    """Refuse to enrol weights that remember subjects whose rows were erased since.
+
+    Weights not on record are judged by the tags that expunge put on the version: a candidate that
+    was never promoted, or a copy, says of which version of the table it is.
+
+    Raises:
+        ConflictError: they do; with the rows gone, nothing is left to unlearn them with.
+    """
+    stands = standing(store, model)
+    remembers = digest in {d for _, d in stands.below}
+    if not remembers and digest not in {d for _, d in stands.above}:
+        tags = mlflow_registry.version_tags(model, version)
+        erased = suppression_list.last_version_with(store, spec.uri)
+        trained = tags.get("expunge.dataset_version", "")
+        if tags.get("expunge.dataset") == spec.uri and trained and erased is not None:
+            remembers = int(trained) <= erased
+    if remembers:
+        raise ConflictError(
+            f"Version {version} of {model} remembers subjects who were erased since it was made; "
+            "enrol one that was trained without them."
+        )
+
+
+def _undo(store: ObjectStore, breach: Breach) -> str:
+    name = stream(breach.model)
+    earlier = sum(e.name in ("AliasRestored", "FloorLost") for e in journal.read(store, name))
+    facts = {"found": breach.found, "floor": breach.floor}
+
+    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
+        if mlflow_registry.alias_version(breach.model) != plan["floor"]:
+            return None
+        return {"found": plan["found"], "floor": plan["floor"]}
+
+    def make(plan: dict[str, Any]) -> None:
+        if plan["floor"] is None:
+            mlflow_registry.drop_alias(breach.model)
+        else:
+            mlflow_registry.move_alias(breach.model, parent=breach.found, version=plan["floor"])
+
+    event = "FloorLost" if breach.floor is None else "AliasRestored"
+    key = f"floor/{earlier + 1}/{breach.found}/{breach.floor}"
+    once(store, name, key=key, event=event, plan=facts, find=find, make=make)
+    if breach.floor is not None:
+        log.error("ALARM: %s. It is back on version %d.", breach.text, breach.floor)
+        return ""
+    lost = (
+        f"{breach.text}, and no version without them is left: it no longer holds the alias. "
+        f"Train {breach.model} anew and enrol that version"
+    )
+    log.error("ALARM: %s.", lost)
+    return lost
+
+
+def _remembers(enrollment: Enrollment, stands: Standing, version: int) -> bool:
+    """Whether the version under the alias is one below the floor, and not another of its number."""
+    recorded = {digest for number, digest in stands.below if number == version}
+    if not recorded and version == enrollment.version:
+        return False
+    if not recorded:
+        # Old weights registered anew, perhaps by hand and without a tag that says so.
+        tagged = mlflow_registry.version_tags(enrollment.model, version).get("expunge.digest")
+        digest = tagged or _digest(enrollment, version)
+        return digest in {d for _, d in stands.below}
+    actual = _digest(enrollment, version)
+    return actual is None or actual in recorded
+
+
+def _digest(enrollment: Enrollment, version: int) -> str | None:
+    """Digest of a version's weights; None if there are none to serve.
+
+    Weights that are only out of reach, for want of access or of code, say nothing of the floor.
+    """
+    try:
+        module = model_files.load_model(
+            enrollment.model, version, trust_pickle=enrollment.trust_pickle
+        ).module
+    except (MissingDataError, ModelError):
+        return None
+    from unlearning.model.weights import model_digest  # torch, which a status can do without
+
+    return model_digest(module.state_dict())

@@ -1,0 +1,89 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from tests.oracles import Fingerprint, linear_model
+from unlearning.attacks.attacks import Signals, available_attacks, read_signals, row_statistics
+from unlearning.errors import DataError, DivergenceError
+from unlearning.model.margins import margin
+from unlearning.model.scores import Scores, read_scores
+
+
+def signals(margins, references):
+    count = len(margins)
+    held = torch.tensor(references, dtype=torch.double).reshape(-1, count)
+    labels = torch.zeros(count, dtype=torch.int64)
+    return Signals(torch.tensor(margins, dtype=torch.double), labels, held)
+
+
+def sigmoid(value):
+    return 1 / (1 + math.exp(-value))
+
+
+def test_the_three_statistics_by_hand():
+    given = signals([2.0, -1.0], [[1.0, 0.0], [3.0, -4.0]])
+    assert row_statistics("loss", given).tolist() == [2.0, -1.0]
+    assert row_statistics("lira", given).tolist() == [0.0, 1.0]
+    ratios = [
+        math.log(sigmoid(2) / ((sigmoid(1) + sigmoid(3)) / 2)),
+        math.log(sigmoid(-1) / ((sigmoid(0) + sigmoid(-4)) / 2)),
+    ]
+    assert row_statistics("rmia", given).tolist() == pytest.approx(ratios)
+
+
+def test_a_model_that_says_what_its_references_say_gives_nothing_away():
+    same = signals([2.0, -1.0], [[2.0, -1.0]])
+    for attack in ("lira", "rmia"):
+        assert row_statistics(attack, same).tolist() == pytest.approx([0.0, 0.0])
+
+
+def test_margins_beyond_what_an_exponential_holds_stay_finite():
+    extreme = signals([800.0, -800.0], [[700.0, -900.0]])
+    for attack in available_attacks(extreme):
+        assert bool(row_statistics(attack, extreme).isfinite().all())
+
+
+def test_without_references_the_loss_is_all_there_is():
+    assert available_attacks(signals([1.0], [])) == ("loss",)
+    assert available_attacks(signals([1.0], [[1.0]])) == ("loss", "lira", "rmia")
+
+
+def test_signals_are_the_margins_of_each_model_in_any_chunking(rows):
+    data, models = rows(20), [nn.Linear(5, 3) for _ in range(3)]
+    before = [Fingerprint.of(model) for model in models]
+    scores = read_scores(models[0], data, chunk_size=7)
+    found = read_signals(scores, models[1:], data, chunk_size=6)
+    for held, model in zip([found.margins, *found.references], models, strict=True):
+        expected = margin(model(data.inputs).double(), data.labels).detach()
+        torch.testing.assert_close(held, expected)
+    assert torch.equal(found.labels, data.labels)
+    for known, model in zip(before, models, strict=True):
+        known.assert_same(model)
+
+
+def test_scores_of_other_rows_are_refused(rows):
+    scores = read_scores(linear_model(5, 3), rows(20), chunk_size=7)
+    with pytest.raises(DataError, match="20 rows for 19"):
+        read_signals(scores, [], rows(19), chunk_size=7)
+
+
+def test_scores_have_the_losses_and_hits_of_their_rows():
+    scores = Scores(
+        torch.tensor([[0.0, 0.0], [3.0, 0.0]], dtype=torch.double), torch.tensor([1, 0])
+    )
+    summary = scores.summary()
+    assert summary.accuracy == 0.5  # a tie goes to the first class
+    assert summary.mean_loss == pytest.approx((math.log(2) + math.log(1 + math.exp(-3))) / 2)
+    assert scores.margins.tolist() == pytest.approx([0.0, 3.0])
+    assert scores.probabilities.sum(1).tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_scores_that_are_no_numbers_are_refused(rows):
+    class Broken(nn.Linear):
+        def forward(self, inputs):
+            return super().forward(inputs) / 0
+
+    with pytest.raises(DivergenceError, match="finite"):
+        read_scores(Broken(5, 3), rows(4), chunk_size=2)

@@ -1,0 +1,153 @@
+import pytest
+import torch
+from torch import nn
+
+from tests.oracles import Fingerprint
+from unlearning.attacks.shadow import ShadowAttack, fit_shadow_attack
+from unlearning.config.config import TrainingConfig, UnlearningConfig
+from unlearning.errors import EvidenceError
+from unlearning.evaluation.probes import (
+    CanaryTest,
+    canary_control,
+    prediction_distance,
+    relearning_speed,
+    threshold_advantage,
+)
+from unlearning.methods.problem import UnlearningProblem
+from unlearning.model.rows import TensorRows
+from unlearning.model.scores import Scores, read_scores
+from unlearning.training.training import train
+
+
+def doubles(*values):
+    return torch.tensor(values, dtype=torch.double)
+
+
+def test_the_threshold_is_set_on_some_rows_and_tried_on_the_others():
+    # Set on 1, 1 against 5, 5: at most 1. Tried on 1, 9 against 5, 0.
+    found = threshold_advantage(doubles(1, 1, 1, 9), doubles(5, 5, 5, 0))
+    assert found.value == pytest.approx(0.5 - 0.5)
+    assert found.error == pytest.approx((0.25 / 2 + 0.25 / 2) ** 0.5)
+
+
+def test_members_that_are_all_below_the_others_give_the_whole_advantage():
+    found = threshold_advantage(torch.zeros(10).double(), torch.ones(10).double())
+    assert (found.value, found.error) == (1.0, 0.0)
+
+
+def test_chance_alone_gives_no_advantage_on_rows_that_did_not_set_the_threshold():
+    random = torch.Generator().manual_seed(0)
+    losses = torch.rand((200, 2, 40), generator=random, dtype=torch.double)
+    values = [threshold_advantage(one, other).value for one, other in losses]
+    assert abs(sum(values) / 200) < 0.03
+
+
+def test_too_few_rows_for_a_threshold_are_refused():
+    with pytest.raises(EvidenceError, match="four"):
+        threshold_advantage(doubles(1, 2, 3), torch.ones(10).double())
+
+
+def test_the_distance_of_predictions_by_hand():
+    one, other = doubles([1.0, 0.0], [0.5, 0.5]), doubles([0.0, 1.0], [0.7, 0.3])
+    assert prediction_distance(one, other) == pytest.approx((1 + 0.2) / 2)
+    assert prediction_distance(one, one) == 0.0
+    with pytest.raises(EvidenceError, match="same rows"):
+        prediction_distance(one, other[:1])
+
+
+FEATURES = 20
+
+
+def noise(count, seed):
+    """Labels that nothing but the row itself tells: a model can only learn them by heart."""
+    random = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(count, FEATURES, generator=random)
+    return TensorRows(inputs, torch.randint(2, (count,), generator=random))
+
+
+@pytest.fixture(scope="module")
+def world():
+    rows = {name: noise(200, seed) for seed, name in enumerate(("forget", "retain", "holdout"))}
+    model = nn.Sequential(nn.Linear(FEATURES, 128), nn.ReLU(), nn.Linear(128, 2))
+    both = TensorRows(
+        torch.cat([rows["forget"].inputs, rows["retain"].inputs]),
+        torch.cat([rows["forget"].labels, rows["retain"].labels]),
+    )
+    train(model, both, TrainingConfig(epochs=60, batch_size=50, learning_rate=3e-3))
+    return model, rows
+
+
+def test_what_was_learned_is_relearned_faster_and_what_was_not_is_not(world):
+    model, rows = world
+    goal = float(read_scores(model, rows["forget"], chunk_size=200).losses.mean())
+    before = Fingerprint.of(model)
+    assert relearning_speed(model, rows["forget"], rows["holdout"], goal=goal) > 3
+    before.assert_same(model)
+    other = relearning_speed(model, noise(200, 8), rows["holdout"], goal=goal)
+    assert 0.6 < other < 1.6
+    few = relearning_speed(model, noise(200, 8), rows["holdout"], goal=goal, chunk_size=48)
+    assert few == pytest.approx(other, rel=0.1)
+    with pytest.raises(EvidenceError, match="rows"):
+        relearning_speed(model, noise(0, 1), rows["holdout"], goal=goal)
+
+
+def test_a_holdout_that_begins_with_its_easiest_rows_is_compared_by_all_of_them(world):
+    model, rows = world
+    goal = float(read_scores(model, rows["forget"], chunk_size=200).losses.mean())
+    order = read_scores(model, rows["holdout"], chunk_size=200).losses.argsort()
+    easy_first = TensorRows(rows["holdout"].inputs[order], rows["holdout"].labels[order])
+    assert 0.6 < relearning_speed(model, noise(50, 8), easy_first, goal=goal) < 1.6
+
+
+def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(world):
+    model, rows = world
+    problem = UnlearningProblem(model=model, **rows)
+    test = CanaryTest(
+        unseen=noise(400, 5),
+        canaries=torch.arange(100, 200),
+        attack="loss",
+        references=torch.empty(0, 400),
+        false_alarm=0.01,
+        min_class_rows=50,
+    )
+    before = Fingerprint.of(model)
+    found = canary_control(problem, test, UnlearningConfig())
+    before.assert_same(model)
+    assert found.count == 100
+    assert found.erased < found.limit < found.planted
+    small = canary_control(problem, test, UnlearningConfig(chunk_size=48))
+    assert small.planted == pytest.approx(found.planted, abs=1e-2)
+    # An update that does nothing would be seen to do nothing.
+    lame = canary_control(problem, test, UnlearningConfig(method="theory_step", step_size=1e-12))
+    assert lame.planted == found.planted
+    assert lame.erased == pytest.approx(lame.planted, abs=1e-3)
+
+
+def shadows(count, *, lift, seed):
+    """Scores of two classes; of members the right one is `lift` higher."""
+    random = torch.Generator().manual_seed(seed)
+    values = torch.randn((count, 2), generator=random, dtype=torch.double)
+    labels = torch.randint(2, (count,), generator=random)
+    values[torch.arange(count), labels] += lift
+    return Scores(values, labels)
+
+
+def test_the_shadow_attack_tells_members_of_another_model():
+    attack = fit_shadow_attack(
+        [shadows(500, lift=3.0, seed=n) for n in range(2)],
+        [shadows(500, lift=1.0, seed=n) for n in range(2, 4)],
+    )
+    told = attack.auc(shadows(400, lift=3.0, seed=9), shadows(400, lift=1.0, seed=10))
+    assert told.auc > 0.8
+    blind = attack.auc(shadows(400, lift=1.0, seed=9), shadows(400, lift=1.0, seed=10))
+    assert abs(blind.auc - 0.5) < 3 * blind.standard_error
+    with pytest.raises(EvidenceError, match="no shadow"):
+        fit_shadow_attack([], [])
+
+
+def test_the_shadow_attack_is_a_linear_rule_over_the_papers_inputs():
+    rule = ShadowAttack(doubles(1.0, 0.0, 0.0, 0.0), 0.0)  # softmax less label, of the label
+    sure = Scores(doubles([5.0, 0.0]), torch.tensor([0]))
+    unsure = Scores(doubles([0.0, 0.0]), torch.tensor([0]))
+    assert rule.auc(sure, unsure).auc == 1.0
+    assert rule.auc(unsure, sure).auc == 0.0

@@ -1,0 +1,90 @@
+import hashlib
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unlearning.policy.digests import bytes_digest, facts_digest, pseudonym
+
+FACTS = {"model": "m@3", "rows": 12, "share": 0.5, "parts": {"a": [1, 2], "b": None}}
+PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text())
+FINITE = PLAIN.filter(lambda value: value not in (float("inf"), float("-inf")))
+
+
+@given(items=st.dictionaries(st.text(max_size=5), FINITE, max_size=6), shuffler=st.randoms())
+def test_the_order_of_the_keys_does_not_matter(items, shuffler):
+    pairs = list(items.items())
+    shuffler.shuffle(pairs)
+    assert facts_digest({"in": dict(pairs)} | dict(pairs)) == facts_digest(items | {"in": items})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "m@4"},
+        {"rows": 13},
+        {"rows": 12.0},
+        {"rows": "12"},
+        {"rows": True},
+        {"share": 0.5000000000000001},
+        {"parts": {"a": [2, 1], "b": None}},
+        {"parts": {"a": [1, 2], "b": 0}},
+        {"parts": {"a": [1, 2]}},
+        {"more": None},
+    ],
+)
+def test_any_changed_fact_changes_the_digest(change):
+    assert facts_digest(FACTS | change) != facts_digest(FACTS)
+
+
+def test_a_renamed_or_missing_key_changes_the_digest():
+    renamed = {("Model" if name == "model" else name): value for name, value in FACTS.items()}
+    missing = {name: value for name, value in FACTS.items() if name != "rows"}
+    assert len({facts_digest(facts) for facts in (FACTS, renamed, missing, {})}) == 4
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_not_finite_is_refused(value):
+    with pytest.raises(ValueError, match="JSON"):
+        facts_digest({"deep": [{"loss": value}]})
+
+
+def test_digests_are_those_that_sha256_gives_for_compact_sorted_json():
+    text = b'{"a":[1,"\\u00e9"],"b":null}'
+    assert facts_digest({"b": None, "a": [1, "é"]}) == hashlib.sha256(text).hexdigest()
+    assert bytes_digest(text) == hashlib.sha256(text).hexdigest()
+    assert bytes_digest(b"") != bytes_digest(b"\0")
+
+
+ID = st.text(min_size=1, max_size=40).filter(lambda text: text.isprintable())
+KEY = st.binary(min_size=16, max_size=32)
+
+
+@given(key=KEY, subject=ID)
+def test_a_pseudonym_is_32_hex_digits_and_the_same_each_time(key, subject):
+    assert re.fullmatch("[0-9a-f]{32}", pseudonym(key, subject))
+    assert pseudonym(key, subject) == pseudonym(key, subject)
+
+
+@given(keys=st.lists(KEY, min_size=2, max_size=2, unique_by=lambda key: key.ljust(64, b"\0")))
+def test_another_key_gives_another_pseudonym(keys):
+    assert pseudonym(keys[0], "subject-17") != pseudonym(keys[1], "subject-17")
+
+
+@given(key=KEY, subjects=st.lists(ID, min_size=2, max_size=2, unique=True))
+def test_another_subject_has_another_pseudonym(key, subjects):
+    assert pseudonym(key, subjects[0]) != pseudonym(key, subjects[1])
+
+
+@pytest.mark.parametrize("subject", ["anna@example.org", "4711", "deadbeef", "Zoë 1"])
+def test_a_pseudonym_neither_shows_the_id_nor_is_its_plain_hash(subject):
+    name = pseudonym(b"k" * 32, subject)
+    assert subject not in name
+    assert subject.encode().hex() not in name
+    assert not hashlib.sha256(subject.encode()).hexdigest().startswith(name)
+
+
+def test_the_pseudonym_of_a_known_key_and_id():
+    # RFC 4231, test case 2
+    assert pseudonym(b"Jefe", "what do ya want for nothing?") == "5bdcc146bf60754e6a042426089575c7"

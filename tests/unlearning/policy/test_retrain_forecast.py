@@ -1,0 +1,65 @@
+"""How long a retrain takes: by the rows and epochs of timed trainings, and never by a guess."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unlearning.policy.retrain_forecast import Forecast, TimedTraining, forecast, span, too_late
+
+DAY = 24 * 3600
+
+
+def timed(rows, epochs, seconds):
+    return TimedTraining(rows=rows, epochs=epochs, seconds=seconds)
+
+
+def test_seconds_go_with_rows_and_epochs():
+    known = [timed(100, 10, 2.0), timed(200, 10, 8.0), timed(100, 1, 90.0)]
+    found = forecast(known, rows=5_000, epochs=30)
+    assert found is not None
+    # Paces 0.002, 0.004 and 0.9 seconds; expected by the median, at least a quarter of the fastest.
+    assert found.expected == pytest.approx(0.004 * 150_000)
+    assert found.least == pytest.approx(0.002 * 150_000 / 4)
+
+
+def test_without_a_timed_training_nothing_is_known():
+    assert forecast([], rows=100, epochs=1) is None
+    assert forecast([timed(0, 10, 3.0), timed(10, 0, 3.0)], rows=100, epochs=1) is None
+
+
+@pytest.mark.parametrize(
+    ("days_left", "least", "is_skipped"),
+    [
+        (5, 6 * DAY, False),
+        (5, 6 * DAY + 1, True),
+        (0, DAY, False),
+        (0, DAY + 1, True),
+        (-300, DAY, False),
+        (-300, DAY + 1, True),
+    ],
+)
+def test_a_retrain_is_skipped_only_if_it_certainly_ends_after_the_due_day(
+    days_left, least, is_skipped
+):
+    found = Forecast(expected=8 * least, least=least)
+    reason = too_late(found, days_left)
+    assert bool(reason) is is_skipped
+    if is_skipped:
+        assert span(8 * least) in reason
+        assert span(least) in reason
+        assert reason.endswith(".")
+        assert ("overdue" in reason) is (days_left < 0)
+
+
+@given(st.integers(-400, 400))
+def test_what_nobody_knows_the_length_of_is_begun(days_left):
+    assert too_late(None, days_left) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 seconds"), (59, "59.0 seconds"), (90, "1.5 minutes"), (9_000, "2.5 hours"),
+     (3 * DAY, "3.0 days")],
+)  # fmt: skip
+def test_spans(seconds, text):
+    assert span(seconds) == text

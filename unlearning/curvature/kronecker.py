@@ -1,0 +1,110 @@
+"""Kronecker-factored curvature of a set of rows, from sketches of it or from each row's gradient.
+
+Formula (our choice, with the factors of Shampoo, Gupta et al. 2018), tensor by tensor: the
+curvature C = sum_i w_i J_i J_i^T of weighted rows is close to L (x) R / tr L with L = sum_i w_i J_i
+J_i^T [O, O] and R = sum_i w_i J_i^T J_i [I, I]. Vectors keep the diagonal of C. All are shrunk
+towards the identity as far as their rows leave them open (see
+`unlearning.curvature.kronecker_factors`). With c the mean of the diagonal of C in a tensor and a =
+`damping` times the trace of C over all tensors, the inverse is taken times c / (c + a). A tensor
+that hardly matters to any row, such as a branch scaled down by s, has a curvature of s^2 and would
+be moved 1/s times as far as others; so it is at most about 1/sqrt(a) times, and less and less for
+smaller s. One that does not matter at all is not moved.
+
+Letters: each tensor is seen as a matrix [O, I] or, if it is a vector, as [O]; B rows. Symbols: w
+the weight of a row, J its Jacobian in one tensor, e a random sign, G a sketch, a the damping, S a
+root of the inverse: C^-1 = S S^T.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from torch import Tensor
+
+from unlearning.curvature.kronecker_factors import Factors, Turn, inverse, root, turns
+from unlearning.errors import DivergenceError
+from unlearning.model.gradients import is_finite
+from unlearning.model.row_gradients import Outer, RowGradients
+
+
+class SketchedCurvature:
+    """C^-1 from sketches.
+
+    Cost: the inverses, cubic in O and I; memory for them.
+    """
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns = turns
+
+    @classmethod
+    def from_sketches(cls, sketches: Iterable[Sequence[Tensor]], *, damping: float) -> Self:
+        """From sketches G = sum_i e_i sqrt(w_i) J_i over small batches (Hutchinson 1989).
+
+        One backward pass gives one for any layer, and E[G G^T] = L, E[G^T G] = R over the signs.
+
+        Raises:
+            DivergenceError: a sketch or a sum of them is not finite.
+        """
+        factors: list[Factors] = []
+        for sketch in sketches:
+            check_finite(sketch)
+            factors = factors or [Factors.like(part) for part in sketch]
+            for held, part in zip(factors, sketch, strict=True):
+                held.add(part)
+        return cls(turns(factors, inverse, damping=damping))
+
+    def solve(self, gradient: Sequence[Tensor]) -> list[Tensor]:
+        """C^-1 times a gradient, tensor by tensor."""
+        pairs = zip(self._turns, gradient, strict=True)
+        return [turn.forth(part) for turn, part in pairs]  # an inverse is its own transpose
+
+
+class Whitening:
+    """S from the gradients of rows: turned by it, their inner products are those that C^-1 gives.
+
+    The diagonals of both factors are raised by their mean besides: L (x) R tells the directions of
+    C better than how flat each of them is, and a step that is solved exactly would go far in all
+    that it calls flat (measured: more steps, no closer to retraining).
+
+    Cost: the roots, cubic in O and I; memory for them.
+    """
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns = turns
+
+    @classmethod
+    def from_rows(cls, rows: RowGradients, weights: Tensor, *, damping: float) -> Self:
+        """From the gradients J of weighted rows [B].
+
+        Raises:
+            DivergenceError: a gradient or a sum of them is not finite, or rounding is all there is
+                to a sum.
+        """
+        check_finite(rows.tensors())
+        factors: list[Factors] = []
+        for part in rows.parts:
+            like = part.inputs.new_empty(part.shape) if isinstance(part, Outer) else part[0]
+            factors.append(Factors.like(like, level=1.0))
+            factors[-1].add_rows(part, weights)
+        return cls(turns(factors, root, damping=damping))
+
+    def whitened(self, rows: RowGradients) -> RowGradients:
+        """S^T times each row's gradient."""
+        pairs = zip(self._turns, rows.parts, strict=True)
+        return RowGradients([turn.rows(part) for turn, part in pairs])
+
+    def lifted(self, way: Sequence[Tensor]) -> list[Tensor]:
+        """S times a combination of whitened gradients: C^-1 times that of the gradients."""
+        return [turn.back(part) for turn, part in zip(self._turns, way, strict=True)]
+
+
+def check_finite(tensors: Iterable[Tensor]) -> None:
+    """Nothing, if every number of these gradients is finite.
+
+    Raises:
+        DivergenceError: one is not.
+    """
+    if not is_finite({str(number): part for number, part in enumerate(tensors)}):
+        raise DivergenceError(
+            "A gradient of the model is not finite before any step is taken; "
+            "check the forget and retain rows for values out of range."
+        )

@@ -1,0 +1,245 @@
+"""Further questions to a candidate, which are reported beside what the gate judges.
+
+Letters: M forget rows, H holdout rows.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# (torch 2.13 leaves some of its functions without types)
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from math import ceil
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from unlearning.attacks.attacks import Signals, row_statistics
+from unlearning.attacks.percentiles import Percentiles, chance_deviation, percentiles
+from unlearning.config.config import UnlearningConfig
+from unlearning.errors import EvidenceError
+from unlearning.evidence.evidence import AttackName, Canaries, Estimate
+from unlearning.methods.catalog import unlearn
+from unlearning.methods.network import Network, epoch_batches
+from unlearning.methods.problem import UnlearningProblem
+from unlearning.model.forward import fixed_mode, model_copy
+from unlearning.model.rows import TensorRows, random_rows
+from unlearning.model.scores import Scores, read_scores
+
+_RELEARNING_STEPS, _RATE = 40, 1e-3
+_PLANTING_EPOCHS, _PLANTING_BATCH, _PLANTING_RATE = 10, 64, 2e-3
+_READ = 1000
+"""Most retain and holdout rows that the update of the canaries reads: it must not cost more than
+the one that it stands for."""
+_LEAST_ROWS = 4
+
+
+def threshold_advantage(members: Tensor, others: Tensor) -> Estimate:
+    """What an attacker with one threshold on the loss gains, on rows that did not set it.
+
+    Formula: TPR - FPR at the threshold that is best on every other row, measured on the rows in
+    between; from -1 to 1, 0 = forgotten. Standard error of a difference of two shares. Cost
+    O((M + H) log(M + H)).
+
+    Args:
+        members: Losses of the forget rows [M].
+        others: Losses of holdout rows [H].
+
+    Raises:
+        EvidenceError: a side has fewer than four rows.
+    """
+    if min(len(members), len(others)) < _LEAST_ROWS:
+        raise EvidenceError("A threshold cannot be set and tried on fewer than four rows a side.")
+    levels: Tensor = torch.cat([members[::2], others[::2]]).unique()
+    gains = _rates(members[::2], levels) - _rates(others[::2], levels)
+    best = levels[int(gains.argmax())].unsqueeze(0)
+    hit, alarm = float(_rates(members[1::2], best)), float(_rates(others[1::2], best))
+    error = (hit * (1 - hit) / len(members[1::2]) + alarm * (1 - alarm) / len(others[1::2])) ** 0.5
+    return Estimate(value=hit - alarm, error=error)
+
+
+def _rates(losses: Tensor, levels: Tensor) -> Tensor:
+    """Share of losses at or below each level."""
+    return torch.searchsorted(losses.sort().values, levels, right=True).double() / len(losses)
+
+
+def relearning_speed(
+    model: nn.Module,
+    forget: TensorRows,
+    holdout: TensorRows,
+    *,
+    goal: float,
+    chunk_size: int = 1024,
+    device: str = "cpu",
+) -> float:
+    """How much faster forget rows are learned again than unseen rows are learned.
+
+    Formula (our choice): steps of Adam until as many holdout rows have a mean loss of `goal`, over
+    the steps until the forget rows have it, each from the candidate; at most 40. 1 = forgotten,
+    above 1 something of the rows is left, below 1 they resist. Cost: at most eighty-two forward
+    and backward passes over the M rows; give some dozens.
+
+    Args:
+        model: The candidate.
+        forget: Forget rows.
+        holdout: At least as many unseen rows.
+        goal: Mean loss of the forget rows under the original.
+        chunk_size: Rows in memory at a time; changes no result beyond rounding.
+        device: Where the steps run.
+
+    Raises:
+        EvidenceError: a side is empty.
+    """
+    count = min(forget.count, holdout.count)
+    if not count:
+        raise EvidenceError("Relearning cannot be compared without rows; check the two sets.")
+    steps = [
+        _steps_to(
+            goal,
+            Network(model, device, chunk_size),
+            random_rows(rows, count),
+        )
+        for rows in (holdout, forget)
+    ]
+    return steps[0] / steps[1]
+
+
+def _steps_to(goal: float, network: Network, rows: TensorRows) -> int:
+    """Steps until the mean loss is down to the goal, at least 1."""
+    every = repeat(torch.arange(rows.count), _RELEARNING_STEPS + 1)
+    with fixed_mode(network.model), torch.enable_grad():
+        for taken, loss in enumerate(_descent(network, rows, every, _RATE)):
+            if loss <= goal:
+                return max(taken, 1)
+    return _RELEARNING_STEPS
+
+
+def _mean_loss(network: Network, rows: TensorRows) -> float:
+    """Of a margin phi the loss is softplus(-phi)."""
+    return float(softplus(-network.margins(rows)).mean())
+
+
+def _descent(
+    network: Network, rows: TensorRows, batches: Iterable[Tensor], rate: float
+) -> Iterator[float]:
+    """Steps of Adam down the mean loss of each batch; before each of them, that loss."""
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
+    for batch in batches:
+        optimiser.zero_grad()
+        total = 0.0
+        for chunk in batch.split(network.chunk_size):
+            loss = network.loss(rows, chunk) * (len(chunk) / len(batch))
+            loss.backward()
+            total += float(loss.detach())
+        yield total
+        optimiser.step()
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CanaryTest:
+    """What canaries are tried with."""
+
+    unseen: TensorRows
+    """Holdout rows that no update or reference reads [H]."""
+    canaries: Tensor
+    """Places of those that become canaries [M]; the others are what they are compared with."""
+    attack: AttackName
+    """The attack that judges the batch."""
+    references: Tensor
+    """What its K reference models said of the unseen rows, phi_k [K, H] (see `Signals`)."""
+    false_alarm: float
+    """As in the policy."""
+    min_class_rows: int
+    """As in the policy."""
+
+
+def canary_control(
+    problem: UnlearningProblem, test: CanaryTest, config: UnlearningConfig
+) -> Canaries:
+    """Can this attack see a failure, and can this update mend it? Asked of rows made for it.
+
+    The canaries, unseen rows until now, are learned by a copy of the model, by Adam on mini-batches
+    of them and of as many retain rows, until their loss is down to that of the retain rows, ten
+    epochs at most: the attack must notice. Then the same update erases them from the copy, and the
+    attack must not; it may read 1,000 rows of each sample. Cost: the epochs, one update, and two
+    forward passes over the unseen rows.
+
+    Raises:
+        ExpungeError: as `unlearn`.
+    """
+    unseen, size = test.unseen, config.chunk_size
+    canaries = TensorRows(unseen.inputs[test.canaries], unseen.labels[test.canaries])
+    planted = _planted(problem, canaries, size)
+    given = UnlearningProblem(
+        model=planted,
+        forget=canaries,
+        retain=random_rows(problem.retain, _READ),
+        holdout=random_rows(problem.holdout, _READ),
+        device=problem.device,
+    )
+    erased = _with_state(planted, unlearn(given, config))
+    learned, after = (
+        _ranked(test, read_scores(model, unseen, chunk_size=size, device=problem.device))
+        for model in (planted, erased)
+    )
+    chance = chance_deviation(
+        canaries.count, learned.holdout_variance, false_alarm=test.false_alarm
+    )
+    return Canaries(count=canaries.count, planted=learned.auc, erased=after.auc, limit=0.5 + chance)
+
+
+def _planted(problem: UnlearningProblem, canaries: TensorRows, chunk_size: int) -> nn.Module:
+    beside = random_rows(problem.retain, canaries.count)
+    rows = TensorRows(
+        torch.cat([canaries.inputs, beside.inputs]), torch.cat([canaries.labels, beside.labels])
+    )
+    network = Network(problem.model, problem.device, chunk_size)
+    goal, random = _mean_loss(network, beside), torch.Generator().manual_seed(0)
+    with fixed_mode(problem.model), torch.enable_grad():
+        batches = epoch_batches(rows.count, _PLANTING_BATCH, _PLANTING_EPOCHS, random)
+        epoch = ceil(rows.count / _PLANTING_BATCH)
+        for taken, _ in enumerate(_descent(network, rows, batches, _PLANTING_RATE)):
+            if taken and taken % epoch == 0 and _mean_loss(network, canaries) <= goal:
+                break
+    learned = dict(zip(network.names, network.parameters(), strict=True))
+    return _with_state(problem.model, dict(problem.model.state_dict()) | learned)
+
+
+def _with_state(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+    copy = model_copy(model)
+    copy.load_state_dict({name: value.detach().cpu() for name, value in state.items()})
+    return copy
+
+
+def _ranked(test: CanaryTest, scores: Scores) -> Percentiles:
+    """Where the canaries stand among the other unseen rows."""
+    signals = Signals(scores.margins, scores.labels, test.references)
+    statistics = row_statistics(test.attack, signals)
+    planted = torch.zeros(test.unseen.count, dtype=torch.bool)
+    planted[test.canaries] = True
+    return percentiles(
+        statistics[planted],
+        scores.labels[planted],
+        statistics[~planted],
+        scores.labels[~planted],
+        min_rows=test.min_class_rows,
+    )
+
+
+def prediction_distance(one: Tensor, other: Tensor) -> float:
+    """How differently two models predict the same rows: 0 = alike, 1 = never alike.
+
+    Formula: the mean total variation distance between their class probabilities [N, C], half the
+    sum of absolute differences. Used between an update and a retrained model, where there is one.
+
+    Raises:
+        EvidenceError: they are of different rows or classes.
+    """
+    if one.shape != other.shape or not len(one):
+        raise EvidenceError(
+            f"Probabilities of shape {tuple(one.shape)} and {tuple(other.shape)} do not compare; "
+            "measure both models on the same rows."
+        )
+    return float((one - other).abs().sum(1).mean() / 2)

@@ -1,0 +1,1 @@
+"""Training from fresh weights, with the gradient restriction, resumable by checkpoints."""
