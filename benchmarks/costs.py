@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import load, split
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem

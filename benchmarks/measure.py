@@ -14,7 +14,7 @@ from torch.func import grad, vmap
 from benchmarks.cases import Case
 from benchmarks.counting import counted_rows
 from benchmarks.datasets import DataSet, Split
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.evaluation.evaluation import evaluate
 from unlearning.methods.catalog import METHODS, unlearn
 from unlearning.methods.gradient_ledger import Ledger

@@ -18,7 +18,7 @@ from tasks.models.enrollment import Enrollment, read_enrollment
 from tasks.models.timed_trainings import note_retrain, retrain_forecast
 from tasks.store import journal
 from tasks.store.objects import ObjectStore
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
 from unlearning.methods.gradient_ledger import Ledger

@@ -27,7 +27,7 @@ from tasks.subjects.reappearance import ids_to_leave_out
 from unlearning.attacks.attacks import Signals, read_signals
 from unlearning.attacks.power import Recall, recall_of
 from unlearning.attacks.shadow import ShadowAttack, fit_shadow_attack
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError
 from unlearning.methods.retrain import trained_anew
 from unlearning.model.forward import model_copy

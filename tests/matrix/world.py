@@ -120,12 +120,10 @@ def enroll(train: str, holdout: str) -> None:
     from flows.train_model import train_model
     from tasks.datasets.spec import DatasetSpec
     from tasks.enrolling.enroll import ModelSource
-    from unlearning.config.config import (
-        ApprovalPolicy,
-        GatePolicy,
-        TrainingConfig,
-        UnlearningConfig,
-    )
+    from unlearning.config.approval_policy import ApprovalPolicy
+    from unlearning.config.gate_policy import GatePolicy
+    from unlearning.config.training_config import TrainingConfig
+    from unlearning.config.unlearning_config import UnlearningConfig
 
     source = ModelSource(
         model=MODEL,

@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 from unlearning.attacks.attacks import Signals, available_attacks, row_statistics
 from unlearning.attacks.percentiles import Percentiles, chance_deviation, percentiles
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import AttackName
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from unlearning.attacks.attacks import Signals, read_signals
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evaluation.drops import (
     accuracy_drop,
     matched_accuracy,

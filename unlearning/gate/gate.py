@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import Evidence, ForgettingEvidence, Outcome
 from unlearning.gate.completeness import completeness
 from unlearning.gate.gate_checks import Check, check, difference, is_number

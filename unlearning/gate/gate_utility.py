@@ -1,6 +1,6 @@
 """The gate's checks of utility: what was lost for certain, and what too few rows could hide."""
 
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import AccuracyDrop, Evidence
 from unlearning.gate.gate_checks import Check, check
 

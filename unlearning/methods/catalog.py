@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DivergenceError, SettingsError, UnfitRowsError
 from unlearning.methods.calibrated import calibrated_method
 from unlearning.methods.fine_tune import fine_tune_method

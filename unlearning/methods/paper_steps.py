@@ -5,7 +5,7 @@ Several ranks may share the passes, each with its own part of the rows; all get 
 
 from torch import Tensor
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.methods.gradient_ledger import retain_gradient
 from unlearning.methods.iau import direction, reference_step, theory_step
 from unlearning.methods.problem import UnlearningProblem, model_tensors

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from unlearning.config.config import DeletionBudget, MethodName
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.unlearning_config import MethodName
 from unlearning.errors import DataError
 
 RETRAIN: MethodName = "retrain"

@@ -8,7 +8,9 @@ so that nobody serves what still remembers.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from unlearning.config.config import CalibrationConfig, GatePolicy, MethodName, UnlearningConfig
+from unlearning.config.calibration_config import CalibrationConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import MethodName, UnlearningConfig
 from unlearning.gate.gate import GateDecision
 from unlearning.policy.budget import RETRAIN, is_exact
 

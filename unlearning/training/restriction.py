@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from unlearning.config.config import Restriction, TrainingConfig
+from unlearning.config.training_config import Restriction, TrainingConfig
 from unlearning.model.forward import twice_differentiable, two_class_scores
 
 

@@ -24,7 +24,9 @@ from tasks.registry import mlflow_registry
 from tasks.report import mlflow_mirror
 from tasks.store import journal
 from tasks.subjects import late_holds, open_batches, resolution
-from unlearning.config.config import ApprovalPolicy, GatePolicy, UnlearningConfig
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ConflictError, DataError, SettingsError
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions

@@ -19,7 +19,9 @@ from tasks.enrolling import gradient_ledgers
 from tasks.models.enrollment import Enrollment, ledger_key, record_enrollment, stream
 from tasks.store import journal
 from tasks.tables import delta
-from unlearning.config.config import DeletionBudget, GatePolicy, UnlearningConfig
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import (
     ConflictError,
     DataError,

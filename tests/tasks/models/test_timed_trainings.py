@@ -14,7 +14,9 @@ from tasks.intake import batches
 from tasks.models import timed_trainings
 from tasks.models.enrollment import Enrollment, record_enrollment, stream
 from tasks.store import journal
-from unlearning.config.config import GatePolicy, TrainingConfig, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnfitRowsError, UnsupportedModelError
 from unlearning.evidence.evidence import Outcome
 from unlearning.gate.gate import GateDecision, no_candidate

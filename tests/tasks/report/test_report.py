@@ -18,7 +18,7 @@ from tasks.records.certified_models import certified_models
 from tasks.report.report import report_figures, write_report
 from tasks.store import journal
 from unlearning.attacks.attacks import Signals
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evaluation.curves import Reading, candidate_curves
 from unlearning.gate.gate import decide
 from unlearning.model.scores import Scores

@@ -6,7 +6,7 @@ import pytest
 import sample_evidence as sample
 
 from tasks.report.verdicts import in_hundred, points, power_sentence, verdict
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import Probes, SliceDrop
 from unlearning.gate.gate import decide
 from unlearning.gate.gate_checks import Check

@@ -2,14 +2,12 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from unlearning.config.config import (
-    ApprovalPolicy,
-    CalibrationConfig,
-    DeletionBudget,
-    GatePolicy,
-    TrainingConfig,
-    UnlearningConfig,
-)
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.calibration_config import CalibrationConfig
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 
 NAN, INF = float("nan"), float("inf")
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.oracles import Fingerprint
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evaluation.evaluation import evaluate
 from unlearning.evaluation.measurement import EvidenceRows, measure_candidate
 from unlearning.gate.gate import decide

@@ -11,8 +11,9 @@ from tests.oracles import (
     linear_model,
     softmax_linear_gradient,
 )
-from unlearning.config.config import CalibrationConfig, MethodName, UnlearningConfig
+from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.config.method_configs import CurvatureConfig
+from unlearning.config.unlearning_config import MethodName, UnlearningConfig
 from unlearning.errors import (
     DataError,
     DivergenceError,

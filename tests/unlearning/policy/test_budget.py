@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.config.config import DeletionBudget
+from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.errors import DataError
 from unlearning.policy.budget import (
     ClassShare,

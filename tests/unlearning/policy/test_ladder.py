@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.gate.gate import GateDecision, no_candidate
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.ladder import next_step, stronger
