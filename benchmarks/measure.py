@@ -76,7 +76,7 @@ def measure(
     The ledger is offered to all, and paid for at enrolment.
     """
     is_full = name == WHOLE_TABLE
-    method = "reference_step" if is_full else name
+    method = "published_step" if is_full else name
     given = UnlearningProblem(
         model=deepcopy(model),
         forget=problem.forget,

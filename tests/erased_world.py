@@ -60,7 +60,7 @@ class World:
             ),
             "policy": GatePolicy(
                 references=0,
-                max_exact_accuracy_drop=1.0,
+                max_exact_accuracy_loss=1.0,
             ),
             "budget": DeletionBudget(max_share=1.0),
             "approval": ApprovalPolicy(max_share=1.0),

@@ -27,8 +27,8 @@ from unlearning.model.forward import model_copy
 from unlearning.model.rows import Rows
 from unlearning.model.weights import model_digest, same_values
 from unlearning.policy.budget import is_exact
+from unlearning.policy.deadlines import why_too_late
 from unlearning.policy.ladder import stronger
-from unlearning.policy.retrain_forecast import too_late
 
 log = logging.getLogger("expunge.candidates")
 
@@ -63,7 +63,7 @@ def _refuse_too_late(store: ObjectStore, attempt: Attempt) -> None:
         return
     enrollment = read_enrollment(store, attempt.model)
     found = retrain_forecast(store, enrollment, attempt.forget_count)
-    reason = too_late(found, batches.days_left(store, attempt.batch))
+    reason = why_too_late(found, batches.days_left(store, attempt.batch))
     if reason:
         raise UnsupportedModelError(
             f"{reason} Train {attempt.model} elsewhere, on a copy of its table without the "

@@ -7,7 +7,7 @@ from tasks.models.enrollment import Enrollment, stream
 from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.config.training_config import TrainingConfig
-from unlearning.policy.retrain_forecast import Forecast, TimedTraining, forecast
+from unlearning.policy.deadlines import Forecast, TimedTraining, forecast
 
 _TIMED = ("ReferencesStored", "RetrainTimed")
 

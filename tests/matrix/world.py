@@ -135,8 +135,8 @@ def enroll(train: str, holdout: str) -> None:
             references=1,
             reference_rows=60,
             # On forty rows anything could hide, which is not what is tried here.
-            max_possible_drop=1.0,
-            max_exact_possible_drop=1.0,
+            max_possible_loss=1.0,
+            max_exact_possible_loss=1.0,
         ),
         approval=ApprovalPolicy(max_share=0.5),
     )

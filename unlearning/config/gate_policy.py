@@ -11,15 +11,15 @@ from unlearning.config.limits import (
 )
 
 _SHARES = (
-    "max_holdout_accuracy_drop",
-    "max_retain_accuracy_drop",
-    "max_class_accuracy_drop",
-    "max_slice_accuracy_drop",
-    "max_exact_accuracy_drop",
-    "max_exact_class_accuracy_drop",
-    "max_exact_slice_accuracy_drop",
-    "max_possible_drop",
-    "max_exact_possible_drop",
+    "max_holdout_accuracy_loss",
+    "max_retain_accuracy_loss",
+    "max_class_accuracy_loss",
+    "max_slice_accuracy_loss",
+    "max_exact_accuracy_loss",
+    "max_exact_class_accuracy_loss",
+    "max_exact_slice_accuracy_loss",
+    "max_possible_loss",
+    "max_exact_possible_loss",
     "max_accuracy_advantage",
     "remaining_share",
     "min_power",
@@ -30,29 +30,29 @@ _SHARES = (
 class GatePolicy:
     """How much utility may be lost, and what counts as forgotten."""
 
-    max_holdout_accuracy_drop: float = 0.02
+    max_holdout_accuracy_loss: float = 0.02
     """Largest certain loss of holdout accuracy, as a share of rows (0.02 = two points of a
     hundred); what chance can explain does not count, here and below, as far as
-    `max_possible_drop` lets chance explain."""
-    max_retain_accuracy_drop: float = 0.05
+    `max_possible_loss` lets chance explain."""
+    max_retain_accuracy_loss: float = 0.05
     """Largest loss of retain accuracy. Wider: a retrained model loses memorised retain rows too."""
-    max_class_accuracy_drop: float = 0.10
+    max_class_accuracy_loss: float = 0.10
     """Largest loss of holdout accuracy in the worst class of at least `min_class_rows` rows."""
-    max_slice_accuracy_drop: float = 0.10
+    max_slice_accuracy_loss: float = 0.10
     """Largest loss of holdout accuracy in the worst slice of at least `min_slice_rows` rows: all
     who share a value of a column that was declared with `--slices`."""
-    max_exact_accuracy_drop: float = 0.10
+    max_exact_accuracy_loss: float = 0.10
     """Largest loss of holdout or retain accuracy by an exact retrain: two trainings on the same
     rows differ by chance, and this one owes nothing to an update."""
-    max_exact_class_accuracy_drop: float = 0.20
+    max_exact_class_accuracy_loss: float = 0.20
     """The same for the worst class."""
-    max_exact_slice_accuracy_drop: float = 0.20
+    max_exact_slice_accuracy_loss: float = 0.20
     """The same for the worst slice."""
-    max_possible_drop: float = 0.10
+    max_possible_loss: float = 0.10
     """Largest loss of holdout or retain accuracy that chance may hide: the upper end of a one-sided
     95 % interval. Above it, and above the limit of the loss itself, the rows are too few to tell
     what the update cost, and the candidate does not pass."""
-    max_exact_possible_drop: float = 0.20
+    max_exact_possible_loss: float = 0.20
     """The same for an exact retrain, which differs from the original on more rows. What lies above
     it is said not to be shown, and holds up nothing: nothing else could forget better."""
     max_mia_auc: float = 0.55

@@ -29,7 +29,7 @@ class TrainingConfig:
     """Weight of the gradient norm in the restricted loss; 0 switches it off."""
     restriction: Restriction = "global"
     """Which norm: one over all parameters ("global", the paper's formula), the sum of one norm for
-    each tensor ("per_tensor", what the public reference script does), or "none"."""
+    each tensor ("per_tensor", what the published script does), or "none"."""
     derivative: Derivative = "finite_difference"
     """How the norm is differentiated: from a second gradient at a small distance (two backward
     passes), or exactly by double backward (measured: two to five)."""

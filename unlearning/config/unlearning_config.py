@@ -11,7 +11,7 @@ from unlearning.config.training_config import TrainingConfig
 Precision = Literal["float32", "bfloat16"]
 MethodName = Literal[
     "calibrated",
-    "reference_step",
+    "published_step",
     "theory_step",
     "first_order_influence",
     "influence_cg",
@@ -32,7 +32,7 @@ class UnlearningConfig:
     method: MethodName = "calibrated"
     """Name of the update; benchmarks/RESULTS.md compares them."""
     learning_rate: float = 1e-3
-    """Learning rate of the fresh Adam in the reference step: about how far each weight moves."""
+    """Learning rate of the fresh Adam in the published step: about how far each weight moves."""
     step_size: float = 1.0
     """Eta of the theory step: it stands where the influence form has the inverse Hessian."""
     chunk_size: int = 1024

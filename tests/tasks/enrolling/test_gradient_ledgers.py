@@ -77,7 +77,7 @@ def enrolled(store, uri, registered) -> Enrollment:
         dataset_version=1,
         row_count=100,
         holdout=uri,
-        unlearning=UnlearningConfig(method="reference_step"),
+        unlearning=UnlearningConfig(method="published_step"),
         policy=GatePolicy(),
         deletions=Deletions(trained_rows=100),
     )
