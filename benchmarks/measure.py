@@ -23,8 +23,8 @@ from unlearning.model.gradients import mean_gradient
 from unlearning.training.training import train
 
 METRICS = ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc")
-WHOLE_TABLE = "reference_step_full_pass"
-"""The reference step as the public script takes it: over the whole retain set, with no ledger."""
+WHOLE_TABLE = "published_step_full_pass"
+"""The step as the published script takes it: over the whole retain set, with no ledger."""
 APPROXIMATE = (*(name for name in METHODS if name != "retrain"), WHOLE_TABLE)
 _CLEAR_PEAK = "5"  # what Linux takes in /proc/self/clear_refs to start the peak anew
 
