@@ -118,7 +118,7 @@ def _steps_to(goal: float, network: Network, rows: TensorRows) -> int:
 
 def _mean_loss(network: Network, rows: TensorRows) -> float:
     """Of a margin phi the loss is softplus(-phi)."""
-    return float(softplus(-network.margins(rows)).mean())
+    return float(softplus(-network.read(rows).margins).mean())
 
 
 def _descent(

@@ -14,7 +14,8 @@ from unlearning.errors import DivergenceError
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.forward import fixed_mode, forward_state, logits, trainable_names
 from unlearning.model.margins import margin
-from unlearning.model.rows import TensorRows
+from unlearning.model.rows import Rows, TensorRows
+from unlearning.model.scores import Scores, scores_under
 
 REACH = 0.1
 """Length of the longest step that is trusted, as a share of the length of all parameters."""
@@ -39,22 +40,16 @@ class Network:
         for name in self.names:
             self.state[name] = self.state[name].clone().requires_grad_()
 
-    def scores(self, rows: TensorRows, index: Tensor | None = None) -> Tensor:
+    def scores(self, rows: TensorRows, index: Tensor) -> Tensor:
         """Class scores of some rows, with gradient."""
-        inputs = rows.inputs if index is None else rows.inputs[index]
-        labels = rows.labels if index is None else rows.labels[index]
-        return logits(self.model, self.state, inputs.to(self.device), labels)
+        inputs, labels = rows.inputs[index].to(self.device), rows.labels[index]
+        return logits(self.model, self.state, inputs, labels)
 
-    def read(self, rows: TensorRows) -> Tensor:
-        """Class scores of all rows [N, C], chunk by chunk, on the CPU."""
-        with torch.no_grad():
-            starts = range(0, rows.count, self.chunk_size)
-            chunks = [torch.arange(s, min(s + self.chunk_size, rows.count)) for s in starts]
-            return torch.cat([self.scores(rows, chunk).cpu() for chunk in chunks])
-
-    def margins(self, rows: TensorRows) -> Tensor:
-        """Margins of all rows [N], on the CPU."""
-        return margin(self.read(rows), rows.labels)
+    def read(self, rows: Rows) -> Scores:
+        """What it says of all rows, chunk by chunk; on the CPU, without gradient."""
+        return scores_under(
+            self.model, self.state, rows, chunk_size=self.chunk_size, device=self.device
+        )
 
     def parameters(self) -> list[Tensor]:
         """The tensors that training moved."""
