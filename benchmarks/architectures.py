@@ -6,6 +6,8 @@ Letters: B rows, C classes.
 import torch
 from torch import Tensor, nn
 
+from unlearning.model.randomness import seeded
+
 
 def lenet5(channels: int, side: int, classes: int, seed: int) -> nn.Module:
     """LeNet-5 [B, channels, side, side] → [B, C] with ReLU and max pooling (LeCun et al. 1998).
@@ -13,8 +15,7 @@ def lenet5(channels: int, side: int, classes: int, seed: int) -> nn.Module:
     Two 5x5 convolutions of 6 and 16 channels, then linear layers of 120 and 84.
     """
     flat = 16 * (((side - 4) // 2 - 4) // 2) ** 2
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return nn.Sequential(
             *[nn.Conv2d(channels, 6, 5), nn.ReLU(), nn.MaxPool2d(2)],
             *[nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()],
@@ -58,8 +59,7 @@ def resnet(
     usual ResNet-18 for 32x32 images, 11 million parameters. Width 8, one block and a stem of
     stride 2 fit two processor cores.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         stem = nn.Conv2d(channels, width, 3, stem_stride, 1, bias=False)
         layers: list[nn.Module] = [stem, nn.BatchNorm2d(width), nn.ReLU()]
         before = width
@@ -80,8 +80,7 @@ def vgg19(channels: int, classes: int, seed: int, *, width: int = 64) -> nn.Modu
     halving the side, and one linear layer, as is usual for 32x32 images (Simonyan and Zisserman
     2014 had three for 224x224): 20 million parameters.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         layers: list[nn.Module] = []
         before = channels
         for factor, convolutions in ((1, 2), (2, 2), (4, 4), (8, 4), (8, 4)):

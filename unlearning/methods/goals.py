@@ -3,9 +3,6 @@
 Letters: N rows of a set, B rows in a batch.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -139,7 +136,7 @@ class Steps:
             for inputs, labels in read_chunks(self._forget, _WINDOW * self._forget_size, "cpu"):
                 goals = self._goals.forget[start : start + len(labels)]
                 order = torch.randperm(len(labels), generator=self._random)
-                for index in order.split(self._forget_size):
+                for index in torch.split(order, self._forget_size):
                     yield inputs[index], labels[index], goals[index]
                 start += len(labels)
 
@@ -156,7 +153,7 @@ class Steps:
         picks = torch.randperm(self._retain.count, generator=self._random)
         picks = picks[: self._rule.sketch_rows]
         whole = self._joined((some.inputs, some.labels, self._goals.forget[places]), picks)
-        for index in torch.arange(len(whole.labels)).split(self._rule.sketch_batch):
+        for index in torch.split(torch.arange(len(whole.labels)), self._rule.sketch_batch):
             parts = (whole.inputs, whole.labels, whole.goals, whole.weights)
             yield Batch(*(part[index.to(part.device)] for part in parts), forgotten=0)
 

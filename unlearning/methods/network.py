@@ -1,10 +1,8 @@
 """A model as a function of a state of its own, and the mini-batches that move that state."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -115,11 +113,12 @@ def descended(
     learning_rate: float,
 ) -> dict[str, Tensor]:
     """The state after one step of Adam down each loss, in evaluation mode."""
-    optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    # torch leaves a part of it without types.
+    optimiser = cast("Any", torch.optim.Adam(network.parameters(), lr=learning_rate))
     with fixed_mode(problem.model), torch.enable_grad():
         for loss in losses:
             optimiser.zero_grad(set_to_none=True)
-            loss().backward()
+            torch.autograd.backward(loss())
             optimiser.step()
     return new_state(problem, network)
 
@@ -133,7 +132,7 @@ def new_state(problem: UnlearningProblem, network: Network) -> dict[str, Tensor]
 def epoch_batches(count: int, size: int, epochs: int, random: torch.Generator) -> Iterator[Tensor]:
     """Mini-batches of row numbers, shuffled anew in each of the epochs."""
     for _ in range(epochs):
-        yield from torch.randperm(count, generator=random).split(size)
+        yield from torch.split(torch.randperm(count, generator=random), size)
 
 
 def endless_batches(count: int, size: int, random: torch.Generator) -> Iterator[Tensor]:

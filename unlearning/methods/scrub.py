@@ -1,8 +1,5 @@
 """SCRUB: a student leaves its teacher on forget rows and stays with it on retain rows."""
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Callable, Iterator
 
 import torch

@@ -6,8 +6,9 @@ Letters: B rows, D input features, C classes.
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import nn
+
+from unlearning.model.randomness import seeded
 
 
 def mlp(inputs: int, hidden: Sequence[int], classes: int, seed: int) -> nn.Module:
@@ -28,8 +29,7 @@ def mlp(inputs: int, hidden: Sequence[int], classes: int, seed: int) -> nn.Modul
     if min(widths) < 1:
         raise ValueError(f"The layer widths are {widths}; give at least 1 for each.")
     layers: list[nn.Module] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         for fan_in, fan_out in pairwise(widths):
             layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
