@@ -13,8 +13,9 @@ from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
 from unlearning.evaluation.measurement import evaluation_report
-from unlearning.methods.calibrated import calibrated_update
-from unlearning.methods.goals import Goals, Steps
+from unlearning.methods.calibrated.batches import GoalBatches
+from unlearning.methods.calibrated.goals import Goals
+from unlearning.methods.calibrated.update import calibrated_update
 from unlearning.model.forward import two_class_scores
 from unlearning.model.margins import class_groups, difficulty_levels, margin, target_margins
 from unlearning.model.rows import TensorRows
@@ -431,16 +432,16 @@ def classes_of(batches, part):
     return found
 
 
-def steps_over(forget, retain, rule):
+def batches_over(forget, retain, rule):
     goals = Goals(torch.zeros(forget.count), torch.zeros(retain.count), distance=1.0)
-    return Steps(forget, retain, goals, rule, torch.Generator().manual_seed(0), "cpu")
+    return GoalBatches(forget, retain, goals, rule, torch.Generator().manual_seed(0), "cpu")
 
 
 @pytest.mark.parametrize("part", [0, 1])
 def test_steps_on_a_table_sorted_by_class_have_rows_of_every_class(rows, part):
     rule = CalibrationConfig(forget_batch=30, min_retain_batch=30, sketch_rows=30)
-    steps = steps_over(sorted_rows(rows, 120), sorted_rows(rows, 400, 1), rule)
-    assert classes_of(islice(steps, 8), part) == [3] * 8
+    batches = batches_over(sorted_rows(rows, 120), sorted_rows(rows, 400, 1), rule)
+    assert classes_of(islice(batches, 8), part) == [3] * 8
 
 
 def test_a_batch_has_the_goals_of_its_own_rows(rows):
@@ -448,22 +449,23 @@ def test_a_batch_has_the_goals_of_its_own_rows(rows):
     forget, retain = (TensorRows(torch.arange(n).float(), rows(n).labels) for n in (50, 30))
     rule = CalibrationConfig(forget_batch=4, min_retain_batch=8, sketch_rows=10)
     goals = Goals(forget.inputs, retain.inputs, distance=1.0)
-    steps = Steps(forget, retain, goals, rule, torch.Generator().manual_seed(0), "cpu")
-    batches = [*islice(steps, steps.parts), *steps.sketch_batches()]
-    assert all(torch.equal(batch.inputs, batch.goals) for batch in batches)
-    stepped = torch.cat([batch.inputs[: batch.forgotten] for batch in batches[: steps.parts]])
+    batches = GoalBatches(forget, retain, goals, rule, torch.Generator().manual_seed(0), "cpu")
+    stepped = list(islice(batches, batches.sizes.parts))
+    every = [*stepped, *batches.sketch_batches()]
+    assert all(torch.equal(batch.inputs, batch.goals) for batch in every)
+    stepped = torch.cat([batch.inputs[: batch.forgotten] for batch in stepped])
     assert torch.equal(stepped.sort().values, forget.inputs)
 
 
 def test_retain_goals_rise_by_what_rows_lack_and_stay_within_one(rows):
     forget, retain = rows(8), rows(40, 1)
     rule = CalibrationConfig(forget_batch=4, min_retain_batch=8)
-    steps = steps_over(forget, retain, rule)  # every row has the goal 0
+    batches = batches_over(forget, retain, rule)  # every row has the goal 0
     lifts = []
-    for lacked, batch in zip((0.25, 7.0, -0.5, -3.0, 0.0), steps, strict=False):
+    for lacked, batch in zip((0.25, 7.0, -0.5, -3.0, 0.0), batches, strict=False):
         lifts.append(batch.goals[batch.forgotten :].unique().tolist())
         assert not batch.goals[: batch.forgotten].any()
-        steps.raise_goals(batch, torch.full((len(batch.goals),), -lacked))
+        batches.multiplier.update(batch, torch.full((len(batch.goals),), -lacked))
     assert lifts == [[0.0], [0.25], [1.0], [0.5], [0.0]]
 
 
@@ -484,8 +486,8 @@ def test_retain_rows_keep_their_margins_on_average(world, rule, lacking):
 
 def test_the_curvature_of_a_table_sorted_by_class_is_of_every_class(rows):
     rule = CalibrationConfig(sketch_rows=30, sketch_batch=30)
-    steps = steps_over(sorted_rows(rows, 300), sorted_rows(rows, 400, 1), rule)
-    assert [len(batch.labels.unique()) for batch in steps.sketch_batches()] == [3, 3]
+    batches = batches_over(sorted_rows(rows, 300), sorted_rows(rows, 400, 1), rule)
+    assert [len(batch.labels.unique()) for batch in batches.sketch_batches()] == [3, 3]
 
 
 def odds_model(rows):
