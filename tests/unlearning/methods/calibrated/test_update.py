@@ -1,98 +1,26 @@
 import copy
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import smooth_l1_loss
 
 from tests.oracles import Fingerprint, linear_model
-from unlearning.config.calibration_config import CalibrationConfig
-from unlearning.config.training_config import TrainingConfig
-from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
-from unlearning.evaluation.measurement import evaluation_report
-from unlearning.methods.calibrated.batches import GoalBatches
-from unlearning.methods.calibrated.goals import Goals
-from unlearning.methods.calibrated.update import calibrated_update
-from unlearning.model.forward import two_class_scores
-from unlearning.model.margins import class_groups, difficulty_levels, margin, target_margins
-from unlearning.model.rows import TensorRows
-from unlearning.model.scores import read_scores
-from unlearning.training.training import train
-
-FEATURES = 16
-SHORT = CalibrationConfig(max_steps=4, tolerance=1e-6, remaining_share=0.0, closed_form_rows=0)
-"""A few small steps that are taken even where the goals are near."""
-
-EXACT = replace(SHORT, closed_form_rows=256)
-"""The same in closed form."""
-
-DESCENT = CalibrationConfig(closed_form_rows=0)
-
-both_ways = pytest.mark.parametrize("rule", [SHORT, EXACT], ids=["descent", "closed form"])
-either_way = pytest.mark.parametrize(
-    "rule", [DESCENT, CalibrationConfig()], ids=["descent", "closed form"]
+from tests.unlearning.methods.calibrated.examples import (
+    DESCENT,
+    FEATURES,
+    SHORT,
+    CountingRows,
+    both_ways,
+    config,
+    either_way,
+    problem,
 )
-
-
-def config(calibration=SHORT, **changes):
-    return UnlearningConfig(calibration=calibration, **changes)
-
-
-def noisy_rows(count, seed):
-    """Two classes with three labels of ten drawn at random: those can only be learned by heart."""
-    generator = torch.Generator().manual_seed(seed)
-    inputs = torch.randn(count, FEATURES, generator=generator)
-    rule = torch.randn(FEATURES, 2, generator=torch.Generator().manual_seed(99))
-    chance = torch.randint(2, (count,), generator=generator)
-    is_noise = torch.rand(count, generator=generator) < 0.3
-    return TensorRows(inputs, torch.where(is_noise, chance, (inputs @ rule).argmax(1)))
-
-
-@dataclass(frozen=True)
-class World:
-    """A model that learned its rows by heart, the rows, and others that it never saw."""
-
-    model: nn.Module
-    forget: TensorRows
-    retain: TensorRows
-    unseen: TensorRows  # as many as forget rows
-    holdout: TensorRows  # what the update may read
-    judge: TensorRows  # what the result is measured on
-
-    def update(self, forget, calibration, **changes):
-        """The model after the update, and what it returned."""
-        sets = {"forget": forget, "retain": self.retain, "holdout": self.holdout} | changes
-        update = calibrated_update(self.model, **sets, config=config(calibration))
-        model = copy.deepcopy(self.model)
-        model.load_state_dict(update)
-        return model, update
-
-    def report(self, model, forget):
-        sets = {"retain": self.retain, "forget": forget, "holdout": self.judge}
-        return evaluation_report(
-            {name: read_scores(model, rows, chunk_size=2048) for name, rows in sets.items()}
-        )
-
-
-@pytest.fixture(scope="module")
-def world():
-    data = noisy_rows(600, 1)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(FEATURES, 128), nn.ReLU(), nn.Linear(128, 2))
-    plan = TrainingConfig(epochs=30, batch_size=100, learning_rate=1e-2, restriction="none")
-    train(model, data, plan)
-    return World(
-        model=model,
-        forget=TensorRows(data.inputs[:150], data.labels[:150]),
-        retain=TensorRows(data.inputs[150:], data.labels[150:]),
-        unseen=noisy_rows(150, 7),
-        holdout=noisy_rows(500, 2),
-        judge=noisy_rows(1500, 3),
-    )
+from unlearning.config.calibration_config import CalibrationConfig
+from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
+from unlearning.methods.calibrated.update import calibrated_update
+from unlearning.model.margins import margin
+from unlearning.model.rows import TensorRows
 
 
 @pytest.fixture(
@@ -133,14 +61,6 @@ def test_a_forget_set_within_the_tolerance_leaves_every_weight_bit_for_bit(world
         assert torch.equal(update[name], value)
 
 
-def test_rows_that_stand_exactly_where_the_holdout_stands_are_left_alone(world):
-    # By rank alone, each row's goal is its own margin.
-    by_rank = CalibrationConfig(difficulty_share=0.0, tolerance=1e-4, remaining_share=0.0)
-    _, update = world.update(world.holdout, by_rank)
-    for name, value in world.model.named_parameters():
-        assert torch.equal(update[name], value)
-
-
 def assert_nearly_unchanged(before, after):
     assert after.mia_auc == pytest.approx(before.mia_auc, abs=0.03)
     assert after.forget_accuracy == pytest.approx(before.forget_accuracy, abs=0.05)
@@ -173,55 +93,6 @@ def test_over_forgotten_rows_are_brought_back_up(world, rule):
     assert after.mia_auc > before.mia_auc + 0.08
     assert after.forget_accuracy > 0.25
     assert after.forget_loss < 0.7 * before.forget_loss
-
-
-@either_way
-def test_the_holdout_decides_how_far_the_forget_rows_go(world, rule):
-    guesses = world.model(world.holdout.inputs).argmax(1)
-    losses = []
-    for labels in (guesses, 1 - guesses):  # all right, all wrong
-        holdout = TensorRows(world.holdout.inputs, labels)
-        model, _ = world.update(world.forget, rule, holdout=holdout)
-        losses.append(world.report(model, world.forget).forget_loss)
-    assert losses[1] > 3 * losses[0]
-
-
-def test_no_gradient_ever_comes_from_the_holdout(world):
-    model, with_gradient = copy.deepcopy(world.model), []
-
-    def watch(_, arguments):
-        if torch.is_grad_enabled():
-            with_gradient.append(arguments[0].detach().clone())
-
-    model.register_forward_pre_hook(watch)
-    sets = {"forget": world.forget, "retain": world.retain, "holdout": world.holdout}
-    update = calibrated_update(model, **sets, config=config())
-    read = {tuple(row) for row in torch.cat(with_gradient).tolist()}
-    assert not read & {tuple(row) for row in world.holdout.inputs.tolist()}
-    assert read >= {tuple(row) for row in world.forget.inputs.tolist()}
-    assert read & {tuple(row) for row in world.retain.inputs.tolist()}
-    assert not any(value.requires_grad for value in update.values())
-
-
-@both_ways
-def test_the_order_of_the_holdout_rows_does_not_matter(world, rule):
-    double = replace(
-        world,
-        model=copy.deepcopy(world.model).double(),
-        retain=TensorRows(world.retain.inputs.double(), world.retain.labels),
-    )
-    forget = TensorRows(world.forget.inputs.double(), world.forget.labels)
-    order = torch.randperm(world.holdout.count)
-    inputs, labels = world.holdout.inputs.double(), world.holdout.labels
-    _, straight = double.update(forget, rule, holdout=TensorRows(inputs, labels))
-    _, shuffled = double.update(forget, rule, holdout=TensorRows(inputs[order], labels[order]))
-    for name, value in straight.items():
-        torch.testing.assert_close(shuffled[name], value, rtol=1e-9, atol=1e-9)
-        assert not torch.equal(value, double.model.get_parameter(name))
-
-
-def problem(rows):
-    return {"forget": rows(12), "retain": rows(40, 1), "holdout": rows(30, 2)}
 
 
 @pytest.mark.parametrize("name", ["stateful", "exported"])
@@ -288,22 +159,6 @@ def test_one_row_in_each_set_is_enough(stateful, rule, rows):
     assert all(bool(value.isfinite().all()) for value in update.values())
 
 
-class CountingRows:
-    """Rows that remember how many of them were given out."""
-
-    def __init__(self, rows):
-        self._rows = rows
-        self.count = rows.count
-        self.given = 0
-        self.sizes = []
-
-    def chunks(self, size):
-        self.sizes.append(size)
-        for inputs, labels in self._rows.chunks(size):
-            self.given += len(labels)
-            yield inputs, labels
-
-
 class CountingModel(nn.Linear):
     """A model that remembers how many rows passed through it."""
 
@@ -358,117 +213,6 @@ def test_more_forget_rows_need_no_more_memory(rows):
     assert largest_batch(linear_model(5, 3), many, rule) == 40
 
 
-def sizes_of_steps(sets, rule):
-    sizes = []
-    model = linear_model(5, 3)
-    model.register_forward_pre_hook(
-        lambda _, inputs: sizes.append(len(inputs[0])) if torch.is_grad_enabled() else None
-    )
-    calibrated_update(model, **sets, config=config(replace(rule, sketch_batch=1000)))
-    return sizes[1:]  # the first is the curvature
-
-
-def test_a_forget_set_a_little_larger_than_a_batch_is_cut_in_equal_parts(rows):
-    rule = replace(SHORT, forget_batch=12, min_retain_batch=8)
-    assert sizes_of_steps(problem(rows) | {"forget": rows(13)}, rule) == [7 + 8, 6 + 8] * 2
-
-
-def steps_taken(world, rule):
-    """Steps of an update, and the distance of the forget rows from their goals before each."""
-    model, with_gradient = copy.deepcopy(world.model), []
-    model.register_forward_pre_hook(lambda *_: with_gradient.append(torch.is_grad_enabled()))
-    sets = {"forget": world.forget, "retain": world.retain, "holdout": world.holdout}
-    calibrated_update(model, **sets, config=config(replace(rule, sketch_batch=10**6)))
-    return sum(with_gradient) - 1  # the curvature is one
-
-
-def test_the_update_ends_once_the_goals_are_near_enough(world):
-    rule = replace(DESCENT, max_steps=80, tolerance=0.001, remaining_share=0.0)
-    near, far = (steps_taken(world, replace(rule, tolerance=near)) for near in (0.08, 0.15))
-    assert 80 > near > far > 1
-    less, more = (steps_taken(world, replace(rule, remaining_share=part)) for part in (0.35, 0.8))
-    assert 80 > less > more > 1
-
-
-def test_a_table_sorted_from_easy_to_hard_is_not_left_after_its_easy_rows(world):
-    """The first four batches stand at their goals, the others do not."""
-    surprise = nn.functional.cross_entropy(
-        world.model(world.unseen.inputs), world.unseen.labels, reduction="none"
-    )
-    easy = world.unseen.inputs[surprise < 0.01][:40], world.unseen.labels[surprise < 0.01][:40]
-    hard = world.forget.inputs[: len(easy[1])], world.forget.labels[: len(easy[1])]
-    rows = TensorRows(*(torch.cat(pair) for pair in zip(easy, hard, strict=True)))
-    rule = replace(DESCENT, forget_batch=len(easy[1]) // 4, tolerance=0.001, remaining_share=0.9)
-    _, update = world.update(rows, rule)
-    assert not all(torch.equal(update[n], v) for n, v in world.model.named_parameters())
-
-
-def test_no_step_holds_fewer_retain_rows_than_the_others(rows):
-    rule = replace(SHORT, min_retain_batch=8)
-    sets = problem(rows) | {"forget": rows(8), "retain": rows(17, 1)}  # one row is left over
-    assert sizes_of_steps(sets, rule) == [8 + 8] * SHORT.max_steps
-
-
-def test_every_forget_row_is_stepped_on_however_few_steps_are_allowed(rows):
-    forget = CountingRows(rows(40))
-    rule = replace(SHORT, forget_batch=4, max_steps=1, sketch_rows=4)
-    calibrated_update(linear_model(5, 3), **problem(rows) | {"forget": forget}, config=config(rule))
-    assert forget.given == 40 + 40 + 40  # for the goals, for the curvature, for the steps
-
-
-def sorted_rows(rows, count, seed=0):
-    held = rows(count, seed)
-    order = held.labels.argsort(stable=True)
-    return TensorRows(held.inputs[order], held.labels[order])
-
-
-def classes_of(batches, part):
-    """For each batch how many distinct classes its forget (0) or retain (1) rows have."""
-    found = []
-    for batch in batches:
-        cut = batch.forgotten
-        labels = (batch.labels[:cut], batch.labels[cut:])[part]
-        found.append(len(labels.unique()))
-    return found
-
-
-def batches_over(forget, retain, rule):
-    goals = Goals(torch.zeros(forget.count), torch.zeros(retain.count), distance=1.0)
-    return GoalBatches(forget, retain, goals, rule, torch.Generator().manual_seed(0), "cpu")
-
-
-@pytest.mark.parametrize("part", [0, 1])
-def test_steps_on_a_table_sorted_by_class_have_rows_of_every_class(rows, part):
-    rule = CalibrationConfig(forget_batch=30, min_retain_batch=30, sketch_rows=30)
-    batches = batches_over(sorted_rows(rows, 120), sorted_rows(rows, 400, 1), rule)
-    assert classes_of(islice(batches, 8), part) == [3] * 8
-
-
-def test_a_batch_has_the_goals_of_its_own_rows(rows):
-    """Retain rows are their own goals here, and so are forget rows."""
-    forget, retain = (TensorRows(torch.arange(n).float(), rows(n).labels) for n in (50, 30))
-    rule = CalibrationConfig(forget_batch=4, min_retain_batch=8, sketch_rows=10)
-    goals = Goals(forget.inputs, retain.inputs, distance=1.0)
-    batches = GoalBatches(forget, retain, goals, rule, torch.Generator().manual_seed(0), "cpu")
-    stepped = list(islice(batches, batches.sizes.parts))
-    every = [*stepped, *batches.sketch_batches()]
-    assert all(torch.equal(batch.inputs, batch.goals) for batch in every)
-    stepped = torch.cat([batch.inputs[: batch.forgotten] for batch in stepped])
-    assert torch.equal(stepped.sort().values, forget.inputs)
-
-
-def test_retain_goals_rise_by_what_rows_lack_and_stay_within_one(rows):
-    forget, retain = rows(8), rows(40, 1)
-    rule = CalibrationConfig(forget_batch=4, min_retain_batch=8)
-    batches = batches_over(forget, retain, rule)  # every row has the goal 0
-    lifts = []
-    for lacked, batch in zip((0.25, 7.0, -0.5, -3.0, 0.0), batches, strict=False):
-        lifts.append(batch.goals[batch.forgotten :].unique().tolist())
-        assert not batch.goals[: batch.forgotten].any()
-        batches.multiplier.update(batch, torch.full((len(batch.goals),), -lacked))
-    assert lifts == [[0.0], [0.25], [1.0], [0.5], [0.0]]
-
-
 @pytest.mark.parametrize(
     ("rule", "lacking"),
     [(DESCENT, 0.09), (CalibrationConfig(), 0.02)],  # .07 and -.01; where goals do not rise
@@ -482,81 +226,6 @@ def test_retain_rows_keep_their_margins_on_average(world, rule, lacking):
             for model in (world.model, after)
         )
     assert float((before - now).clamp(-1, 1).mean()) < lacking
-
-
-def test_the_curvature_of_a_table_sorted_by_class_is_of_every_class(rows):
-    rule = CalibrationConfig(sketch_rows=30, sketch_batch=30)
-    batches = batches_over(sorted_rows(rows, 300), sorted_rows(rows, 400, 1), rule)
-    assert [len(batch.labels.unique()) for batch in batches.sketch_batches()] == [3, 3]
-
-
-def odds_model(rows):
-    """A binary linear model: its margins are linear in its parameters, so one step is exact."""
-    model = linear_model(5, 1).double()
-    with torch.no_grad():
-        model.weight.mul_(0.1)
-    return model, {
-        name: TensorRows(held.inputs.double(), held.labels % 2)
-        for name, held in problem(rows).items()
-    }
-
-
-def weighted_loss(model, sets, rule):
-    """The objective in the docstring, from public parts."""
-
-    def margins(rows, of=model):
-        return margin(two_class_scores(of(rows.inputs)), rows.labels)
-
-    return sum(
-        weight * smooth_l1_loss(margins(rows), goals)
-        for weight, rows, goals in (
-            (1.0, sets["forget"], rule["forget"]),
-            (0.7 * 400 / 12, sets["retain"], rule["retain"]),  # 12 rows weigh as 12 of 400
-        )
-    )
-
-
-def expected_goals(model, sets):
-    with torch.no_grad():
-        now = {
-            name: margin(two_class_scores(model(rows.inputs)), rows.labels)
-            for name, rows in sets.items()
-        }
-    labels = {name: rows.labels for name, rows in sets.items()}
-    groups = class_groups(labels["forget"], labels["retain"], labels["holdout"], min_rows=50)
-    levels = difficulty_levels(
-        (now["forget"], labels["forget"]), (now["retain"], labels["retain"]), groups, share=0.0
-    )
-    unseen = (now["holdout"], labels["holdout"])
-    goals = target_margins(levels, labels["forget"], unseen, groups)
-    return {"forget": goals, "retain": now["retain"]}
-
-
-def test_a_step_goes_to_the_lowest_point_of_its_direction(rows):
-    model, sets = odds_model(rows)
-    goals = expected_goals(model, sets)
-    rule = replace(SHORT, max_steps=1, relaxation=1.0, difficulty_share=0.0, tolerance=1e-9)
-    moved = copy.deepcopy(model)
-    moved.load_state_dict(calibrated_update(model, **sets, config=config(rule)))
-    way = [new - old for new, old in zip(moved.parameters(), model.parameters(), strict=True)]
-    slopes = []
-    for at in (model, moved):
-        loss = weighted_loss(at, sets, goals)
-        parts = torch.autograd.grad(loss, list(at.parameters()))
-        slopes.append(sum(float((a * b).detach().sum()) for a, b in zip(parts, way, strict=True)))
-    assert slopes[0] < -1e-6
-    assert abs(slopes[1]) < 1e-5 * abs(slopes[0])
-
-
-def test_relaxation_is_the_share_of_that_step(rows):
-    model, sets = odds_model(rows)
-    rule = replace(SHORT, max_steps=1, tolerance=1e-9)
-    whole, half = (
-        calibrated_update(model, **sets, config=config(replace(rule, relaxation=share)))
-        for share in (1.0, 0.5)
-    )
-    for name, value in model.named_parameters():
-        torch.testing.assert_close(half[name] - value, 0.5 * (whole[name] - value))
 
 
 @either_way
