@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 MANY, FEW = range(150), range(150, 152)
 # Two rows are too few to judge; how they are judged is not what is tested here.
-QUICK = ("--policy.undecided", "accept")
+QUICK = 'policy.undecided = "accept"'
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def check_erased_by(terminal, batch, name):
 
 @pytest.mark.slow
 def test_a_rejected_batch_stays_blocked_while_others_go_on(terminal):
-    terminal.train(*QUICK)
+    terminal.train(options=QUICK)
     terminal.submit("many.jsonl", [request(i) for i in MANY])
     terminal.expunge("run")
     batch = waiting(terminal)["batch"]
@@ -176,7 +176,7 @@ def resume(terminal, run: str, **answer: str) -> str:
 
 @pytest.mark.slow
 def test_a_paused_run_may_be_killed_time_out_or_be_answered(terminal, tmp_path):
-    terminal.train(*QUICK)
+    terminal.train(options=QUICK)
     terminal.submit("many.jsonl", [request(i) for i in MANY])
     log = tmp_path / "run.log"
     with paused_run(terminal, log) as (process, _):

@@ -1,11 +1,11 @@
-"""`expunge adopt`: make a folder of parquet files a Delta table."""
+"""`expunge convert-table`: make a folder of parquet files a Delta table."""
 
 from rich.console import Console
 
-from flows.commands.source import table_uri
+from flows.commands.options import table_uri
 
 
-def adopt(table: str, *, subject: str = "subject_id") -> None:
+def convert_table(table: str, *, subject: str = "subject_id") -> None:
     """Make a folder of parquet files a Delta table, in place; its files stay as they are.
 
     Parameters
@@ -15,9 +15,9 @@ def adopt(table: str, *, subject: str = "subject_id") -> None:
     subject
         Column with the data subject's id; the table's log will not quote it.
     """
-    from tasks.tables.conversion import adopt_table
+    from tasks.tables.conversion import convert_table
 
-    found = adopt_table(table_uri(table), subject)
+    found = convert_table(table_uri(table), subject)
     Console().print(
         f"{found['table']}: {found['rows']} rows in {found['files']} files, version "
         f"{found['version']}. Next: [bold]expunge enroll[/] or [bold]expunge train[/]",
