@@ -5,19 +5,19 @@ from rich.console import Console
 from flows.commands.options import table_uri
 
 
-def convert_table(table: str, *, subject: str = "subject_id") -> None:
+def convert_table(table: str, *, subject_column: str = "subject_id") -> None:
     """Make a folder of parquet files a Delta table, in place; its files stay as they are.
 
     Parameters
     ----------
     table
         The folder: a path, file:///… or s3://bucket/prefix.
-    subject
+    subject_column
         Column with the data subject's id; the table's log will not quote it.
     """
-    from tasks.tables.conversion import convert_table
+    from tasks.tables import conversion
 
-    found = convert_table(table_uri(table), subject)
+    found = conversion.convert_table(table_uri(table), subject_column)
     Console().print(
         f"{found['table']}: {found['rows']} rows in {found['files']} files, version "
         f"{found['version']}. Next: [bold]expunge enroll[/] or [bold]expunge train[/]",

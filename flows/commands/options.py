@@ -39,7 +39,7 @@ class SourceOptions:
     """One list column, or several numeric columns in the model's order."""
     label: str = "label"
     """Column with the class, an integer from 0."""
-    subject: str = "subject_id"
+    subject_column: str = "subject_id"
     """Column with the data subject's id."""
     shape: list[int] = field(default_factory=list)
     """Shape of one input, for example 1 28 28; flat if omitted."""
@@ -65,7 +65,7 @@ class SourceOptions:
             uri=table_uri(self.table),
             features=tuple(self.features),
             label=self.label,
-            subject=self.subject,
+            subject=self.subject_column,
             shape=tuple(self.shape),
             scale=self.scale,
             slices=tuple(self.slices),
@@ -124,7 +124,7 @@ class SourceFlags:
     holdout: Annotated[str | None, flag(SourceOptions, "holdout")] = None
     features: Annotated[list[str] | None, flag(SourceOptions, "features")] = None
     label: Annotated[str | None, flag(SourceOptions, "label")] = None
-    subject: Annotated[str | None, flag(SourceOptions, "subject")] = None
+    subject_column: Annotated[str | None, flag(SourceOptions, "subject_column")] = None
     shape: Annotated[list[int] | None, flag(SourceOptions, "shape")] = None
     scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
     slices: Annotated[list[str] | None, flag(SourceOptions, "slices")] = None

@@ -51,7 +51,7 @@ def convert_table(uri: str, subject: str) -> dict[str, Any]:
         _convert(uri, subject)
     table = open_table(uri)
     if subject not in [field.name for field in table.schema().fields]:
-        raise DataError(f"{uri} has no column {subject!r}; name another with --subject.")
+        raise DataError(f"{uri} has no column {subject!r}; name another with --subject-column.")
     keep_ids_out_of_log(table, subject)
     table = open_table(uri)
     facts = {"table": uri, "version": table.version(), "files": len(table.file_uris())}
@@ -167,7 +167,7 @@ def _check_schemas(
     if set(partitions) & set(schemas[0].names):
         raise DataError(f"{uri} has a partition column in its files too; leave it out of one.")
     if subject not in schemas[0].names:
-        raise DataError(f"{uri} has no column {subject!r}; name another with --subject.")
+        raise DataError(f"{uri} has no column {subject!r}; name another with --subject-column.")
     kind = schemas[0].field(subject).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (
