@@ -3,6 +3,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+LOCKED := $(PIP) install --require-hashes
 
 .PHONY: help install demo ui check fix test test-all matrix faults bench fuzz lock clean
 
@@ -11,10 +13,16 @@ help:            ## Show this list
 
 install: $(STAMP) ## Make the virtual environment from the lock file
 
-$(STAMP): requirements.lock pyproject.toml
+# PyTorch's build for CPUs alone is not on PyPI: who is served it, as a file or by an index of its
+# own, takes it, and everybody else takes PyPI's. TORCH=torch or TORCH=torch-cpu decides it.
+$(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@torch=$(TORCH); test "$$torch" || \
+	{ $(LOCKED) --dry-run --no-deps -r requirements-torch-cpu.lock >/dev/null 2>&1 \
+	  && torch=torch-cpu || torch=torch; }; \
+	echo "$(LOCKED) -r requirements.lock -r requirements-$$torch.lock"; \
+	$(LOCKED) -r requirements.lock -r requirements-$$torch.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(STAMP)   ## Erase people from a model on this machine, from request to certificate
@@ -58,13 +66,13 @@ bench: $(STAMP)  ## Measure every method against retraining; DATA=directory of d
 
 FUZZ_SECONDS ?= 60
 fuzz: $(STAMP)   ## Throw bytes at the reader of request files; FUZZ_SECONDS=60
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
-	  --target $(VENV)/fuzz atheris==3.0.0
+	$(PIP) install --no-deps --upgrade --target $(VENV)/fuzz atheris==3.0.0
 	PYTHONPATH=.:$(VENV)/fuzz $(BIN)/python tests/fuzz/request_files.py $(VENV)/fuzz/corpus \
 	  -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(VENV)/fuzz/finding-
 
-lock: $(STAMP)   ## Write requirements.lock from the installed environment
-	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock
+lock: $(STAMP)   ## Write the lock files anew; ARGS="--upgrade-package NAME"
+	$(PIP) install --no-deps --upgrade --target $(VENV)/uv uv==0.13.9
+	PYTHONPATH=$(VENV)/uv $(BIN)/python infra/lock.py $(ARGS)
 
 clean:           ## Remove the virtual environment and the demo's state
 	rm -rf $(VENV) .demo
