@@ -7,6 +7,7 @@ from pathlib import Path
 
 import servers
 import tables
+from servers import PATIENCE_S
 
 SMALL = [
     "--hidden", "64", "--epochs", "60", "--batch-size", "64", "--learning-rate", "0.003",
@@ -35,7 +36,7 @@ class Terminal:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE_S,
             check=False,
         )
         self.printed += done.stdout + done.stderr
@@ -64,7 +65,7 @@ class Terminal:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=True,
         )
         return json.loads(done.stdout)
