@@ -53,10 +53,10 @@ def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Pop
                 process.wait(60)
 
 
-def wait_for(check, log: Path, seconds: float = PATIENCE_S):
-    """The first true value that `check` gives; the server's log if there is none in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+def wait_for(check, log: Path, process: subprocess.Popen | None = None):
+    """The first true value that `check` gives; the log if the process ends first, or never does."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end and (process is None or process.poll() is None):
         with contextlib.suppress(OSError):
             if found := check():
                 return found
@@ -92,8 +92,8 @@ def s3_server(folder: Path) -> Iterator[str]:
         "-master.volumeSizeLimitMB=64", "-volume.max=0", "-master.telemetry=false",
     ]  # fmt: skip
     log = folder / "weed.log"
-    with running(command, log):
-        wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1), log).close()
+    with running(command, log) as server:
+        wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1), log, server).close()
         yield f"http://127.0.0.1:{port}"
 
 
@@ -109,8 +109,8 @@ def prefect_server(folder: Path) -> Iterator[str]:
     }
     command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = folder / "server.log"
-    with running(command, log, env=environment):
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/health"), log)
+    with running(command, log, env=environment) as server:
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/health"), log, server)
         yield f"http://127.0.0.1:{port}/api"
 
 
@@ -123,6 +123,6 @@ def mlflow_server(folder: Path, port: int) -> Iterator[str]:
         "--artifacts-destination", str(folder / "artifacts"),
     ]  # fmt: skip
     log = folder / "server.log"
-    with running(command, log, env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}):
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/health"), log)
+    with running(command, log, env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}) as server:
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/health"), log, server)
         yield f"http://127.0.0.1:{port}"

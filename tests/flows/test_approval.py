@@ -166,8 +166,8 @@ def paused_run(terminal, log: Path):
     environment = terminal.environment | {"EXPUNGE_APPROVAL_WAIT_SECONDS": str(servers.PATIENCE_S)}
     command = [str(servers.BIN / "expunge"), "run"]
     with servers.running(command, log, env=environment) as process:
-        run = servers.wait_for(lambda: set(runs(terminal, "PAUSED")) - known, log).pop()
-        servers.wait_for(lambda: form(terminal, run), log)
+        run = servers.wait_for(lambda: set(runs(terminal, "PAUSED")) - known, log, process).pop()
+        servers.wait_for(lambda: form(terminal, run), log, process)
         yield process, run
 
 
