@@ -4,7 +4,8 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
-LOCKED := $(PIP) install --require-hashes
+# The lock files are complete, and pip's own resolver fails over extras when it wants hashes.
+LOCKED := $(PIP) install --no-deps --require-hashes
 
 .PHONY: help install demo ui check fix test test-all matrix faults bench fuzz lock clean
 
@@ -18,11 +19,12 @@ install: $(STAMP) ## Make the virtual environment from the lock file
 $(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@torch=$(TORCH); test "$$torch" || \
-	{ $(LOCKED) --dry-run --no-deps -r requirements-torch-cpu.lock >/dev/null 2>&1 \
+	{ $(LOCKED) --dry-run -r requirements-torch-cpu.lock >/dev/null 2>&1 \
 	  && torch=torch-cpu || torch=torch; }; \
 	echo "$(LOCKED) -r requirements.lock -r requirements-$$torch.lock"; \
 	$(LOCKED) -r requirements.lock -r requirements-$$torch.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
 	@touch $@
 
 demo: $(STAMP)   ## Erase people from a model on this machine, from request to certificate

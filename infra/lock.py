@@ -20,7 +20,7 @@ HEAD = "# {what} Written by `make lock`; installed with `pip install --require-h
 WITH_TORCH = re.compile(r"torch==|triton==|nvidia-|cuda-")
 UV = (
     "pip", "compile", "pyproject.toml", "--extra", "dev", "--universal", "--python-version", "3.11",
-    "--generate-hashes", "--no-strip-extras", "--no-header", "--no-annotate", "--quiet",
+    "--generate-hashes", "--no-header", "--no-annotate", "--quiet",
 )  # fmt: skip
 
 

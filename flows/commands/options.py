@@ -13,14 +13,11 @@ from flows.commands.options_template import template
 from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling.enroll import ModelSource
 from tasks.models.enrollment import Loss
-from unlearning.config.config import (
-    ApprovalPolicy,
-    DeletionBudget,
-    GatePolicy,
-    MethodName,
-    TrainingConfig,
-    UnlearningConfig,
-)
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import MethodName, UnlearningConfig
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from flows.commands.options import SourceFlags, TrainOptions, flag, options_of
 from tasks.settings import prepare_prefect
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 
 TRAINED_AS_RETRAINED = "unlearning.retraining"
 """A model of ours is retrained as it was trained, so [training] says both."""

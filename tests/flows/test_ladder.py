@@ -26,9 +26,9 @@ def soon(number):
 
 
 HOPELESS = """
-policy.max_exact_accuracy_drop = 0
-policy.max_retain_accuracy_drop = 0
-policy.max_holdout_accuracy_drop = 0
+policy.max_exact_accuracy_loss = 0
+policy.max_retain_accuracy_loss = 0
+policy.max_holdout_accuracy_loss = 0
 unlearning.method = "retrain"
 unlearning.retraining.epochs = 1
 """
@@ -44,16 +44,16 @@ def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(termina
     printed = terminal.expunge("run", status=1)
 
     assert "income blocked: No rung was enough" in printed
-    assert "retain_accuracy_drop" in printed
+    assert "retain_accuracy_loss" in printed
     assert champion(terminal) == (1, 1)
     (reason,) = {(r["status"], r["is_open"], r["reason"]) for r in terminal.status()["requests"]}
     assert reason[:2] == ("blocked", True)
-    assert "retain_accuracy_drop" in reason[2]
+    assert "retain_accuracy_loss" in reason[2]
 
     # Nothing changed, so a second run changes nothing and says the same.
     store = open_store((terminal.home / "store").as_uri())
     before = durable(store)
-    assert "retain_accuracy_drop" in terminal.expunge("run", status=1)
+    assert "retain_accuracy_loss" in terminal.expunge("run", status=1)
     after = durable(store)
     assert after == before
 

@@ -5,7 +5,7 @@ import pytest
 from flows.commands.enroll import EnrollFlags
 from flows.commands.options import EnrollOptions, SourceFlags, TrainOptions, options_of, table_uri
 from flows.commands.train import TrainFlags
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import SettingsError
 
 

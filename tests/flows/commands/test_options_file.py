@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from flows.commands.options_file import Layer, checked, joined, laid_over, meaning, read_file
-from unlearning.config.checks import at_least
+from unlearning.config.limits import at_least
 from unlearning.errors import SettingsError
 
 
