@@ -7,7 +7,8 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The lock files are complete, and pip's own resolver fails over extras when it wants hashes.
 LOCKED := $(PIP) install --no-deps --require-hashes
 
-.PHONY: help install demo ui check fix test test-all matrix faults bench fuzz lock clean
+.PHONY: help install hooks demo ui check fix test test-core test-tasks test-all coverage docs matrix faults bench fuzz \
+        lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -26,6 +27,9 @@ $(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock 
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
 	@touch $@
+
+hooks: $(STAMP)  ## Format and lint whatever is committed from now on
+	$(BIN)/pre-commit install
 
 demo: $(STAMP)   ## Erase people from a model on this machine, from request to certificate
 	$(BIN)/python infra/demo/run.py
@@ -49,8 +53,21 @@ fix: $(STAMP)    ## Format and apply safe lint fixes
 	$(BIN)/ruff check --fix .
 
 # In the order of their names: the flow tests, which take longest, begin first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+
+test-core: $(STAMP) ## The mathematics and the decisions alone: no server, no file
+	$(PYTEST) -m "not slow and not gpu" tests/unlearning $(ARGS)
+
+test-tasks: $(STAMP) ## Whatever touches an outside system, one room at a time
+	$(PYTEST) -m "not slow and not gpu" tests/tasks $(ARGS)
+
+coverage: $(STAMP) ## The same as test, and which branches no test takes
+	$(PYTEST) -m "not slow and not gpu" --cov --cov-report=term:skip-covered $(ARGS)
+
+docs: $(STAMP)   ## Build the documentation; open build/site/index.html
+	$(BIN)/mkdocs build --strict
 
 test-all: $(STAMP) ## Every test this machine can run
 	$(BIN)/python -m pytest

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from flows.commands.options_file import Layer, checked, joined, laid_over, meaning, read_file
-from unlearning.config.limits import at_least
+from unlearning.config.limits import require_at_least
 from unlearning.errors import SettingsError
 
 
@@ -16,7 +16,7 @@ class Steps:
     each goes."""
 
     def __post_init__(self):
-        at_least("count", self.count, 1)
+        require_at_least("count", self.count, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
