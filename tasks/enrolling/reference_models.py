@@ -25,7 +25,8 @@ from tasks.store import journal
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.subjects.reappearance import ids_to_leave_out
 from unlearning.attacks.attacks import Signals, read_signals
-from unlearning.attacks.power import AttackPower, attack_power
+from unlearning.attacks.power import attack_power
+from unlearning.evidence.attack_power import AttackPower
 from unlearning.attacks.shadow import ShadowAttack, fit_shadow_attack
 from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError

@@ -3,12 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from unlearning.config.config import (
-    ApprovalPolicy,
-    DeletionBudget,
-    GatePolicy,
-    UnlearningConfig,
-)
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
 from unlearning.policy.digests import SHORT, bytes_digest
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.versions import VersionFact
 from unlearning.evidence.evidence import AttackName, Pool
-from unlearning.evidence.recall import Recall
+from unlearning.evidence.attack_power import AttackPower
 from unlearning.policy.ladder import Rung
 
 
@@ -136,7 +136,7 @@ class ReferenceModelsStored:
     """Key of their weights."""
     count: int
     version: int
-    recall: Recall
+    power: AttackPower
     timed: Timing
 
 

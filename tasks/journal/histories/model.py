@@ -36,7 +36,7 @@ from tasks.journal.events.versions import (
     VersionRetired,
 )
 from tasks.journal.histories.weights import WeightsHistory
-from unlearning.evidence.recall import Recall
+from unlearning.evidence.attack_power import AttackPower
 from unlearning.policy.budget import Deletions
 
 
@@ -73,7 +73,7 @@ class ModelHistory:
     measured_of_origin: list[CandidateMeasured] = field(default_factory=list)
     """Those of the present weights and of the ones they came from."""
     timed: list[Timing] = field(default_factory=list)
-    recall: Recall | None = None
+    power: AttackPower | None = None
     """How well attacks told its training rows when its reference models were made last."""
     withdrawn_by: str = ""
     """The batch that took it out of service last; empty if it lost its alias otherwise."""
@@ -215,7 +215,7 @@ def _measured(history: ModelHistory, facts: MeasureFact) -> None:
             history.timed.append(facts.timed)
         case ReferenceModelsStored():
             history.timed.append(facts.timed)
-            history.recall = facts.recall
+            history.power = facts.power
         case LedgerStored():
             pass  # ledgers are looked for in the store
         case _:

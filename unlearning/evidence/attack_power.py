@@ -6,7 +6,7 @@ from unlearning.evidence.evidence import AttackName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recall:
+class AttackPower:
     """How well the best attack tells a model's own training rows from unseen rows."""
 
     attack: AttackName
