@@ -17,11 +17,11 @@ from tasks.enrolling import enroll, train
 from tasks.enrolling.enroll import ModelSource
 from tasks.erasure import erasable, erasure
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import enrolled_models, read_enrollment, record_enrollment, stream
 from tasks.records import certificates
 from tasks.registry import mlflow_registry
 from tasks.report import mlflow_mirror
-from tasks.store import journal
 from tasks.store.opening import open_store
 from tasks.subjects import late_holds, open_batches, replay, resolution, suppression_list
 from tasks.versions import erasure_floor

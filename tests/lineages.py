@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from tasks.datasets.spec import DatasetSpec
+from tasks.environment.settings import load_settings
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, record_enrollment, stream
 from tasks.registry import mlflow_registry
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.versions import retirement
 from unlearning.config.config import GatePolicy, UnlearningConfig
 from unlearning.model.weights import model_digest

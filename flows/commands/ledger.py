@@ -1,9 +1,9 @@
 """`expunge ledger`: compute missing gradient ledgers."""
 
 from tasks.enrolling.gradient_ledgers import refresh_ledger
-from tasks.hardware.ranks import rank_group
+from tasks.environment.ranks import rank_group
+from tasks.environment.settings import prepare_prefect
 from tasks.models.enrollment import enrolled_models
-from tasks.settings import prepare_prefect
 from tasks.store.opening import open_store
 
 

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from tasks.settings import prepare_prefect
+from tasks.environment.settings import prepare_prefect
 from tasks.store.opening import open_store
 
 

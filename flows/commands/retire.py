@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
+from tasks.environment.settings import prepare_prefect
 from tasks.models.enrollment import enrolled_models
-from tasks.settings import prepare_prefect
 from tasks.store.objects import ObjectStore
 from tasks.store.opening import open_store
 from tasks.versions.retirement import survey

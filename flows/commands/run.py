@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from flows.commands.tables import print_batches, print_waiting
-from tasks.settings import load_settings, prepare_prefect
+from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.store.opening import open_store
 from tasks.subjects.open_batches import has_work, unfinished
 from tasks.versions.erasure_floor import breaches

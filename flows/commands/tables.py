@@ -7,8 +7,8 @@ from rich.table import Table
 
 from tasks.approval.questions import Preflight, waiting
 from tasks.intake.batches import report_key
+from tasks.journal.journal import heads
 from tasks.records.status import ModelSummary, RequestSummary, batch_models, requests
-from tasks.store.journal import heads
 from tasks.store.objects import ObjectStore
 from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.budget import is_exact

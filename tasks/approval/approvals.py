@@ -13,8 +13,8 @@ from tasks.approval.questions import ANSWERS, OPEN, Preflight, approver, latest_
 from tasks.attempts.attempt import Attempt, plan_digest
 from tasks.attempts.planning import is_untouched, under_way
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import enrolled_models
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from tasks.subjects import late_holds
 from tasks.subjects.resolution import tell_located

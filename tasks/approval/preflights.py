@@ -9,10 +9,10 @@ from tasks.approval.questions import Preflight, latest_preflight
 from tasks.attempts.attempt import Attempt, plan_digest
 from tasks.enrolling.reference_models import read_recall
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import read_enrollment
 from tasks.models.timed_trainings import retrain_forecast
 from tasks.registry import mlflow_registry
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.attacks.power import foreseen_power
 from unlearning.policy.approval import (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.intake import batches
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.objects import ObjectStore
 from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.retrain_forecast import span

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, stream
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.policy.deletion import is_open
 

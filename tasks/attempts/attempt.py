@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.intake import batches
+from tasks.journal import journal
+from tasks.journal.effects import once
 from tasks.models.enrollment import stream
-from tasks.store import journal
-from tasks.store.effects import once
 from tasks.store.objects import ObjectStore
 from unlearning.policy.digests import facts_digest
 from unlearning.policy.ladder import Rung
@@ -63,7 +63,7 @@ def config_digest(store: ObjectStore, model: str) -> str:
 def once_in(
     store: ObjectStore, attempt: Attempt, step: str, event: str, **calls: Any
 ) -> dict[str, Any]:
-    """Make one effect of the attempt exactly once (see `tasks.store.effects.once`)."""
+    """Make one effect of the attempt exactly once (see `tasks.journal.effects.once`)."""
     return once(
         store,
         batches.stream(attempt.batch),

@@ -11,12 +11,12 @@ from tasks.attempts.attempt import Attempt, once_in, plan_facts
 from tasks.attempts.checkpoints import StoredCheckpoints
 from tasks.attempts.inputs import halves, inputs, kept_rows
 from tasks.enrolling.gradient_ledgers import read_ledger, store_ledger
-from tasks.hardware.device import pick_device
-from tasks.hardware.memory import fitting
+from tasks.environment.device import pick_device
+from tasks.environment.memory import fitting
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment
 from tasks.models.timed_trainings import note_retrain, retrain_forecast
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.config.config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError

@@ -11,11 +11,11 @@ from tasks.attempts.curves import keep_curves
 from tasks.attempts.inputs import halves, inputs
 from tasks.attempts.probes import Subject, probe
 from tasks.enrolling.reference_models import read_references
-from tasks.hardware.device import pick_device
-from tasks.hardware.memory import fitting
+from tasks.environment.device import pick_device
+from tasks.environment.memory import fitting
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import read_enrollment, stream
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.evaluation.measurement import EvidenceRows, Measurement, measure_candidate
 from unlearning.evidence.evidence import AttackName, Evidence, Pool, Probes

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tasks.attempts.attempt import Attempt, entry
-from tasks.hardware.memory import memory_errors
-from tasks.store import journal
+from tasks.environment.memory import memory_errors
+from tasks.journal import journal
 from tasks.store.objects import ObjectStore
 from unlearning.errors import (
     EvidenceError,

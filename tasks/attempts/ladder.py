@@ -7,10 +7,11 @@ from typing import Any
 from tasks.attempts.attempt import Attempt, entry, once_in, plan_facts
 from tasks.attempts.inputs import inputs
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment, stream
 from tasks.models.timed_trainings import retrain_forecast
 from tasks.registry import mlflow_registry
-from tasks.store import journal, lease
+from tasks.store import lease
 from tasks.store.objects import ObjectStore
 from tasks.subjects import late_holds
 from unlearning.errors import ConflictError, ModelError, UnfitRowsError

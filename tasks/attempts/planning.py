@@ -12,9 +12,9 @@ from tasks.attempts.attempt import Attempt, config_digest, entry
 from tasks.attempts.inputs import forget_rows
 from tasks.datasets.rows import TableRows, label_counts
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment
 from tasks.registry.mlflow_registry import alias_version
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from tasks.tables.delta import count_rows, is_readable, open_table
 from unlearning.errors import ConflictError

@@ -10,8 +10,8 @@ from tasks.attempts.attempt import Attempt
 from tasks.attempts.candidates import read_candidate, update_config
 from tasks.enrolling.reference_models import References
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.errors import EvidenceError, ModelError
 from unlearning.evaluation.measurement import Measurement

@@ -14,9 +14,9 @@ from tasks.attempts.evidence import evaluate_candidate
 from tasks.attempts.inputs import inputs
 from tasks.foreign_errors import translated
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import read_enrollment, stream
 from tasks.registry import mlflow_registry, model_files
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from tasks.subjects import late_holds
 from unlearning.errors import UnsupportedModelError

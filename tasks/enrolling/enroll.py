@@ -10,10 +10,10 @@ from torch import nn
 from tasks.datasets.rows import check_columns
 from tasks.datasets.samples import sample_rows
 from tasks.datasets.spec import DatasetSpec
+from tasks.environment.settings import load_settings
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, Loss, enrolled_models, record_enrollment, stream
 from tasks.registry import mlflow_registry, model_files
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from tasks.subjects import suppression_list
 from tasks.subjects.reappearance import Look, known_count, look

@@ -7,11 +7,11 @@ from safetensors.torch import load, save
 from torch import nn
 
 from tasks.datasets.rows import TableRows
-from tasks.hardware.device import pick_device
-from tasks.hardware.memory import fitting
+from tasks.environment.device import pick_device
+from tasks.environment.memory import fitting
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, enrolled_models, ledger_key, read_enrollment, stream
 from tasks.registry import mlflow_registry, model_files
-from tasks.store import journal
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.subjects.reappearance import unknown_ids
 from tasks.tables.delta import is_readable

@@ -16,12 +16,12 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tasks.datasets.samples import sample_rows
-from tasks.hardware.device import pick_device
-from tasks.hardware.memory import fitting
+from tasks.environment.device import pick_device
+from tasks.environment.memory import fitting
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, enrolled_models, read_enrollment, stream
 from tasks.models.timed_trainings import timing
 from tasks.registry import model_files
-from tasks.store import journal
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.subjects.reappearance import ids_to_leave_out
 from unlearning.attacks.attacks import Signals, read_signals

@@ -8,11 +8,11 @@ from torch import nn
 
 from tasks.datasets.rows import TableRows
 from tasks.enrolling.enroll import ModelSource, pinned
+from tasks.environment.device import pick_device
+from tasks.environment.settings import load_settings
 from tasks.foreign_errors import translated
-from tasks.hardware.device import pick_device
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.mlflow_registry import LEFT_OUT_TAG
-from tasks.settings import load_settings
 from tasks.store.objects import ObjectStore
 from tasks.subjects.reappearance import ids_to_leave_out, look
 from unlearning.config.config import TrainingConfig

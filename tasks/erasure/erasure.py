@@ -4,11 +4,11 @@ import logging
 
 from tasks.attempts.planning import keep_untouched
 from tasks.intake import batches
+from tasks.journal import journal
+from tasks.journal.effects import Facts, once
 from tasks.models.enrollment import Enrollment, enrolled_models, stream, subject_columns
 from tasks.records.certified_models import note_out_of_service
 from tasks.registry import mlflow_registry
-from tasks.store import journal
-from tasks.store.effects import Facts, once
 from tasks.store.objects import ObjectStore
 from tasks.subjects import late_holds
 from tasks.subjects.reappearance import known_count, look

@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import cache, lru_cache
 from importlib.metadata import version as package_version
 
+from tasks.environment.settings import load_settings
 from tasks.intake import inbox, legal_holds
 from tasks.intake.validation_report import render_report
-from tasks.settings import load_settings
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.store.opening import open_store
 from unlearning.policy.deadline import due_date

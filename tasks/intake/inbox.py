@@ -10,7 +10,8 @@ from math import isfinite
 from typing import Any
 
 from tasks.intake.request_files import MAX_BYTES, TOO_LARGE, RawRow, parse
-from tasks.store import journal, lease
+from tasks.journal import journal
+from tasks.store import lease
 from tasks.store.objects import MissingObjectError, ObjectInfo, ObjectStore
 from unlearning.errors import RequestError, SnapshotChangedError
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest

@@ -12,7 +12,7 @@ import pandas as pd
 from tasks.intake.inbox import Record
 from tasks.intake.legal_holds import SUBJECT_ID, subjects_on_hold
 from tasks.intake.request_files import FIELDS, plain_text
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.objects import ObjectStore
 from unlearning.errors import EvidenceError
 from unlearning.policy.deletion import Disposition, is_open, is_replay

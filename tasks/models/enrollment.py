@@ -6,7 +6,7 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from tasks.datasets.spec import DatasetSpec
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.objects import ObjectStore
 from unlearning.config.config import (
     ApprovalPolicy,

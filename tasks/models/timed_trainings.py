@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tasks.hardware.device import pick_device
+from tasks.environment.device import pick_device
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, stream
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.config.config import TrainingConfig
 from unlearning.policy.retrain_forecast import Forecast, TimedTraining, forecast

@@ -8,8 +8,9 @@ from typing import Any
 
 from tasks.approval.questions import approver
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.records.certified_models import certified_models, models_for
-from tasks.store import journal, lease
+from tasks.store import lease
 from tasks.store.objects import ObjectStore
 from tasks.subjects.resolution import TableMatches, matches
 from tasks.subjects.suppression_list import earlier_requests

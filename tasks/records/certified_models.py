@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import enrolled_models, stream
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from tasks.versions.old_versions import earlier
 from unlearning.policy.budget import is_exact

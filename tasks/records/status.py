@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from tasks.approval import questions
+from tasks.environment.settings import load_settings
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import enrolled_models, ledger_key, stream
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.versions.old_versions import retirement_counts
 from unlearning.errors import DataError

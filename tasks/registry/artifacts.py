@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tasks.environment.settings import artifact_settings, load_settings
 from tasks.foreign_errors import translated
-from tasks.settings import artifact_settings, load_settings
 from tasks.store.objects import ObjectStore
 from tasks.store.opening import open_store
 from unlearning.errors import DataError

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from tasks.environment.settings import load_settings
 from tasks.foreign_errors import translated
-from tasks.settings import load_settings
 from unlearning.errors import (
     ConflictError,
     MissingDataError,

@@ -11,8 +11,8 @@ from pickle import PROTO, UnpicklingError
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
+from tasks.environment.memory import memory_errors
 from tasks.foreign_errors import translated
-from tasks.hardware.memory import memory_errors
 from tasks.registry.mlflow_registry import RETIRED_TAG, client
 from unlearning.errors import (
     ExpungeError,

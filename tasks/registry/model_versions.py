@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from tasks.environment.settings import load_settings
 from tasks.foreign_errors import translated
 from tasks.registry import mlflow_registry
-from tasks.settings import load_settings
 from unlearning.errors import MissingDataError
 
 _PAGE = 1000

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.approval.questions import approver
 from tasks.attempts.curves import read_curves
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.records.certificates import certificate_key
 from tasks.records.certified_models import certified_models, why_out_of_service
-from tasks.store import journal
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.subjects.resolution import matches
 from unlearning.errors import DataError

@@ -8,9 +8,9 @@ from tasks.attempts.attempt import Attempt
 from tasks.foreign_errors import translated
 from tasks.intake import batches
 from tasks.intake.batches import report_key
+from tasks.journal import journal
 from tasks.registry import mlflow_registry
 from tasks.report.report import report_figures, write_report
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from tasks.subjects.resolution import tell_located
 from unlearning.policy.digests import bytes_digest

@@ -4,10 +4,10 @@ import logging
 
 from tasks.approval import approvals, questions
 from tasks.attempts import ladder
-from tasks.hardware.device import pick_device
+from tasks.environment.device import pick_device
+from tasks.environment.settings import load_settings
 from tasks.models.enrollment import enrolled_models
 from tasks.registry import mlflow_registry
-from tasks.settings import load_settings
 from tasks.steps.policy import STEP
 from tasks.store import lease
 from tasks.store.opening import open_store

@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
-from tasks.settings import Settings, load_settings
+from tasks.environment.settings import Settings, load_settings
 from tasks.store.objects import ObjectStore
 from unlearning.errors import SettingsError
 

@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tasks.intake import batches
-from tasks.store import journal, lease
+from tasks.journal import journal
+from tasks.store import lease
 from tasks.store.objects import ObjectStore
 from tasks.subjects.resolution import subject_tables
 from tasks.tables.delta import count_by_subject, open_table

@@ -2,7 +2,7 @@
 
 from tasks.intake import inbox
 from tasks.intake.batches import accepted, pseudonyms_on_hold, stream
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.objects import ObjectStore
 from tasks.subjects import suppression_list
 

@@ -10,9 +10,9 @@ from functools import partial
 from deltalake import DeltaTable
 
 from tasks.datasets.spec import DatasetSpec
+from tasks.environment.settings import load_settings
 from tasks.foreign_errors import translated
 from tasks.models.enrollment import Enrollment
-from tasks.settings import load_settings
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.subjects import suppression_list
 from tasks.tables.delta import arrow_dataset, count_rows, open_table, used_files

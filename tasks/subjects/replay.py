@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from tasks.intake import inbox
 from tasks.intake.batches import pseudonyms
 from tasks.intake.request_files import parse
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, enrolled_models, stream
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from tasks.subjects.reappearance import Look, fingerprint, known_count, look, raw_ids
 from tasks.tables.delta import open_table

@@ -5,8 +5,8 @@ import logging
 from dataclasses import asdict, dataclass, replace
 
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, enrolled_models, subject_columns
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from tasks.tables.delta import count_by_subject, count_rows, is_readable, is_table, open_table
 from unlearning.errors import ConflictError, DataError

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
+from tasks.environment.settings import load_settings
 from tasks.intake import batches
+from tasks.journal import journal
+from tasks.journal.effects import once
 from tasks.models.enrollment import Enrollment
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.effects import once
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.store.opening import open_store
 from tasks.subjects.resolution import matches

@@ -13,8 +13,8 @@ import pyarrow.dataset as ds
 from deltalake import Schema, convert_to_deltalake
 from pyarrow import fs
 
+from tasks.environment.settings import load_settings
 from tasks.foreign_errors import translated
-from tasks.settings import load_settings
 from tasks.store.opening import open_store
 from tasks.tables.delta import (
     count_rows,

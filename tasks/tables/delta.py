@@ -10,8 +10,8 @@ import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable
 from pyarrow import fs
 
+from tasks.environment.settings import load_settings
 from tasks.foreign_errors import translated
-from tasks.settings import load_settings
 from tasks.store.opening import open_store
 from unlearning.errors import DataError
 

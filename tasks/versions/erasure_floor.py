@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.datasets.spec import DatasetSpec
+from tasks.journal import journal
+from tasks.journal.effects import once
 from tasks.models.enrollment import Enrollment, enrolled_models, stream
 from tasks.registry import mlflow_registry, model_files
-from tasks.store import journal
-from tasks.store.effects import once
 from tasks.store.objects import ObjectStore
 from tasks.subjects import suppression_list
 from unlearning.errors import ConflictError, MissingDataError, ModelError

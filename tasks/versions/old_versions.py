@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from tasks.environment.settings import load_settings
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment, stream
 from tasks.registry import artifacts, model_versions
 from tasks.registry.model_versions import Registered
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.policy.retirement import OldVersion, RowsLeft, WeightsCame, remembering
 

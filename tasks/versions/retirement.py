@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from tasks.environment.settings import load_settings
+from tasks.journal import journal
+from tasks.journal.effects import Facts, once
 from tasks.models.enrollment import enrolled_models, stream
 from tasks.registry import artifacts, model_versions
 from tasks.registry.model_versions import Registered
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.effects import Facts, once
 from tasks.store.objects import ObjectStore
 from tasks.versions.old_versions import PURGED, RETIRED, Lineage, old_versions, read_lineage
 from unlearning.errors import ConflictError

@@ -12,6 +12,7 @@ from tasks.approval import approvals, questions
 from tasks.attempts import planning
 from tasks.datasets.spec import DatasetSpec
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import (
     Enrollment,
     enrolled_models,
@@ -22,7 +23,6 @@ from tasks.models.enrollment import (
 from tasks.models.timed_trainings import note_retrain
 from tasks.registry import mlflow_registry
 from tasks.report import mlflow_mirror
-from tasks.store import journal
 from tasks.subjects import late_holds, open_batches, resolution
 from unlearning.config.config import ApprovalPolicy, GatePolicy, UnlearningConfig
 from unlearning.errors import ConflictError, DataError, SettingsError

@@ -11,9 +11,9 @@ from tasks.attempts.already_forgotten import forgotten_by, forgotten_subjects
 from tasks.datasets.spec import DatasetSpec
 from tasks.erasure import erasure
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
 from tasks.records.certified_models import certified_models, models_for, note_out_of_service
-from tasks.store import journal
 from unlearning.config.config import GatePolicy, UnlearningConfig
 from unlearning.policy.budget import Deletions
 from unlearning.policy.deletion import Disposition

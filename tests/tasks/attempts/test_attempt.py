@@ -16,8 +16,8 @@ from tasks.attempts import candidates, evidence, inputs, planning, promotion
 from tasks.datasets.rows import TableRows
 from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling import gradient_ledgers
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, ledger_key, record_enrollment, stream
-from tasks.store import journal
 from tasks.tables import delta
 from unlearning.config.config import DeletionBudget, GatePolicy, UnlearningConfig
 from unlearning.errors import (

@@ -9,8 +9,8 @@ from torch import nn
 
 from tasks.attempts import evidence, probes
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.records.certified_models import certified_models
-from tasks.store import journal
 from unlearning.config.config import GatePolicy, UnlearningConfig
 from unlearning.errors import DivergenceError
 from unlearning.evidence.evidence import Canaries, Probes

@@ -6,9 +6,10 @@ import pytest
 
 from tasks.attempts import ladder
 from tasks.datasets.spec import DatasetSpec
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
 from tasks.registry import mlflow_registry
-from tasks.store import journal, lease
+from tasks.store import lease
 from unlearning.config.config import GatePolicy, UnlearningConfig
 from unlearning.errors import ConflictError
 from unlearning.policy.budget import Deletions

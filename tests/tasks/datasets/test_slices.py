@@ -11,8 +11,8 @@ from tables import MARK
 from tasks.datasets.rows import check_columns
 from tasks.datasets.samples import sample_rows, sample_with_slices
 from tasks.datasets.spec import DatasetSpec
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
-from tasks.store import journal
 from unlearning.config.config import GatePolicy, UnlearningConfig
 from unlearning.errors import DataError
 from unlearning.model.rows import split_by_content

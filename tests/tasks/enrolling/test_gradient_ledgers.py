@@ -16,6 +16,7 @@ from torch import nn
 from tasks.attempts import candidates
 from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling import gradient_ledgers
+from tasks.journal import journal
 from tasks.models.enrollment import (
     Enrollment,
     ledger_key,
@@ -23,7 +24,6 @@ from tasks.models.enrollment import (
     record_enrollment,
     stream,
 )
-from tasks.store import journal
 from tasks.tables import delta
 from unlearning.config.config import GatePolicy, UnlearningConfig
 from unlearning.errors import (
@@ -181,7 +181,7 @@ from pathlib import Path
 import torch
 from tasks.datasets.spec import DatasetSpec
 from tasks.datasets.rows import TableRows
-from tasks.hardware.ranks import rank_group
+from tasks.environment.ranks import rank_group
 from unlearning.config.config import UnlearningConfig
 from unlearning.model.distributed import own_rank, rank_count, shared_gradient
 from unlearning.methods.catalog import unlearn

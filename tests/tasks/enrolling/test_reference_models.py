@@ -15,9 +15,9 @@ from tasks.enrolling.reference_models import (
     read_references,
     reference_rows,
 )
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, record_enrollment, stream
 from tasks.models.timed_trainings import retrain_forecast
-from tasks.store import journal
 from tasks.tables.delta import delete_rows
 from unlearning.config.config import GatePolicy, TrainingConfig, UnlearningConfig
 from unlearning.errors import ConflictError

@@ -1,8 +1,8 @@
 from dataclasses import asdict, replace
 
 from tasks.datasets.spec import DatasetSpec
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
-from tasks.store import journal
 from unlearning.config.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig
 from unlearning.policy.budget import Deletions
 

@@ -11,9 +11,9 @@ from tasks.attempts import candidates, failures, ladder, planning
 from tasks.attempts.attempt import Attempt
 from tasks.datasets.spec import DatasetSpec
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models import timed_trainings
 from tasks.models.enrollment import Enrollment, record_enrollment, stream
-from tasks.store import journal
 from unlearning.config.config import GatePolicy, TrainingConfig, UnlearningConfig
 from unlearning.errors import UnfitRowsError, UnsupportedModelError
 from unlearning.evidence.evidence import Outcome

@@ -7,8 +7,9 @@ import pytest
 
 from tasks.attempts.attempt import Attempt
 from tasks.intake import batches, inbox, legal_holds, validation
+from tasks.journal import journal
 from tasks.report import mlflow_mirror
-from tasks.store import journal, lease
+from tasks.store import lease
 from tasks.subjects import late_holds, open_batches
 from unlearning.errors import ConflictError, SettingsError
 

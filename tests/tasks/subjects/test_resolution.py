@@ -10,8 +10,8 @@ from torch import nn
 from tasks.datasets.spec import DatasetSpec
 from tasks.erasure import erasable
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, record_enrollment
-from tasks.store import journal
 from tasks.subjects import open_batches, resolution, suppression_list
 from tasks.tables import delta
 from unlearning.config.config import GatePolicy, UnlearningConfig

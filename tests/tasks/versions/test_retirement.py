@@ -6,11 +6,11 @@ import pytest
 from lineages import MODEL, LineageOfHand
 from mlflow.tracking._tracking_service.utils import _get_store
 
+from tasks.environment.settings import load_settings
+from tasks.journal import journal
 from tasks.models.enrollment import record_enrollment, stream
 from tasks.registry import artifacts, mlflow_registry, model_files, model_versions
 from tasks.report import mlflow_mirror
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.versions import retirement
 from tasks.versions.old_versions import earlier, retirement_counts
 from unlearning.errors import ConflictError, ModelError, TransientError, UnsupportedModelError

@@ -2,7 +2,7 @@
 
 import torch
 
-from tasks.settings import load_rank, load_settings
+from tasks.environment.settings import load_rank, load_settings
 from unlearning.errors import SettingsError
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-from tasks.hardware.device import pick_device
-from tasks.settings import load_rank
+from tasks.environment.device import pick_device
+from tasks.environment.settings import load_rank
 
 # Torchrun ends the others when a rank dies, so this only bounds how uneven their shares may be.
 _PATIENCE = timedelta(hours=2)

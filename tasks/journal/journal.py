@@ -1,6 +1,6 @@
 """Streams of events in the object store: the truth about requests, batches and models.
 
-Events are written as create-only objects with running numbers (`tasks/store/journal_layout.py`).
+Events are written as create-only objects with running numbers (`tasks/journal/layout.py`).
 Creating the next number is the compare-and-set: of two writers one wins, and the other looks again,
 to be refused if the status moved.
 """
@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from tasks.store import journal_layout as layout
-from tasks.store.journal_layout import Event, Group
+from tasks.journal import layout
+from tasks.journal.layout import Event, Group
 from tasks.store.objects import ObjectStore
 from unlearning.errors import ConflictError
 from unlearning.policy.deletion import TERMINAL, next_status

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tasks.store import journal, lease
+from tasks.journal import journal
+from tasks.store import lease
 from tasks.store.objects import ObjectStore
 from unlearning.errors import EffectLostError
 
