@@ -10,9 +10,8 @@ from tasks.intake import batches
 from tasks.journal import journal
 from tasks.models.enrollment import Enrollment, read_enrollment, stream
 from tasks.models.timed_trainings import retrain_forecast
-from tasks.registry import mlflow_registry
+from tasks.registry.services import Services
 from tasks.store import lease
-from tasks.store.objects import ObjectStore
 from tasks.subjects import late_holds
 from unlearning.errors import ConflictError, ModelError, UnfitRowsError
 from unlearning.gate.gate import GateDecision
@@ -24,12 +23,12 @@ from unlearning.policy.retrain_forecast import Forecast, too_late
 log = logging.getLogger("expunge.ladder")
 
 
-def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) -> Step:
+def choose_step(services: Services, attempt: Attempt, decision: GateDecision) -> Step:
     """The next step after a candidate that did not pass, recorded for the audit trail."""
-    enrollment = read_enrollment(store, attempt.model)
-    days = batches.days_left(store, attempt.batch)
-    forecast = retrain_forecast(store, enrollment, attempt.forget_count)
-    obstacle = _obstacle(store, attempt, forecast, days)
+    enrollment = read_enrollment(services, attempt.model)
+    days = batches.days_left(services, attempt.batch)
+    forecast = retrain_forecast(services, enrollment, attempt.forget_count)
+    obstacle = _obstacle(services, attempt, forecast, days)
     step = next_step(
         attempt.rung,
         attempt.method,
@@ -37,9 +36,9 @@ def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) ->
         enrollment.policy,
         days_left=days,
         obstacle=obstacle,
-        untried=_untried(store, attempt, enrollment),
+        untried=_untried(services, attempt, enrollment),
     )
-    if step.rung == "withdraw" and _may_be_mended(store, attempt):
+    if step.rung == "withdraw" and _may_be_mended(services, attempt):
         reason = f"{step.reason} Unless the table is mended, the next run withdraws the model."
         step = replace(step, rung="wait", reason=reason)
     if step.rung == "update":
@@ -48,18 +47,18 @@ def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) ->
     facts |= {"obstacle": obstacle} if obstacle else {}
     facts["retrain_seconds"] = None if forecast is None else forecast.expected
     # Days pass, so that a later run may choose otherwise; each choice is recorded once.
-    journal.append(store, entry(attempt, f"next/{step.rung}", "RungChosen", facts))
+    services.journal.append(entry(attempt, f"next/{step.rung}", "RungChosen", facts))
     return step
 
 
-def _untried(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> str:
+def _untried(services: Services, attempt: Attempt, enrollment: Enrollment) -> str:
     """Method of the update that a suspicion skipped; empty if it was tried or does not fit."""
     method = enrollment.unlearning.method
     if attempt.rung != "retrain" or is_exact(method):
         return ""
     if overrun(enrollment.budget, enrollment.deletions, attempt.forget_count):
         return ""
-    events = journal.read(store, batches.stream(attempt.batch))
+    events = services.journal.read(batches.stream(attempt.batch))
     plans = [e.facts for e in events if e.name == "UnlearningPlanned"]
     same = ("model", "parent_digest", "forget_digest", "config_digest")
     tried = {
@@ -70,43 +69,43 @@ def _untried(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> st
     return "" if "update" in tried else method
 
 
-def _may_be_mended(store: ObjectStore, attempt: Attempt) -> bool:
+def _may_be_mended(services: Services, attempt: Attempt) -> bool:
     """Whether it is the rows that failed, and nobody was told: a sound model gets one more run."""
-    events = journal.read(store, batches.stream(attempt.batch))
+    events = services.journal.read(batches.stream(attempt.batch))
     failed = [e.facts for e in events if e.name == "CandidateFailed"]
     is_of_rows = any(f["attempt"] == attempt.key and f.get("is_of_rows") for f in failed)
     return is_of_rows and not any(e.id == f"{attempt.key}/blocked" for e in events)
 
 
-def may_retrain(store: ObjectStore, attempt: Attempt) -> bool:
+def may_retrain(services: Services, attempt: Attempt) -> bool:
     """Whether a retrain is still ahead of an update, and can be made in time."""
     if is_exact(attempt.method) or attempt.rung not in ("update", "stronger"):
         return False
-    enrollment = read_enrollment(store, attempt.model)
-    forecast = retrain_forecast(store, enrollment, attempt.forget_count)
-    return not _obstacle(store, attempt, forecast, batches.days_left(store, attempt.batch))
+    enrollment = read_enrollment(services, attempt.model)
+    forecast = retrain_forecast(services, enrollment, attempt.forget_count)
+    return not _obstacle(services, attempt, forecast, batches.days_left(services, attempt.batch))
 
 
 def _obstacle(
-    store: ObjectStore, attempt: Attempt, forecast: Forecast | None, days_left: int
+    services: Services, attempt: Attempt, forecast: Forecast | None, days_left: int
 ) -> str:
     """Why no retrain can be made, or not in time; empty if it can."""
-    return _retrain_obstacle(store, attempt) or too_late(forecast, days_left)
+    return _retrain_obstacle(services, attempt) or too_late(forecast, days_left)
 
 
-def _retrain_obstacle(store: ObjectStore, attempt: Attempt) -> str:
+def _retrain_obstacle(services: Services, attempt: Attempt) -> str:
     try:
-        _, parent, _ = inputs(store, attempt)
+        _, parent, _ = inputs(services, attempt)
     except (ModelError, UnfitRowsError) as error:  # they cannot even be loaded
         return str(error)
     return retrain_obstacle(parent)
 
 
-def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
+def withdraw(services: Services, attempt: Attempt, reason: str) -> None:
     """Take the serving alias from the parent, once: nobody serves what still remembers."""
 
     def find(plan: dict[str, Any]) -> dict[str, Any] | None:
-        champion = mlflow_registry.alias_version(attempt.model)
+        champion = services.registry.alias_version(attempt.model)
         if champion == attempt.parent_version:
             return None
         if champion is not None:
@@ -117,13 +116,13 @@ def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
         return {**plan_facts(plan), "version": attempt.parent_version, "reason": reason}
 
     def make(_: dict[str, Any]) -> None:
-        late_holds.refuse_held(store, attempt.batch)
-        mlflow_registry.drop_alias(attempt.model)
+        late_holds.refuse_held(services, attempt.batch)
+        services.registry.drop_alias(attempt.model)
 
-    once_in(store, attempt, "withdrawn", "ModelWithdrawn", find=find, make=make)
-    if mlflow_registry.alias_version(attempt.model) == attempt.parent_version:
-        mlflow_registry.drop_alias(attempt.model)  # set again since: these weights still remember
-    _tell(store, attempt.model, attempt.key, attempt.batch)
+    once_in(services, attempt, "withdrawn", "ModelWithdrawn", find=find, make=make)
+    if services.registry.alias_version(attempt.model) == attempt.parent_version:
+        services.registry.drop_alias(attempt.model)  # set again since: these weights still remember
+    _tell(services, attempt.model, attempt.key, attempt.batch)
     log.error(
         "ALARM: %s version %d no longer holds the serving alias. %s Train it anew without the "
         "erased subjects and enrol that version.",
@@ -133,24 +132,28 @@ def withdraw(store: ObjectStore, attempt: Attempt, reason: str) -> None:
     )
 
 
-def settle_withdrawals(store: ObjectStore) -> None:
+def settle_withdrawals(services: Services) -> None:
     """Finish withdrawals that were interrupted between the alias and the model's own stream.
 
     An alias that is missing for another reason is for people to set again: whatever a withdrawal
     intended once, it is about an open batch and the weights that are enrolled.
     """
-    for batch, head in journal.heads(store, "batches"):
-        events = journal.read(store, batches.stream(batch)) if head.status != "closed" else []
+    for batch, head in services.journal.heads("batches"):
+        events = services.journal.read(batches.stream(batch)) if head.status != "closed" else []
         planned = {e.facts["key"]: e.facts for e in events if e.name == "UnlearningPlanned"}
         for event in events:
             if not event.id.endswith("/withdrawn/intent"):
                 continue
             model, attempt = event.facts["model"], event.facts["attempt"]
-            told = journal.find(store, stream(model), f"{attempt}/withdrawn")
-            if told is None and _is_latest(events, attempt) and _is_begun(store, planned[attempt]):
-                lease.check(store)
-                journal.append(store, _outcome(batch, event.facts, planned[attempt], events))
-                _tell(store, model, attempt, batch)
+            told = services.journal.find(stream(model), f"{attempt}/withdrawn")
+            if (
+                told is None
+                and _is_latest(events, attempt)
+                and _is_begun(services, planned[attempt])
+            ):
+                lease.check(services.store)
+                services.journal.append(_outcome(batch, event.facts, planned[attempt], events))
+                _tell(services, model, attempt, batch)
 
 
 def _outcome(
@@ -172,18 +175,18 @@ def _is_latest(events: list[journal.Event], attempt: str) -> bool:
     return last.facts["key"] == attempt and max(withheld, default=0) < last.number
 
 
-def _is_begun(store: ObjectStore, plan: dict[str, Any]) -> bool:
+def _is_begun(services: Services, plan: dict[str, Any]) -> bool:
     """Whether nobody holds the alias, and the plan's parent is what was served before."""
-    enrolled = read_enrollment(store, plan["model"])
+    enrolled = read_enrollment(services, plan["model"])
     parent = (plan["parent_version"], plan["parent_digest"])
     is_parent = (enrolled.version, enrolled.digest) == parent
     # A model that MLflow knows nothing of may be served elsewhere.
-    is_known = mlflow_registry.is_registered(plan["model"])
-    return is_parent and is_known and mlflow_registry.alias_version(plan["model"]) is None
+    is_known = services.registry.is_registered(plan["model"])
+    return is_parent and is_known and services.registry.alias_version(plan["model"]) is None
 
 
-def _tell(store: ObjectStore, model: str, attempt: str, batch: str) -> None:
+def _tell(services: Services, model: str, attempt: str, batch: str) -> None:
     facts = {"attempt": attempt, "batch": batch}
-    journal.append(
-        store, journal.Entry(stream(model), f"{attempt}/withdrawn", "ModelWithdrawn", facts)
+    services.journal.append(
+        journal.Entry(stream(model), f"{attempt}/withdrawn", "ModelWithdrawn", facts)
     )

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tasks.journal import journal
+from tasks.journal.journal import Entry, Journal
 from tasks.store import lease
-from tasks.store.objects import ObjectStore
 from unlearning.errors import EffectLostError
 
 Facts = dict[str, Any]
 
 
 def once(
-    store: ObjectStore,
+    journal: Journal,
     stream: str,
     *,
     key: str,
@@ -31,17 +30,17 @@ def once(
         ConflictError: another run took over (see `tasks.store.lease`); nothing was made.
         EffectLostError: `make` returned but `find` finds nothing.
     """
-    done = journal.find(store, stream, key)
+    done = journal.find(stream, key)
     if done is not None:
         return done.facts
     intent = journal.append(
-        store, journal.Entry(stream, f"{key}/intent", "EffectIntended", {"effect": event, **plan})
+        Entry(stream, f"{key}/intent", "EffectIntended", {"effect": event, **plan})
     )
     facts = find(intent.facts)
     if facts is None:
-        lease.check(store)
+        lease.check(journal.store)
         make(intent.facts)
         facts = find(intent.facts)
     if facts is None:
         raise EffectLostError(f"{event} was made but cannot be read back; look at that system.")
-    return journal.append(store, journal.Entry(stream, key, event, facts)).facts
+    return journal.append(Entry(stream, key, event, facts)).facts

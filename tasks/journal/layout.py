@@ -10,11 +10,12 @@ objects of a sheet or folder. It is no truth, only a way not to read them again.
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tasks.store.objects import ObjectStore
+from tasks.store.read_once import ReadOnce
 
 _ROOT = "journal"
 _SHEETS = f"{_ROOT}/sheets"
@@ -89,42 +90,37 @@ def all_groups(store: ObjectStore, kind: str) -> list[Group]:
 
 
 def events_of(
-    store: ObjectStore, group: Group, names: Collection[str]
+    frozen: ReadOnce, group: Group, names: Collection[str]
 ) -> Iterator[tuple[str, Event]]:
     """Every event of these streams of the group with the stream's name, oldest first."""
     for key in group.own:
         if _part(key) in names:
-            yield _part(key), Event(**json.loads(store.get(key)))
+            yield _part(key), frozen.parsed(key, _own_event)
     for key in group.shared:
-        for item in json.loads(store.get(key)):
-            name = item.pop("of")
-            if name in names:
-                yield name, Event(**item)
+        yield from (found for found in frozen.parsed(key, _sheet) if found[0] in names)
 
 
-def latest_of(store: ObjectStore, group: Group) -> dict[str, Event]:
+def latest_of(frozen: ReadOnce, group: Group) -> dict[str, Event]:
     """The latest event of every stream of the group, in name order."""
     last = {_part(key): key for key in group.own}
-    found = {name: Event(**json.loads(store.get(key))) for name, key in last.items()}
+    found = {name: frozen.parsed(key, _own_event) for name, key in last.items()}
     for key in group.shared:
-        for item in json.loads(store.get(key)):
-            name = item.pop("of")
-            found[name] = Event(**item)
+        found.update(frozen.parsed(key, _sheet))
     return dict(sorted(found.items()))
 
 
-def write_own(store: ObjectStore, stream: str, event: Event) -> bool:
+def write_own(frozen: ReadOnce, stream: str, event: Event) -> bool:
     """Create a stream's next object; False if somebody else did."""
     data = json.dumps(asdict(event), indent=1, sort_keys=True, allow_nan=False).encode()
-    return store.put_if_absent(f"{_ROOT}/{stream}/{event.number:06d}.json", data)
+    return _create(frozen, f"{_ROOT}/{stream}/{event.number:06d}.json", data, _own_event)
 
 
-def write_shared(store: ObjectStore, group: Group, events: list[tuple[str, Event]]) -> bool:
+def write_shared(frozen: ReadOnce, group: Group, events: list[tuple[str, Event]]) -> bool:
     """Create a sheet's next object; False if somebody else did."""
     number = int(group.shared[-1][-len("000000.json") : -len(".json")]) + 1 if group.shared else 1
     body = [{"of": name, **asdict(event)} for name, event in events]
     data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-    return store.put_if_absent(f"{_SHEETS}/{group.name}/{number:06d}.json", data)
+    return _create(frozen, f"{_SHEETS}/{group.name}/{number:06d}.json", data, _sheet)
 
 
 def settled(store: ObjectStore, kind: str) -> set[tuple[str, int]]:
@@ -136,6 +132,21 @@ def settled(store: ObjectStore, kind: str) -> set[tuple[str, int]]:
 def settle(store: ObjectStore, kind: str, group: Group) -> None:
     """Note that nothing is left to do in the group as it is."""
     store.put_if_absent(f"{_SETTLED}/{kind}/{group.name}/{group.count:06d}", b"")
+
+
+def _create(frozen: ReadOnce, key: str, data: bytes, parse: Callable[[bytes], object]) -> bool:
+    is_ours = frozen.store.put_if_absent(key, data)
+    if is_ours:
+        frozen.add(key, data, parse)
+    return is_ours
+
+
+def _own_event(data: bytes) -> Event:
+    return Event(**json.loads(data))
+
+
+def _sheet(data: bytes) -> tuple[tuple[str, Event], ...]:
+    return tuple((item.pop("of"), Event(**item)) for item in json.loads(data))
 
 
 def _keys(store: ObjectStore, prefix: str) -> list[str]:

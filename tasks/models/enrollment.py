@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from tasks.datasets.spec import DatasetSpec
 from tasks.journal import journal
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
 from unlearning.config.config import (
     ApprovalPolicy,
     DeletionBudget,
@@ -69,14 +69,14 @@ def ledger_key(enrollment: Enrollment) -> str:
     return f"ledgers/{enrollment.digest}/{bytes_digest(enrollment.snapshot.encode())[:SHORT]}"
 
 
-def record_enrollment(store: ObjectStore, enrollment: Enrollment) -> None:
+def record_enrollment(services: Services, enrollment: Enrollment) -> None:
     """Record a model, or record it anew."""
     name = stream(enrollment.model)
-    event_id = f"enrolled/{len(journal.read(store, name)) + 1}"
-    journal.append(store, journal.Entry(name, event_id, "ModelEnrolled", asdict(enrollment)))
+    event_id = f"enrolled/{len(services.journal.read(name)) + 1}"
+    services.journal.append(journal.Entry(name, event_id, "ModelEnrolled", asdict(enrollment)))
 
 
-def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
+def read_enrollment(services: Services, model: str) -> Enrollment:
     """The model as it stands after everything that happened to it.
 
     Enrolling the same weights again, say with another policy, does not give back any of the budget,
@@ -88,7 +88,7 @@ def read_enrollment(store: ObjectStore, model: str) -> Enrollment:
     current: Enrollment | None = None
     spent: dict[str, Deletions] = {}
     withdrawn: set[str] = set()
-    for event in journal.read(store, stream(model)):
+    for event in services.journal.read(stream(model)):
         if event.name == "ModelEnrolled":
             current = _from_facts(event.facts)
             current = replace(
@@ -131,15 +131,15 @@ def _changed(current: Enrollment, event: journal.Event) -> Enrollment:
     return replace(current, **changes)
 
 
-def enrolled_models(store: ObjectStore) -> Iterator[Enrollment]:
+def enrolled_models(services: Services) -> Iterator[Enrollment]:
     """Every enrolled model, in name order."""
-    for name, _ in journal.heads(store, "models"):
-        yield read_enrollment(store, unquote(name))
+    for name, _ in services.journal.heads("models"):
+        yield read_enrollment(services, unquote(name))
 
 
-def subject_columns(store: ObjectStore) -> dict[str, str]:
+def subject_columns(services: Services) -> dict[str, str]:
     """The subject column of every table of every enrolled model, by the table's URI."""
-    return {uri: e.dataset.subject for e in enrolled_models(store) for uri in e.tables}
+    return {uri: e.dataset.subject for e in enrolled_models(services) for uri in e.tables}
 
 
 def _from_facts(facts: dict[str, Any]) -> Enrollment:
