@@ -10,9 +10,9 @@ import pytest
 import servers
 from counts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401 - hooks
 
+from tasks.environment.settings import load_settings
 from tasks.intake import batches
 from tasks.registry import mlflow_registry
-from tasks.settings import load_settings
 from tasks.store.opening import open_store
 
 

@@ -12,16 +12,17 @@ from durable import durable
 from tables import rows, subject, write_tables
 
 from tasks.attempts import candidates, evidence, planning, promotion
-from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling import enroll, train
 from tasks.enrolling.enroll import ModelSource
 from tasks.erasure import erasable, erasure
 from tasks.intake import batches
-from tasks.models.enrollment import enrolled_models, read_enrollment, record_enrollment, stream
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec
+from tasks.journal.reading import enrolled_models, read_enrollment, record_enrollment
 from tasks.records import certificates
 from tasks.registry import mlflow_registry
 from tasks.report import mlflow_mirror
-from tasks.store import journal
 from tasks.store.opening import open_store
 from tasks.subjects import late_holds, open_batches, replay, resolution, suppression_list
 from tasks.versions import erasure_floor
@@ -154,7 +155,7 @@ class World:
         write_deltalake(self.table, first, mode="append")
 
     def events(self, name):
-        return [e for e in journal.read(self.store, stream("income")) if e.name == name]
+        return [e for e in journal.read(self.store, model_stream("income")) if e.name == name]
 
     def set_alias(self, version):
         mlflow_registry.set_alias("income", version)

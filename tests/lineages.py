@@ -8,12 +8,13 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import nn
 
-from tasks.datasets.spec import DatasetSpec
+from tasks.environment.settings import load_settings
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, record_enrollment, stream
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import record_enrollment
 from tasks.registry import mlflow_registry
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.versions import retirement
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
@@ -128,7 +129,7 @@ class LineageOfHand:
                  "parent_version": parent, "digest": self.digests[version],
                  "forget_count": len(subjects), "method": "calibrated"}  # fmt: skip
         self.happen(name, f"{attempt}/promoted", "ChampionPromoted", **facts)
-        entry = journal.Entry(stream(MODEL), f"{attempt}/promoted", "ChampionPromoted", facts)
+        entry = journal.Entry(model_stream(MODEL), f"{attempt}/promoted", "ChampionPromoted", facts)
         journal.append(self.store, entry)
         self.champion = version
         retirement.retire(self.store, MODEL)
@@ -162,4 +163,4 @@ class LineageOfHand:
         return sorted(int(v.version) for v in found)
 
     def events(self, name: str) -> list[dict]:
-        return [e.facts for e in journal.read(self.store, stream(MODEL)) if e.name == name]
+        return [e.facts for e in journal.read(self.store, model_stream(MODEL)) if e.name == name]

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from flows.commands.source import table_uri
+from tasks.environment.settings import load_settings
 
 
 def adopt(table: str, *, subject: str = "subject_id") -> None:
@@ -17,7 +18,7 @@ def adopt(table: str, *, subject: str = "subject_id") -> None:
     """
     from tasks.tables.conversion import adopt_table
 
-    found = adopt_table(table_uri(table), subject)
+    found = adopt_table(load_settings(), table_uri(table), subject)
     Console().print(
         f"{found['table']}: {found['rows']} rows in {found['files']} files, version "
         f"{found['version']}. Next: [bold]expunge enroll[/] or [bold]expunge train[/]",

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from flows.commands.source import SourceOptions
-from tasks.models.enrollment import Loss
-from tasks.settings import prepare_prefect
+from tasks.environment.settings import prepare_prefect
+from tasks.journal.events.enrollment import Loss
 
 
 def enroll(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling.enroll import ModelSource
+from tasks.journal.events.enrollment import DatasetSpec
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy

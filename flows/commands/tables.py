@@ -8,8 +8,7 @@ from rich.table import Table
 from tasks.approval.questions import Preflight, waiting
 from tasks.intake.batches import report_key
 from tasks.records.status import ModelSummary, RequestSummary, batch_models, requests
-from tasks.store.journal import heads
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
 from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.budget import is_exact
 from unlearning.policy.deadlines import span
@@ -26,25 +25,25 @@ _COLORS = {
 _ALIKE = 3
 
 
-def print_batches(console: Console, store: ObjectStore, older: Iterable[str]) -> None:
+def print_batches(console: Console, services: Services, older: Iterable[str]) -> None:
     """Requests and models of every batch that the last run worked on."""
-    names = [name for name, _ in heads(store, "batches")]
-    touched = set(older) | {n for n in names if n == _newest(store)}
+    names = [name for name, _ in services.journal.heads("batches")]
+    touched = set(older) | {n for n in names if n == _newest(services)}
     for batch in (n for n in names if n in touched):
-        found = list(requests(store, batch))
+        found = list(requests(services, batch))
         if not found:  # a later batch took them all over
             continue
         console.print(request_table(f"Requests of batch {batch}", found))
-        for model in batch_models(store, batch):
+        for model in batch_models(services, batch):
             console.print(model_table(model))
-        if any(store.list_objects(report_key(batch))):
+        if any(services.store.list_objects(report_key(batch))):
             # One line however long, so that it can be clicked or copied.
-            console.print(f"Report: {store.uri}/{report_key(batch)}", soft_wrap=True)
+            console.print(f"Report: {services.store.uri}/{report_key(batch)}", soft_wrap=True)
 
 
-def print_waiting(console: Console, store: ObjectStore) -> None:
+def print_waiting(console: Console, services: Services) -> None:
     """Every batch that waits for a person, what it would do, and the next command."""
-    for status, asked in waiting(store):
+    for status, asked in waiting(services):
         word = "was rejected" if status == "rejected" else "waits for approval"
         why = f" {' '.join(asked.reasons)}" if asked.reasons else ""
         console.print(f"Batch {asked.batch} {word}.{why}", highlight=False)
@@ -94,8 +93,8 @@ def _or_unknown(value: float | None, form: str) -> str:
     return "unknown" if value is None else format(value, form)
 
 
-def _newest(store: ObjectStore) -> str:
-    return max(((e.at, n) for n, e in heads(store, "batches")), default=("", ""))[1]
+def _newest(services: Services) -> str:
+    return max(((e.at, n) for n, e in services.journal.heads("batches")), default=("", ""))[1]
 
 
 def request_table(title: str, found: Iterable[RequestSummary]) -> Table:

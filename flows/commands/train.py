@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.commands.source import SourceOptions
-from tasks.settings import prepare_prefect
+from tasks.environment.settings import prepare_prefect
 from unlearning.config.training_config import TrainingConfig
 
 

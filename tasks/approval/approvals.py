@@ -10,12 +10,13 @@ from typing import Literal
 
 from tasks.approval.preflights import ask, why_ask
 from tasks.approval.questions import ANSWERS, OPEN, Preflight, approver, latest_preflight, waiting
-from tasks.attempts.attempt import Attempt, plan_digest
+from tasks.attempts.attempt import plan_digest
 from tasks.attempts.planning import is_untouched, under_way
 from tasks.intake import batches
-from tasks.models.enrollment import enrolled_models
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.reading import enrolled_models
+from tasks.registry.services import Services
 from tasks.subjects import late_holds
 from tasks.subjects.resolution import tell_located
 from unlearning.errors import ConflictError, DataError, SettingsError
@@ -26,33 +27,33 @@ log = logging.getLogger("expunge.approvals")
 Decision = Literal["approve", "reject"]
 
 
-def seek_approval(store: ObjectStore, batch: str, plans: Sequence[Attempt]) -> bool:
+def seek_approval(services: Services, batch: str, plans: Sequence[Attempt]) -> bool:
     """Whether the planned attempts may be made; if not, people have been asked to approve them.
 
     An answer holds as long as nothing was added to the plans that it was given for. Who rejected a
     batch is not overruled by a change of the plans or of the limits: it waits until it is approved.
     Once rows are gone, only plans that were not carried out by then need an answer.
     """
-    settle(store, batch)
-    events = journal.read(store, batches.stream(batch))
+    settle(services, batch)
+    events = services.journal.read(batches.stream(batch))
     status, asked = events[-1].status, latest_preflight(events)
     plans = _undecided(events, plans)
-    is_rejected = status == "rejected" and bool(batches.accepted(store, batch))
-    if not is_rejected and not any(why_ask(store, plan) for plan in plans):
-        _withdraw_question(store, batch, asked, status)
+    is_rejected = status == "rejected" and bool(batches.accepted(services, batch))
+    if not is_rejected and not any(why_ask(services, plan) for plan in plans):
+        _withdraw_question(services, batch, asked, status)
         return True
     is_asked = asked is not None and _covers(asked, plans)
     if asked is not None and is_asked and _is_approved(events, asked):
         return True
     if asked is None or not is_asked or status not in OPEN:
-        asked = ask(store, batch, plans, number=asked.number + 1 if asked else 1)
+        asked = ask(services, batch, plans, number=asked.number + 1 if asked else 1)
     word = "was rejected" if is_rejected else "waits for approval"
     log.warning("Batch %s %s, due on %s. %s", batch, word, asked.due_on, " ".join(asked.reasons))
     return False
 
 
 def decide(
-    store: ObjectStore, batch: str, decision: Decision, *, name: str, reason: str = ""
+    services: Services, batch: str, decision: Decision, *, name: str, reason: str = ""
 ) -> Preflight:
     """Record a person's answer to the batch's latest preflight, and tell its requests.
 
@@ -66,12 +67,12 @@ def decide(
         raise SettingsError("Nobody's name was given; say who decides with --by NAME.")
     if decision == "reject" and not reason:
         raise SettingsError("A rejection needs a reason; give it with --reason TEXT.")
-    asked = _question(store, batch, decision)
+    asked = _question(services, batch, decision)
     event, word = _WORDS[decision]
     facts = {"name": name, "reason": reason, "preflight": asked.digest, "number": asked.number}
     key = f"approval/{asked.number}/{word}"
-    journal.append(store, journal.Entry(batches.stream(batch), key, event, facts))
-    settle(store, batch)
+    services.journal.append(journal.Entry(batches.stream(batch), key, event, facts))
+    settle(services, batch)
     return asked
 
 
@@ -81,31 +82,31 @@ _WORDS: Mapping[Decision, tuple[str, str]] = {
 }
 
 
-def outdated(store: ObjectStore) -> list[str]:
+def outdated(services: Services) -> list[str]:
     """Batches that wait and whose plan no longer holds, because others changed their models."""
-    return [asked.batch for _, asked in waiting(store) if _is_outdated(store, asked)]
+    return [asked.batch for _, asked in waiting(services) if _is_outdated(services, asked)]
 
 
-def settle(store: ObjectStore, batch: str) -> None:
+def settle(services: Services, batch: str) -> None:
     """Carry the latest answer over to the batch's requests, once."""
-    events = journal.read(store, batches.stream(batch))
+    events = services.journal.read(batches.stream(batch))
     answer = next((e for e in reversed(events) if e.name in ANSWERS), None)
     if answer is None or any(e.id == f"{answer.id}/settled" for e in events):
         return
     name, why = answer.facts["name"], answer.facts["reason"]
     if answer.name == "BatchRejected":
         reason = f"{name} rejected batch {batch}: {why}"
-        tell_located(store, batch, f"{batch}/{answer.id}", "RequestBlocked", reason)
+        tell_located(services, batch, f"{batch}/{answer.id}", "RequestBlocked", reason)
     elif any(e.name in ("BatchRejected", "BatchBlocked") for e in events):
         reason = f"{name} approved batch {batch}" + (f": {why}" if why else "")
-        tell_located(store, batch, f"{batch}/{answer.id}", "RequestUnblocked", reason)
+        tell_located(services, batch, f"{batch}/{answer.id}", "RequestUnblocked", reason)
     told = journal.Entry(batches.stream(batch), f"{answer.id}/settled", "RequestsSettled", {})
-    journal.append(store, told)
+    services.journal.append(told)
 
 
-def _question(store: ObjectStore, batch: str, decision: Decision) -> Preflight:
+def _question(services: Services, batch: str, decision: Decision) -> Preflight:
     """The preflight that may be answered now."""
-    events = journal.read(store, batches.stream(batch))
+    events = services.journal.read(batches.stream(batch))
     if not events:
         raise DataError(f"There is no batch {batch!r}; `expunge status` lists those that wait.")
     status, asked = events[-1].status, latest_preflight(events)
@@ -119,8 +120,8 @@ def _question(store: ObjectStore, batch: str, decision: Decision) -> Preflight:
             f"Batch {batch} does not wait for approval, it is {_state(events)}; "
             "`expunge status` lists those that wait."
         )
-    late_holds.refuse_held(store, batch)
-    if _is_outdated(store, asked):
+    late_holds.refuse_held(services, batch)
+    if _is_outdated(services, asked):
         raise ConflictError(
             f"The plan of batch {batch} changed since people were asked; `expunge run` asks anew, "
             "then decide."
@@ -133,16 +134,16 @@ def _state(events: Sequence[journal.Event]) -> str:
     return f"{status} and approved by {name}" if name else status
 
 
-def _is_outdated(store: ObjectStore, asked: Preflight) -> bool:
+def _is_outdated(services: Services, asked: Preflight) -> bool:
     now: list[Attempt] = []
-    for enrollment in enrolled_models(store):
-        if enrollment.is_withdrawn or is_untouched(store, asked.batch, enrollment):
+    for enrollment in enrolled_models(services.journal):
+        if enrollment.is_withdrawn or is_untouched(services, asked.batch, enrollment):
             continue
-        attempt = under_way(store, asked.batch, enrollment)
+        attempt = under_way(services, asked.batch, enrollment)
         if attempt is None:
             return True
         now.append(attempt)
-    events = journal.read(store, batches.stream(asked.batch))
+    events = services.journal.read(batches.stream(asked.batch))
     return not _covers(asked, _undecided(events, now))
 
 
@@ -164,10 +165,12 @@ def _covers(asked: Preflight, plans: Sequence[Attempt]) -> bool:
 
 
 def _withdraw_question(
-    store: ObjectStore, batch: str, asked: Preflight | None, status: str
+    services: Services, batch: str, asked: Preflight | None, status: str
 ) -> None:
     """Take the question back, because the batch as it is now needs no answer."""
     if asked is not None and status in OPEN:
         key = f"approval/{asked.number}/withdrawn"
         facts = {"preflight": asked.digest}
-        journal.append(store, journal.Entry(batches.stream(batch), key, "ApprovalWithdrawn", facts))
+        services.journal.append(
+            journal.Entry(batches.stream(batch), key, "ApprovalWithdrawn", facts)
+        )

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.intake import batches
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.registry.services import Services
 from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.deadlines import span
 
@@ -35,19 +35,19 @@ class Preflight:
         return [m.reason for m in self.models if m.reason]
 
 
-def waiting(store: ObjectStore) -> list[tuple[str, Preflight]]:
+def waiting(services: Services) -> list[tuple[str, Preflight]]:
     """Status and latest preflight of every batch that somebody must answer, by batch."""
     found: list[tuple[str, Preflight]] = []
-    for batch, head in journal.heads(store, "batches"):
+    for batch, head in services.journal.heads("batches"):
         if head.status in OPEN:
-            asked = latest_preflight(journal.read(store, batches.stream(batch)))
+            asked = latest_preflight(services.journal.read(batches.stream(batch)))
             found += [(head.status, asked)] if asked else []
     return found
 
 
-def describe(store: ObjectStore, batch: str) -> str:
+def describe(services: Services, batch: str) -> str:
     """The latest preflight as text, for a form that has no tables."""
-    asked = latest_preflight(journal.read(store, batches.stream(batch)))
+    asked = latest_preflight(services.journal.read(batches.stream(batch)))
     if asked is None:
         return ""
     models = [

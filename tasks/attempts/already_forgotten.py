@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, stream
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.registry.services import Services
 from unlearning.policy.deletion import is_open
 
 
@@ -25,21 +26,23 @@ class Forgotten:
     """Key of the attempt that was promoted."""
     records: frozenset[str]
 
-    def also_in(self, store: ObjectStore, batch: str) -> list[str]:
+    def also_in(self, services: Services, batch: str) -> list[str]:
         """Records of another batch for the same subjects."""
-        mine = batches.dispositions(store, self.batch)
+        mine = batches.dispositions(services, self.batch)
         subjects = {d.subject for d in mine if d.record_id in self.records}
-        return sorted(d.record_id for d in batches.accepted(store, batch) if d.subject in subjects)
+        return sorted(
+            d.record_id for d in batches.accepted(services, batch) if d.subject in subjects
+        )
 
 
-def forgotten_by(store: ObjectStore, enrollment: Enrollment) -> list[Forgotten]:
+def forgotten_by(services: Services, enrollment: Enrollment) -> list[Forgotten]:
     """Requests that the weights in service have forgotten and whose rows are still there.
 
     Weights of another origin, enrolled since, have forgotten nothing.
     """
     lineage: list[tuple[str, str]] = []
     digest = ""
-    for event in journal.read(store, stream(enrollment.model)):
+    for event in services.journal.read(model_stream(enrollment.model)):
         if event.name == "ModelEnrolled" and event.facts["digest"] != digest:
             lineage, digest = [], event.facts["digest"]
         elif event.name == "ChampionPromoted":
@@ -47,25 +50,26 @@ def forgotten_by(store: ObjectStore, enrollment: Enrollment) -> list[Forgotten]:
             if "batch" in event.facts:  # promotions of older releases do not say for whom
                 lineage.append((event.facts["batch"], event.facts["attempt"]))
     found = (
-        Forgotten(batch, attempt, _unanswered(store, batch, attempt)) for batch, attempt in lineage
+        Forgotten(batch, attempt, _unanswered(services, batch, attempt))
+        for batch, attempt in lineage
     )
     return [one for one in found if one.records]
 
 
-def forgotten_subjects(store: ObjectStore, enrollment: Enrollment) -> set[str]:
+def forgotten_subjects(services: Services, enrollment: Enrollment) -> set[str]:
     """Raw ids of the subjects of those requests; never leaves a task."""
-    found = forgotten_by(store, enrollment)
+    found = forgotten_by(services, enrollment)
     return {
         subject
         for one in found
-        for subject in batches.subjects_by_record(store, one.batch, one.records).values()
+        for subject in batches.subjects_by_record(services, one.batch, one.records).values()
     }
 
 
-def note_forgotten(store: ObjectStore, batch: str, enrollment: Enrollment) -> None:
+def note_forgotten(services: Services, batch: str, enrollment: Enrollment) -> None:
     """Record which requests of the batch earlier attempts on this model speak for, once each."""
-    for one in forgotten_by(store, enrollment):
-        records = [] if one.batch == batch else one.also_in(store, batch)
+    for one in forgotten_by(services, enrollment):
+        records = [] if one.batch == batch else one.also_in(services, batch)
         if records:
             facts = {
                 "model": enrollment.model,
@@ -75,24 +79,24 @@ def note_forgotten(store: ObjectStore, batch: str, enrollment: Enrollment) -> No
             }
             key = f"{enrollment.model}/before/{one.attempt}"
             name = batches.stream(batch)
-            journal.append(store, journal.Entry(name, key, "ForgottenBefore", facts))
+            services.journal.append(journal.Entry(name, key, "ForgottenBefore", facts))
 
 
-def _unanswered(store: ObjectStore, batch: str, attempt: str) -> frozenset[str]:
+def _unanswered(services: Services, batch: str, attempt: str) -> frozenset[str]:
     """Records of the batch, as it was when the attempt was planned, that no table has lost yet."""
-    if _is_erased(store, batch):
+    if _is_erased(services, batch):
         return frozenset()
-    events = journal.read(store, batches.stream(batch))
+    events = services.journal.read(batches.stream(batch))
     planned = max(e.number for e in events if e.id.startswith(f"{attempt}/planned"))
-    records = {d.record_id for d in batches.accepted(store, batch, at=planned)}
-    heads = journal.latest(store, "requests", records)
+    records = {d.record_id for d in batches.accepted(services, batch, at=planned)}
+    heads = services.journal.latest("requests", records)
     return frozenset(records - {name for name, event in heads.items() if not is_open(event.status)})
 
 
-def _is_erased(store: ObjectStore, batch: str) -> bool:
+def _is_erased(services: Services, batch: str) -> bool:
     """Whether the batch was closed for everybody, by itself or by the one that took it over."""
     while True:
-        events = journal.read(store, batches.stream(batch))
+        events = services.journal.read(batches.stream(batch))
         if any(_keeps_some(event) for event in events):
             return False
         if any(event.name == "BatchClosed" for event in events):

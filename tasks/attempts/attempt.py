@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.intake import batches
-from tasks.models.enrollment import stream
-from tasks.store import journal
-from tasks.store.effects import once
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.journal.effects import once
+from tasks.journal.events.catalog import model_stream
+from tasks.registry.services import Services
 from unlearning.policy.digests import facts_digest
 from unlearning.policy.ladder import Rung
 
@@ -49,23 +49,23 @@ def plan_digest(attempt: Attempt) -> str:
     return facts_digest({k: v for k, v in asdict(attempt).items() if k not in aside})
 
 
-def config_digest(store: ObjectStore, model: str) -> str:
+def config_digest(services: Services, model: str) -> str:
     """Digest of everything that decides how a model is unlearned and judged, as it was recorded.
 
     An option that a later release adds is not in the record: it voids neither plan nor approval.
     """
-    events = journal.read(store, stream(model))
+    events = services.journal.read(model_stream(model))
     recorded = next(e.facts for e in reversed(events) if e.name == "ModelEnrolled")
     parts = ("unlearning", "policy", "budget")
     return facts_digest({name: recorded[name] for name in parts if name in recorded})
 
 
 def once_in(
-    store: ObjectStore, attempt: Attempt, step: str, event: str, **calls: Any
+    services: Services, attempt: Attempt, step: str, event: str, **calls: Any
 ) -> dict[str, Any]:
-    """Make one effect of the attempt exactly once (see `tasks.store.effects.once`)."""
+    """Make one effect of the attempt exactly once (see `tasks.journal.effects.once`)."""
     return once(
-        store,
+        services.journal,
         batches.stream(attempt.batch),
         key=f"{attempt.key}/{step}",
         event=event,

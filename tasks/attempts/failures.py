@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from tasks.attempts.attempt import Attempt, entry
-from tasks.hardware.memory import memory_errors
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.attempts.attempt import entry
+from tasks.environment.memory import memory_errors
+from tasks.journal.events.attempt import Attempt
+from tasks.registry.services import Services
 from unlearning.errors import (
     EvidenceError,
     ModelError,
@@ -21,9 +21,9 @@ log = logging.getLogger("expunge.trials")
 
 
 def failure_of(
-    store: ObjectStore,
+    services: Services,
     attempt: Attempt,
-    part: Callable[[ObjectStore, Attempt], object],
+    part: Callable[[Services, Attempt], object],
     *,
     may_climb: Callable[[], bool] = lambda: False,
 ) -> str:
@@ -42,26 +42,26 @@ def failure_of(
     """
     try:
         with memory_errors():
-            part(store, attempt)
+            part(services, attempt)
     except StaleLedgerError:
         raise
     except OutOfMemoryError as error:
         if may_climb():
-            return _failed(store, attempt, str(error))
+            return _failed(services, attempt, str(error))
         name = getattr(part, "__name__", "part")
         facts = {"model": attempt.model, "attempt": attempt.key, "reason": str(error)}
-        journal.append(store, entry(attempt, f"memory/{name}", "MemoryRanOut", facts))
+        services.journal.append(entry(attempt, f"memory/{name}", "MemoryRanOut", facts))
         log.error("ALARM: Batch %s stands still for %s. %s", attempt.batch, attempt.model, error)  # noqa: TRY400
         raise
     except (ModelError, EvidenceError, UnfitRowsError) as error:
-        return _failed(store, attempt, str(error), is_of_rows=isinstance(error, UnfitRowsError))
+        return _failed(services, attempt, str(error), is_of_rows=isinstance(error, UnfitRowsError))
     return ""
 
 
-def _failed(store: ObjectStore, attempt: Attempt, reason: str, *, is_of_rows: bool = False) -> str:
+def _failed(services: Services, attempt: Attempt, reason: str, *, is_of_rows: bool = False) -> str:
     log.warning("%s: the %s led nowhere. %s", attempt.model, attempt.rung, reason)
     facts: dict[str, Any] = {"model": attempt.model, "attempt": attempt.key, "reason": reason}
     facts |= {"is_of_rows": True} if is_of_rows else {}
     key = f"failed/{bytes_digest(reason.encode())[:SHORT]}"
-    journal.append(store, entry(attempt, key, "CandidateFailed", facts))
+    services.journal.append(entry(attempt, key, "CandidateFailed", facts))
     return reason

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from tasks.attempts.attempt import Attempt
 from tasks.attempts.candidates import read_candidate, update_config
 from tasks.enrolling.reference_models import References
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.enrollment import Enrollment
+from tasks.registry.services import Services
 from unlearning.errors import EvidenceError, ModelError
 from unlearning.evaluation.measurement import Measurement
 from unlearning.evaluation.probes import (
@@ -53,7 +53,7 @@ class Subject:
     device: str
 
 
-def probe(store: ObjectStore, subject: Subject, measured: Measurement) -> Probes:
+def probe(services: Services, subject: Subject, measured: Measurement) -> Probes:
     """The answers; a question that cannot be asked of so few rows is left open."""
     forget, holdout = measured.after["forget"], measured.after["holdout"]
     shadow = subject.references.shadow
@@ -67,7 +67,7 @@ def probe(store: ObjectStore, subject: Subject, measured: Measurement) -> Probes
         relearning_speed=_relearning(subject, measured),
         canaries=canaries if isinstance(canaries, Canaries) else None,
         no_canaries=canaries if isinstance(canaries, str) else "",
-        distance_to_retrained=_distance(store, subject, measured),
+        distance_to_retrained=_distance(services, subject, measured),
     )
 
 
@@ -130,14 +130,16 @@ def _canaries(subject: Subject, measured: Measurement) -> Canaries | str:
         return f"They could not be learned and erased. {error}"
 
 
-def _distance(store: ObjectStore, subject: Subject, measured: Measurement) -> float | None:
+def _distance(services: Services, subject: Subject, measured: Measurement) -> float | None:
     """Between a retrained candidate and the update before it, on the holdout rows."""
     if not is_exact(subject.attempt.method):
         return None
-    updates = _updates(journal.read(store, batches.stream(subject.attempt.batch)), subject.attempt)
+    updates = _updates(
+        services.journal.read(batches.stream(subject.attempt.batch)), subject.attempt
+    )
     if not updates:
         return None
-    update = read_candidate(store, updates[-1], subject.parent)
+    update = read_candidate(services, updates[-1], subject.parent)
     size, device = subject.chunk_size, subject.device
     scores = read_scores(update, subject.unseen, chunk_size=size, device=device)
     return prediction_distance(scores.probabilities, measured.after["holdout"].probabilities)

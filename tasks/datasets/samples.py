@@ -11,8 +11,9 @@ from torch import Tensor
 
 from tasks.datasets.fragments import SCAN, Group, row_groups
 from tasks.datasets.rows import joined, to_tensors
-from tasks.datasets.spec import DatasetSpec
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.tables.delta import arrow_dataset, matching, open_table
 from unlearning.errors import UnfitRowsError
 from unlearning.model.rows import TensorRows, content_halves
@@ -49,6 +50,7 @@ class Sample:
 
 
 def sample_rows(
+    settings: Settings,
     spec: DatasetSpec,
     version: int | None,
     *,
@@ -59,11 +61,14 @@ def sample_rows(
 ) -> TensorRows:
     """The rows of `sample_with_slices` alone."""
     bare = replace(spec, slices=())
-    found = sample_with_slices(bare, version, count=count, seed=seed, without=without, uri=uri)
+    found = sample_with_slices(
+        settings, bare, version, count=count, seed=seed, without=without, uri=uri
+    )
     return found.rows
 
 
 def sample_with_slices(
+    settings: Settings,
     spec: DatasetSpec,
     version: int | None,
     *,
@@ -85,7 +90,7 @@ def sample_with_slices(
         UnfitRowsError: no row is left, or a feature or label is missing.
     """
     spec = spec if uri is None else replace(spec, uri=uri)
-    table = open_table(spec.uri, version)
+    table = open_table(settings, spec.uri, version)
     # A slice may be a feature or the label, and a column can be read only once.
     columns = list(dict.fromkeys([*spec.features, spec.label, *spec.slices]))
     where = ~matching(table, spec.subject, without) if without else None

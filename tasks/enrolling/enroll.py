@@ -9,12 +9,12 @@ from torch import nn
 
 from tasks.datasets.rows import check_columns
 from tasks.datasets.samples import sample_rows
-from tasks.datasets.spec import DatasetSpec
-from tasks.models.enrollment import Enrollment, Loss, enrolled_models, record_enrollment, stream
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment, Loss
+from tasks.journal.reading import enrolled_models, record_enrollment
 from tasks.registry import mlflow_registry, model_files
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
 from tasks.subjects import suppression_list
 from tasks.subjects.reappearance import Look, known_count, look
 from tasks.tables.delta import (
@@ -60,7 +60,7 @@ class ModelSource:
 
 
 def adopt_version(
-    store: ObjectStore, source: ModelSource, version: int | None, *, trust_pickle: bool
+    services: Services, source: ModelSource, version: int | None, *, trust_pickle: bool
 ) -> Enrollment:
     """Enrol a registered version: check that it fits its table, and record both.
 
@@ -72,20 +72,22 @@ def adopt_version(
         DataError: the alias is not set, or columns are missing.
         UnsupportedModelError: the model cannot be loaded, or its scores do not fit the labels.
     """
-    source = pinned(source)
-    _check_subject_column(store, source)
-    served = mlflow_registry.alias_version(source.model)
+    source = pinned(services, source)
+    _check_subject_column(services, source)
+    served = services.registry.alias_version(source.model)
     number = served if version is None else version
     if number is None:
         raise DataError(
-            f"No version of {source.model} holds the alias {load_settings().alias!r}; set it in "
+            f"No version of {source.model} holds the alias {services.settings.alias!r}; set it in "
             "MLflow on the version in service."
         )
-    module = model_files.load_model(source.model, number, trust_pickle=trust_pickle).module
-    _check_fit(module, source)
+    module = model_files.load_model(
+        services.registry, source.model, number, trust_pickle=trust_pickle
+    ).module
+    _check_fit(services, module, source)
     digest = model_digest(module.state_dict())
-    refuse_remembering(store, source.model, number, digest, source.dataset)
-    found = look(store, source.dataset.uri, source.dataset.subject, source.dataset_version)
+    refuse_remembering(services, source.model, number, digest, source.dataset)
+    found = look(services, source.dataset.uri, source.dataset.subject, source.dataset_version)
     enrollment = Enrollment(
         model=source.model,
         version=number,
@@ -102,27 +104,27 @@ def adopt_version(
         loss=source.loss,
         trust_pickle=trust_pickle,
         fingerprint=found.fingerprint,
-        relearned=_relearned(store, source.model, number, digest, found),
+        relearned=_relearned(services, source.model, number, digest, found),
     )
-    rows = known_count(store, enrollment, found)
+    rows = known_count(services, enrollment, found)
     enrollment = replace(enrollment, row_count=rows, deletions=Deletions(trained_rows=rows))
-    record_enrollment(store, enrollment)
-    _alarm_if_relearned(store, enrollment)
-    mlflow_registry.tag_version(source.model, number, _tags(enrollment))
+    record_enrollment(services.journal, enrollment)
+    _alarm_if_relearned(services, enrollment)
+    services.registry.tag_version(source.model, number, _tags(enrollment))
     log.info("%s version %d enrolled with %d rows", source.model, number, rows)
     if served is None:
         log.warning(
             "No version of %s holds the alias %r; set it in MLflow on the version in service. "
             "Until then all requests wait",
             source.model,
-            load_settings().alias,
+            services.settings.alias,
         )
-    warn_of_few_rows(source)
-    warn_of_shared_subjects(source)
+    warn_of_few_rows(services, source)
+    warn_of_shared_subjects(services, source)
     return enrollment
 
 
-def warn_of_few_rows(source: ModelSource) -> None:
+def warn_of_few_rows(services: Services, source: ModelSource) -> None:
     """Say so if candidates will be judged on so few rows that the gate can hardly pass an update.
 
     Half of each sample is judged; on fewer than 100 rows chance hides losses of ten in a hundred.
@@ -132,7 +134,7 @@ def warn_of_few_rows(source: ModelSource) -> None:
         ("retain", source.dataset.uri, source.dataset_version, config.retain_sample),
         ("holdout", source.holdout, None, config.holdout_sample),
     ):
-        judged = min(open_table(uri, version).count() // 2, sample)
+        judged = min(open_table(services.settings, uri, version).count() // 2, sample)
         if judged < _FEW_ROWS:
             log.warning(
                 "%s: about %d %s rows judge a candidate, too few to tell harmless updates from "
@@ -146,12 +148,12 @@ def warn_of_few_rows(source: ModelSource) -> None:
             )
 
 
-def warn_of_shared_subjects(source: ModelSource) -> None:
+def warn_of_shared_subjects(services: Services, source: ModelSource) -> None:
     """Say so if people have rows in both tables: a holdout row must be no training row."""
     column = source.dataset.subject
-    unseen = open_table(source.holdout)
+    unseen = open_table(services.settings, source.holdout)
     names = pc.call_function("unique", [arrow_dataset(unseen).to_table(columns=[column])[column]])
-    table = open_table(source.dataset.uri, source.dataset_version)
+    table = open_table(services.settings, source.dataset.uri, source.dataset_version)
     shared = len(count_by_subject(table, column, map(str, names.to_pylist())))
     if shared:
         log.warning(
@@ -163,25 +165,24 @@ def warn_of_shared_subjects(source: ModelSource) -> None:
         )
 
 
-def _relearned(store: ObjectStore, model: str, version: int, digest: str, found: Look) -> str:
+def _relearned(services: Services, model: str, version: int, digest: str, found: Look) -> str:
     """Key of the erased subjects whom the weights learned all the same; empty if none."""
-    current = next((e for e in enrolled_models(store) if e.model == model), None)
+    current = next((e for e in enrolled_models(services.journal) if e.model == model), None)
     if current is not None and current.digest == digest:
         return current.relearned
-    left_out = mlflow_registry.version_tags(model, version).get(mlflow_registry.LEFT_OUT_TAG)
+    left_out = services.registry.version_tags(model, version).get(mlflow_registry.LEFT_OUT_TAG)
     if not found.rows or left_out == found.listed:
         return ""
-    return suppression_list.record_relearned(store, digest, list(found.rows))
+    return suppression_list.record_relearned(services, digest, list(found.rows))
 
 
-def _alarm_if_relearned(store: ObjectStore, enrollment: Enrollment) -> None:
+def _alarm_if_relearned(services: Services, enrollment: Enrollment) -> None:
     if not enrollment.relearned:
         return
     facts = {"relearned": enrollment.relearned, "version": enrollment.version}
-    journal.append(
-        store,
+    services.journal.append(
         journal.Entry(
-            stream(enrollment.model), enrollment.relearned, "ErasedSubjectsLearned", facts
+            model_stream(enrollment.model), enrollment.relearned, "ErasedSubjectsLearned", facts
         ),
     )
     log.error(
@@ -192,26 +193,28 @@ def _alarm_if_relearned(store: ObjectStore, enrollment: Enrollment) -> None:
     )
 
 
-def pinned(source: ModelSource) -> ModelSource:
+def pinned(services: Services, source: ModelSource) -> ModelSource:
     """The source at a fixed table version, its columns checked, its log kept free of ids."""
     if source.holdout.rstrip("/") == source.dataset.uri.rstrip("/"):
         raise SettingsError(
             f"{source.holdout} is the training table; name a holdout of rows that the model "
             "was never trained on, or nothing that is measured means anything."
         )
-    check_columns(source.dataset, source.dataset_version)
-    check_columns(replace(source.dataset, uri=source.holdout), None)
+    check_columns(services.settings, source.dataset, source.dataset_version)
+    check_columns(services.settings, replace(source.dataset, uri=source.holdout), None)
     for uri in (source.dataset.uri, source.holdout):
-        refuse_links(uri)
-        keep_ids_out_of_log(open_table(uri), source.dataset.subject)
+        refuse_links(services.settings, uri)
+        keep_ids_out_of_log(open_table(services.settings, uri), source.dataset.subject)
     if source.dataset_version is not None:
         return source
-    return replace(source, dataset_version=open_table(source.dataset.uri).version())
+    return replace(
+        source, dataset_version=open_table(services.settings, source.dataset.uri).version()
+    )
 
 
-def _check_subject_column(store: ObjectStore, source: ModelSource) -> None:
+def _check_subject_column(services: Services, source: ModelSource) -> None:
     mine = {source.dataset.uri, source.holdout}
-    for other in enrolled_models(store):
+    for other in enrolled_models(services.journal):
         if other.model == source.model or not mine & set(other.tables):
             continue
         if other.dataset.subject != source.dataset.subject:
@@ -221,8 +224,10 @@ def _check_subject_column(store: ObjectStore, source: ModelSource) -> None:
             )
 
 
-def _check_fit(module: nn.Module, source: ModelSource) -> None:
-    sample = sample_rows(source.dataset, source.dataset_version, count=256, seed=0)
+def _check_fit(services: Services, module: nn.Module, source: ModelSource) -> None:
+    sample = sample_rows(
+        services.settings, source.dataset, source.dataset_version, count=256, seed=0
+    )
     try:
         with fixed_mode(module), torch.no_grad():
             scores = module(sample.inputs)

@@ -16,20 +16,23 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tasks.datasets.samples import sample_rows
-from tasks.hardware.device import pick_device
-from tasks.hardware.memory import fitting
-from tasks.models.enrollment import Enrollment, enrolled_models, read_enrollment, stream
-from tasks.models.timed_trainings import timing
+from tasks.enrolling.timed_trainings import timing
+from tasks.environment.device import pick_device
+from tasks.environment.memory import fitting
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import enrolled_models, read_enrollment
 from tasks.registry import model_files
-from tasks.store import journal
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from tasks.subjects.reappearance import ids_to_leave_out
 from unlearning.attacks.attacks import Signals, read_signals
 from unlearning.attacks.power import attack_power
-from unlearning.evidence.attack_power import AttackPower
 from unlearning.attacks.shadow import ShadowAttack, fit_shadow_attack
 from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError
+from unlearning.evidence.attack_power import AttackPower
 from unlearning.methods.retrain import trained_anew
 from unlearning.model.forward import model_copy
 from unlearning.model.rows import TensorRows, random_rows, split_by_content
@@ -50,22 +53,22 @@ class References:
     shadow: ShadowAttack | None = None
 
 
-def refresh_references(store: ObjectStore, model: str) -> str:
+def refresh_references(services: Services, model: str) -> str:
     """Train the model's references unless the store has them; returns their key, "" if none.
 
     Cost: as many trainings as `policy.references`, on at most `policy.reference_rows` rows each.
     """
-    enrollment = read_enrollment(store, model)
+    enrollment = read_enrollment(services.journal, model)
     if not enrollment.policy.references:
         return ""
     module = model_files.load_model(
-        model, enrollment.version, trust_pickle=enrollment.trust_pickle
+        services.registry, model, enrollment.version, trust_pickle=enrollment.trust_pickle
     ).module
-    found = read_references(store, enrollment, module)
-    return _key(store, enrollment, module) if found.models else ""
+    found = read_references(services, enrollment, module)
+    return _key(services, enrollment, module) if found.models else ""
 
 
-def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> References:
+def read_references(services: Services, enrollment: Enrollment, parent: nn.Module) -> References:
     """The references of the model, trained first if the store has none.
 
     Empty if the policy wants none, or if the model has a form that cannot be trained anew or whose
@@ -73,23 +76,25 @@ def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Modul
     """
     if not enrollment.policy.references:
         return References()
-    key = _key(store, enrollment, parent)
-    tensors = _read(store, key)
+    key = _key(services, enrollment, parent)
+    tensors = _read(services, key)
     if tensors is None:
         spec, version = enrollment.dataset, enrollment.dataset_version
-        erased = ids_to_leave_out(store, spec, None, uri=enrollment.holdout)
+        erased = ids_to_leave_out(services, spec, None, uri=enrollment.holdout)
         try:
-            tensors, timed = _trained(enrollment, parent, erased)
+            tensors, timed = _trained(services, enrollment, parent, erased)
         except (UnsupportedModelError, DivergenceError) as error:
             log.warning("%s: no reference models. %s", enrollment.model, error)
             return References()
-        store.put(key, save(tensors))
-        if _key(store, enrollment, parent) != key:
-            store.delete(key)  # holdout rows were erased meanwhile, and these learned from them
-            return read_references(store, enrollment, parent)
+        services.store.put(key, save(tensors))
+        if _key(services, enrollment, parent) != key:
+            services.store.delete(
+                key
+            )  # holdout rows were erased meanwhile, and these learned from them
+            return read_references(services, enrollment, parent)
         found = _restored(parent, tensors)
-        erased += ids_to_leave_out(store, spec, version)
-        recall = _recall(enrollment, parent, found.models, erased)
+        erased += ids_to_leave_out(services, spec, version)
+        recall = _recall(services, enrollment, parent, found.models, erased)
         facts = {
             "references": key,
             "count": len(found.models),
@@ -97,33 +102,36 @@ def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Modul
             "recall": asdict(recall),
             "timed": timed,
         }
-        name, event_id = stream(enrollment.model), f"references/{key}"
-        journal.append(store, journal.Entry(name, event_id, "ReferencesStored", facts))
+        name, event_id = model_stream(enrollment.model), f"references/{key}"
+        services.journal.append(journal.Entry(name, event_id, "ReferencesStored", facts))
         return found
     return _restored(parent, tensors)
 
 
-def read_recall(store: ObjectStore, model: str) -> AttackPower | None:
+def read_recall(services: Services, model: str) -> AttackPower | None:
     """How well attacks told the model's training rows when its references were made."""
-    events = journal.read(store, stream(model))
+    events = services.journal.read(model_stream(model))
     found = [e.facts["recall"] for e in events if e.name == "ReferencesStored"]
     return AttackPower(**found[-1]) if found else None
 
 
-def drop_references(store: ObjectStore, batch: str, table: str) -> list[str]:
+def drop_references(services: Services, batch: str, table: str) -> list[str]:
     """Delete the references that learned from rows of this holdout table; returns their models."""
-    affected = [e.model for e in enrolled_models(store) if e.holdout == table]
+    affected = [e.model for e in enrolled_models(services.journal) if e.holdout == table]
     for model in affected:
-        entry = journal.Entry(stream(model), f"{batch}/holdout-erased", _ERASED, {"batch": batch})
-        journal.append(store, entry)
+        entry = journal.Entry(
+            model_stream(model), f"{batch}/holdout-erased", _ERASED, {"batch": batch}
+        )
+        services.journal.append(entry)
         folder = f"references/{quote(model, safe='')}/"
-        for info in list(store.list_objects(folder)):
-            store.delete(info.key)
-        store.purge_noncurrent(folder)
+        for info in list(services.store.list_objects(folder)):
+            services.store.delete(info.key)
+        services.store.purge_noncurrent(folder)
     return affected
 
 
 def _recall(
+    services: Services,
     enrollment: Enrollment,
     parent: nn.Module,
     references: Sequence[nn.Module],
@@ -131,13 +139,14 @@ def _recall(
 ) -> AttackPower:
     size = enrollment.unlearning.chunk_size
     retain = sample_rows(
+        services.settings,
         enrollment.dataset,
         enrollment.dataset_version,
         count=_MEMBERS,
         seed=enrollment.unlearning.seed,
         without=without,
     )
-    _, unseen = reference_rows(enrollment, without)
+    _, unseen = reference_rows(services, enrollment, without)
 
     def signals(chunk_size: int, device: str) -> list[Signals]:
         return [
@@ -151,13 +160,13 @@ def _recall(
             for rows in (retain, unseen)
         ]
 
-    known = fitting(signals, chunk_size=size, device=pick_device())
+    known = fitting(signals, chunk_size=size, device=pick_device(services.settings))
     return attack_power(*known, min_class_rows=enrollment.policy.min_class_rows)
 
 
-def _key(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> str:
+def _key(services: Services, enrollment: Enrollment, parent: nn.Module) -> str:
     """Where references of this form, trained so, on the holdout as it now is, lie."""
-    events = journal.read(store, stream(enrollment.model))
+    events = services.journal.read(model_stream(enrollment.model))
     shapes = {name: list(value.shape) for name, value in parent.state_dict().items()}
     facts = {
         "shapes": shapes,
@@ -171,9 +180,9 @@ def _key(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> str:
     return f"references/{name}/{facts_digest(facts)[:SHORT]}.safetensors"
 
 
-def _read(store: ObjectStore, key: str) -> dict[str, Tensor] | None:
+def _read(services: Services, key: str) -> dict[str, Tensor] | None:
     try:
-        return load(store.get(key))
+        return load(services.store.get(key))
     except MissingObjectError:
         return None
     except SafetensorError as error:
@@ -183,14 +192,14 @@ def _read(store: ObjectStore, key: str) -> dict[str, Tensor] | None:
 
 
 def _trained(
-    enrollment: Enrollment, parent: nn.Module, without: Sequence[str]
+    services: Services, enrollment: Enrollment, parent: nn.Module, without: Sequence[str]
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Weights of references by number and name, and what they teach; facts of the fastest training.
 
     The first one warms the device up, so that it takes longer than its rows need.
     """
     policy, config = enrollment.policy, enrollment.unlearning.retraining
-    rows, unseen = reference_rows(enrollment, without)
+    rows, unseen = reference_rows(services, enrollment, without)
     tensors: dict[str, Tensor] = {}
     members: list[Scores] = []
     others: list[Scores] = []
@@ -205,34 +214,36 @@ def _trained(
         )
         seeded = replace(config, seed=config.seed + number)
         started = journal.now()
-        state = _trained_on(parent, rows, seeded)
+        state = _trained_on(services, parent, rows, seeded)
         seconds.append((journal.now() - started).total_seconds())
         module, size = _module(parent, state), enrollment.unlearning.chunk_size
-        members.append(_scores(module, rows, size))
-        others.append(_scores(module, unseen, size))
+        members.append(_scores(services, module, rows, size))
+        others.append(_scores(services, module, unseen, size))
         tensors |= {f"{number}/{name}": value.contiguous() for name, value in state.items()}
     shadow = fit_shadow_attack(members, others)
     tensors |= {
         "shadow/weights": shadow.weights,
         "shadow/shift": torch.tensor(shadow.shift, dtype=torch.double),
     }
-    return tensors, timing(config, rows.count, min(seconds))
+    return tensors, timing(services, config, rows.count, min(seconds))
 
 
-def _trained_on(parent: nn.Module, rows: TensorRows, config: TrainingConfig) -> dict[str, Tensor]:
+def _trained_on(
+    services: Services, parent: nn.Module, rows: TensorRows, config: TrainingConfig
+) -> dict[str, Tensor]:
     """The batch size belongs to the result, so that only another device can do with less."""
     return fitting(
         lambda _, device: trained_anew(parent, rows, config, device=device),
         chunk_size=1,
-        device=pick_device(),
+        device=pick_device(services.settings),
     )
 
 
-def _scores(module: nn.Module, rows: TensorRows, chunk_size: int) -> Scores:
+def _scores(services: Services, module: nn.Module, rows: TensorRows, chunk_size: int) -> Scores:
     return fitting(
         lambda size, device: read_scores(module, rows, chunk_size=size, device=device),
         chunk_size=chunk_size,
-        device=pick_device(),
+        device=pick_device(services.settings),
     )
 
 
@@ -249,7 +260,7 @@ def _restored(parent: nn.Module, tensors: dict[str, Tensor]) -> References:
 
 
 def reference_rows(
-    enrollment: Enrollment, without: Sequence[str] = ()
+    services: Services, enrollment: Enrollment, without: Sequence[str] = ()
 ) -> tuple[TensorRows, TensorRows]:
     """Holdout rows that references learn from, of the part that no candidate is judged on; others.
 
@@ -258,6 +269,7 @@ def reference_rows(
     """
     count = enrollment.policy.reference_rows
     sample = sample_rows(
+        services.settings,
         enrollment.dataset,
         None,
         count=2 * count,

@@ -4,12 +4,13 @@ import logging
 
 from tasks.attempts.planning import keep_untouched
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, enrolled_models, stream, subject_columns
+from tasks.journal import journal
+from tasks.journal.effects import Facts, once
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import enrolled_models, subject_columns
 from tasks.records.certified_models import note_out_of_service
-from tasks.registry import mlflow_registry
-from tasks.store import journal
-from tasks.store.effects import Facts, once
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
 from tasks.subjects import late_holds
 from tasks.subjects.reappearance import known_count, look
 from tasks.subjects.resolution import is_closed, located_subjects, matches
@@ -37,7 +38,7 @@ _PASSES = 5
 """Deletions in a row before a table that others write to is given up on."""
 
 
-def erase_rows(store: ObjectStore, batch: str, uri: str) -> Facts:
+def erase_rows(services: Services, batch: str, uri: str) -> Facts:
     """Delete the batch's rows from one table, once; the row arithmetic is checked afterwards.
 
     Rows of the subjects that others append meanwhile are deleted too. Those that come after that,
@@ -47,20 +48,20 @@ def erase_rows(store: ObjectStore, batch: str, uri: str) -> Facts:
         ConflictError: they are appended faster than they can be deleted.
         DataError: rows are missing, or too many are left; or a link leads to rows elsewhere.
     """
-    refuse_links(uri)
-    rows = _Rows(store, batch, uri)
-    erased = _rounds(store, batch, uri, "RowsErased")
+    refuse_links(services.settings, uri)
+    rows = _Rows(services, batch, uri)
+    erased = _rounds(services, batch, uri, "RowsErased")
     number = len(erased) + 1
-    if erased and not _is_due(store, batch, rows, number):
+    if erased and not _is_due(services, batch, rows, number):
         return erased[-1]
-    table = open_table(uri)
+    table = open_table(services.settings, uri)
     plan = {"table": uri, "version_before": table.version(), "rows_before": count_rows(table)}
 
     def find(planned: Facts) -> Facts | None:
-        return None if rows.are_there() else _arithmetic(uri, rows.mark, planned)
+        return None if rows.are_there() else _arithmetic(services, uri, rows.mark, planned)
 
     facts = once(
-        store,
+        services.journal,
         batches.stream(batch),
         key=_key("erased", uri, number),
         event="RowsErased",
@@ -72,26 +73,29 @@ def erase_rows(store: ObjectStore, batch: str, uri: str) -> Facts:
     return facts
 
 
-def purge_files(store: ObjectStore, batch: str, uri: str) -> Facts:
+def purge_files(services: Services, batch: str, uri: str) -> Facts:
     """Remove every file, object version and log entry that tells of erased rows, once; look again.
 
     Raises:
         DataError: an erased id still stands in an object of the table, or a link may lead to one.
     """
-    refuse_links(uri)  # the vacuum would remove the links and leave what they lead to
-    rows = _Rows(store, batch, uri)
+    # The vacuum would remove the links and leave what they lead to.
+    refuse_links(services.settings, uri)
+    rows = _Rows(services, batch, uri)
 
     def find(planned: Facts) -> Facts | None:
         if (
-            leftover_files(uri)
+            leftover_files(services.settings, uri)
             or rows.are_there()
-            or transaction_log.names_people(uri, rows.column)
+            or transaction_log.names_people(services.settings, uri, rows.column)
         ):
             return None
         # Whoever had no rows is looked for as well: the certificate says so.
-        found = absence_scan.search(uri, rows.column, batches.subjects(store, batch))
+        found = absence_scan.search(
+            services.settings, uri, rows.column, batches.subjects(services, batch)
+        )
         absence_scan.check(found, uri)
-        table = open_table(uri)
+        table = open_table(services.settings, uri)
         return {
             "table": uri,
             "files_removed": planned["files_found"],
@@ -109,17 +113,17 @@ def purge_files(store: ObjectStore, batch: str, uri: str) -> Facts:
         if rows.are_there():
             log.warning("%s: rows of erased subjects were appended again; deleting them", uri)
             rows.delete()
-        vacuum(uri)
-        if transaction_log.names_people(uri, rows.column):
-            transaction_log.trim(uri)
-        remove_old_versions(uri)
+        vacuum(services.settings, uri)
+        if transaction_log.names_people(services.settings, uri, rows.column):
+            transaction_log.trim(services.settings, uri)
+        remove_old_versions(services.settings, uri)
 
     return once(
-        store,
+        services.journal,
         batches.stream(batch),
-        key=_key("purged", uri, len(_rounds(store, batch, uri, "RowsErased")) or 1),
+        key=_key("purged", uri, len(_rounds(services, batch, uri, "RowsErased")) or 1),
         event="FilesPurged",
-        plan={"table": uri, "files_found": leftover_files(uri)},
+        plan={"table": uri, "files_found": leftover_files(services.settings, uri)},
         find=find,
         make=make,
     )
@@ -132,16 +136,16 @@ class _Rows:
     deleted without one is on no list and in no certificate.
     """
 
-    def __init__(self, store: ObjectStore, batch: str, uri: str) -> None:
-        self._store, self._batch, self.uri = store, batch, uri
-        self.column = _column(store, batch, uri)
-        self.subjects = located_subjects(store, batch)
+    def __init__(self, services: Services, batch: str, uri: str) -> None:
+        self._services, self._batch, self.uri = services, batch, uri
+        self.column = _column(services, batch, uri)
+        self.subjects = located_subjects(services, batch)
         self.mark = f"{batch}/{_key('erased', uri)}"
         self._without: int | None = None
 
     def are_there(self) -> bool:
         """Whether the newest version has any; a version that had none is not read again."""
-        table = open_table(self.uri)
+        table = open_table(self._services.settings, self.uri)
         if table.version() == self._without:
             return False
         found = has_rows(table, matching(table, self.column, self.subjects), self.column)
@@ -151,8 +155,8 @@ class _Rows:
     def delete(self) -> None:
         """Delete them until none is left: others may append while a deletion runs."""
         for _ in range(_PASSES):
-            late_holds.refuse_held(self._store, self._batch)
-            delete_rows(self.uri, self.column, self.subjects, self.mark)
+            late_holds.refuse_held(self._services, self._batch)
+            delete_rows(self._services.settings, self.uri, self.column, self.subjects, self.mark)
             if not self.are_there():
                 return
         raise ConflictError(
@@ -161,76 +165,77 @@ class _Rows:
         )
 
 
-def advance_models(store: ObjectStore, batch: str, uri: str) -> list[str]:
+def advance_models(services: Services, batch: str, uri: str) -> list[str]:
     """Point every model trained on this table to its new snapshot; returns their names."""
-    purged = _rounds(store, batch, uri, "FilesPurged")
+    purged = _rounds(services, batch, uri, "FilesPurged")
     if not purged:
         raise DataError(f"The files of {uri} were not purged yet; run the batch from its start.")
-    note_out_of_service(store, batch, uri)
+    note_out_of_service(services, batch, uri)
     version = purged[-1]["version"]
-    affected = [e for e in enrolled_models(store) if e.dataset.uri == uri]
+    affected = [e for e in enrolled_models(services.journal) if e.dataset.uri == uri]
     # A later batch, or an enrolment, may have pointed a model further: no way leads back, for the
     # files of older snapshots are gone.
     behind = [e for e in affected if e.dataset_version <= version]
     # First the journal, for every model: other batches go on from it while MLflow is away.
-    advanced = [(e, _advance(store, batch, e, version, len(purged))) for e in behind]
+    advanced = [(e, _advance(services, batch, e, version, len(purged))) for e in behind]
     for enrollment, facts in advanced:
         tags = {
             "expunge.dataset_version": str(facts["dataset_version"]),
             "expunge.dataset_rows": str(facts["row_count"]),
         }
         if not enrollment.is_withdrawn:  # its version may be purged by now
-            mlflow_registry.tag_version(enrollment.model, enrollment.version, tags)
+            services.registry.tag_version(enrollment.model, enrollment.version, tags)
     return [e.model for e in affected]
 
 
 def _advance(
-    store: ObjectStore, batch: str, enrollment: Enrollment, version: int, number: int
+    services: Services, batch: str, enrollment: Enrollment, version: int, number: int
 ) -> Facts:
     """Record the model's new snapshot, once; the table as it is, if it was purged again since."""
     spec = enrollment.dataset
     event_id = f"{batch}/{_key('advanced', spec.uri, number)}"
-    done = journal.find(store, stream(enrollment.model), event_id)
+    done = services.journal.find(model_stream(enrollment.model), event_id)
     if done is not None:
         return done.facts
-    readable = version if is_readable(spec.uri, version) else None
-    found = look(store, spec.uri, spec.subject, readable)
+    readable = version if is_readable(services.settings, spec.uri, version) else None
+    found = look(services, spec.uri, spec.subject, readable)
     facts = {
         "dataset_version": found.version,
-        "row_count": known_count(store, enrollment, found),
+        "row_count": known_count(services, enrollment, found),
         "fingerprint": found.fingerprint,
         "batch": batch,
     }
-    keep_untouched(store, batch, enrollment, found.version)  # the batch's other tables ask for it
-    entry = journal.Entry(stream(enrollment.model), event_id, "SnapshotAdvanced", facts)
-    return journal.append(store, entry).facts
+    # The batch's other tables ask for it.
+    keep_untouched(services, batch, enrollment, found.version)
+    entry = journal.Entry(model_stream(enrollment.model), event_id, "SnapshotAdvanced", facts)
+    return services.journal.append(entry).facts
 
 
-def tables_of(store: ObjectStore, batch: str) -> list[str]:
+def tables_of(services: Services, batch: str) -> list[str]:
     """The tables in which the batch has rows to erase, or began to erase some.
 
     One that is no more, and that no model is enrolled on, holds up nothing: people are called, and
     certificates say that nothing was erased there.
     """
-    wanted = {d.record_id for d in batches.accepted(store, batch)}
+    wanted = {d.record_id for d in batches.accepted(services, batch)}
     # A table whose every request was withheld since for rows in another one: what was deleted
     # from it must still go from its files.
     begun = {
         e.facts["table"]
-        for e in journal.read(store, batches.stream(batch))
+        for e in services.journal.read(batches.stream(batch))
         if e.facts.get("effect") == "RowsErased"
     }
-    found = [m.uri for m in matches(store, batch) if m.uri in begun or wanted & set(m.rows)]
-    return [uri for uri in found if not _is_gone(store, batch, uri)]
+    found = [m.uri for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
+    return [uri for uri in found if not _is_gone(services, batch, uri)]
 
 
-def _is_gone(store: ObjectStore, batch: str, uri: str) -> bool:
+def _is_gone(services: Services, batch: str, uri: str) -> bool:
     """Whether the table is no more, which is recorded; one that models need is only away."""
     stream_, key = batches.stream(batch), _key("gone", uri)
-    if _rounds(store, batch, uri, "FilesPurged"):
+    if _rounds(services, batch, uri, "FilesPurged"):
         return False
-    if journal.find(store, stream_, key) is None:
-        if is_table(uri) or uri in subject_columns(store):
+    if services.journal.find(stream_, key) is None:
+        if is_table(services.settings, uri) or uri in subject_columns(services.journal):
             return False
         log.error(
             "ALARM: %s, in which batch %s found rows, is no more, and no model is enrolled on it; "
@@ -238,24 +243,25 @@ def _is_gone(store: ObjectStore, batch: str, uri: str) -> bool:
             uri,
             batch,
         )
-        journal.append(store, journal.Entry(stream_, key, "TableGone", {"table": uri}))
+        services.journal.append(journal.Entry(stream_, key, "TableGone", {"table": uri}))
     return True
 
 
-def _arithmetic(uri: str, mark: str, planned: Facts) -> Facts:
+def _arithmetic(services: Services, uri: str, mark: str, planned: Facts) -> Facts:
     """Rows before, deleted and after, by the commits that deleted them.
 
     Others may have written before, between and after these commits, so each one is compared with
     the version right before it, as long as that has its files.
     """
-    now = open_table(uri)
+    now = open_table(services.settings, uri)
     deleted = deletions(now, mark, planned["version_before"])
     for version, count in deleted.items():
-        _check_commit(uri, version, count)
+        _check_commit(services, uri, version, count)
     first, last = min(deleted, default=now.version() + 1), max(deleted, default=now.version())
-    after, matched = count_rows(open_table(uri, last)), sum(deleted.values())
-    before = count_rows(open_table(uri, first - 1)) if is_readable(uri, first - 1) else None
-    before = after + matched if before is None else before
+    after, matched = count_rows(open_table(services.settings, uri, last)), sum(deleted.values())
+    before = after + matched
+    if is_readable(services.settings, uri, first - 1):
+        before = count_rows(open_table(services.settings, uri, first - 1))
     return {
         "table": uri,
         "version_before": first - 1,
@@ -268,10 +274,12 @@ def _arithmetic(uri: str, mark: str, planned: Facts) -> Facts:
     }
 
 
-def _check_commit(uri: str, version: int, count: int) -> None:
-    if not is_readable(uri, version - 1):
+def _check_commit(services: Services, uri: str, version: int, count: int) -> None:
+    if not is_readable(services.settings, uri, version - 1):
         return  # another batch purged the table since
-    before, after = (count_rows(open_table(uri, v)) for v in (version - 1, version))
+    before, after = (
+        count_rows(open_table(services.settings, uri, v)) for v in (version - 1, version)
+    )
     if after != before - count:
         raise DataError(
             f"{uri} had {before} rows, {count} matched, {after} are left; stop and restore "
@@ -279,22 +287,22 @@ def _check_commit(uri: str, version: int, count: int) -> None:
         )
 
 
-def _column(store: ObjectStore, batch: str, uri: str) -> str:
-    return next(m.column for m in matches(store, batch) if m.uri == uri)
+def _column(services: Services, batch: str, uri: str) -> str:
+    return next(m.column for m in matches(services, batch) if m.uri == uri)
 
 
-def _rounds(store: ObjectStore, batch: str, uri: str, event: str) -> list[Facts]:
+def _rounds(services: Services, batch: str, uri: str, event: str) -> list[Facts]:
     """What such an effect of the batch on the table said, in each of its rounds."""
-    events = journal.read(store, batches.stream(batch))
+    events = services.journal.read(batches.stream(batch))
     return [e.facts for e in events if e.name == event and e.facts["table"] == uri]
 
 
-def _is_due(store: ObjectStore, batch: str, rows: _Rows, number: int) -> bool:
+def _is_due(services: Services, batch: str, rows: _Rows, number: int) -> bool:
     """Whether there is another round to make, or one to finish."""
-    if is_closed(store, batch):  # who is delivered again by now is asked for anew, by a replay
+    if is_closed(services, batch):  # who is delivered again by now is asked for anew, by a replay
         return False
     intent = f"{_key('erased', rows.uri, number)}/intent"
-    return journal.find(store, batches.stream(batch), intent) is not None or rows.are_there()
+    return services.journal.find(batches.stream(batch), intent) is not None or rows.are_there()
 
 
 def _key(step: str, uri: str, number: int = 1) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 from tasks.intake.inbox import Record
 from tasks.intake.legal_holds import SUBJECT_ID, subjects_on_hold
 from tasks.intake.request_files import FIELDS, plain_text
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.registry.services import Services
 from unlearning.errors import EvidenceError
 from unlearning.policy.deletion import Disposition, is_open, is_replay
 from unlearning.policy.digests import bytes_digest, pseudonym
@@ -84,31 +84,31 @@ def suite() -> list[tuple[Any, str, str]]:
     ]
 
 
-def judge(store: ObjectStore, records: Sequence[Record], key: bytes) -> list[Disposition]:
+def judge(services: Services, records: Sequence[Record], key: bytes) -> list[Disposition]:
     """One disposition per record: accepted, quarantined, duplicate or on hold."""
     if not records:
         return []
-    frame = _frame(store, records, key)
+    frame = _frame(services, records, key)
     first: dict[int, tuple[str, str]] = {}
     for outcome, reason, rows in _failures(frame):
         for row in rows:
             first.setdefault(row, (outcome, reason))
     judged = [_disposition(item, first) for item in frame.to_dict("records")]
-    return _claim_ids(store, judged)
+    return _claim_ids(services, judged)
 
 
-def judge_again(store: ObjectStore, records: Collection[str], key: bytes) -> list[Disposition]:
+def judge_again(services: Services, records: Collection[str], key: bytes) -> list[Disposition]:
     """One disposition per record that was found valid before: accepted, or on hold.
 
     Nothing but a hold is looked at: the record owns its request_id, whoever uses it since, and a
     rule that came later refuses new requests only. Records that another batch has answered since
     are left out.
     """
-    held = {pseudonym(key, subject) for subject in subjects_on_hold(store)}
+    held = {pseudonym(key, subject) for subject in subjects_on_hold(services)}
     names = {field.name for field in fields(Disposition)}
     known = [
         Disposition(**{name: fact for name, fact in event.facts.items() if name in names})
-        for _, event in sorted(journal.latest(store, "requests", records).items())
+        for _, event in sorted(services.journal.latest("requests", records).items())
         if is_open(event.status)
     ]
     return [
@@ -119,8 +119,8 @@ def judge_again(store: ObjectStore, records: Collection[str], key: bytes) -> lis
     ]
 
 
-def _frame(store: ObjectStore, records: Sequence[Record], key: bytes) -> pd.DataFrame:
-    held = subjects_on_hold(store)
+def _frame(services: Services, records: Sequence[Record], key: bytes) -> pd.DataFrame:
+    held = subjects_on_hold(services)
     limit = journal.now() + _SKEW
     owners: dict[str, tuple[int, str]] = {}
     rows = []
@@ -259,7 +259,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _claim_ids(store: ObjectStore, judged: list[Disposition]) -> list[Disposition]:
+def _claim_ids(services: Services, judged: list[Disposition]) -> list[Disposition]:
     """Let the first record that ever used a request_id own it; a later one is a duplicate."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -267,9 +267,9 @@ def _claim_ids(store: ObjectStore, judged: list[Disposition]) -> list[Dispositio
         if d.outcome not in ("accepted", "on_hold"):
             return d
         claim = f"{_CLAIMS}{bytes_digest(d.request_id.encode())}"
-        if store.put_if_absent(claim, f"{d.record_id} {d.subject}".encode()):
+        if services.store.put_if_absent(claim, f"{d.record_id} {d.subject}".encode()):
             return d
-        owner = store.get(claim).decode().split(" ")[1]
+        owner = services.store.get(claim).decode().split(" ")[1]
         if owner == d.subject:
             reason = "a request with this request_id is already on record"
             return Disposition(d.record_id, d.request_id, "duplicate", reason, d.received_at)

@@ -7,7 +7,6 @@ from tasks.journal.events import ids
 from tasks.journal.events.event import Stream
 from tasks.journal.journal import Journal
 from tasks.store import lease
-from tasks.store.objects import ObjectStore
 from unlearning.errors import EffectLostError
 
 Plan = TypeVar("Plan")
@@ -15,7 +14,6 @@ Outcome = TypeVar("Outcome")
 
 
 def once(
-    store: ObjectStore,
     journal: Journal,
     stream: Stream[Any],
     *,
@@ -41,7 +39,7 @@ def once(
     intended = cast("Plan", journal.append(stream, ids.intent(key), cast("Any", plan)).facts)
     outcome = find(intended)
     if outcome is None:
-        lease.check(store)
+        lease.check(journal.store)
         make(intended)
         outcome = find(intended)
     if outcome is None:

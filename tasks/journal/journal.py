@@ -50,7 +50,7 @@ class Journal:
     """Every stream of a store; each object of it is read once."""
 
     def __init__(self, store: ObjectStore, frozen: ReadOnce) -> None:
-        self._store, self._frozen = store, frozen
+        self.store, self._frozen = store, frozen
 
     def read(self, stream: Stream[F]) -> list[Event[F]]:
         """All events of a stream, oldest first; an unknown stream has none."""
@@ -85,7 +85,7 @@ class Journal:
 
     def requests(self) -> Iterator[tuple[str, Event[RequestFact]]]:
         """Record id and latest event of every request, in order."""
-        yield from self._heads("requests", layout.all_groups(self._store, "requests"))
+        yield from self._heads("requests", layout.all_groups(self.store, "requests"))
 
     def open_requests(self) -> Iterator[tuple[str, Event[RequestFact]]]:
         """Record id and latest event of every request that something may follow, in order."""
@@ -95,12 +95,12 @@ class Journal:
         """The latest event of each of these requests; unknown ones are left out."""
         wanted = set(records)
         names = sorted({layout.group_of("requests", name) for name in wanted})
-        groups = (layout.find_group(self._store, "requests", name) for name in names)
+        groups = (layout.find_group(self.store, "requests", name) for name in names)
         return {name: e for name, e in self._heads("requests", groups) if name in wanted}
 
     def batches(self) -> Iterator[Told]:
         """Name and latest event of every batch, in order; each is one read."""
-        yield from self._heads("batches", layout.all_groups(self._store, "batches"))
+        yield from self._heads("batches", layout.all_groups(self.store, "batches"))
 
     def open_batches(self) -> Iterator[Told]:
         """Name and latest event of every batch that is not closed, in order."""
@@ -108,7 +108,7 @@ class Journal:
 
     def models(self) -> list[str]:
         """Stream names of all models, in order."""
-        return [group.name for group in layout.all_groups(self._store, "models")]
+        return [group.name for group in layout.all_groups(self.store, "models")]
 
     def _heads(self, kind: Kind, groups: Iterable[Group]) -> Iterator[Told]:
         for _, found in self._latest(kind, groups):
@@ -116,13 +116,13 @@ class Journal:
 
     def _open_heads(self, kind: Kind) -> Iterator[Told]:
         """What is over is not read again: a group without open streams is noted as settled."""
-        known = layout.settled(self._store, kind)
-        groups = layout.all_groups(self._store, kind)
+        known = layout.settled(self.store, kind)
+        groups = layout.all_groups(self.store, kind)
         open_groups = (g for g in groups if (g.name, g.count) not in known)
         for group, found in self._latest(kind, open_groups):
             waiting = {n: e for n, e in found.items() if e.status not in FINAL[kind]}
             if not waiting:
-                layout.note_settled(self._store, kind, group)
+                layout.note_settled(self.store, kind, group)
             yield from waiting.items()
 
     def _latest(
@@ -141,7 +141,7 @@ class Journal:
 
     def _events(self, group: Group, kind: Kind) -> list[Told]:
         if kind == "models":  # grows with every batch for ever
-            objects = read_packed(self._store, self._frozen, group.folder, group.keys, _parse)
+            objects = read_packed(self.store, self._frozen, group.folder, group.keys, _parse)
         else:
             objects = [self._parsed(key) for key in group.keys]
         return [told for some in objects for told in some]
@@ -151,7 +151,7 @@ class Journal:
 
     def _group_of(self, stream: Stream[Any]) -> Group:
         name = layout.group_of(stream.kind, stream.name)
-        return layout.find_group(self._store, stream.kind, name)
+        return layout.find_group(self.store, stream.kind, name)
 
     def _append_group(self, entries: list[Entry[F]]) -> list[Event[F]]:
         """Append events to streams of one group, looking again if somebody else wrote to them.
@@ -182,7 +182,7 @@ class Journal:
     def _write(self, group: Group, fresh: list[Told]) -> bool:
         body = [{"of": name, **to_json(event)} for name, event in fresh]
         data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-        if not self._store.put_if_absent(group.next_key, data):
+        if not self.store.put_if_absent(group.next_key, data):
             return False
         self._frozen.add(group.next_key, data, _parse)
         return True

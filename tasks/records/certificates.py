@@ -8,9 +8,10 @@ from typing import Any
 
 from tasks.approval.questions import approver
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.records.certified_models import certified_models, models_for
-from tasks.store import journal, lease
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
+from tasks.store import lease
 from tasks.subjects.resolution import TableMatches, matches
 from tasks.subjects.suppression_list import earlier_requests
 from unlearning.errors import ConflictError
@@ -39,7 +40,7 @@ NOT_PROVEN = [
 _SEARCH = ("objects_searched", "bytes_searched", "ids_searched", "ids_searched_as_words", "hits")
 
 
-def certify(store: ObjectStore, batch: str) -> int:
+def certify(services: Services, batch: str) -> int:
     """Write a certificate for every accepted request of the batch and close the request.
 
     Every effect that a certificate names was read back before; the same batch always gives the
@@ -48,13 +49,13 @@ def certify(store: ObjectStore, batch: str) -> int:
     Raises:
         ConflictError: another run took over, or another certificate lies in the place of one.
     """
-    lease.check(store)
-    found = matches(store, batch)
-    evidence = _evidence(store, batch) | {"earlier": earlier_requests(store, batch)}
-    wanted = batches.accepted(store, batch)
+    lease.check(services.store)
+    found = matches(services, batch)
+    evidence = _evidence(services, batch) | {"earlier": earlier_requests(services, batch)}
+    wanted = batches.accepted(services, batch)
     with ThreadPoolExecutor(16) as pool:
-        made = pool.map(lambda d: _certify_one(store, batch, d, found, evidence), wanted)
-        journal.append_all(store, made)
+        made = pool.map(lambda d: _certify_one(services, batch, d, found, evidence), wanted)
+        services.journal.append_all(made)
     log.info("%d certificates", len(wanted))
     return len(wanted)
 
@@ -65,7 +66,7 @@ def certificate_key(request_id: str) -> str:
 
 
 def _certify_one(
-    store: ObjectStore,
+    services: Services,
     batch: str,
     request: Disposition,
     found: list[TableMatches],
@@ -97,7 +98,7 @@ def _certify_one(
     body["decided_at"] = evidence["decided_at"]
     body["code_version"] = evidence["code_version"]
     key = certificate_key(request.request_id)
-    data = _written(store, batch, request, json.dumps(body, indent=2, allow_nan=False).encode())
+    data = _written(services, batch, request, json.dumps(body, indent=2, allow_nan=False).encode())
     event = "RequestErased" if located else "SubjectNotFound"
     facts = {"batch": batch, "certificate": key, "request_id": request.request_id}
     facts["certificate_digest"] = bytes_digest(data)
@@ -108,17 +109,17 @@ def _certify_one(
     return journal.Entry(f"requests/{request.record_id}", f"{batch}/certified", event, facts)
 
 
-def _written(store: ObjectStore, batch: str, request: Disposition, data: bytes) -> bytes:
+def _written(services: Services, batch: str, request: Disposition, data: bytes) -> bytes:
     """The certificate's bytes as they lie in the store: those of the first run that came so far.
 
     A later one may say more, such as that the model went out of service since; what was said holds
     for the moment that it names.
     """
     key = certificate_key(request.request_id)
-    if store.put_if_absent(key, data):
+    if services.store.put_if_absent(key, data):
         return data
-    before = store.get(key)
-    told = journal.find(store, f"requests/{request.record_id}", f"{batch}/certified")
+    before = services.store.get(key)
+    told = services.journal.find(f"requests/{request.record_id}", f"{batch}/certified")
     if told is None:
         known, made = json.loads(before), json.loads(data)
         same = all(known[name] == made[name] for name in ("batch", "request", "outcome"))
@@ -189,16 +190,16 @@ def _gone_before(*, is_unlearned: bool) -> str:
     return f"others had deleted the rows before; {done}"
 
 
-def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
+def _evidence(services: Services, batch: str) -> dict[str, Any]:
     """Tables and models of the batch as their outcomes were recorded."""
-    events = journal.read(store, batches.stream(batch))
+    events = services.journal.read(batches.stream(batch))
     erased, purged = (_by_table(events, name) for name in ("RowsErased", "FilesPurged"))
     tables = [_erased(erased[uri], rounds) for uri, rounds in purged.items()]
     validated = next(e for e in events if e.name == "BatchValidated")
     decided = [e.at for e in events if e.name in ("RowsResolved", "FilesPurged", "TableGone")]
     return {
         "tables": tables,
-        "models": certified_models(store, batch),
+        "models": certified_models(services, batch),
         "approved_by": approver(events),
         "decided_at": decided[-1],
         "code_version": validated.facts["code_version"],

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.intake import batches
-from tasks.models.enrollment import enrolled_models, stream
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.reading import enrolled_models
+from tasks.registry.services import Services
 from tasks.versions.old_versions import earlier
 from unlearning.policy.budget import is_exact
 
@@ -21,12 +22,12 @@ class CertifiedModel:
     """The requests that it answers; None for all that no other part on this model answers."""
 
 
-def note_out_of_service(store: ObjectStore, batch: str, table: str) -> None:
+def note_out_of_service(services: Services, batch: str, table: str) -> None:
     """Record models of this table that were out of service before: their weights may remember."""
-    for enrollment in enrolled_models(store):
+    for enrollment in enrolled_models(services.journal):
         if not enrollment.is_withdrawn or enrollment.dataset.uri != table:
             continue
-        by = _withdrawn_by(store, enrollment.model)
+        by = _withdrawn_by(services, enrollment.model)
         if by == batch:
             continue
         facts = {
@@ -39,7 +40,7 @@ def note_out_of_service(store: ObjectStore, batch: str, table: str) -> None:
         entry = journal.Entry(
             batches.stream(batch), f"{enrollment.model}/out-of-service", "ModelOutOfService", facts
         )
-        journal.append(store, entry)
+        services.journal.append(entry)
 
 
 def why_out_of_service(facts: dict[str, Any]) -> str:
@@ -49,22 +50,22 @@ def why_out_of_service(facts: dict[str, Any]) -> str:
     return "lost its alias, since no version of it without erased subjects was left"
 
 
-def certified_models(store: ObjectStore, batch: str) -> list[CertifiedModel]:
+def certified_models(services: Services, batch: str) -> list[CertifiedModel]:
     """Every model's part, from what the batch and those before it recorded.
 
     Until when earlier versions exist is said as of the first call, which is recorded: they may be
     retired at any moment after that.
     """
-    events = journal.read(store, batches.stream(batch))
+    events = services.journal.read(batches.stream(batch))
     # The latest promotion of each model counts: an earlier one may have been overtaken.
     promoted = {e.facts["model"]: e.facts for e in events if e.name == "ChampionPromoted"}
     withdrawn = {e.facts["model"]: e.facts for e in events if e.name == "ModelWithdrawn"}
     parts = [_promoted(events, facts) for facts in promoted.values()]
     parts += [_withdrawn(events, facts) for facts in withdrawn.values()]
-    found = [CertifiedModel(_with_earlier(store, part, batch, batch)) for part in parts]
+    found = [CertifiedModel(_with_earlier(services, part, batch, batch)) for part in parts]
     for event in events:
         if event.name == "ForgottenBefore":
-            found.append(_earlier(store, event.facts, batch))
+            found.append(_earlier(services, event.facts, batch))
         elif event.name == "ModelOutOfService":
             found.append(CertifiedModel(_out_of_service(event.facts)))
     return found
@@ -138,25 +139,25 @@ def _withdrawn(events: list[journal.Event], facts: dict[str, Any]) -> dict[str, 
     return {**_parent(plan), "outcome": "withdrawn", "reason": facts["reason"]}
 
 
-def _earlier(store: ObjectStore, facts: dict[str, Any], batch: str) -> CertifiedModel:
+def _earlier(services: Services, facts: dict[str, Any], batch: str) -> CertifiedModel:
     """A promotion by an earlier batch, which another model of it had kept from being erased."""
-    events = journal.read(store, batches.stream(facts["batch"]))
+    events = services.journal.read(batches.stream(facts["batch"]))
     promoted = next(e.facts for e in events if e.id == f"{facts['attempt']}/promoted")
     part = {**_promoted(events, promoted), "in_batch": facts["batch"]}
-    part = _with_earlier(store, part, facts["batch"], batch)
+    part = _with_earlier(services, part, facts["batch"], batch)
     return CertifiedModel(part, frozenset(facts["records"]))
 
 
 def _with_earlier(
-    store: ObjectStore, part: dict[str, Any], left_with: str, batch: str
+    services: Services, part: dict[str, Any], left_with: str, batch: str
 ) -> dict[str, Any]:
     """With the versions before, which remember until they are purged what left with a batch."""
     model = part["model"]
-    now = {"model": model, "as_of": len(journal.read(store, stream(model)))}
+    now = {"model": model, "as_of": len(services.journal.read(model_stream(model)))}
     key = f"{model}/earlier-versions"
     entry = journal.Entry(batches.stream(batch), key, "EarlierVersionsStated", now)
-    as_of = journal.append(store, entry).facts["as_of"]
-    return {**part, "earlier_versions": earlier(store, model, left_with, as_of=as_of)}
+    as_of = services.journal.append(entry).facts["as_of"]
+    return {**part, "earlier_versions": earlier(services, model, left_with, as_of=as_of)}
 
 
 def _out_of_service(facts: dict[str, Any]) -> dict[str, Any]:
@@ -168,9 +169,9 @@ def _out_of_service(facts: dict[str, Any]) -> dict[str, Any]:
     return {**named, "outcome": "out of service", "reason": reason}
 
 
-def _withdrawn_by(store: ObjectStore, model: str) -> str:
+def _withdrawn_by(services: Services, model: str) -> str:
     """The batch that took the model out of service; empty if it was the floor."""
-    events = journal.read(store, stream(model))
+    events = services.journal.read(model_stream(model))
     ends = [e for e in events if e.name in ("ModelWithdrawn", "FloorLost")]
     return ends[-1].facts.get("batch", "")
 

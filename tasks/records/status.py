@@ -8,10 +8,11 @@ from typing import Any
 
 from tasks.approval import questions
 from tasks.intake import batches
-from tasks.models.enrollment import enrolled_models, ledger_key, stream
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.reading import enrolled_models
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from tasks.versions.old_versions import retirement_counts
 from unlearning.errors import DataError
 from unlearning.policy.deletion import STATUS_MEANING, is_open
@@ -55,9 +56,9 @@ class ModelSummary:
     """What the evidence says of the forget rows."""
 
 
-def requests(store: ObjectStore, batch: str | None = None) -> Iterator[RequestSummary]:
+def requests(services: Services, batch: str | None = None) -> Iterator[RequestSummary]:
     """Every record, or those of one batch, in record order."""
-    for record_id, event in _heads(store, batch):
+    for record_id, event in _heads(services, batch):
         if batch in (None, event.facts["batch"]):
             yield RequestSummary(
                 record_id=record_id,
@@ -72,19 +73,19 @@ def requests(store: ObjectStore, batch: str | None = None) -> Iterator[RequestSu
             )
 
 
-def _heads(store: ObjectStore, batch: str | None) -> Iterator[tuple[str, journal.Event]]:
+def _heads(services: Services, batch: str | None) -> Iterator[tuple[str, journal.Event]]:
     """Latest events of every record, or of those that were ever in the batch."""
     if batch is None:
-        yield from journal.heads(store, "requests")
+        yield from services.journal.heads("requests")
         return
     with suppress(MissingObjectError):  # not validated yet
-        mine = [d.record_id for d in batches.dispositions(store, batch)]
-        yield from sorted(journal.latest(store, "requests", mine).items())
+        mine = [d.record_id for d in batches.dispositions(services, batch)]
+        yield from sorted(services.journal.latest("requests", mine).items())
 
 
-def batch_models(store: ObjectStore, batch: str) -> list[ModelSummary]:
+def batch_models(services: Services, batch: str) -> list[ModelSummary]:
     """What the batch did to each model, latest attempt each."""
-    events = journal.read(store, batches.stream(batch))
+    events = services.journal.read(batches.stream(batch))
     by_id = {e.id: e for e in events}
     plans = {e.facts["model"]: e.facts for e in events if e.name == "UnlearningPlanned"}
     evaluated = [p for p in plans.values() if f"{p['key']}/evaluated" in by_id]
@@ -112,17 +113,17 @@ def _model(plan: dict[str, Any], by_id: dict[str, journal.Event]) -> ModelSummar
     )
 
 
-def status(store: ObjectStore) -> dict[str, Any]:
+def status(services: Services) -> dict[str, Any]:
     """Everything `expunge status --json` prints."""
     return {
-        "requests": [asdict(r) for r in requests(store)],
+        "requests": [asdict(r) for r in requests(services)],
         "batches": [
             {"batch": name, "status": event.status, "at": event.at}
-            for name, event in journal.heads(store, "batches")
+            for name, event in services.journal.heads("batches")
         ],
         "waiting": [
             {"status": status, "next": f"expunge approve {asked.batch}", **asdict(asked)}
-            for status, asked in questions.waiting(store)
+            for status, asked in questions.waiting(services)
         ],
         "models": [
             {
@@ -135,41 +136,41 @@ def status(store: ObjectStore) -> dict[str, Any]:
                 "deletions": asdict(e.deletions),
                 "budget": asdict(e.budget),
                 "is_withdrawn": e.is_withdrawn,
-                "old_versions": retirement_counts(store, e.model),
-                "has_ledger": any(store.list_objects(ledger_key(e))),
+                "old_versions": retirement_counts(services, e.model),
+                "has_ledger": any(services.store.list_objects(e.ledger_key)),
             }
-            for e in enrolled_models(store)
+            for e in enrolled_models(services.journal)
         ],
     }
 
 
-def standstills(store: ObjectStore) -> list[str]:
+def standstills(services: Services) -> list[str]:
     """Batches that got no further for want of memory, one sentence or two each."""
     return [
         f"Batch {name} stands still for {event.facts['model']}. {event.facts['reason']}"
-        for name, event in journal.open_heads(store, "batches")
+        for name, event in services.journal.open_heads("batches")
         if event.name == "MemoryRanOut"
     ]
 
 
-def trace_subject(store: ObjectStore, subject_id: str) -> list[dict[str, Any]]:
+def trace_subject(services: Services, subject_id: str) -> list[dict[str, Any]]:
     """Every event of every request of a subject, found by pseudonym."""
-    wanted = pseudonym(load_settings().pseudonym_secret(), subject_id)
+    wanted = pseudonym(services.settings.pseudonym_secret(), subject_id)
     found = []
-    for name, head in journal.heads(store, "requests"):
+    for name, head in services.journal.heads("requests"):
         if head.facts.get("subject") == wanted:
-            events = journal.read(store, f"requests/{name}")
+            events = services.journal.read(f"requests/{name}")
             found.append({"record_id": name, "events": [asdict(e) for e in events]})
     return found
 
 
-def trace_version(store: ObjectStore, model: str, version: int) -> list[dict[str, Any]]:
+def trace_version(services: Services, model: str, version: int) -> list[dict[str, Any]]:
     """The erasures that led to a model version, newest first.
 
     Raises:
         DataError: the model or version is unknown here.
     """
-    events = journal.read(store, stream(model))
+    events = services.journal.read(model_stream(model))
     promoted = {e.facts["version"]: e for e in events if e.name == "ChampionPromoted"}
     known = {e.facts["version"] for e in events if e.name == "ModelEnrolled"} | set(promoted)
     if version not in known:
@@ -178,7 +179,7 @@ def trace_version(store: ObjectStore, model: str, version: int) -> list[dict[str
     while version in promoted:
         event = promoted[version]
         batch = event.facts["batch"]
-        erased = [r.request_id for r in requests(store, batch) if r.status == "erased"]
+        erased = [r.request_id for r in requests(services, batch) if r.status == "erased"]
         chain.append({"version": version, "at": event.at, "requests": erased, **event.facts})
         version = event.facts["parent_version"]
     return chain

@@ -11,9 +11,9 @@ from pickle import PROTO, UnpicklingError
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
+from tasks.environment.memory import memory_errors
 from tasks.foreign_errors import translated
-from tasks.hardware.memory import memory_errors
-from tasks.registry.mlflow_registry import RETIRED_TAG, client
+from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
 from unlearning.errors import (
     ExpungeError,
     MissingDataError,
@@ -39,7 +39,12 @@ class LoadedModel:
 
 
 def load_model(
-    model: str, version: int, *, trust_pickle: bool = False, is_parent: bool = False
+    registry: Registry,
+    model: str,
+    version: int,
+    *,
+    trust_pickle: bool = False,
+    is_parent: bool = False,
 ) -> LoadedModel:
     """Load a version that was logged by `mlflow.pytorch`, in its safe form unless trusted.
 
@@ -54,7 +59,7 @@ def load_model(
     import mlflow
 
     if not is_parent:
-        _refuse_retired(model, version)
+        _refuse_retired(registry, model, version)
     uri = f"models:/{model}/{version}"
     with translated("MLflow"):
         directory = Path(mlflow.artifacts.download_artifacts(uri))
@@ -116,9 +121,8 @@ def _is_whole(file: Path, error: Exception) -> bool:
         return is_pickle and not isinstance(error, (EOFError, UnpicklingError))
 
 
-def _refuse_retired(model: str, version: int) -> None:
-    with translated("MLflow"):
-        tags = client().get_model_version(model, str(version)).tags
+def _refuse_retired(registry: Registry, model: str, version: int) -> None:
+    tags = registry.version_tags(model, version)
     if RETIRED_TAG in tags:
         raise ModelError(
             f"{model} version {version} is retired, because it remembers erased people; use the "

@@ -13,10 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from tasks.approval.questions import approver
 from tasks.attempts.curves import read_curves
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.records.certificates import certificate_key
 from tasks.records.certified_models import certified_models, why_out_of_service
-from tasks.store import journal
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from tasks.subjects.resolution import matches
 from unlearning.errors import DataError
 from unlearning.evaluation.curves import Curves
@@ -107,11 +108,11 @@ class BatchFacts:
     """When the latest of these facts was recorded."""
 
 
-def batch_facts(store: ObjectStore, batch: str) -> BatchFacts:
+def batch_facts(services: Services, batch: str) -> BatchFacts:
     """Everything that is on record about the batch."""
-    events = journal.read(store, batches.stream(batch))
-    wanted = batches.accepted(store, batch)
-    statuses = _statuses(store, batch, wanted, events[-1].status)
+    events = services.journal.read(batches.stream(batch))
+    wanted = batches.accepted(services, batch)
+    statuses = _statuses(services, batch, wanted, events[-1].status)
     answers = [e.facts for e in events if e.name in ("BatchApproved", "BatchRejected")]
     received = [datetime.fromisoformat(d.received_at).date() for d in wanted]
     told = [e for e in events if e.name != "BatchClosed"]
@@ -119,14 +120,14 @@ def batch_facts(store: ObjectStore, batch: str) -> BatchFacts:
     return BatchFacts(
         batch=batch,
         state=_state(statuses, events[-1].status),
-        counts=_counts(store, batch, wanted, statuses),
+        counts=_counts(services, batch, wanted, statuses),
         due_on=min((due_date(one).isoformat() for one in received), default=""),
         approved_by=approver(events),
         questions=_questions(events),
         answer=answers[-1] if answers else {},
-        models=tuple(_models(store, events)),
+        models=tuple(_models(services, events)),
         untouched=_untouched(events),
-        asides=(*_asides(events), *_until(store, batch, events)),
+        asides=(*_asides(events), *_until(services, batch, events)),
         tables=tuple(_tables(events)),
         code_version=validated.get("code_version", ""),
         recorded_at=f"{datetime.fromisoformat(told[-1].at):%Y-%m-%d %H:%M:%S} UTC",
@@ -134,14 +135,14 @@ def batch_facts(store: ObjectStore, batch: str) -> BatchFacts:
 
 
 def _statuses(
-    store: ObjectStore, batch: str, wanted: Sequence[Disposition], stands: str
+    services: Services, batch: str, wanted: Sequence[Disposition], stands: str
 ) -> list[str]:
     """The status of each accepted request: what its certificate says, or that it is open."""
-    located = {record for m in matches(store, batch) for record in m.rows}
+    located = {record for m in matches(services, batch) for record in m.rows}
 
     def status(request: Disposition) -> str:
         try:
-            certificate = json.loads(store.get(certificate_key(request.request_id)))
+            certificate = json.loads(services.store.get(certificate_key(request.request_id)))
         except MissingObjectError:
             certificate = {}
         if certificate.get("batch") == batch:
@@ -162,9 +163,9 @@ def _state(statuses: Sequence[str], stands: str) -> BatchState:
 
 
 def _counts(
-    store: ObjectStore, batch: str, wanted: Sequence[Disposition], statuses: Sequence[str]
+    services: Services, batch: str, wanted: Sequence[Disposition], statuses: Sequence[str]
 ) -> dict[str, int]:
-    judged = Counter(count_outcomes(batches.dispositions(store, batch)))
+    judged = Counter(count_outcomes(batches.dispositions(services, batch)))
     # A hold that was placed later takes requests out of the accepted ones.
     judged["on_hold"] += judged.pop("accepted", 0) - len(wanted)
     judged.update(statuses)
@@ -210,11 +211,11 @@ def _asides(events: Sequence[journal.Event]) -> tuple[str, ...]:
     return (*before, *out, *gone)
 
 
-def _until(store: ObjectStore, batch: str, events: Sequence[journal.Event]) -> Iterator[str]:
+def _until(services: Services, batch: str, events: Sequence[journal.Event]) -> Iterator[str]:
     """Until when versions that remember the rows exist, once that was stated."""
     if not any(e.name == "EarlierVersionsStated" for e in events):
         return
-    for part in certified_models(store, batch):
+    for part in certified_models(services, batch):
         for one in part.facts.get("earlier_versions", []):
             until = one["exists_until"]
             when = "it is purged" if until == "retired" else f"its purge on {until}"
@@ -224,7 +225,7 @@ def _until(store: ObjectStore, batch: str, events: Sequence[journal.Event]) -> I
             )
 
 
-def _models(store: ObjectStore, events: Sequence[journal.Event]) -> list[ModelFacts]:
+def _models(services: Services, events: Sequence[journal.Event]) -> list[ModelFacts]:
     # By key: a plan that was left and came back counts where it came back.
     plans: dict[str, dict[str, Any]] = {}
     for event in events:
@@ -234,13 +235,13 @@ def _models(store: ObjectStore, events: Sequence[journal.Event]) -> list[ModelFa
     by_id = {e.id: e for e in events}
     names = sorted({plan["model"] for plan in plans.values()})
     return [
-        _model(store, name, [p for p in plans.values() if p["model"] == name], by_id)
+        _model(services, name, [p for p in plans.values() if p["model"] == name], by_id)
         for name in names
     ]
 
 
 def _model(
-    store: ObjectStore,
+    services: Services,
     name: str,
     plans: Sequence[Mapping[str, Any]],
     by_id: Mapping[str, journal.Event],
@@ -255,12 +256,12 @@ def _model(
         reason=facts.get("reason", ""),
         version=facts["version"] if state == "promoted" else None,
         digest=facts.get("digest", ""),
-        rungs=tuple(_rung(store, plan, by_id) for plan in plans),
+        rungs=tuple(_rung(services, plan, by_id) for plan in plans),
     )
 
 
 def _rung(
-    store: ObjectStore, plan: Mapping[str, Any], by_id: Mapping[str, journal.Event]
+    services: Services, plan: Mapping[str, Any], by_id: Mapping[str, journal.Event]
 ) -> RungFacts:
     key, troubles = plan["key"], list[str]()
     evaluated, judged = by_id.get(f"{key}/evaluated"), by_id.get(f"{key}/judged")
@@ -274,7 +275,7 @@ def _rung(
         plan=plan,
         decision=decision,
         evidence=evidence,
-        curves=_curves(store, kept, troubles) if evaluated else None,
+        curves=_curves(services, kept, troubles) if evaluated else None,
         curves_digest=kept.get("digest", ""),
         failure=failures[-1] if failures and judged is None else "",
         obstacle=obstacles[-1] if obstacles else "",
@@ -295,12 +296,12 @@ def _read(
         return None
 
 
-def _curves(store: ObjectStore, kept: Mapping[str, Any], troubles: list[str]) -> Curves | None:
+def _curves(services: Services, kept: Mapping[str, Any], troubles: list[str]) -> Curves | None:
     if not kept:
         troubles.append("No curves were recorded, so that there are no pictures.")
         return None
     try:
-        return read_curves(store, kept)
+        return read_curves(services.store, kept)
     except DataError as error:
         troubles.append(str(error))
         return None

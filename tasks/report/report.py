@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 
 from tasks.intake.batches import report_key
 from tasks.records.certificates import NOT_PROVEN
+from tasks.registry.services import Services
 from tasks.report.facts import BatchFacts, ModelFacts, RungFacts, batch_facts
 from tasks.report.figures import figures
 from tasks.report.pictures import pictures
@@ -20,7 +21,7 @@ from tasks.report.sentences import (
 )
 from tasks.report.utility import utility_lines, utility_sentences
 from tasks.report.verdicts import in_hundred, power_sentence, verdict
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.store.objects import MissingObjectError
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
 from unlearning.policy.deletion import STATUS_MEANING
@@ -28,16 +29,16 @@ from unlearning.policy.deletion import STATUS_MEANING
 _TEMPLATE = Path(__file__).with_name("report.html")
 
 
-def write_report(store: ObjectStore, batch: str) -> BatchFacts:
+def write_report(services: Services, batch: str) -> BatchFacts:
     """Write the page as the batch stands now, unless it is there already; returns what it tells."""
-    facts = batch_facts(store, batch)
+    facts = batch_facts(services, batch)
     key, page = report_key(batch), render_erasure(facts).encode()
     try:
-        is_there = store.get(key) == page
+        is_there = services.store.get(key) == page
     except MissingObjectError:
         is_there = False
     if not is_there:
-        store.put(key, page)
+        services.store.put(key, page)
     return facts
 
 

@@ -2,13 +2,13 @@
 
 from tasks.enrolling import enroll, train
 from tasks.steps.policy import STEP
-from tasks.store.opening import open_store
+from tasks.steps.process import services
 
 
 @STEP
 def pin_source(source: enroll.ModelSource) -> enroll.ModelSource:
     """The source at one table version, for training and enrolment alike."""
-    return enroll.pinned(source)
+    return enroll.pinned(services(), source)
 
 
 @STEP
@@ -16,10 +16,10 @@ def train_version(
     source: enroll.ModelSource, hidden: tuple[int, ...], config: enroll.TrainingConfig
 ) -> int:
     """A freshly trained version under the serving alias."""
-    return train.train_version(open_store(), source, hidden, config)
+    return train.train_version(services(), source, hidden, config)
 
 
 @STEP
 def adopt_version(source: enroll.ModelSource, version: int | None, trust_pickle: bool) -> str:
     """A registered version enrolled."""
-    return enroll.adopt_version(open_store(), source, version, trust_pickle=trust_pickle).model
+    return enroll.adopt_version(services(), source, version, trust_pickle=trust_pickle).model

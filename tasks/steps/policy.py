@@ -11,7 +11,7 @@ _POLICY: dict[str, Any] = {
     "retries": 3,
     "retry_delay_seconds": [2, 10, 60],
     "retry_condition_fn": is_transient,
-    # A step may run twice, so its effects are made once (tasks/store/effects.py).
+    # A step may run twice, so its effects are made once (tasks/journal/effects.py).
     "cache_policy": NO_CACHE,
     "persist_result": False,
 }

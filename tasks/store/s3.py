@@ -9,8 +9,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
-from tasks.settings import Settings
 from tasks.store.objects import CHUNK, MissingObjectError, ObjectInfo
 from unlearning.errors import DataError, SettingsError, TransientError, UnreachableError
 

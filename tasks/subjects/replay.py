@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from tasks.intake import inbox
 from tasks.intake.batches import pseudonyms
 from tasks.intake.request_files import parse
-from tasks.models.enrollment import Enrollment, enrolled_models, stream
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import enrolled_models
+from tasks.registry.services import Services
 from tasks.subjects.reappearance import Look, fingerprint, known_count, look, raw_ids
 from tasks.tables.delta import open_table
 from unlearning.errors import DataError, RequestError
@@ -35,7 +37,7 @@ class Place:
     version: int | None = None
 
 
-def request_replays(store: ObjectStore) -> int:
+def request_replays(services: Services) -> int:
     """Write a request for each erased subject who is back in a table; returns for how many.
 
     Whoever has an open request already, for example because a legal hold names them, gets none. The
@@ -43,29 +45,29 @@ def request_replays(store: ObjectStore) -> int:
     writes nothing.
     """
     count = 0
-    for place in sorted(_places(store), key=str):
-        found = look(store, place.uri, place.column, place.version)
+    for place in sorted(_places(services), key=str):
+        found = look(services, place.uri, place.column, place.version)
         if found.rows:
-            count += _request(store, place, found)
+            count += _request(services, place, found)
     return count
 
 
-def restore_snapshots(store: ObjectStore) -> list[str]:
+def restore_snapshots(services: Services) -> list[str]:
     """Point models to the newest version of tables that were restored from a copy.
 
     Only where the rows add up: the restored table holds as many rows as the model was last known to
     be trained on, not counting erased subjects. A sentence for each model where they do not.
     """
-    if any(event.status in ERASING for _, event in journal.heads(store, "batches")):
+    if any(event.status in ERASING for _, event in services.journal.heads("batches")):
         return []  # a run is changing these tables, or must first be continued
-    models = [e for e in enrolled_models(store) if not e.is_withdrawn]
-    return [why for e in models if (why := _restore(store, e))]
+    models = [e for e in enrolled_models(services.journal) if not e.is_withdrawn]
+    return [why for e in models if (why := _restore(services, e))]
 
 
-def _places(store: ObjectStore) -> set[Place]:
+def _places(services: Services) -> set[Place]:
     """Every table of every model; also the snapshot of a model that learned from erased rows."""
     found = set()
-    for enrollment in enrolled_models(store):
+    for enrollment in enrolled_models(services.journal):
         column = enrollment.dataset.subject
         found |= {Place(uri, column) for uri in enrollment.tables}
         if enrollment.relearned and not enrollment.is_withdrawn:
@@ -73,8 +75,8 @@ def _places(store: ObjectStore) -> set[Place]:
     return found
 
 
-def _request(store: ObjectStore, place: Place, found: Look) -> int:
-    back = frozenset(found.rows) - _asked_for(store)
+def _request(services: Services, place: Place, found: Look) -> int:
+    back = frozenset(found.rows) - _asked_for(services)
     if not back:
         return 0
     log.error(
@@ -85,28 +87,28 @@ def _request(store: ObjectStore, place: Place, found: Look) -> int:
     )
     now = journal.now().isoformat(timespec="seconds")
     state = facts_digest({"fingerprint": found.fingerprint, "list": found.listed})[:SHORT]
-    ids = raw_ids(store, place.uri, place.column, found.version, back)
+    ids = raw_ids(services, place.uri, place.column, found.version, back)
     lines = [
         {"request_id": replay_id(who, state), "subject_id": subject, "received_at": now}
-        for subject, who in pseudonyms(ids).items()
+        for subject, who in pseudonyms(services, ids).items()
     ]
     name = facts_digest({"requests": sorted(line["request_id"] for line in lines)})[:SHORT]
     # Another run may have been quicker, with the same requests at another moment.
-    store.put_if_absent(
+    services.store.put_if_absent(
         f"{inbox.INCOMING}{_NAME}{name}.jsonl",
         "\n".join(json.dumps(line) for line in lines).encode(),
     )
     return len(back)
 
 
-def _asked_for(store: ObjectStore) -> set[str]:
+def _asked_for(services: Services) -> set[str]:
     """Pseudonyms of everybody with an open request, or with one of ours that no run has taken."""
-    heads = (event for _, event in journal.heads(store, "requests"))
+    heads = (event for _, event in services.journal.heads("requests"))
     subjects = {event.facts.get("subject", "") for event in heads if is_open(event.status)}
     ours = f"{inbox.INCOMING}{_NAME}"
-    for info in inbox.new_files(store):
+    for info in inbox.new_files(services):
         if info.key.startswith(ours):
-            subjects |= _named(info.key, store.get(info.key))
+            subjects |= _named(info.key, services.store.get(info.key))
     return subjects
 
 
@@ -119,13 +121,13 @@ def _named(key: str, data: bytes) -> set[str]:
     return {found[1] for one in ids if (found := re.match(replay_id(r"([0-9a-f]+)", ""), one))}
 
 
-def _restore(store: ObjectStore, enrollment: Enrollment) -> str:
+def _restore(services: Services, enrollment: Enrollment) -> str:
     """Point one model to the restored table if need be; a sentence if the rows do not add up."""
-    if _is_in_place(enrollment):
+    if _is_in_place(services, enrollment):
         return ""
-    spec, name = enrollment.dataset, stream(enrollment.model)
-    found = look(store, spec.uri, spec.subject)
-    rows = known_count(store, enrollment, found)
+    spec, name = enrollment.dataset, model_stream(enrollment.model)
+    found = look(services, spec.uri, spec.subject)
+    rows = known_count(services, enrollment, found)
     if rows != enrollment.row_count:
         why = (
             f"{spec.uri} was restored with {rows} rows of subjects who were not erased, but "
@@ -141,17 +143,18 @@ def _restore(store: ObjectStore, enrollment: Enrollment) -> str:
         "version_before": enrollment.dataset_version,
         "erased_rows": found.row_count - rows,
     }
-    number = len(journal.read(store, name)) + 1
-    journal.append(store, journal.Entry(name, f"restored/{number}", "SnapshotRestored", facts))
+    number = len(services.journal.read(name)) + 1
+    services.journal.append(journal.Entry(name, f"restored/{number}", "SnapshotRestored", facts))
     log.warning("%s: snapshot is version %d of the table", enrollment.model, found.version)
     return ""
 
 
-def _is_in_place(enrollment: Enrollment) -> bool:
+def _is_in_place(services: Services, enrollment: Enrollment) -> bool:
     """Whether the table still has the snapshot's version, with the files it had."""
     try:
-        table = open_table(enrollment.dataset.uri, enrollment.dataset_version)
+        table = open_table(services.settings, enrollment.dataset.uri, enrollment.dataset_version)
     except DataError:
-        open_table(enrollment.dataset.uri)  # a table that is gone altogether is another trouble
+        # A table that is gone altogether is another trouble.
+        open_table(services.settings, enrollment.dataset.uri)
         return False
     return enrollment.fingerprint in ("", fingerprint(table))

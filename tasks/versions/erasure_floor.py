@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.datasets.spec import DatasetSpec
-from tasks.models.enrollment import Enrollment, enrolled_models, stream
-from tasks.registry import mlflow_registry, model_files
-from tasks.store import journal
-from tasks.store.effects import once
-from tasks.store.objects import ObjectStore
+from tasks.journal.effects import once
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import enrolled_models
+from tasks.registry import model_files
+from tasks.registry.services import Services
 from tasks.subjects import suppression_list
 from unlearning.errors import ConflictError, MissingDataError, ModelError
 
@@ -62,7 +62,7 @@ class Breach:
         )
 
 
-def standing(store: ObjectStore, model: str) -> Standing:
+def standing(services: Services, model: str) -> Standing:
     """Which versions of an enrolled model remember an erased subject, by its journal alone.
 
     An erasure leaves behind every version that was on record before it, but the one that went on;
@@ -72,7 +72,7 @@ def standing(store: ObjectStore, model: str) -> Standing:
     below: set[Weights] = set()
     current: Weights | None = None
     is_out = False
-    for event in journal.read(store, stream(model)):
+    for event in services.journal.read(model_stream(model)):
         if event.name in _BORN:
             current = (event.facts["version"], event.facts["digest"])
             known.pop(current, None)
@@ -86,30 +86,30 @@ def standing(store: ObjectStore, model: str) -> Standing:
     return Standing(frozenset(below), tuple(one for one in known if one[1] not in remembering))
 
 
-def breaches(store: ObjectStore) -> Iterator[Breach]:
+def breaches(services: Services) -> Iterator[Breach]:
     """Every alias below the floor; reads weights only where a number of a version says so."""
-    for enrollment in enrolled_models(store):
-        found = mlflow_registry.alias_version(enrollment.model)
+    for enrollment in enrolled_models(services.journal):
+        found = services.registry.alias_version(enrollment.model)
         if found is None:
             continue
-        stands = standing(store, enrollment.model)
-        if not _remembers(enrollment, stands, found):
+        stands = standing(services, enrollment.model)
+        if not _remembers(services, enrollment, stands, found):
             continue
         floor = stands.floor if not enrollment.is_withdrawn else None
-        intact = floor is not None and _digest(enrollment, floor[0]) == floor[1]
+        intact = floor is not None and _digest(services, enrollment, floor[0]) == floor[1]
         yield Breach(enrollment.model, found, floor[0] if floor and intact else None)
 
 
-def enforce(store: ObjectStore) -> list[str]:
+def enforce(services: Services) -> list[str]:
     """Put every alias back on the floor, once per breach; one sentence for each that was dropped.
 
     Nothing else is touched, so the next run finds what a rollback by hand interrupted.
     """
-    return [lost for breach in list(breaches(store)) if (lost := _undo(store, breach))]
+    return [lost for breach in list(breaches(services)) if (lost := _undo(services, breach))]
 
 
 def refuse_remembering(
-    store: ObjectStore, model: str, version: int, digest: str, spec: DatasetSpec
+    services: Services, model: str, version: int, digest: str, spec: DatasetSpec
 ) -> None:
     """Refuse to enrol weights that remember subjects whose rows were erased since.
 
@@ -119,11 +119,11 @@ def refuse_remembering(
     Raises:
         ConflictError: they do; with the rows gone, nothing is left to unlearn them with.
     """
-    stands = standing(store, model)
+    stands = standing(services, model)
     remembers = digest in {d for _, d in stands.below}
     if not remembers and digest not in {d for _, d in stands.above}:
-        tags = mlflow_registry.version_tags(model, version)
-        erased = suppression_list.last_version_with(store, spec.uri)
+        tags = services.registry.version_tags(model, version)
+        erased = suppression_list.last_version_with(services, spec.uri)
         trained = tags.get("expunge.dataset_version", "")
         if tags.get("expunge.dataset") == spec.uri and trained and erased is not None:
             remembers = int(trained) <= erased
@@ -134,25 +134,25 @@ def refuse_remembering(
         )
 
 
-def _undo(store: ObjectStore, breach: Breach) -> str:
-    name = stream(breach.model)
-    earlier = sum(e.name in ("AliasRestored", "FloorLost") for e in journal.read(store, name))
+def _undo(services: Services, breach: Breach) -> str:
+    name = model_stream(breach.model)
+    earlier = sum(e.name in ("AliasRestored", "FloorLost") for e in services.journal.read(name))
     facts = {"found": breach.found, "floor": breach.floor}
 
     def find(plan: dict[str, Any]) -> dict[str, Any] | None:
-        if mlflow_registry.alias_version(breach.model) != plan["floor"]:
+        if services.registry.alias_version(breach.model) != plan["floor"]:
             return None
         return {"found": plan["found"], "floor": plan["floor"]}
 
     def make(plan: dict[str, Any]) -> None:
         if plan["floor"] is None:
-            mlflow_registry.drop_alias(breach.model)
+            services.registry.drop_alias(breach.model)
         else:
-            mlflow_registry.move_alias(breach.model, parent=breach.found, version=plan["floor"])
+            services.registry.move_alias(breach.model, parent=breach.found, version=plan["floor"])
 
     event = "FloorLost" if breach.floor is None else "AliasRestored"
     key = f"floor/{earlier + 1}/{breach.found}/{breach.floor}"
-    once(store, name, key=key, event=event, plan=facts, find=find, make=make)
+    once(services.journal, name, key=key, event=event, plan=facts, find=find, make=make)
     if breach.floor is not None:
         log.error("ALARM: %s. It is back on version %d.", breach.text, breach.floor)
         return ""
@@ -164,28 +164,28 @@ def _undo(store: ObjectStore, breach: Breach) -> str:
     return lost
 
 
-def _remembers(enrollment: Enrollment, stands: Standing, version: int) -> bool:
+def _remembers(services: Services, enrollment: Enrollment, stands: Standing, version: int) -> bool:
     """Whether the version under the alias is one below the floor, and not another of its number."""
     recorded = {digest for number, digest in stands.below if number == version}
     if not recorded and version == enrollment.version:
         return False
     if not recorded:
         # Old weights registered anew, perhaps by hand and without a tag that says so.
-        tagged = mlflow_registry.version_tags(enrollment.model, version).get("expunge.digest")
-        digest = tagged or _digest(enrollment, version)
+        tagged = services.registry.version_tags(enrollment.model, version).get("expunge.digest")
+        digest = tagged or _digest(services, enrollment, version)
         return digest in {d for _, d in stands.below}
-    actual = _digest(enrollment, version)
+    actual = _digest(services, enrollment, version)
     return actual is None or actual in recorded
 
 
-def _digest(enrollment: Enrollment, version: int) -> str | None:
+def _digest(services: Services, enrollment: Enrollment, version: int) -> str | None:
     """Digest of a version's weights; None if there are none to serve.
 
     Weights that are only out of reach, for want of access or of code, say nothing of the floor.
     """
     try:
         module = model_files.load_model(
-            enrollment.model, version, trust_pickle=enrollment.trust_pickle
+            services.registry, enrollment.model, version, trust_pickle=enrollment.trust_pickle
         ).module
     except (MissingDataError, ModelError):
         return None

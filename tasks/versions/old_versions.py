@@ -5,12 +5,13 @@ from datetime import date
 from typing import Any
 
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, read_enrollment, stream
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import read_enrollment
 from tasks.registry import artifacts, model_versions
 from tasks.registry.model_versions import Registered
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
 from unlearning.policy.retirement import OldVersion, RowsLeft, WeightsCame, remembering
 
 RETIRED, PURGED = "VersionRetired", "VersionPurged"
@@ -33,6 +34,8 @@ class Remembered:
 class Lineage:
     """A model's old versions, and where each of them stands."""
 
+    alias: str
+    """The alias that serving follows."""
     enrollment: Enrollment
     events: list[journal.Event]
     registered: dict[int, Registered]
@@ -47,17 +50,17 @@ class Lineage:
         """Whether the serving alias, or the enrolment, stands on the version."""
         now = self.registered.get(version)
         current = version == self.enrollment.version and not self.enrollment.is_withdrawn
-        return current or (now is not None and load_settings().alias in now.aliases)
+        return current or (now is not None and self.alias in now.aliases)
 
 
-def read_lineage(store: ObjectStore, model: str) -> Lineage:
+def read_lineage(services: Services, model: str) -> Lineage:
     """Every version of our lineage that remembers erased people, or that no batch needs any more.
 
     Versions that were never enrolled nor made here are not of it, whatever they remember: nobody
     can tell without their training rows.
     """
-    events = journal.read(store, stream(model))
-    registered = model_versions.registered_versions(model)
+    events = services.journal.read(model_stream(model))
+    registered = model_versions.registered_versions(services.registry, model)
     known = _known(events, registered)
     remembered = {
         version: Remembered(version, *known[version], batch, f"it remembers the rows of {batch}")
@@ -70,27 +73,33 @@ def read_lineage(store: ObjectStore, model: str) -> Lineage:
             continue
         if original := _original(model, found, registered, remembered):
             remembered[version] = replace(original, version=version)
-        elif found.effect not in mine and _is_abandoned(store, found):
+        elif found.effect not in mine and _is_abandoned(services, found):
             batch = found.tags["expunge.batch"]
             why = f"{batch} registered it and never promoted it"
             digest = found.tags.get("expunge.digest", "")
             remembered[version] = Remembered(version, digest, found.effect, batch, why)
-    return Lineage(read_enrollment(store, model), events, registered, remembered)
+    return Lineage(
+        services.settings.alias,
+        read_enrollment(services.journal, model),
+        events,
+        registered,
+        remembered,
+    )
 
 
-def old_versions(store: ObjectStore, model: str, today: date) -> list[OldVersion]:
+def old_versions(services: Services, model: str, today: date) -> list[OldVersion]:
     """The lineage's old versions with all that decides about them."""
-    lineage = read_lineage(store, model)
-    return [_old(store, lineage, version, today) for version in sorted(lineage.remembered)]
+    lineage = read_lineage(services, model)
+    return [_old(services, lineage, version, today) for version in sorted(lineage.remembered)]
 
 
-def earlier(store: ObjectStore, model: str, batch: str, *, as_of: int) -> list[dict[str, Any]]:
+def earlier(services: Services, model: str, batch: str, *, as_of: int) -> list[dict[str, Any]]:
     """Versions that remember the batch's rows: until when they exist, and where the proof will be.
 
     Which ones is as of the batch's own promotion or withdrawal, and until when as of the model's
     event of this number, so that a certificate says the same for ever.
     """
-    events = journal.read(store, stream(model))
+    events = services.journal.read(model_stream(model))
     moments = [n for n, e in enumerate(events) if e.name in _ENDS and e.facts.get("batch") == batch]
     before = events[: max(moments, default=-1) + 1]
     gone = {e.facts["version"] for e in before if e.name == PURGED}
@@ -100,15 +109,15 @@ def earlier(store: ObjectStore, model: str, batch: str, *, as_of: int) -> list[d
         {
             "version": version,
             "exists_until": until.get(version, "retired"),
-            "proof": f"event purged/{version} in journal/{stream(model)}/",
+            "proof": f"event purged/{version} in journal/{model_stream(model)}/",
         }
         for version in sorted(set(remembering(history(before))) - gone)
     ]
 
 
-def retirement_counts(store: ObjectStore, model: str) -> dict[str, int]:
+def retirement_counts(services: Services, model: str) -> dict[str, int]:
     """How many old versions wait for their purge, and how many are gone."""
-    names = [e.name for e in journal.read(store, stream(model))]
+    names = [e.name for e in services.journal.read(model_stream(model))]
     purged = names.count(PURGED)
     return {"retired": names.count(RETIRED) - purged, "purged": purged}
 
@@ -170,15 +179,15 @@ def _original(
     return None
 
 
-def _is_abandoned(store: ObjectStore, found: Registered) -> bool:
+def _is_abandoned(services: Services, found: Registered) -> bool:
     batch = found.tags.get("expunge.batch", "")
     if not batch or not found.effect.endswith("/registered"):
         return False
-    events = journal.read(store, batches.stream(batch))
+    events = services.journal.read(batches.stream(batch))
     return bool(events) and events[-1].status == "closed"
 
 
-def _old(store: ObjectStore, lineage: Lineage, version: int, today: date) -> OldVersion:
+def _old(services: Services, lineage: Lineage, version: int, today: date) -> OldVersion:
     retired = lineage.facts(RETIRED, version)
     found = OldVersion(
         version,
@@ -190,23 +199,23 @@ def _old(store: ObjectStore, lineage: Lineage, version: int, today: date) -> Old
     if retired is None or found.is_purged or found.purge_on is None or today < found.purge_on:
         return found
     model = lineage.enrollment.model
-    shared = _sharers(model, version, retired)
+    shared = _sharers(services, model, version, retired)
     others = [one for one in shared if one not in {(model, n) for n in lineage.remembered}]
     needed = (
-        _held(store, lineage, version)
-        or _in_work(store, model, version)
-        or _foreign(retired)
+        _held(services, lineage, version)
+        or _in_work(services, model, version)
+        or _foreign(services, retired)
         or (f"{others[0][0]} version {others[0][1]} lies in the same files" if others else "")
     )
     mine = tuple(one[1] for one in shared if one not in others)
     return replace(found, needed=needed, shares_with=mine)
 
 
-def _held(store: ObjectStore, lineage: Lineage, version: int) -> str:
+def _held(services: Services, lineage: Lineage, version: int) -> str:
     """A batch that unlearned from this version somebody whom a legal hold names by now."""
-    held = batches.pseudonyms_on_hold(store)
+    held = batches.pseudonyms_on_hold(services)
     for batch in _child_batches(lineage.events, version) if held else ():
-        if any(d.subject in held for d in batches.dispositions(store, batch)):
+        if any(d.subject in held for d in batches.dispositions(services, batch)):
             return f"a legal hold names a subject of {batch}, whose rows it was to forget"
     return ""
 
@@ -222,12 +231,12 @@ def _child_batches(events: list[journal.Event], version: int) -> list[str]:
     return found
 
 
-def _in_work(store: ObjectStore, model: str, version: int) -> str:
+def _in_work(services: Services, model: str, version: int) -> str:
     """An open batch that goes on from this version, or has it for its candidate."""
-    for batch, head in journal.heads(store, "batches"):
+    for batch, head in services.journal.heads("batches"):
         if head.status == "closed":
             continue
-        events = journal.read(store, batches.stream(batch))
+        events = services.journal.read(batches.stream(batch))
         plans = [
             e.facts for e in events if e.name == "UnlearningPlanned" and e.facts["model"] == model
         ]
@@ -239,18 +248,22 @@ def _in_work(store: ObjectStore, model: str, version: int) -> str:
     return ""
 
 
-def _foreign(retired: dict[str, Any]) -> str:
+def _foreign(services: Services, retired: dict[str, Any]) -> str:
     """Files of the version that lie where MLflow did not put them."""
     for place in retired["places"]:
-        if not place["is_own"] and not artifacts.look(place["uri"]).is_empty:
+        if not place["is_own"] and not artifacts.look(services.settings, place["uri"]).is_empty:
             return f"its files lie at {place['uri']}, which is not a folder of its own: delete them"
     return ""
 
 
-def _sharers(model: str, version: int, retired: dict[str, Any]) -> list[tuple[str, int]]:
+def _sharers(
+    services: Services, model: str, version: int, retired: dict[str, Any]
+) -> list[tuple[str, int]]:
     found = {
         one
         for place in retired["places"]
-        for one in model_versions.sharers(model, version, retired["source"], place["uri"])
+        for one in model_versions.sharers(
+            services.registry, model, version, retired["source"], place["uri"]
+        )
     }
     return sorted(found)

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
 
-from tasks.settings import Settings
+from tasks.environment.settings import Settings
 from tasks.store.opening import open_store
 from tasks.tables.delta import count_by_subject, leftover_files, open_table
 

@@ -6,7 +6,7 @@ from durable import durable
 from mlflow import MlflowClient
 from terminal import SMALL, request
 
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.opening import open_store
 
 pytestmark = pytest.mark.integration

@@ -180,7 +180,7 @@ def journal_streams(store: Any) -> Iterator[str]:
 
 
 def _streams(store: Any) -> dict[str, list]:
-    from tasks.store import journal
+    from tasks.journal import journal
 
     kinds = ("requests", "batches", "models")
     names = [f"{kind}/{name}" for kind in kinds for name, _ in journal.heads(store, kind)]

@@ -118,8 +118,8 @@ def put_in(file: Path, prefix: str) -> None:
 
 def enroll(train: str, holdout: str) -> None:
     from flows.train_model import train_model
-    from tasks.datasets.spec import DatasetSpec
     from tasks.enrolling.enroll import ModelSource
+    from tasks.journal.events.enrollment import DatasetSpec
     from unlearning.config.approval_policy import ApprovalPolicy
     from unlearning.config.gate_policy import GatePolicy
     from unlearning.config.training_config import TrainingConfig

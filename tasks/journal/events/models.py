@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.versions import VersionFact
-from unlearning.evidence.evidence import AttackName, Pool
 from unlearning.evidence.attack_power import AttackPower
+from unlearning.evidence.evidence import AttackName, Pool
 from unlearning.policy.ladder import Rung
 
 

@@ -6,23 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tables import MARK, rows, subject, write_tables
+from tasks.enrolling.timed_trainings import note_retrain
 from torch import nn
 
 from tasks.approval import approvals, questions
 from tasks.attempts import planning
-from tasks.datasets.spec import DatasetSpec
 from tasks.intake import batches
-from tasks.models.enrollment import (
-    Enrollment,
-    enrolled_models,
-    read_enrollment,
-    record_enrollment,
-    stream,
-)
-from tasks.models.timed_trainings import note_retrain
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import enrolled_models, read_enrollment, record_enrollment
 from tasks.registry import mlflow_registry
 from tasks.report import mlflow_mirror
-from tasks.store import journal
 from tasks.subjects import late_holds, open_batches, resolution
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.gate_policy import GatePolicy
@@ -100,7 +95,7 @@ class World:
         for plan in self.plans(batch):
             facts = {"model": plan.model, "attempt": plan.key, "version": 2, "digest": "d2"}
             key = f"{plan.key}/promoted"
-            for name in (batches.stream(batch), stream(plan.model)):
+            for name in (batches.stream(batch), model_stream(plan.model)):
                 entry = journal.Entry(name, key, "ChampionPromoted", {**facts, "batch": batch})
                 journal.append(self.store, entry)
             self.champions[plan.model] = 2
@@ -357,7 +352,7 @@ def test_another_batch_that_goes_on_makes_the_question_outdated(world):
     batch = world.batch(range(11))
     world.process(batch)
     facts = {"version": 2, "digest": "d2", "forget_count": 5, "method": "calibrated"}
-    name = stream("income")
+    name = model_stream("income")
     journal.append(world.store, journal.Entry(name, "p", "ChampionPromoted", facts))
     world.champions["income"] = 2
     assert approvals.outdated(world.store) == [batch]
@@ -374,7 +369,9 @@ def test_a_table_that_another_batch_erased_from_makes_the_plan_another(world):
 
     write_deltalake(world.places[0], rows(3, first=500), mode="append")
     facts = {"dataset_version": 1, "row_count": ROWS + 3}
-    journal.append(world.store, journal.Entry(stream("income"), "s", "SnapshotAdvanced", facts))
+    journal.append(
+        world.store, journal.Entry(model_stream("income"), "s", "SnapshotAdvanced", facts)
+    )
     assert approvals.outdated(world.store) == [batch]
     (after,) = world.plans(batch)
     assert (before.dataset_version, after.dataset_version) == (0, 1)
@@ -394,7 +391,7 @@ def test_a_model_that_is_withdrawn_needs_no_new_answer(world):
     batch = world.batch(range(11))
     world.process(batch)
     world.decide(batch)
-    entry = journal.Entry(stream("hopeless"), "w", "ModelWithdrawn", {"batch": batch})
+    entry = journal.Entry(model_stream("hopeless"), "w", "ModelWithdrawn", {"batch": batch})
     journal.append(world.store, entry)
     world.champions["hopeless"] = None
     assert [p.model for p in world.plans(batch)] == ["income"]

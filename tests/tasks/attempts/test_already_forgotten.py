@@ -8,12 +8,13 @@ from torch import nn
 
 from tasks.attempts import candidates, inputs, planning
 from tasks.attempts.already_forgotten import forgotten_by, forgotten_subjects
-from tasks.datasets.spec import DatasetSpec
 from tasks.erasure import erasure
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import read_enrollment, record_enrollment
 from tasks.records.certified_models import certified_models, models_for, note_out_of_service
-from tasks.store import journal
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
@@ -82,7 +83,7 @@ class World:
         facts = {"model": model, "attempt": key, "version": version, "digest": f"d{version}"}
         self.happen(batch, f"{key}/promoted", "ChampionPromoted", **facts)
         facts |= {"batch": batch, "forget_count": attempt.forget_count, "method": attempt.method}
-        name = stream(model)
+        name = model_stream(model)
         journal.append(
             self.store, journal.Entry(name, f"{key}/promoted", "ChampionPromoted", facts)
         )
@@ -202,7 +203,7 @@ def test_weights_of_another_origin_have_forgotten_nothing(world):
 
 def test_a_model_that_was_withdrawn_before_is_named_in_later_certificates(world):
     withdrawn = {"attempt": "a-1", "batch": OLD}
-    entry = journal.Entry(stream("income"), "a-1/withdrawn", "ModelWithdrawn", withdrawn)
+    entry = journal.Entry(model_stream("income"), "a-1/withdrawn", "ModelWithdrawn", withdrawn)
     journal.append(world.store, entry)
     table = world.enrollment.dataset.uri
     for batch, named in ((OLD, 0), (NEW, 1)):
@@ -218,7 +219,7 @@ def test_a_model_that_was_withdrawn_before_is_named_in_later_certificates(world)
 
 def test_advancing_the_models_of_a_table_notes_those_out_of_service(world, monkeypatch):
     monkeypatch.setattr(erasure.mlflow_registry, "tag_version", lambda *_: None)
-    entry = journal.Entry(stream("income"), "a-1/withdrawn", "ModelWithdrawn", {"batch": OLD})
+    entry = journal.Entry(model_stream("income"), "a-1/withdrawn", "ModelWithdrawn", {"batch": OLD})
     journal.append(world.store, entry)
     table = world.enrollment.dataset.uri
     key = erasure._key("purged", table)

@@ -14,10 +14,11 @@ from torch import nn
 from tasks.attempts import attempt as attempt_events
 from tasks.attempts import candidates, evidence, inputs, planning, promotion
 from tasks.datasets.rows import TableRows
-from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling import gradient_ledgers
-from tasks.models.enrollment import Enrollment, ledger_key, record_enrollment, stream
-from tasks.store import journal
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import record_enrollment
 from tasks.tables import delta
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -168,10 +169,10 @@ def test_a_stale_ledger_is_refused(world):
     here = world()
     candidate = here.plan()
     gradient_ledgers.store_ledger(here.store, here.enrollment, here.module)
-    data = here.store.get(ledger_key(here.enrollment))
+    data = here.store.get(here.enrollment.ledger_key)
     elsewhere = here.enrollment.snapshot.replace("@0", "@8")
     here.store.put(
-        ledger_key(here.enrollment),
+        here.enrollment.ledger_key,
         data.replace(here.enrollment.snapshot.encode(), elsewhere.encode()),
     )
     refused(here, candidate, StaleLedgerError, "build a new ledger")
@@ -270,7 +271,7 @@ def test_a_blocked_attempt_that_was_registered_since_is_finished(world, monkeypa
 def test_what_other_weights_forgot_vouches_for_nothing_and_no_row_counts_twice(world):
     here = world()
     attempt = here.plan()
-    name = stream("income")
+    name = model_stream("income")
 
     def measured(number, batch, after):
         facts = {"batch": batch, "method": attempt.method, "rung": "update", "attack": "loss"}
@@ -304,7 +305,7 @@ def test_a_plan_outlives_an_upgrade_that_adds_options_and_no_change_of_the_model
     facts = asdict(here.enrollment)
     for part, option in (("policy", "max_possible_loss"), ("budget", "max_class_share")):
         del facts[part][option]  # as a release before that option recorded it
-    name = stream("income")
+    name = model_stream("income")
     journal.append(here.store, journal.Entry(name, "enrolled/0", "ModelEnrolled", facts))
     plan = planning.plan(here.store, "b", "income")
     of_then = {part: facts[part] for part in ("unlearning", "policy", "budget")}

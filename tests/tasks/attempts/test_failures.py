@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from tasks.attempts.attempt import Attempt
 from tasks.attempts.failures import failure_of
+from tasks.journal import journal
+from tasks.journal.events.attempt import Attempt
 from tasks.records.status import standstills
-from tasks.store import journal
 from unlearning.errors import (
     ConflictError,
     DataError,

@@ -9,8 +9,8 @@ from torch import nn
 
 from tasks.attempts import evidence, probes
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.records.certified_models import certified_models
-from tasks.store import journal
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DivergenceError

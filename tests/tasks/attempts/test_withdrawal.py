@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from tasks.attempts import ladder
-from tasks.datasets.spec import DatasetSpec
-from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import read_enrollment, record_enrollment
 from tasks.registry import mlflow_registry
-from tasks.store import journal, lease
+from tasks.store import lease
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ConflictError
@@ -64,7 +66,7 @@ def test_a_withdrawal_cut_off_after_the_alias_was_gone_is_finished(store, enroll
     ladder.settle_withdrawals(store)
     ladder.settle_withdrawals(store)
     assert read_enrollment(store, "income").is_withdrawn
-    events = journal.read(store, stream("income"))
+    events = journal.read(store, model_stream("income"))
     assert sum(e.name == "ModelWithdrawn" for e in events) == 1
     (told,) = (e for e in journal.read(store, "batches/b-1") if e.name == "ModelWithdrawn")
     assert told.id == "a-1/withdrawn"

@@ -14,7 +14,7 @@ from tables import MARK, rows, subject
 
 from tasks.datasets import samples
 from tasks.datasets.samples import draw_groups, sample_rows
-from tasks.datasets.spec import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec
 from unlearning.errors import DataError
 
 

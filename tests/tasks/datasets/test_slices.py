@@ -10,9 +10,10 @@ from tables import MARK
 
 from tasks.datasets.rows import check_columns
 from tasks.datasets.samples import sample_rows, sample_with_slices
-from tasks.datasets.spec import DatasetSpec
-from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
-from tasks.store import journal
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import read_enrollment, record_enrollment
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError
@@ -141,5 +142,7 @@ def test_an_enrolment_keeps_its_slices_and_an_older_one_has_none(store):
     assert read_enrollment(store, "income") == enrolled
     facts = asdict(enrolled)
     del facts["dataset"]["slices"]
-    journal.append(store, journal.Entry(stream("income"), "enrolled/2", "ModelEnrolled", facts))
+    journal.append(
+        store, journal.Entry(model_stream("income"), "enrolled/2", "ModelEnrolled", facts)
+    )
     assert read_enrollment(store, "income").dataset == spec("file:///t")

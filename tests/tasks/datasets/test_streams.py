@@ -12,8 +12,8 @@ from tables import rows, subject
 from torch import nn
 
 from tasks.datasets.rows import TableRows
-from tasks.datasets.spec import DatasetSpec
 from tasks.datasets.streams import cut, read_ahead
+from tasks.journal.events.enrollment import DatasetSpec
 from unlearning.errors import DataError, ExpungeError
 from unlearning.model.gradients import mean_gradient
 from unlearning.model.rows import gather, rows_digest
@@ -155,7 +155,7 @@ MEASURE = """
 import json, re, sys
 from pathlib import Path
 import torch
-from tasks.datasets.spec import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.datasets.rows import TableRows
 from unlearning.model.gradients import mean_gradient
 from unlearning.model.rows import gather

@@ -6,7 +6,6 @@ import pytest
 from deltalake import write_deltalake
 from tables import MARK, rows
 
-from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling.enroll import (
     ModelSource,
     adopt_version,
@@ -14,6 +13,7 @@ from tasks.enrolling.enroll import (
     warn_of_few_rows,
     warn_of_shared_subjects,
 )
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.registry import mlflow_registry
 from tasks.store.opening import open_store
 from unlearning.config.gate_policy import GatePolicy

@@ -14,16 +14,11 @@ from tables import rows, subject
 from torch import nn
 
 from tasks.attempts import candidates
-from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling import gradient_ledgers
-from tasks.models.enrollment import (
-    Enrollment,
-    ledger_key,
-    read_enrollment,
-    record_enrollment,
-    stream,
-)
-from tasks.store import journal
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import read_enrollment, record_enrollment
 from tasks.tables import delta
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
@@ -92,7 +87,9 @@ def keys(store) -> list[str]:
 def advance(store, uri, version=2, row_count=90):
     write_deltalake(uri, rows(row_count, seed=3), mode="overwrite")
     facts = {"dataset_version": version, "row_count": row_count, "batch": "b"}
-    journal.append(store, journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts))
+    journal.append(
+        store, journal.Entry(model_stream("income"), "b/advanced", "SnapshotAdvanced", facts)
+    )
     return read_enrollment(store, "income")
 
 
@@ -149,7 +146,7 @@ def test_a_damaged_ledger_is_refused_and_a_refresh_mends_it(store, enrolled, dam
 def test_a_ledger_of_another_snapshot_is_refused(store, enrolled, uri):
     old = gradient_ledgers.refresh_ledger(store, "income")
     current = advance(store, uri)
-    store.put(ledger_key(current), store.get(old))
+    store.put(current.ledger_key, store.get(old))
     with pytest.raises(StaleLedgerError, match="pinned"):
         gradient_ledgers.read_ledger(store, current)
 
@@ -180,9 +177,9 @@ RANK = """
 import json, sys
 from pathlib import Path
 import torch
-from tasks.datasets.spec import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.datasets.rows import TableRows
-from tasks.hardware.ranks import rank_group
+from tasks.environment.ranks import rank_group
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.model.distributed import own_rank, rank_count, shared_gradient
 from unlearning.methods.catalog import unlearn
@@ -307,7 +304,9 @@ def test_a_ledger_whose_rows_are_erased_meanwhile_is_computed_over_those_left(st
     with pytest.raises(TransientError, match="were erased while the ledger"):
         gradient_ledgers.refresh_ledger(store, "income")
     facts = {"dataset_version": delta.open_table(uri).version(), "row_count": 99, "batch": "b"}
-    journal.append(store, journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts))
+    journal.append(
+        store, journal.Entry(model_stream("income"), "b/advanced", "SnapshotAdvanced", facts)
+    )
     gradient_ledgers.refresh_ledger(store, "income")
     assert (
         gradient_ledgers.read_ledger(store, read_enrollment(store, "income")).gradient.row_count

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 from tables import rows, write_tables
+from tasks.enrolling.timed_trainings import retrain_forecast
 from torch import nn
 
-from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling import reference_models
 from tasks.enrolling.reference_models import (
     drop_references,
@@ -15,9 +15,10 @@ from tasks.enrolling.reference_models import (
     read_references,
     reference_rows,
 )
-from tasks.models.enrollment import Enrollment, record_enrollment, stream
-from tasks.models.timed_trainings import retrain_forecast
-from tasks.store import journal
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import record_enrollment
 from tasks.tables.delta import delete_rows
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
@@ -111,7 +112,7 @@ def test_an_erasure_from_the_holdout_deletes_them_and_one_from_the_training_tabl
     drop_references(store, "b-2", enrollment.holdout)
     anew = read_references(store, enrollment, parent)
     assert not states(first)[0]["0.weight"].equal(states(anew)[0]["0.weight"])
-    assert sum(e.name == "HoldoutErased" for e in journal.read(store, stream("income"))) == 1
+    assert sum(e.name == "HoldoutErased" for e in journal.read(store, model_stream("income"))) == 1
 
 
 def test_a_policy_without_references_and_a_form_that_cannot_be_trained_have_none(

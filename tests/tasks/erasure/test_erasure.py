@@ -13,7 +13,7 @@ from tables import MARK, rows, subject
 
 from tasks.erasure import erasure
 from tasks.intake import batches
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.opening import open_store
 from tasks.tables import absence_scan, delta
 from unlearning.errors import ConflictError, DataError

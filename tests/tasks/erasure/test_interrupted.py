@@ -16,12 +16,12 @@ from tasks.attempts.already_forgotten import forgotten_subjects
 from tasks.enrolling import enroll, train
 from tasks.erasure import erasure
 from tasks.intake import batches
-from tasks.models.enrollment import record_enrollment
+from tasks.journal import journal
+from tasks.journal.reading import record_enrollment
 from tasks.records import certificates
 from tasks.records.status import trace_subject
 from tasks.registry import mlflow_registry
 from tasks.report import facts, mlflow_mirror
-from tasks.store import journal
 from tasks.subjects import late_holds, open_batches, resolution, suppression_list
 from tasks.tables import delta
 from unlearning.errors import (

@@ -11,10 +11,10 @@ import pytest
 from flows import cli
 from flows.commands.hold import hold
 from flows.commands.submit import submit
+from tasks.environment.settings import load_settings
 from tasks.intake import batches, inbox, legal_holds
 from tasks.intake.submission import printable
 from tasks.registry import artifacts
-from tasks.settings import load_settings
 from tasks.store.objects import MAX_KEY, MissingObjectError, ObjectInfo
 from tasks.store.opening import open_store
 from tasks.subjects import open_batches

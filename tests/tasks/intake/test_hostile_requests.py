@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tasks.intake import batches, inbox
 from tasks.intake.request_files import FIELDS
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.opening import open_store
 from tasks.subjects import open_batches
 

@@ -8,7 +8,7 @@ from tasks.intake.legal_holds import PREFIX, subjects_on_hold
 from tasks.intake.request_files import RawRow
 from tasks.intake.validation import judge, judge_again
 from tasks.intake.validation_report import render_report
-from tasks.store import journal
+from tasks.journal import journal
 from unlearning.errors import DataError
 from unlearning.policy.deletion import Disposition
 from unlearning.policy.digests import pseudonym

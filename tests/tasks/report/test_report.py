@@ -10,13 +10,13 @@ import sample_evidence as sample
 import torch
 from tables import MARK, subject
 
-from tasks.attempts.attempt import Attempt
 from tasks.intake import batches
 from tasks.intake.batches import report_key
+from tasks.journal import journal
+from tasks.journal.events.attempt import Attempt
 from tasks.records.certificates import NOT_PROVEN, certificate_key
 from tasks.records.certified_models import certified_models
 from tasks.report.report import report_figures, write_report
-from tasks.store import journal
 from unlearning.attacks.attacks import Signals
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.evaluation.curves import Reading, candidate_curves

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.journal.effects import once
 from tasks.records import certificates
 from tasks.store import lease
-from tasks.store.effects import once
 from unlearning.errors import ConflictError
 
 

@@ -4,7 +4,7 @@ import pytest
 import servers
 from botocore.exceptions import ClientError
 
-from tasks.settings import load_settings
+from tasks.environment.settings import load_settings
 from tasks.store.objects import MissingObjectError
 from tasks.store.opening import open_store
 from unlearning.errors import SettingsError, TransientError

@@ -5,10 +5,11 @@ from dataclasses import asdict
 
 import pytest
 
-from tasks.attempts.attempt import Attempt
 from tasks.intake import batches, inbox, legal_holds, validation
+from tasks.journal import journal
+from tasks.journal.events.attempt import Attempt
 from tasks.report import mlflow_mirror
-from tasks.store import journal, lease
+from tasks.store import lease
 from tasks.subjects import late_holds, open_batches
 from unlearning.errors import ConflictError, SettingsError
 

@@ -13,17 +13,17 @@ from conftest import forget_settings
 from deltalake import DeltaTable, write_deltalake
 from erased_world import GONE, ROWS, TRAINING
 from tables import MARK, rows, subject
+from tasks.enrolling.timed_trainings import retrain_forecast
 
 from tasks import steps
 from tasks.attempts import candidates, failures, ladder, planning
 from tasks.enrolling import enroll
 from tasks.erasure import erasure
 from tasks.intake import batches
-from tasks.models.timed_trainings import retrain_forecast
+from tasks.journal import journal
 from tasks.records import certificates
 from tasks.registry import mlflow_registry, model_files
 from tasks.report import mlflow_mirror
-from tasks.store import journal
 from tasks.subjects import open_batches, resolution, suppression_list
 from tasks.tables import delta
 from tasks.versions import erasure_floor, retirement

@@ -7,11 +7,11 @@ from deltalake import DeltaTable, write_deltalake
 from tables import rows, subject, write_tables
 from torch import nn
 
-from tasks.datasets.spec import DatasetSpec
 from tasks.erasure import erasable
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, record_enrollment
-from tasks.store import journal
+from tasks.journal import journal
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import record_enrollment
 from tasks.subjects import open_batches, resolution, suppression_list
 from tasks.tables import delta
 from unlearning.config.gate_policy import GatePolicy

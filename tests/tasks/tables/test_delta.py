@@ -6,7 +6,7 @@ from deltalake import DeltaTable, write_deltalake
 from tables import MARK, rows, subject
 
 from tasks.datasets.rows import TableRows, check_columns, to_tensors
-from tasks.datasets.spec import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.tables import delta
 from unlearning.errors import DataError
 

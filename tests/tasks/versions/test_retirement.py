@@ -6,11 +6,12 @@ import pytest
 from lineages import MODEL, LineageOfHand
 from mlflow.tracking._tracking_service.utils import _get_store
 
-from tasks.models.enrollment import record_enrollment, stream
+from tasks.environment.settings import load_settings
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.reading import record_enrollment
 from tasks.registry import artifacts, mlflow_registry, model_files, model_versions
 from tasks.report import mlflow_mirror
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.versions import retirement
 from tasks.versions.old_versions import earlier, retirement_counts
 from unlearning.errors import ConflictError, ModelError, TransientError, UnsupportedModelError
@@ -166,7 +167,7 @@ def test_a_hold_keeps_the_parent_of_its_subjects_batch_and_no_other(promoted):
     assert promoted.purge() == [1]
     kept = retirement.survey(promoted.store, MODEL)[-1]
     assert kept.reason.startswith("a legal hold names a subject of b-2")
-    assert "zq7" not in str([e.facts for e in journal.read(promoted.store, stream(MODEL))])
+    assert "zq7" not in str([e.facts for e in journal.read(promoted.store, model_stream(MODEL))])
     promoted.store.delete("requests/holds/h.jsonl")
     assert promoted.purge() == [2]
 
@@ -376,7 +377,8 @@ def test_a_withdrawn_model_keeps_no_version_that_remembers(lineage):
     mlflow_registry.drop_alias(MODEL)
     facts = {"attempt": attempt, "batch": "b-1"}
     journal.append(
-        lineage.store, journal.Entry(stream(MODEL), f"{attempt}/withdrawn", "ModelWithdrawn", facts)
+        lineage.store,
+        journal.Entry(model_stream(MODEL), f"{attempt}/withdrawn", "ModelWithdrawn", facts),
     )
     lineage.store.put(f"ledgers/{lineage.digests[1]}/abc", b"mean gradient")
     retirement.retire(lineage.store, MODEL)
@@ -402,7 +404,7 @@ def test_candidates_of_closed_batches_go_and_those_of_open_ones_stay(promoted):
 
 
 def test_a_certificate_says_until_when_earlier_versions_exist_and_says_it_for_ever(promoted):
-    moment = len(journal.read(promoted.store, stream(MODEL)))
+    moment = len(journal.read(promoted.store, model_stream(MODEL)))
 
     def stated(batch):
         return earlier(promoted.store, MODEL, batch, as_of=moment)

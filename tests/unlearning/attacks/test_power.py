@@ -2,8 +2,8 @@ import pytest
 
 from tests.unlearning.evaluation.test_forgetting import POLICY, world
 from unlearning.attacks.power import attack_power, expected_power
-from unlearning.evidence.attack_power import AttackPower
 from unlearning.evaluation.forgetting import forgetting_evidence
+from unlearning.evidence.attack_power import AttackPower
 
 
 @pytest.mark.parametrize("count", [10, 40, 200])

@@ -9,7 +9,10 @@ from unlearning.policy.digests import bytes_digest, facts_digest, pseudonym
 
 FACTS = {"model": "m@3", "rows": 12, "share": 0.5, "parts": {"a": [1, 2], "b": None}}
 SAFE = 2**53 - 1
-PLAIN = st.one_of(st.none(), st.booleans(), st.integers(-SAFE, SAFE), st.floats(allow_nan=False), st.text())
+NUMBERS = st.one_of(st.integers(-SAFE, SAFE), st.floats(allow_nan=False))
+PLAIN = st.one_of(
+    st.none(), st.booleans(), st.integers(-SAFE, SAFE), st.floats(allow_nan=False), st.text()
+)
 FINITE = PLAIN.filter(lambda value: value not in (float("inf"), float("-inf")))
 
 

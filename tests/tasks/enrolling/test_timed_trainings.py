@@ -8,12 +8,13 @@ import pytest
 
 from tasks.attempts import attempt as attempt_events
 from tasks.attempts import candidates, failures, ladder, planning
-from tasks.attempts.attempt import Attempt
-from tasks.datasets.spec import DatasetSpec
+from tasks.enrolling import timed_trainings
 from tasks.intake import batches
-from tasks.models import timed_trainings
-from tasks.models.enrollment import Enrollment, record_enrollment, stream
-from tasks.store import journal
+from tasks.journal import journal
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import record_enrollment
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
@@ -74,7 +75,7 @@ def begun(store, monkeypatch):
 def test_nothing_is_known_before_a_training_was_timed(begun):
     facts = {"references": "r", "recall": {}}  # as older releases wrote it
     journal.append(
-        begun, journal.Entry(stream("income"), "references/r", "ReferencesStored", facts)
+        begun, journal.Entry(model_stream("income"), "references/r", "ReferencesStored", facts)
     )
     assert timed_trainings.retrain_forecast(begun, ENROLLED, 50) is None
 
@@ -83,7 +84,7 @@ def test_references_and_retrains_of_the_same_kind_tell(begun, monkeypatch):
     told(begun, 0.02, 0.04)
     facts = {"references": "r", "timed": timed_trainings.timing(TRAINING, 50, 30.0)}
     journal.append(
-        begun, journal.Entry(stream("income"), "references/r", "ReferencesStored", facts)
+        begun, journal.Entry(model_stream("income"), "references/r", "ReferencesStored", facts)
     )
     found = timed_trainings.retrain_forecast(begun, ENROLLED, 50)
     assert found is not None

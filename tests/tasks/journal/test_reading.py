@@ -1,8 +1,9 @@
 from dataclasses import asdict, replace
 
-from tasks.datasets.spec import DatasetSpec
-from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
-from tasks.store import journal
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import read_enrollment, record_enrollment
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -27,7 +28,7 @@ def promote(store, version: int, method: str, count: int) -> None:
     facts = {
         "version": version, "digest": f"d{version}", "forget_count": count, "method": method,
     }  # fmt: skip
-    name = stream("income")
+    name = model_stream("income")
     journal.append(store, journal.Entry(name, f"p{version}", "ChampionPromoted", facts))
     left = read_enrollment(store, "income").row_count - count
     facts = {"dataset_version": version, "row_count": left}
@@ -49,7 +50,7 @@ def test_a_retrain_counts_the_rows_that_it_learned_from(store):
     record_enrollment(store, ENROLLED)
     facts = {"version": 2, "digest": "d2", "forget_count": 8, "method": "retrain"}
     facts["trained_rows"] = 89  # three more were forgotten before and are still in the table
-    name = stream("income")
+    name = model_stream("income")
     journal.append(store, journal.Entry(name, "p2", "ChampionPromoted", facts))
     assert read_enrollment(store, "income").deletions == Deletions(trained_rows=89)
 
@@ -71,5 +72,7 @@ def test_only_other_weights_give_the_budget_back(store):
 def test_an_entry_of_an_older_release_still_loads(store):
     facts = asdict(ENROLLED)
     del facts["deletions"], facts["budget"], facts["approval"], facts["unlearning"]["retraining"]
-    journal.append(store, journal.Entry(stream("income"), "enrolled/1", "ModelEnrolled", facts))
+    journal.append(
+        store, journal.Entry(model_stream("income"), "enrolled/1", "ModelEnrolled", facts)
+    )
     assert read_enrollment(store, "income") == ENROLLED

@@ -4,7 +4,6 @@ import contextlib
 import os
 import secrets
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from pydantic import Field, NonNegativeInt, SecretStr, ValidationError
@@ -59,6 +58,10 @@ class Settings(BaseSettings):
     weights that remember erased people stay on disk. Each version keeps the day it was given."""
     pseudonym_key: SecretStr | None = None
     """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>."""
+
+    def __hash__(self) -> int:
+        """By value, so that what was built from settings is found by them."""
+        return hash(tuple(self.__dict__.items()))
 
     @property
     def store_uri(self) -> str:
@@ -122,9 +125,10 @@ def load_rank() -> Rank:
     return Rank(number, world, local)
 
 
-@cache
 def load_settings() -> Settings:
-    """The settings of this process, read once; a misspelt variable is refused.
+    """The settings as the environment has them now; a misspelt variable is refused.
+
+    The environment is prepared for the libraries by them.
 
     Raises:
         SettingsError: a variable is unknown or its value does not fit.
@@ -143,10 +147,10 @@ def load_settings() -> Settings:
     return settings
 
 
-def artifact_settings() -> Settings:
+def artifact_settings(settings: Settings) -> Settings:
     """The settings as MLflow's artifacts are reached with: their S3 server may be another one."""
-    endpoint = os.environ.get(_MLFLOW_S3) or load_settings().s3_endpoint_url
-    return load_settings().model_copy(update={"s3_endpoint_url": endpoint})
+    endpoint = os.environ.get(_MLFLOW_S3) or settings.s3_endpoint_url
+    return settings.model_copy(update={"s3_endpoint_url": endpoint})
 
 
 def _prepare_environment(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tasks.hardware.memory import fitting
+from tasks.environment.memory import fitting
 from unlearning.errors import OutOfMemoryError
 
 

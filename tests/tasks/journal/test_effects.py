@@ -1,7 +1,7 @@
 import pytest
 
-from tasks.store import journal
-from tasks.store.effects import once
+from tasks.journal import journal
+from tasks.journal.effects import once
 from unlearning.errors import EffectLostError
 
 

@@ -2,17 +2,17 @@
 
 import torch
 
-from tasks.settings import load_rank, load_settings
+from tasks.environment.settings import Settings, load_rank
 from unlearning.errors import SettingsError
 
 
-def pick_device() -> str:
+def pick_device(settings: Settings) -> str:
     """The configured device; auto takes a GPU when there is one, under torchrun one for each rank.
 
     Raises:
         SettingsError: a device is asked for that this machine does not have.
     """
-    wanted = load_settings().device
+    wanted = settings.device
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     if wanted.startswith("cuda") and not torch.cuda.is_available():

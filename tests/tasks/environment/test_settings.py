@@ -4,8 +4,8 @@ import stat
 import pytest
 import torch
 
-from tasks.hardware.device import pick_device
-from tasks.settings import load_settings, prepare_prefect
+from tasks.environment.device import pick_device
+from tasks.environment.settings import load_settings, prepare_prefect
 from unlearning.errors import SettingsError
 
 

@@ -2,32 +2,35 @@
 
 from typing import Any
 
-from tasks.hardware.device import pick_device
-from tasks.models.enrollment import Enrollment, stream
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.environment.device import pick_device
+from tasks.journal import journal
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.registry.services import Services
 from unlearning.config.training_config import TrainingConfig
 from unlearning.policy.deadlines import Forecast, TimedTraining, forecast
 
 _TIMED = ("ReferencesStored", "RetrainTimed")
 
 
-def timing(config: TrainingConfig, rows: int, seconds: float) -> dict[str, Any]:
+def timing(services: Services, config: TrainingConfig, rows: int, seconds: float) -> dict[str, Any]:
     """Facts of a training that ran in one go, under which conditions it was."""
     facts = {"rows": rows, "epochs": config.epochs, "seconds": seconds}
-    return facts | {"conditions": _conditions(config)}
+    return facts | {"conditions": _conditions(services, config)}
 
 
 def note_retrain(
-    store: ObjectStore, model: str, attempt: str, config: TrainingConfig, rows: int, seconds: float
+    services: Services, model: str, attempt: str, config: TrainingConfig, rows: int, seconds: float
 ) -> None:
     """Record how long a retrain took, once."""
-    facts = {"attempt": attempt, "timed": timing(config, rows, seconds)}
-    journal.append(store, journal.Entry(stream(model), f"{attempt}/timed", "RetrainTimed", facts))
+    facts = {"attempt": attempt, "timed": timing(services, config, rows, seconds)}
+    services.journal.append(
+        journal.Entry(model_stream(model), f"{attempt}/timed", "RetrainTimed", facts)
+    )
 
 
 def retrain_forecast(
-    store: ObjectStore, enrollment: Enrollment, forget_count: int
+    services: Services, enrollment: Enrollment, forget_count: int
 ) -> Forecast | None:
     """How long a retrain without so many rows will take; None if nothing tells.
 
@@ -37,11 +40,11 @@ def retrain_forecast(
     config = enrollment.unlearning.retraining
     known = [
         event.facts["timed"]
-        for event in journal.read(store, stream(enrollment.model))
+        for event in services.journal.read(model_stream(enrollment.model))
         # Records of older releases have no times.
         if event.name in _TIMED and "timed" in event.facts
     ]
-    here = _conditions(config)
+    here = _conditions(services, config)
     return forecast(
         [
             TimedTraining(rows=one["rows"], epochs=one["epochs"], seconds=one["seconds"])
@@ -53,10 +56,10 @@ def retrain_forecast(
     )
 
 
-def _conditions(config: TrainingConfig) -> dict[str, Any]:
+def _conditions(services: Services, config: TrainingConfig) -> dict[str, Any]:
     """What the time of an epoch depends on, besides rows and model."""
     return {
-        "device": pick_device(),
+        "device": pick_device(services.settings),
         "batch_size": config.batch_size,
         "restriction": config.restriction if config.alpha else "none",
         "derivative": config.derivative,

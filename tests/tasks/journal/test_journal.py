@@ -3,8 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.store import journal
-from tasks.store.journal import Entry
+from tasks.journal import journal
+from tasks.journal.journal import Entry
 from unlearning.errors import ConflictError
 
 
