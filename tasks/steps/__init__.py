@@ -1,8 +1,13 @@
-"""The steps of the flows as Prefect tasks: one side effect each, all with one retry policy.
+"""The steps of the flows as Prefect tasks, all with one retry policy.
 
-Arguments and results are references and counts: the orchestrator stores them.
+Those of an erasure are `tasks.pipeline.Steps`, a line each. Arguments and results are references
+and counts: the orchestrator stores them.
 """
 
+import sys
+from typing import cast
+
+from tasks.pipeline import Steps
 from tasks.steps.batch import (
     describe_question,
     plan_unlearning,
@@ -33,6 +38,7 @@ from tasks.steps.model import (
     make_candidate,
     promote_version,
     register_version,
+    retire_versions,
     withdraw_model,
 )
 from tasks.steps.run import (
@@ -55,10 +61,13 @@ from tasks.steps.upkeep import (
     refresh_references,
     request_replays,
     restore_snapshots,
-    retire_versions,
 )
 
+TASKS = cast("Steps", sys.modules[__name__])
+"""The steps of `tasks.pipeline` as Prefect runs them."""
+
 __all__ = [
+    "TASKS",
     "adopt_version",
     "advance_models",
     "block_batch",

@@ -45,12 +45,6 @@ def lineages() -> list[str]:
 
 
 @STEP
-def retire_versions(model: str) -> list[str]:
-    """Versions that remember erased people out of use; what people must look at."""
-    return retirement.retire(services(), model)
-
-
-@STEP
 def due_versions(model: str) -> list[int]:
     """Retired versions whose days are over."""
     return retirement.due(services(), model)
