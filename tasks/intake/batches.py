@@ -1,4 +1,4 @@
-"""A batch of deletion requests: its verdicts, and who is in it."""
+"""A batch of deletion requests: what was decided about each, and who is in it."""
 
 import json
 import logging
@@ -10,6 +10,19 @@ from importlib.metadata import version as package_version
 from tasks.intake import inbox, legal_holds
 from tasks.intake.validation_report import render_report
 from tasks.journal import journal
+from tasks.journal.events import ids
+from tasks.journal.events.batches import BatchValidated
+from tasks.journal.events.catalog import batch_stream, request_stream
+from tasks.journal.events.requests import (
+    RequestAccepted,
+    RequestDuplicated,
+    RequestFact,
+    RequestHeld,
+    RequestQuarantined,
+    RequestReleased,
+)
+from tasks.journal.journal import Entry
+from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from unlearning.policy.deadlines import due_date
@@ -19,21 +32,16 @@ from unlearning.policy.digests import pseudonym
 log = logging.getLogger("expunge.batches")
 
 _EVENTS = {
-    "accepted": "RequestAccepted",
-    "quarantined": "RequestQuarantined",
-    "duplicate": "RequestDuplicated",
-    "on_hold": "RequestHeld",
+    "accepted": RequestAccepted,
+    "quarantined": RequestQuarantined,
+    "duplicate": RequestDuplicated,
+    "on_hold": RequestHeld,
 }
 
 
 def report_key(batch: str) -> str:
     """Where the report of a batch lies."""
     return f"reports/{batch}/erasure.html"
-
-
-def stream(batch: str) -> str:
-    """The batch's stream in the journal."""
-    return f"batches/{batch}"
 
 
 def pseudonyms(services: Services, subjects: Iterable[str]) -> dict[str, str]:
@@ -49,10 +57,10 @@ def pseudonyms_on_hold(services: Services) -> set[str]:
 
 
 def validate(services: Services, batch: str) -> dict[str, int]:
-    """Judge every record of a batch once, journal each verdict, keep what is unusable."""
-    done = services.journal.find(stream(batch), "validated")
+    """Judge every record of a batch once, journal each disposition, keep what is unusable."""
+    done = read_batch(services.journal, batch).validated
     if done is not None:
-        return done.facts["counts"]
+        return done.counts
     judged = _judge_once(services, batch)
     released = set(inbox.read_manifest(services, batch).released)
     services.journal.append_all(_entry(batch, d, released) for d in judged)
@@ -60,14 +68,14 @@ def validate(services: Services, batch: str) -> dict[str, int]:
     counts = count_outcomes(judged)
     report = f"reports/{batch}/validation.html"
     services.store.put(report, render_report(batch, judged).encode())
-    facts = {"counts": counts, "report": report, "code_version": package_version("expunge")}
-    services.journal.append(journal.Entry(stream(batch), "validated", "BatchValidated", facts))
+    facts = BatchValidated(counts=counts, report=report, code_version=package_version("expunge"))
+    services.journal.append(batch_stream(batch), ids.VALIDATED, facts)
     log.info("Batch %s: %s", batch, ", ".join(f"{n} {o}" for o, n in counts.items()))
     return counts
 
 
 def _judge_once(services: Services, batch: str) -> list[Disposition]:
-    # The verdict depends on the clock and the holds of its moment, so the first one is kept.
+    # It depends on the clock and the holds of its moment, so the first one is kept.
     try:
         return dispositions(services, batch)
     except MissingObjectError:
@@ -101,8 +109,8 @@ def accepted(services: Services, batch: str, *, at: int | None = None) -> list[D
 
     `at` is the number of an event of the batch: the records as they were then.
     """
-    events = [e for e in services.journal.read(stream(batch)) if at is None or e.number < at]
-    out = {r for e in events if e.name == "RequestsWithheld" for r in e.facts["records"]}
+    withheld = read_batch(services.journal, batch).withheld
+    out = {r for number, _, records in withheld if at is None or number < at for r in records}
     judged = dispositions(services, batch)
     return [d for d in judged if d.outcome == "accepted" and d.record_id not in out]
 
@@ -114,12 +122,12 @@ def days_left(services: Services, batch: str) -> int:
     return min(((due_date(one.date()) - today).days for one in received), default=0)
 
 
-def _entry(batch: str, d: Disposition, released: set[str]) -> journal.Entry:
+def _entry(batch: str, d: Disposition, released: set[str]) -> Entry[RequestFact]:
     event = _EVENTS[d.outcome]
     if d.record_id in released and d.outcome == "accepted":
-        event = "RequestReleased"
-    facts = {**asdict(d), "batch": batch}
-    return journal.Entry(f"requests/{d.record_id}", f"{batch}/disposition", event, facts)
+        event = RequestReleased
+    facts = event(disposition=d, batch=batch)
+    return Entry(request_stream(d.record_id), ids.disposition(batch), facts)
 
 
 def _keep_quarantined(services: Services, batch: str, judged: Sequence[Disposition]) -> None:
@@ -128,7 +136,7 @@ def _keep_quarantined(services: Services, batch: str, judged: Sequence[Dispositi
     rows = [
         {
             "record_id": r.record_id,
-            "file": files.get(r.record_id.rpartition("-")[0], "of an earlier batch"),
+            "file": files.get(inbox.file_of(r.record_id), "of an earlier batch"),
             "reason": reasons[r.record_id],
             "row": r.row.fields,
         }

@@ -11,7 +11,9 @@ from math import isfinite
 from typing import Any
 
 from tasks.intake.request_files import MAX_BYTES, TOO_LARGE, RawRow, parse
-from tasks.journal import journal
+from tasks.journal.events import ids
+from tasks.journal.events.batches import BatchFrozen
+from tasks.journal.events.catalog import batch_stream
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.store.objects import MissingObjectError, ObjectInfo
@@ -87,9 +89,9 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
     batch = f"b-{facts_digest(facts)[:SHORT]}"
     body = json.dumps({"batch": batch, **facts}, indent=1).encode()
     services.store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
-    counts = {"file_count": len(frozen), "released_count": len(released)}
     lease.check(services.store)
-    services.journal.append(journal.Entry(f"batches/{batch}", "frozen", "BatchFrozen", counts))
+    counts = BatchFrozen(file_count=len(frozen), released_count=len(released))
+    services.journal.append(batch_stream(batch), ids.FROZEN, counts)
     claim(services, batch)
     return batch
 
@@ -173,7 +175,7 @@ def _files(services: Services, batch: str) -> Iterator[tuple[RequestFile, bool]]
     """The files of a batch, and whether all their records are its own."""
     manifest = read_manifest(services, batch)
     yield from ((file, True) for file in manifest.files)
-    for file_id in sorted({_file_of(record_id) for record_id in manifest.released}):
+    for file_id in sorted({file_of(record_id) for record_id in manifest.released}):
         yield services.frozen.parsed(f"{_CLAIMS}{file_id}.json", _claimed), False
 
 
@@ -224,5 +226,6 @@ def _file_id(info: ObjectInfo) -> str:
     return facts_digest({"key": info.key, "version": info.version})[:SHORT]
 
 
-def _file_of(record_id: str) -> str:
+def file_of(record_id: str) -> str:
+    """Id of the request file that a record comes from."""
     return record_id.rpartition("-")[0]
