@@ -1,8 +1,8 @@
 """The order of an erasure, once, whoever runs its steps: Prefect, a test or a benchmark.
 
-`process_batch` is the way of one batch, `unlearn_model` that of one model in it, `erase_tables` what
-follows once every model has forgotten. `Steps` are their single effects, as plain calls; Prefect
-runs the same ones as tasks (`tasks.steps`).
+`process_batch` is the way of one batch, `unlearn_model` that of one model in it, `erase_tables`
+what follows once every model has forgotten. `Steps` are their single effects, as plain calls;
+Prefect runs the same ones as tasks (`tasks.steps`).
 """
 
 import logging

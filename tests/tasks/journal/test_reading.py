@@ -1,78 +1,53 @@
-from dataclasses import asdict, replace
+import pytest
+from factories import HOLDOUT, TABLE, enrollment, frozen
 
-from tasks.journal import journal
-from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.enrollment import DatasetSpec, Enrollment
-from tasks.journal.reading import read_enrollment, record_enrollment
-from unlearning.config.approval_policy import ApprovalPolicy
-from unlearning.config.deletion_budget import DeletionBudget
-from unlearning.config.gate_policy import GatePolicy
-from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.policy.budget import Deletions
-
-ENROLLED = Enrollment(
-    model="income",
-    version=1,
-    digest="d1",
-    dataset=DatasetSpec("file:///t", ("features",), "label", "subject_id"),
-    dataset_version=0,
-    row_count=100,
-    holdout="file:///h",
-    unlearning=UnlearningConfig(),
-    policy=GatePolicy(),
-    deletions=Deletions(trained_rows=100),
+from tasks.journal.events.catalog import batch_stream
+from tasks.journal.reading import (
+    config_digest,
+    enrolled_models,
+    read_batch,
+    read_enrollment,
+    read_model,
+    record_enrollment,
+    subject_columns,
 )
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.errors import DataError
 
 
-def promote(store, version: int, method: str, count: int) -> None:
-    facts = {
-        "version": version, "digest": f"d{version}", "forget_count": count, "method": method,
-    }  # fmt: skip
-    name = model_stream("income")
-    journal.append(store, journal.Entry(name, f"p{version}", "ChampionPromoted", facts))
-    left = read_enrollment(store, "income").row_count - count
-    facts = {"dataset_version": version, "row_count": left}
-    journal.append(store, journal.Entry(name, f"s{version}", "SnapshotAdvanced", facts))
+def test_a_model_stands_as_it_was_enrolled_last(services):
+    record_enrollment(services.journal, enrollment())
+    assert read_enrollment(services.journal, "income") == enrollment()
+    record_enrollment(services.journal, enrollment(row_count=90))
+    assert read_enrollment(services.journal, "income").row_count == 90
+    assert read_model(services.journal, "income").event_count == 2
 
 
-def test_updates_add_up_until_a_retrain(store):
-    record_enrollment(store, ENROLLED)
-    assert read_enrollment(store, "income") == ENROLLED
-    promote(store, 2, "calibrated", 5)
-    promote(store, 3, "calibrated", 7)
-    found = read_enrollment(store, "income").deletions
-    assert found == Deletions(trained_rows=100, forgotten=12, updates=2)
-    promote(store, 4, "retrain", 8)
-    assert read_enrollment(store, "income").deletions == Deletions(trained_rows=80)
+def test_a_model_that_nobody_enrolled_is_refused_with_what_to_do(services):
+    with pytest.raises(DataError, match="expunge enroll other"):
+        read_enrollment(services.journal, "other")
 
 
-def test_a_retrain_counts_the_rows_that_it_learned_from(store):
-    record_enrollment(store, ENROLLED)
-    facts = {"version": 2, "digest": "d2", "forget_count": 8, "method": "retrain"}
-    facts["trained_rows"] = 89  # three more were forgotten before and are still in the table
-    name = model_stream("income")
-    journal.append(store, journal.Entry(name, "p2", "ChampionPromoted", facts))
-    assert read_enrollment(store, "income").deletions == Deletions(trained_rows=89)
+def test_models_come_in_name_order_with_their_tables(services):
+    for name in ("m/2", "m/1"):
+        record_enrollment(services.journal, enrollment(model=name))
+    assert [e.model for e in enrolled_models(services.journal)] == ["m/1", "m/2"]
+    assert subject_columns(services.journal) == {TABLE: "subject_id", HOLDOUT: "subject_id"}
 
 
-def test_only_other_weights_give_the_budget_back(store):
-    record_enrollment(store, ENROLLED)
-    promote(store, 2, "calibrated", 5)
-    spent = Deletions(trained_rows=100, forgotten=5, updates=1)
-    again = replace(ENROLLED, version=2, digest="d2", budget=DeletionBudget(max_share=0.5))
-    again = replace(again, approval=ApprovalPolicy(max_rows=7, always=True))
-    record_enrollment(store, replace(again, deletions=Deletions(trained_rows=95)))
-    found = read_enrollment(store, "income")
-    assert (found.deletions, found.budget.max_share) == (spent, 0.5)
-    assert found.approval == ApprovalPolicy(max_rows=7, always=True)
-    record_enrollment(store, replace(again, digest="retrained elsewhere"))
-    assert read_enrollment(store, "income").deletions == Deletions(trained_rows=100)
+def test_an_unknown_batch_is_empty(services):
+    assert read_batch(services.journal, "b-0").status == ""
+    services.journal.append(batch_stream("b-0"), "e", frozen())
+    assert read_batch(services.journal, "b-0").status == "frozen"
 
 
-def test_an_entry_of_an_older_release_still_loads(store):
-    facts = asdict(ENROLLED)
-    del facts["deletions"], facts["budget"], facts["approval"], facts["unlearning"]["retraining"]
-    journal.append(
-        store, journal.Entry(model_stream("income"), "enrolled/1", "ModelEnrolled", facts)
-    )
-    assert read_enrollment(store, "income") == ENROLLED
+def test_rules_decide_about_the_digest_and_tables_do_not():
+    same = config_digest(enrollment(row_count=7, holdout="elsewhere"))
+    assert same == config_digest(enrollment())
+    assert config_digest(enrollment(policy=GatePolicy(references=0))) != same
+
+
+def test_the_digest_of_the_rules_is_the_recorded_one(services):
+    record_enrollment(services.journal, enrollment())
+    recorded = read_model(services.journal, "income").config_digest
+    assert recorded == config_digest(enrollment())
