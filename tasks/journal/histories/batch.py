@@ -15,18 +15,15 @@ from tasks.journal.events.batches import (
     BatchSuperseded,
     BatchValidated,
     EarlierVersionsStated,
-    ErasureIntended,
     FilesPurged,
     ForgottenEarlier,
     ModelOutOfService,
     ModelUntouched,
     NothingLeftToForget,
     OwnBatchFact,
-    PurgeIntended,
     QuestionRetracted,
     RequestsTold,
     RequestsWithheld,
-    RowsErased,
     RowsResolved,
     SearchClosed,
     SubjectsSuppressed,
@@ -37,17 +34,7 @@ from tasks.journal.events.catalog import BatchFact
 from tasks.journal.events.event import Event
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.histories.attempt import AttemptHistory, note
-
-
-@dataclass(slots=True)
-class TableHistory:
-    """What a batch did to one table, round by round."""
-
-    is_begun: bool = False
-    """Whether a deletion was ever intended."""
-    erased: list[RowsErased] = field(default_factory=list)
-    purged: list[FilesPurged] = field(default_factory=list)
-    is_gone: bool = False
+from tasks.journal.histories.table import TableFact, TableHistory, note_table
 
 
 @dataclass(slots=True)
@@ -58,6 +45,8 @@ class BatchHistory:
     """Empty if there is no such batch."""
     began_at: str = ""
     """When it was frozen, ISO 8601."""
+    last_at: str = ""
+    """When the latest event before its closing happened."""
     event_count: int = 0
     event_ids: set[str] = field(default_factory=set)
     validated: BatchValidated | None = None
@@ -79,6 +68,8 @@ class BatchHistory:
     untouched: list[Event[ModelUntouched | NothingLeftToForget]] = field(default_factory=list)
     forgotten_earlier: list[ForgottenEarlier] = field(default_factory=list)
     out_of_service: list[ModelOutOfService] = field(default_factory=list)
+    earlier_versions_as_of: dict[str, int] = field(default_factory=dict)
+    """By model, the number of its event as of which certificates state its earlier versions."""
     superseded_by: str = ""
     is_suppressed: bool = False
     """Whether its subjects stand on the suppression list, so that rows may be gone."""
@@ -101,6 +92,12 @@ class BatchHistory:
         return self.answer.facts.name if self.answer and self.is_approval_last else ""
 
     @property
+    def was_stopped(self) -> bool:
+        """Whether somebody ever rejected it, or a model blocked it, so that requests were told."""
+        is_rejected = any(isinstance(one, BatchRejected) for one in self.answers)
+        return is_rejected or any(one.blocked for one in self.attempts.values())
+
+    @property
     def plans(self) -> dict[str, AttemptHistory]:
         """The attempt on each model that was planned last."""
         return {one.attempt.model: one for one in self.attempts.values()}
@@ -121,6 +118,8 @@ def batch_history(events: Iterable[Event[BatchFact]]) -> BatchHistory:
     for event in events:
         history.status, history.event_count = event.status, event.number
         history.began_at = history.began_at or event.at
+        if not isinstance(event.facts, BatchClosed):
+            history.last_at = event.at
         history.event_ids.add(event.id)
         head = (event.number, event.id, event.at, event.status)
         if isinstance(event.facts, AttemptFact):
@@ -150,6 +149,40 @@ def _happened(history: BatchHistory, event: Event[OwnBatchFact]) -> None:
         case RowsResolved():
             history.searches.append(facts)
             history.decided_at = event.at
+        case BatchFrozen() | RequestsTold():
+            pass  # asked for by id
+        case _:
+            _went_on(history, event, facts)
+
+
+_Noting = (
+    ModelUntouched
+    | NothingLeftToForget
+    | ForgottenEarlier
+    | ModelOutOfService
+    | EarlierVersionsStated
+)
+_Answering = ApprovalRequested | QuestionRetracted | Answer
+_Ending = SuppressionIntended | SubjectsSuppressed | SearchClosed | BatchSuperseded | BatchClosed
+
+
+def _went_on(
+    history: BatchHistory,
+    event: Event[OwnBatchFact],
+    facts: _Noting | _Answering | TableFact | _Ending,
+) -> None:
+    if isinstance(facts, _Noting):
+        _noted(history, event, facts)
+    elif isinstance(facts, _Answering):
+        _answered(history, event, facts)
+    elif isinstance(facts, TableFact):
+        _erased(history, event.at, facts)
+    else:
+        _ended(history, facts)
+
+
+def _noted(history: BatchHistory, event: Event[OwnBatchFact], facts: _Noting) -> None:
+    match facts:
         case ModelUntouched() | NothingLeftToForget():
             untouched = Event(event.number, event.id, event.at, event.status, facts)
             history.untouched.append(untouched)
@@ -157,26 +190,10 @@ def _happened(history: BatchHistory, event: Event[OwnBatchFact]) -> None:
             history.forgotten_earlier.append(facts)
         case ModelOutOfService():
             history.out_of_service.append(facts)
-        case BatchFrozen() | EarlierVersionsStated() | RequestsTold():
-            pass  # asked for by id
+        case EarlierVersionsStated(model=model, as_of=as_of):
+            history.earlier_versions_as_of[model] = as_of
         case _:
-            _went_on(history, event, facts)
-
-
-_Answering = ApprovalRequested | QuestionRetracted | Answer
-_Erasing = ErasureIntended | RowsErased | PurgeIntended | FilesPurged | TableGone
-_Ending = SuppressionIntended | SubjectsSuppressed | SearchClosed | BatchSuperseded | BatchClosed
-
-
-def _went_on(
-    history: BatchHistory, event: Event[OwnBatchFact], facts: _Answering | _Erasing | _Ending
-) -> None:
-    if isinstance(facts, _Answering):
-        _answered(history, event, facts)
-    elif isinstance(facts, _Erasing):
-        _erased(history, event.at, facts)
-    else:
-        _ended(history, facts)
+            assert_never(facts)
 
 
 def _answered(history: BatchHistory, event: Event[OwnBatchFact], facts: _Answering) -> None:
@@ -193,23 +210,10 @@ def _answered(history: BatchHistory, event: Event[OwnBatchFact], facts: _Answeri
             assert_never(facts)
 
 
-def _erased(history: BatchHistory, at: str, facts: _Erasing) -> None:
-    table = history.tables.setdefault(facts.table, TableHistory())
-    match facts:
-        case ErasureIntended():
-            table.is_begun = True
-        case RowsErased():
-            table.erased.append(facts)
-        case FilesPurged():
-            table.purged.append(facts)
-            history.decided_at = at
-        case TableGone():
-            table.is_gone = True
-            history.decided_at = at
-        case PurgeIntended():
-            pass
-        case _:
-            assert_never(facts)
+def _erased(history: BatchHistory, at: str, facts: TableFact) -> None:
+    note_table(history.tables.setdefault(facts.table, TableHistory()), facts)
+    if isinstance(facts, FilesPurged | TableGone):
+        history.decided_at = at
 
 
 def _ended(history: BatchHistory, facts: _Ending) -> None:
