@@ -1,19 +1,25 @@
 """Legal holds that come while a batch is at work: whom they protect, and whom they are late for."""
 
 import logging
-from dataclasses import asdict
-from typing import Any
 
 from tasks.intake import batches
-from tasks.journal import journal
+from tasks.journal.events import ids
+from tasks.journal.events.batches import RequestsWithheld
+from tasks.journal.events.catalog import batch_stream, request_stream
+from tasks.journal.events.requests import HoldTooLate, RequestHeld, told_because
+from tasks.journal.journal import Entry
+from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
-from tasks.subjects.resolution import subject_tables
+from tasks.subjects.matches import subject_tables
 from tasks.tables.delta import count_by_subject, open_table
 from unlearning.errors import ConflictError
 from unlearning.policy.deletion import TERMINAL, Disposition
 
-log = logging.getLogger("expunge.withholding")
+log = logging.getLogger("expunge.late-holds")
+
+_TOO_LATE = "a legal hold was placed when no table held a row of the subject any more"
+_IN_TIME = "a legal hold was placed"
 
 
 def withhold(services: Services, batch: str) -> int:
@@ -28,13 +34,9 @@ def withhold(services: Services, batch: str) -> int:
     if protected:
         # A run that was replaced knows nothing of what is erased by now.
         lease.check(services.store)
-        records = sorted(d.record_id for d in protected)
-        number = len(services.journal.read(batches.stream(batch))) + 1
-        facts: dict[str, Any] = {"records": records}
-        entry = journal.Entry(
-            batches.stream(batch), f"withheld/{number}", "RequestsWithheld", facts
-        )
-        services.journal.append(entry)
+        facts = RequestsWithheld(records=tuple(sorted(d.record_id for d in protected)))
+        number = read_batch(services.journal, batch).event_count + 1
+        services.journal.append(batch_stream(batch), ids.withheld(number), facts)
     _journal_withheld(services, batch)
     _report_late(services, batch, late)
     return len(protected)
@@ -44,7 +46,7 @@ def _under_hold(services: Services, batch: str) -> tuple[list[Disposition], list
     """The batch's requests under a hold: those whose rows it protects, and those it is late for."""
     held = batches.pseudonyms_on_hold(services)
     named = _open(services, [d for d in batches.accepted(services, batch) if d.subject in held])
-    if not named or services.journal.find(batches.stream(batch), "suppressed") is None:
+    if not (named and read_batch(services.journal, batch).is_suppressed):
         return named, []  # nothing was deleted yet
     by_record = batches.subjects_by_record(services, batch)
     wanted = {by_record[d.record_id] for d in named}
@@ -57,7 +59,7 @@ def _under_hold(services: Services, batch: str) -> tuple[list[Disposition], list
 
 def _open(services: Services, requests: list[Disposition]) -> list[Disposition]:
     """Those that are not answered yet; what is answered nobody can take back."""
-    heads = services.journal.latest("requests", [d.record_id for d in requests])
+    heads = services.journal.latest(d.record_id for d in requests)
     answered = {name for name, event in heads.items() if event.status in TERMINAL}
     return [d for d in requests if d.record_id not in answered]
 
@@ -71,36 +73,30 @@ def _report_late(services: Services, batch: str, late: list[Disposition]) -> Non
         len(late),
         batch,
     )
-    reason = "a legal hold was placed when no table held a row of the subject any more"
     services.journal.append_all(
-        (
-            journal.Entry(
-                f"requests/{d.record_id}",
-                f"{batch}/hold-too-late",
-                "HoldTooLate",
-                {**asdict(d), "batch": batch, "reason": reason},
-            )
-            for d in late
-        ),
+        Entry(
+            request_stream(d.record_id),
+            ids.hold_too_late(batch),
+            HoldTooLate(disposition=told_because(d, _TOO_LATE), batch=batch),
+        )
+        for d in late
     )
 
 
 def _journal_withheld(services: Services, batch: str) -> None:
-    withheld = {e: set(records) for e, records in _withheld(services, batch).items()}
-    named = set().union(*withheld.values())
+    """Tell every withheld request that is open, also where an earlier run stopped before that."""
+    history = read_batch(services.journal, batch)
+    named = history.withheld_records
     mine = [d for d in batches.dispositions(services, batch) if d.record_id in named]
     services.journal.append_all(
-        (
-            journal.Entry(
-                f"requests/{d.record_id}",
-                f"{batch}/{event_id}",
-                "RequestHeld",
-                {**asdict(d), "batch": batch, "reason": "a legal hold was placed"},
-            )
-            for d in _open(services, mine)
-            for event_id, records in withheld.items()
-            if d.record_id in records
-        ),
+        Entry(
+            request_stream(d.record_id),
+            ids.in_request(batch, event_id),
+            RequestHeld(disposition=told_because(d, _IN_TIME), batch=batch),
+        )
+        for d in _open(services, mine)
+        for _, event_id, records in history.withheld
+        if d.record_id in records
     )
 
 
@@ -116,9 +112,3 @@ def refuse_held(services: Services, batch: str) -> None:
             f"A legal hold was placed on {len(protected)} subjects of batch {batch} meanwhile; run "
             "again to go on without them."
         )
-
-
-def _withheld(services: Services, batch: str) -> dict[str, list[str]]:
-    """Records taken out of the batch, by the event that did it."""
-    events = services.journal.read(batches.stream(batch))
-    return {e.id: e.facts["records"] for e in events if e.name == "RequestsWithheld"}

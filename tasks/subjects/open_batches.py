@@ -1,16 +1,19 @@
 """Which batches there are to work on: new ones frozen, interrupted ones continued."""
 
 from tasks.intake import inbox
-from tasks.intake.batches import accepted, pseudonyms_on_hold, stream
-from tasks.journal import journal
+from tasks.intake.batches import accepted, pseudonyms_on_hold
+from tasks.journal.events import ids
+from tasks.journal.events.batches import BatchSuperseded
+from tasks.journal.events.catalog import batch_stream
+from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.subjects import suppression_list
 
 
 def unfinished(services: Services) -> list[str]:
     """Batches that are not closed, oldest first."""
-    names = [name for name, _ in services.journal.open_heads("batches")]
-    return sorted(names, key=lambda name: (services.journal.read(stream(name))[0].at, name))
+    names = [name for name, _ in services.journal.open_batches()]
+    return sorted(names, key=lambda name: (read_batch(services.journal, name).began_at, name))
 
 
 def has_work(services: Services) -> bool:
@@ -46,7 +49,7 @@ def _at_work(services: Services) -> dict[str, set[str]]:
     """Batches under way, each with the records that it took over from others."""
     return {
         name: set(inbox.read_manifest(services, name).released)
-        for name, event in services.journal.open_heads("batches")
+        for name, event in services.journal.open_batches()
         if event.status != "blocked"
     }
 
@@ -57,38 +60,36 @@ def _stuck(services: Services) -> dict[str, int]:
     taken = set().union(*busy.values())
     return {
         name: event.number
-        for name, event in services.journal.open_heads("requests")
+        for name, event in services.journal.open_requests()
         if event.status in ("accepted", "blocked")
-        and event.facts["batch"] not in busy
+        and event.facts.batch not in busy
         and name not in taken
     }
 
 
 def _released(services: Services) -> dict[str, int]:
     """Records on hold that no hold names any more, with the number of their latest event."""
-    waiting = {n: e for n, e in services.journal.open_heads("requests") if e.status == "on_hold"}
+    waiting = {n: e for n, e in services.journal.open_requests() if e.status == "on_hold"}
     if not waiting:
         return {}
     held = pseudonyms_on_hold(services)
     taken = set().union(*_at_work(services).values())
-    free = {n: e for n, e in waiting.items() if e.facts["subject"] not in held and n not in taken}
+    free = {n: e for n, e in waiting.items() if e.facts.subject not in held and n not in taken}
     return {name: event.number for name, event in free.items()}
 
 
 def _supersede(services: Services, batch: str) -> None:
     """Close blocked batches whose every open request this batch took over; safe to repeat."""
     taken = set(inbox.read_manifest(services, batch).released)
-    for old, head in list(services.journal.open_heads("batches")):
+    for old, head in list(services.journal.open_batches()):
         if old == batch or head.status != "blocked":
             continue
         mine = {d.record_id for d in accepted(services, old)}
-        heads = services.journal.latest("requests", mine)
+        heads = services.journal.latest(mine)
         waiting = {r for r, e in heads.items() if e.status in ("accepted", "blocked")}
         if mine & taken and waiting <= taken:
-            suppression_list.take_off_superseded(
-                services, old
-            )  # its list would excuse models from them
-            entry = journal.Entry(
-                stream(old), f"superseded/{batch}", "BatchSuperseded", {"by": batch}
+            # Its list would excuse models from them.
+            suppression_list.lift_superseded(services, old)
+            services.journal.append(
+                batch_stream(old), ids.superseded(batch), BatchSuperseded(by=batch)
             )
-            services.journal.append(entry)

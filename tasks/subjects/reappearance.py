@@ -21,8 +21,8 @@ log = logging.getLogger("expunge.reappearance")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a look at one version of a table found; holds no subject id."""
+class TableScan:
+    """Whom a scan of one version of a table found; holds no subject id."""
 
     version: int
     fingerprint: str
@@ -34,7 +34,7 @@ class Look:
     """Rows of each subject on the list who is back, by pseudonym."""
 
 
-def look(services: Services, uri: str, column: str, version: int | None = None) -> Look:
+def scan_table(services: Services, uri: str, column: str, version: int | None = None) -> TableScan:
     """Look for everybody on the suppression list in a version of a table, or in its newest.
 
     Cost: one pass over the subject column; for the same files and the same list, one small object.
@@ -51,7 +51,9 @@ def look(services: Services, uri: str, column: str, version: int | None = None) 
     if listed.subjects:
         for who, _, count in _found(services, table, column, listed.subjects):
             rows[who] += count
-    found = Look(table.version(), print_of, digest, count_rows(table), dict(sorted(rows.items())))
+    found = TableScan(
+        table.version(), print_of, digest, count_rows(table), dict(sorted(rows.items()))
+    )
     services.store.put(key, json.dumps(asdict(found)).encode())
     return found
 
@@ -65,9 +67,9 @@ def raw_ids(
 ) -> list[str]:
     """The ids of the erased subjects who are back, or of those `among` them; never leaves a task.
 
-    Cost: that of `look`; only if it finds somebody, another pass over the subject column.
+    Cost: that of `scan_table`; only if it finds somebody, another pass over the subject column.
     """
-    back = look(services, uri, column, version).rows.keys()
+    back = scan_table(services, uri, column, version).rows.keys()
     wanted = frozenset(back if among is None else back & among)
     if not wanted:
         return []
@@ -75,7 +77,7 @@ def raw_ids(
     return sorted({i for _, i, _ in _found(services, table, column, wanted)})
 
 
-def ids_to_leave_out(
+def suppressed_ids(
     services: Services, spec: DatasetSpec, version: int | None, *, uri: str | None = None
 ) -> list[str]:
     """The subjects of a table whom nothing may learn from; never leaves a task."""
@@ -87,13 +89,13 @@ def ids_to_leave_out(
 
 def unknown_ids(services: Services, enrollment: Enrollment) -> list[str]:
     """Subjects in the model's snapshot whom it never learned, since they are back from erasure."""
-    spec, among = enrollment.dataset, suppression_list.not_known_to(services, enrollment)
+    spec, among = enrollment.dataset, suppression_list.never_learned_by(services, enrollment)
     return raw_ids(services, spec.uri, spec.subject, enrollment.dataset_version, among)
 
 
-def known_count(services: Services, enrollment: Enrollment, found: Look) -> int:
+def known_count(services: Services, enrollment: Enrollment, found: TableScan) -> int:
     """How many rows of that version count as the model's: all but those of `unknown_ids`."""
-    out = suppression_list.not_known_to(services, enrollment)
+    out = suppression_list.never_learned_by(services, enrollment)
     return found.row_count - sum(rows for who, rows in found.rows.items() if who in out)
 
 
@@ -119,8 +121,8 @@ def _found(
                     yield who, subject, count
 
 
-def _read(services: Services, key: str) -> Look | None:
+def _read(services: Services, key: str) -> TableScan | None:
     try:
-        return Look(**json.loads(services.store.get(key)))
+        return TableScan(**json.loads(services.store.get(key)))
     except MissingObjectError:
         return None

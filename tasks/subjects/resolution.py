@@ -2,38 +2,26 @@
 
 import json
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 
 from tasks.intake import batches
-from tasks.journal import journal
+from tasks.journal.events import ids
+from tasks.journal.events.batches import RowsResolved, SearchClosed
+from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.enrollment import Enrollment
-from tasks.journal.reading import enrolled_models, subject_columns
+from tasks.journal.reading import enrolled_models, read_batch, subject_columns
 from tasks.registry.services import Services
-from tasks.tables.delta import count_by_subject, count_rows, is_readable, is_table, open_table
+from tasks.subjects.matches import (
+    TableMatches,
+    located_records,
+    matches,
+    matches_key,
+    searches,
+)
+from tasks.tables.delta import count_by_subject, count_rows, is_readable, open_table
 from unlearning.errors import ConflictError, DataError
 
 log = logging.getLogger("expunge.resolution")
-
-_CLOSED = "search-closed"
-
-
-@dataclass(frozen=True, slots=True)
-class TableMatches:
-    """Rows of a batch in one table, counted per record."""
-
-    uri: str
-    column: str
-    version: int
-    row_count: int
-    rows: dict[str, int]
-    """0 for a record whose rows are gone by another hand: files and models may still hold them."""
-    snapshots: tuple[int, ...] = ()
-    """Other versions that models were pinned to and that could be searched for who has no rows."""
-
-    @property
-    def matched_count(self) -> int:
-        """Rows of the batch in this table as its records count them."""
-        return sum(self.rows.values())
 
 
 def resolve(services: Services, batch: str) -> dict[str, int]:
@@ -50,7 +38,7 @@ def resolve(services: Services, batch: str) -> dict[str, int]:
     wanted = _outdated(services, batch)
     if wanted:
         body = [asdict(m) for m in _search(services, batch, wanted)]
-        key = _key(batch, len(_searches(services, batch)) + 1)
+        key = matches_key(batch, len(searches(services, batch)) + 1)
         # Another run may have been quicker, and its search is as good.
         services.store.put_if_absent(key, json.dumps(body, indent=1).encode())
     return _record(services, batch)
@@ -61,12 +49,12 @@ def _outdated(services: Services, batch: str) -> dict[str, str]:
     columns = subject_columns(services.journal)
     if not columns:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
-    if not _searches(services, batch):
+    if not searches(services, batch):
         return columns
-    if is_closed(services, batch):
+    if read_batch(services.journal, batch).is_search_closed:
         return {}
     wanted = _unsearched(services, batch)
-    if not _is_listed(services, batch) or _missing(services, batch):
+    if not read_batch(services.journal, batch).is_suppressed or _missing(services, batch):
         for found in matches(services, batch):
             if (
                 found.uri in columns
@@ -78,7 +66,7 @@ def _outdated(services: Services, batch: str) -> dict[str, str]:
 
 def _unsearched(services: Services, batch: str) -> dict[str, str]:
     """Tables of models that were enrolled since, each with its subject column."""
-    if is_closed(services, batch):
+    if read_batch(services.journal, batch).is_search_closed:
         return {}
     known = {m.uri: m for m in matches(services, batch)}
     enrolled = list(enrolled_models(services.journal))
@@ -116,11 +104,11 @@ def close_search(services: Services, batch: str) -> None:
     Raises:
         ConflictError: a table was not searched, or holds rows of somebody who had none.
     """
-    if is_closed(services, batch):
+    if read_batch(services.journal, batch).is_search_closed:
         return
     refuse_unsearched(services, batch)
     _refuse_delivered(services, batch)
-    services.journal.append(journal.Entry(batches.stream(batch), _CLOSED, "SearchClosed", {}))
+    services.journal.append(batch_stream(batch), ids.SEARCH_CLOSED, SearchClosed())
 
 
 def _refuse_delivered(services: Services, batch: str) -> None:
@@ -134,90 +122,30 @@ def _refuse_delivered(services: Services, batch: str) -> None:
             )
 
 
-def _is_listed(services: Services, batch: str) -> bool:
-    """Whether the batch may have begun to erase: then tables lack rows because it deleted them."""
-    return services.journal.find(batches.stream(batch), "suppressed") is not None
-
-
-def is_closed(services: Services, batch: str) -> bool:
-    """Whether the batch has begun to certify what it found."""
-    return services.journal.find(batches.stream(batch), _CLOSED) is not None
-
-
 def _missing(services: Services, batch: str) -> dict[str, str]:
     """Raw subject id of each record without rows in any table so far."""
-    located = {record for m in matches(services, batch) for record in m.rows}
+    located = located_records(services, batch)
     by_record = batches.subjects_by_record(services, batch)
     return {record: subject for record, subject in by_record.items() if record not in located}
 
 
 def _record(services: Services, batch: str) -> dict[str, int]:
-    found, number = matches(services, batch), len(_searches(services, batch))
-    located = {record for m in found for record in m.rows}
+    found, located = matches(services, batch), located_records(services, batch)
     wanted = {d.record_id for d in batches.accepted(services, batch)}
-    counts = {
-        "tables": len(found),
-        "rows": sum(m.matched_count for m in found),
-        "located": len(wanted & located),
-        "not_found": len(wanted - located),
-    }
-    event_id = "resolved" if number == 1 else f"resolved/{number}"
-    services.journal.append(journal.Entry(batches.stream(batch), event_id, "RowsResolved", counts))
-    return counts
-
-
-def _tables(data: bytes) -> tuple[TableMatches, ...]:
-    return tuple(TableMatches(**m) for m in json.loads(data))
-
-
-def matches(services: Services, batch: str) -> list[TableMatches]:
-    """What was found in each table: every record of any search, with the rows of the latest."""
-    found: dict[str, TableMatches] = {}
-    for key in _searches(services, batch) or [_key(batch, 1)]:
-        for latest in services.frozen.parsed(key, _tables):
-            before = found[latest.uri].rows if latest.uri in found else {}
-            found[latest.uri] = replace(latest, rows=dict.fromkeys(before, 0) | latest.rows)
-    return [found[uri] for uri in sorted(found)]
-
-
-def subject_tables(services: Services, batch: str) -> dict[str, str]:
-    """Every table that may hold rows of the batch, with its subject column.
-
-    Those of enrolled models, and those that were searched when models were enrolled on them.
-    """
-    now = subject_columns(services.journal)
-    searched = matches(services, batch) if _searches(services, batch) else []
-    both = {m.uri: m.column for m in searched} | now
-    return {
-        uri: column
-        for uri, column in both.items()
-        if uri in now or is_table(services.settings, uri)
-    }
-
-
-def located_subjects(services: Services, batch: str) -> list[str]:
-    """Raw ids of the subjects that were found in a table, each once; never leaves a task."""
-    located = {record for m in matches(services, batch) for record in m.rows}
-    by_record = batches.subjects_by_record(services, batch)
-    return sorted({subject for record, subject in by_record.items() if record in located})
-
-
-def tell_located(services: Services, batch: str, key: str, event: str, reason: str) -> None:
-    """Append an event to every open request of the batch that has rows in a table, once."""
-    located = {record for m in matches(services, batch) for record in m.rows}
-    entries = [
-        journal.Entry(
-            f"requests/{d.record_id}", key, event, {**asdict(d), "batch": batch, "reason": reason}
-        )
-        for d in batches.accepted(services, batch)
-        if d.record_id in located
-    ]
-    services.journal.append_all(entries)
+    facts = RowsResolved(
+        tables=len(found),
+        rows=sum(m.matched_count for m in found),
+        located=len(wanted & located),
+        not_found=len(wanted - located),
+    )
+    number = len(searches(services, batch))
+    services.journal.append(batch_stream(batch), ids.resolved(number), facts)
+    return asdict(facts)
 
 
 def _search(services: Services, batch: str, columns: dict[str, str]) -> list[TableMatches]:
     by_record = batches.subjects_by_record(services, batch)
-    is_late = bool(_searches(services, batch)) and _is_listed(services, batch)
+    is_late = bool(searches(services, batch)) and read_batch(services.journal, batch).is_suppressed
     known = {m.uri: m for m in matches(services, batch)} if is_late else {}
     located = {record for m in known.values() for record in m.rows}
     enrolled = list(enrolled_models(services.journal))
@@ -227,10 +155,8 @@ def _search(services: Services, batch: str, columns: dict[str, str]) -> list[Tab
         # What is known of a table from before the batch deleted it there stays as it was.
         before = known.get(uri)
         stated = before.rows if before else {}
-        settled = (
-            located if before and not _missed_snapshots(services, enrolled, before) else stated
-        )
-        asked = {r: s for r, s in by_record.items() if r not in settled}
+        done = located if before and not _missed_snapshots(services, enrolled, before) else stated
+        asked = {r: s for r, s in by_record.items() if r not in done}
         wanted = set(asked.values())
         counts = count_by_subject(table, column, wanted)
         pinned = _pinned(services, enrolled, uri, table.version())
@@ -264,13 +190,3 @@ def _only_in(services: Services, uri: str, pinned: dict[int, str], missing: set[
     for older, column in pinned.items() if missing else ():
         found |= count_by_subject(open_table(services.settings, uri, older), column, missing).keys()
     return found
-
-
-def _searches(services: Services, batch: str) -> list[str]:
-    """Keys of what was found, oldest search first."""
-    keys = (info.key for info in services.store.list_objects(f"batches/{batch}/matches"))
-    return sorted(keys, key=lambda key: (len(key), key))
-
-
-def _key(batch: str, number: int) -> str:
-    return f"batches/{batch}/matches{'' if number == 1 else f'-{number}'}.json"

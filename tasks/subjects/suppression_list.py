@@ -11,7 +11,6 @@ table was new by then, and whose rows were in it, in suppression/also/<batch>/.
 import json
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,10 +18,14 @@ from typing import Any
 from tasks.intake import batches
 from tasks.journal import journal
 from tasks.journal.effects import once
+from tasks.journal.events import ids
+from tasks.journal.events.batches import SubjectsSuppressed, SuppressionIntended
+from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.packs import read_packed
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
-from tasks.subjects.resolution import matches
+from tasks.subjects.matches import located_records, matches
 from tasks.tables.delta import is_table, open_table
 from unlearning.errors import SettingsError
 from unlearning.policy.deletion import Disposition
@@ -33,7 +36,6 @@ log = logging.getLogger("expunge.suppression")
 _PREFIX = "suppression/"
 _WITHOUT = f"{_PREFIX}without/"
 _ALSO = f"{_PREFIX}also/"
-_READERS = 16
 _KEY_CHECK = "\0the key of the suppression list"
 """No subject id can be this: ids hold no control characters."""
 
@@ -70,30 +72,29 @@ def suppress(services: Services, batch: str) -> int:
     """
     key = _key(batch)
 
-    def find(_: dict[str, Any]) -> dict[str, Any] | None:
+    def find(_: SuppressionIntended) -> SubjectsSuppressed | None:
         try:
-            return {"list": key, "count": len(_read(services, key)["subjects"])}
+            return SubjectsSuppressed(list=key, count=len(_read(services, key)["subjects"]))
         except MissingObjectError:
             return None
 
-    def make(_: dict[str, Any]) -> None:
+    def make(_: SuppressionIntended) -> None:
         services.store.put_if_absent(key, json.dumps(_record(services, batch), indent=1).encode())
 
     facts = once(
         services.journal,
-        batches.stream(batch),
-        key="suppressed",
-        event="SubjectsSuppressed",
-        plan={"list": key},
+        batch_stream(batch),
+        key=ids.SUPPRESSED,
+        plan=SuppressionIntended(list=key),
         find=find,
         make=make,
     )
-    log.info("Batch %s: %d subjects on the suppression list", batch, facts["count"])
-    return facts["count"]
+    log.info("Batch %s: %d subjects on the suppression list", batch, facts.count)
+    return facts.count
 
 
-def put_on_found(services: Services, batch: str) -> int:
-    """Put on the list whose rows were found after the batch wrote it; returns how many.
+def suppress_found_later(services: Services, batch: str) -> int:
+    """Put on the list those whose rows were found after the batch wrote it; returns how many.
 
     Tables are stated once: by now the batch may have erased its rows in those of before.
     """
@@ -110,7 +111,7 @@ def put_on_found(services: Services, batch: str) -> int:
     return len(late["subjects"])
 
 
-def take_off_withheld(services: Services, batch: str) -> int:
+def lift_withheld(services: Services, batch: str) -> int:
     """Take off the list whom the batch put there and was then told to keep; returns how many."""
     listed = load(services).by_batch.get(batch, {})
     kept = {d.subject for d in batches.accepted(services, batch)} if listed else set()
@@ -122,7 +123,7 @@ def take_off_withheld(services: Services, batch: str) -> int:
     return len(out["subjects"])
 
 
-def take_off_superseded(services: Services, batch: str) -> None:
+def lift_superseded(services: Services, batch: str) -> None:
     """Take off the list whomever the batch put there: it erased nobody, and another one will."""
     subjects = sorted(load(services).by_batch.get(batch, {}))
     if subjects:
@@ -137,9 +138,7 @@ def load(services: Services) -> SuppressionList:
     Raises:
         SettingsError: it was written under another pseudonym key, so that it recognises nobody.
     """
-    keys = [info.key for info in services.store.list_objects(_PREFIX)]
-    with ThreadPoolExecutor(_READERS) as readers:
-        found = dict(zip(keys, readers.map(lambda key: _read(services, key), keys), strict=True))
+    found = _objects(services)
     records = [record for key, record in found.items() if not key.startswith(_WITHOUT)]
     records.sort(key=lambda record: (record["at"], record["batch"]))
     if any(record["key"] != _key_check(services) for record in records):
@@ -150,21 +149,18 @@ def load(services: Services) -> SuppressionList:
     by_batch: dict[str, dict[str, str]] = {}
     for record in records:
         by_batch.setdefault(record["batch"], {}).update(record["subjects"])
-    for key in (key for key in keys if key.startswith(_WITHOUT)):
-        for subject in found[key]["subjects"]:
-            by_batch[found[key]["batch"]].pop(subject, None)
-    return SuppressionList(by_batch, tuple(k for k in keys if k.startswith((_WITHOUT, _ALSO))))
+    for lifted in (one for key, one in found.items() if key.startswith(_WITHOUT)):
+        for subject in lifted["subjects"]:
+            by_batch[lifted["batch"]].pop(subject, None)
+    return SuppressionList(by_batch, tuple(k for k in found if k.startswith((_WITHOUT, _ALSO))))
 
 
 def earlier_requests(services: Services, batch: str) -> dict[str, list[str]]:
     """By pseudonym, the requests by which subjects of the batch had been erased before it."""
-    try:
-        return _read(services, _key(batch))["earlier"]
-    except MissingObjectError:  # a batch of an older release
-        return {}
+    return _read(services, _key(batch))["earlier"]
 
 
-def last_version_with(services: Services, uri: str) -> int | None:
+def version_before_erasure(services: Services, uri: str) -> int | None:
     """The newest version of a table that still held rows which a batch then erased; None if none.
 
     A batch that runs after a restore counts for more than one before it: it is the table's present.
@@ -173,7 +169,9 @@ def last_version_with(services: Services, uri: str) -> int | None:
     return max(found, key=lambda record: record["at"])["tables"][uri] if found else None
 
 
-def not_known_to(services: Services, enrollment: Enrollment, *, before: str = "") -> frozenset[str]:
+def never_learned_by(
+    services: Services, enrollment: Enrollment, *, before: str = ""
+) -> frozenset[str]:
     """Pseudonyms of erased subjects whose rows, wherever they turn up, the model never learned.
 
     That is everybody on the list but those in the rows that it was trained on all the same before
@@ -192,21 +190,27 @@ def not_known_to(services: Services, enrollment: Enrollment, *, before: str = ""
 def record_relearned(services: Services, digest: str, subjects: list[str]) -> str:
     """Note who was on the list and yet in the rows that these weights learned; returns its key."""
     body = {"subjects": sorted(subjects), "batches": sorted(load(services).by_batch)}
-    key = f"relearned/{digest}/{facts_digest(body)[:12]}.json"
+    key = f"relearned/{digest}/{facts_digest(body)[:SHORT]}.json"
     services.store.put_if_absent(key, json.dumps(body, indent=1).encode())
     return key
 
 
 def _records(services: Services) -> list[dict[str, Any]]:
     """What batches put on the list, first or later."""
+    found = _objects(services)
+    return [record for key, record in found.items() if not key.startswith(_WITHOUT)]
+
+
+def _objects(services: Services) -> dict[str, dict[str, Any]]:
+    """Every object of the list by its key; read in packs, for it grows with every batch."""
     keys = [info.key for info in services.store.list_objects(_PREFIX)]
-    return [_read(services, key) for key in keys if not key.startswith(_WITHOUT)]
+    read = read_packed(services.store, services.frozen, _PREFIX, keys, json.loads)
+    return dict(zip(keys, read, strict=True))
 
 
 def _record(services: Services, batch: str) -> dict[str, Any]:
     listed, found = load(services), matches(services, batch)
-    accepted = batches.accepted(services, batch)
-    located = {record for m in found for record in m.rows}
+    accepted, located = batches.accepted(services, batch), located_records(services, batch)
     subjects: dict[str, str] = {}
     for request in accepted:
         if request.record_id in located or request.subject in listed.subjects:
