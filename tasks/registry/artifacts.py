@@ -14,8 +14,8 @@ from unlearning.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What lies at a place."""
+class FilesLeft:
+    """How much lies at a place."""
 
     objects: int
     """Files or objects."""
@@ -28,13 +28,13 @@ class Look:
         return not self.objects and not self.old_versions
 
 
-def look(settings: Settings, place: str) -> Look:
+def files_left(settings: Settings, place: str) -> FilesLeft:
     """Count what lies below a place."""
     store = _store(settings, place)
     if store is None:
         with translated("MLflow"):
-            return Look(sum(1 for _ in _files(_repository(settings, place))), None)
-    return Look(sum(1 for _ in store.list_objects("")), store.count_noncurrent(""))
+            return FilesLeft(sum(1 for _ in _files(_repository(settings, place))), None)
+    return FilesLeft(sum(1 for _ in store.list_objects("")), store.count_noncurrent(""))
 
 
 def wipe(settings: Settings, place: str) -> None:

@@ -7,7 +7,7 @@ from tasks.subjects.resolution import refuse_unsearched
 from unlearning.errors import ConflictError
 
 
-def refuse_unasked(services: Services, batch: str) -> None:
+def refuse_unforgotten(services: Services, batch: str) -> None:
     """Stop before rows are erased that a served model was not made to forget.
 
     A version that another batch has promoted since descends from one that was, and has forgotten.
