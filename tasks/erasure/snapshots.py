@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from tasks.attempts.planning import keep_untouched
+from tasks.attempts.planning import note_still_untouched
 from tasks.erasure.batch_rows import table_history
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
@@ -61,5 +61,5 @@ def _advance(
         batch=batch,
     )
     # The batch's other tables ask for it.
-    keep_untouched(services, batch, enrollment, found.version)
+    note_still_untouched(services, batch, enrollment, found.version)
     return cast("SnapshotAdvanced", services.journal.append(stream, event_id, facts).facts)
