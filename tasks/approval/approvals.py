@@ -27,7 +27,7 @@ from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.reading import enrolled_models, read_batch
 from tasks.registry.services import Services
 from tasks.subjects import late_holds
-from tasks.subjects.resolution import tell_located
+from tasks.subjects.matches import tell_requests_with_rows
 from unlearning.errors import ConflictError, DataError, SettingsError
 from unlearning.policy.deletion import ERASING
 
@@ -99,10 +99,10 @@ def tell_requests(services: Services, batch: str) -> None:
     key, name, why = ids.in_request(batch, answer.id), answer.facts.name, answer.facts.reason
     if isinstance(answer.facts, BatchRejected):
         reason = f"{name} rejected batch {batch}: {why}"
-        tell_located(services, batch, key, RequestBlocked, reason)
+        tell_requests_with_rows(services, batch, key, RequestBlocked, reason)
     elif history.was_stopped:
         reason = f"{name} approved batch {batch}" + (f": {why}" if why else "")
-        tell_located(services, batch, key, RequestUnblocked, reason)
+        tell_requests_with_rows(services, batch, key, RequestUnblocked, reason)
     services.journal.append(batch_stream(batch), ids.requests_told(answer.id), RequestsTold())
 
 

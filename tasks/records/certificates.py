@@ -19,7 +19,7 @@ from tasks.journal.reading import read_batch
 from tasks.records.certified_models import CertifiedModel, certified_models, models_for
 from tasks.registry.services import Services
 from tasks.store import lease
-from tasks.subjects.resolution import TableMatches, matches
+from tasks.subjects.matches import TableMatches, matches
 from tasks.subjects.suppression_list import earlier_requests
 from unlearning.errors import ConflictError, DataError
 from unlearning.policy.deadlines import due_date
