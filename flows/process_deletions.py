@@ -28,7 +28,7 @@ def process_deletions() -> int:
 
 def work_off(models: list[str]) -> int:
     """Every open batch, and those that wait; raises the first trouble once all were looked at."""
-    troubles = steps.enforce_floors()
+    troubles = steps.enforce_alias_floors()
     batches = steps.open_batches()
     states = [process_batch(batch, models, return_state=True) for batch in batches]
     states += process_waiting(models)

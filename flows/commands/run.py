@@ -6,7 +6,7 @@ from flows.commands.tables import print_batches, print_waiting
 from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.registry.services import Services
 from tasks.subjects.open_batches import has_work, unfinished
-from tasks.versions.erasure_floor import breaches
+from tasks.versions.alias_floor import breaches
 
 
 def run() -> None:

@@ -12,7 +12,7 @@ from tasks.environment.settings import load_settings
 from tasks.records.status import RequestSummary, standstills
 from tasks.records.status import status as read_status
 from tasks.registry.services import Services
-from tasks.versions.erasure_floor import breaches
+from tasks.versions.alias_floor import breaches
 from unlearning.errors import DataError, SettingsError, TransientError
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from tasks.approval.questions import Preflight, waiting
+from tasks.approval.questions import waiting
 from tasks.intake.batches import report_key
+from tasks.journal.events.preflight import Preflight
 from tasks.records.status import ModelSummary, RequestSummary, batch_models, requests
 from tasks.registry.services import Services
 from unlearning.policy.approval import ModelPreflight
@@ -27,9 +28,9 @@ _ALIKE = 3
 
 def print_batches(console: Console, services: Services, older: Iterable[str]) -> None:
     """Requests and models of every batch that the last run worked on."""
-    names = [name for name, _ in services.journal.heads("batches")]
-    touched = set(older) | {n for n in names if n == _newest(services)}
-    for batch in (n for n in names if n in touched):
+    heads = dict(services.journal.batches())
+    newest = max(heads, key=lambda name: (heads[name].at, name), default="")
+    for batch in (name for name in heads if name in {*older, newest}):
         found = list(requests(services, batch))
         if not found:  # a later batch took them all over
             continue
@@ -93,10 +94,6 @@ def _or_unknown(value: float | None, form: str) -> str:
     return "unknown" if value is None else format(value, form)
 
 
-def _newest(services: Services) -> str:
-    return max(((e.at, n) for n, e in services.journal.heads("batches")), default=("", ""))[1]
-
-
 def request_table(title: str, found: Iterable[RequestSummary]) -> Table:
     """One line per request; requests with the same outcome and reason share a line if many."""
     table = Table(title=title, title_justify="left", header_style="bold")
@@ -129,17 +126,18 @@ def model_table(model: ModelSummary) -> Table:
     how = "by a retrain" if model.method == "retrain" else how
     title += f"{how} ({model.reason.rstrip('.')}), " if model.reason else ""
     failed = ", ".join(model.failed)
-    verdict = f"[red]gate failed: {failed}[/]" if failed else "gate passed"
+    decision = f"[red]gate failed: {failed}[/]" if failed else "gate passed"
     if failed and model.passed:
-        verdict = f"gate passed, not shown: {failed}"
-    verdict += f", {model.outcome}" if model.outcome else ""
-    table = Table(title=title + verdict, title_justify="left", header_style="bold")
+        decision = f"gate passed, not shown: {failed}"
+    decision += f", {model.outcome}" if model.outcome else ""
+    table = Table(title=title + decision, title_justify="left", header_style="bold")
     table.add_column("")
     for name in ("before", "after"):
         table.add_column(name, justify="right")
     table.add_column("meaning")
+    before, after = model.before.as_dict(), model.after.as_dict()
     for key, name, meaning in _METRICS:
-        table.add_row(name, f"{model.before[key]:.3f}", f"{model.after[key]:.3f}", meaning)
+        table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", meaning)
     return table
 
 

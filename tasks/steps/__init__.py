@@ -16,7 +16,7 @@ from tasks.steps.batch import (
     seek_approval,
     validate_batch,
 )
-from tasks.steps.enrolling import adopt_version, pin_source, train_version
+from tasks.steps.enrolling import enroll_version, pin_source, train_version
 from tasks.steps.erasure import (
     advance_models,
     certify_requests,
@@ -43,7 +43,7 @@ from tasks.steps.model import (
 )
 from tasks.steps.run import (
     check_settings,
-    enforce_floors,
+    enforce_alias_floors,
     give_back_lease,
     open_batches,
     outdated_batches,
@@ -54,8 +54,8 @@ from tasks.steps.run import (
 from tasks.steps.upkeep import (
     drop_leftovers,
     due_versions,
+    enrolled_names,
     ledger_models,
-    lineages,
     purge_version,
     refresh_ledger,
     refresh_references,
@@ -68,7 +68,6 @@ TASKS = cast("Steps", sys.modules[__name__])
 
 __all__ = [
     "TASKS",
-    "adopt_version",
     "advance_models",
     "block_batch",
     "certify_requests",
@@ -81,13 +80,14 @@ __all__ = [
     "drop_leftovers",
     "drop_references",
     "due_versions",
-    "enforce_floors",
+    "enforce_alias_floors",
+    "enroll_version",
+    "enrolled_names",
     "erase_rows",
     "evaluate_candidate",
     "give_back_lease",
     "judge_candidate",
     "ledger_models",
-    "lineages",
     "make_candidate",
     "mirror_audit",
     "open_batches",

@@ -3,14 +3,14 @@
 import logging
 
 from tasks.approval import approvals, questions
-from tasks.attempts import ladder
+from tasks.attempts import withdrawal
 from tasks.environment.device import pick_device
 from tasks.journal.reading import enrolled_models
 from tasks.steps.policy import STEP
 from tasks.steps.process import services
 from tasks.store import lease
 from tasks.subjects import open_batches as batches_at_work
-from tasks.versions import erasure_floor
+from tasks.versions import alias_floor
 from unlearning.errors import DataError
 
 log = logging.getLogger("expunge.steps")
@@ -32,7 +32,7 @@ def served_models() -> list[str]:
     Under the lease: a withdrawal that was cut off is finished first.
     """
     at_hand = services()
-    ladder.settle_withdrawals(at_hand)
+    withdrawal.finish_withdrawals(at_hand)
     enrolled = list(enrolled_models(at_hand.journal))
     found = [e.model for e in enrolled if not e.is_withdrawn]
     if not enrolled:
@@ -85,6 +85,6 @@ def outdated_batches() -> list[str]:
 
 
 @STEP
-def enforce_floors() -> list[str]:
+def enforce_alias_floors() -> list[str]:
     """Aliases that point to versions which remember put back; a sentence for each one dropped."""
-    return erasure_floor.enforce(services())
+    return alias_floor.enforce(services())

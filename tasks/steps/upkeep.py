@@ -39,7 +39,7 @@ def refresh_references(model: str) -> str:
 
 
 @STEP
-def lineages() -> list[str]:
+def enrolled_names() -> list[str]:
     """Every model that was ever enrolled, in name order."""
     return [e.model for e in enrolled_models(services().journal)]
 
