@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import nn
 
-from tasks.environment.settings import load_settings
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.intake import batches
 from tasks.journal import journal
 from tasks.journal.events.catalog import model_stream
@@ -29,17 +29,21 @@ MODEL = "income"
 class LineageOfHand:
     """One enrolled model; `promote` gives it a further version as a batch would."""
 
-    def __init__(self, store, folder: Path, monkeypatch, *, artifacts: str = ""):
-        self.store, self.folder = store, folder
+    def __init__(self, services, folder: Path, monkeypatch, *, artifacts: str = ""):
+        self.services, self.folder = services, folder
         self.monkeypatch = monkeypatch
         self.today(2026, 1, 10)
-        self.client = mlflow_registry.client()
+        self.client = services.registry.client
         place = artifacts or (folder / "artifacts").as_uri()
         for name in (mlflow_registry.AUDIT_EXPERIMENT, "theirs"):
             self.client.create_experiment(name, artifact_location=f"{place}/{name}")
         self.digests = {}
         self.champion = self.register("theirs", "", {})
-        record_enrollment(store, self.enrollment(self.champion))
+        record_enrollment(services.journal, self.enrollment(self.champion))
+
+    @property
+    def store(self):
+        return self.services.store
 
     def enrollment(self, version: int) -> Enrollment:
         return Enrollment(
@@ -66,7 +70,7 @@ class LineageOfHand:
         return self.version_of(f"models:/{model_id}", run, tags, digest)
 
     def run(self, experiment: str, effect: str) -> str:
-        found = mlflow_registry.experiment_id(experiment)
+        found = self.services.registry.experiment_id(experiment)
         tags = {mlflow_registry.EFFECT_TAG: effect.partition("/")[0]} if effect else {}
         return self.client.create_run(found, tags=tags).info.run_id
 
@@ -77,7 +81,7 @@ class LineageOfHand:
         save_file(module.state_dict(), files / "data" / "model.safetensors")
         (files / "MLmodel").write_text("flavors: {}\n")
         logged = self.client.create_logged_model(
-            mlflow_registry.experiment_id(experiment), name="model", source_run_id=run
+            self.services.registry.experiment_id(experiment), name="model", source_run_id=run
         )
         self.client.log_model_artifacts(logged.model_id, str(files))
         self.client.finalize_logged_model(logged.model_id, "READY")
@@ -88,12 +92,12 @@ class LineageOfHand:
             self.client.create_registered_model(MODEL)
         made = self.client.create_model_version(MODEL, source, run_id=run, tags=tags)
         self.digests[int(made.version)] = digest
-        mlflow_registry.set_alias(MODEL, int(made.version))
+        self.services.registry.set_alias(MODEL, int(made.version))
         return int(made.version)
 
     def batch(self, name: str, subjects: list[str], *, parent: int | None = None) -> str:
         """An open batch that planned to forget these subjects; gives its attempt."""
-        key = load_settings().pseudonym_secret()
+        key = self.services.settings.pseudonym_secret()
         judged = [
             Disposition(f"{name}-{s}", s, "accepted", "", "2026-01-02T00:00:00+00:00", "",
                         pseudonym(key, s)) for s in subjects
@@ -115,7 +119,7 @@ class LineageOfHand:
         tags = {mlflow_registry.EFFECT_TAG: effect, "expunge.batch": name, "expunge.gate": "passed"}
         version = self.register(mlflow_registry.AUDIT_EXPERIMENT, effect, tags)
         if self.champion in self.versions():
-            mlflow_registry.set_alias(MODEL, self.champion)
+            self.services.registry.set_alias(MODEL, self.champion)
         facts = {"model": MODEL, "attempt": attempt, "version": version}
         self.happen(name, effect, "VersionRegistered", **facts)
         return version
@@ -124,34 +128,34 @@ class LineageOfHand:
         """A batch that promoted its candidate and is not closed yet."""
         parent, attempt = self.champion, self.batch(name, subjects)
         version = self.candidate(name, attempt)
-        mlflow_registry.move_alias(MODEL, parent=parent, version=version)
+        self.services.registry.move_alias(MODEL, parent=parent, version=version)
         facts = {"model": MODEL, "attempt": attempt, "version": version, "batch": name,
                  "parent_version": parent, "digest": self.digests[version],
                  "forget_count": len(subjects), "method": "calibrated"}  # fmt: skip
         self.happen(name, f"{attempt}/promoted", "ChampionPromoted", **facts)
-        entry = journal.Entry(model_stream(MODEL), f"{attempt}/promoted", "ChampionPromoted", facts)
-        journal.append(self.store, entry)
+        entry = journal.Entry(stream(MODEL), f"{attempt}/promoted", "ChampionPromoted", facts)
+        self.services.journal.append(entry)
         self.champion = version
-        retirement.retire(self.store, MODEL)
+        retirement.retire(self.services, MODEL)
         return version
 
     def close(self, name: str) -> None:
         self.happen(name, "closed", "BatchClosed")
 
     def happen(self, name: str, event_id: str, event: str, /, **facts) -> None:
-        journal.append(self.store, journal.Entry(batches.stream(name), event_id, event, facts))
+        self.services.journal.append(journal.Entry(batches.stream(name), event_id, event, facts))
 
     def hold(self, subject: str) -> None:
         self.store.put("requests/holds/h.jsonl", json.dumps({"subject_id": subject}).encode())
 
     def verbs(self) -> dict[int, str]:
-        return {a.version: a.verb for a in retirement.survey(self.store, MODEL)}
+        return {a.version: a.verb for a in retirement.survey(self.services, MODEL)}
 
     def purge(self) -> list[int]:
         """Purge what is due, as the flow does."""
-        due = retirement.due(self.store, MODEL)
+        due = retirement.due(self.services, MODEL)
         for version in due:
-            retirement.purge(self.store, MODEL, version)
+            retirement.purge(self.services, MODEL, version)
         return due
 
     def files(self) -> list[Path]:
@@ -163,4 +167,4 @@ class LineageOfHand:
         return sorted(int(v.version) for v in found)
 
     def events(self, name: str) -> list[dict]:
-        return [e.facts for e in journal.read(self.store, model_stream(MODEL)) if e.name == name]
+        return [e.facts for e in self.services.journal.read(stream(MODEL)) if e.name == name]

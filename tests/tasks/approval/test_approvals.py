@@ -13,10 +13,13 @@ from tasks.approval import approvals, questions
 from tasks.attempts import planning
 from tasks.intake import batches
 from tasks.journal import journal
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import enrolled_models
+from tasks.journal.reading import read_enrollment
+from tasks.journal.reading import record_enrollment
 from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.enrollment import DatasetSpec, Enrollment
-from tasks.journal.reading import enrolled_models, read_enrollment, record_enrollment
-from tasks.registry import mlflow_registry
+from tasks.enrolling.timed_trainings import note_retrain
+from tasks.registry.mlflow_registry import Registry
 from tasks.report import mlflow_mirror
 from tasks.subjects import late_holds, open_batches, resolution
 from unlearning.config.approval_policy import ApprovalPolicy
@@ -34,11 +37,10 @@ UNTIL_TEN = ApprovalPolicy(max_share=0.1)
 class World:
     """Two tables, enrolled models whose alias points to version 1, and request files."""
 
-    def __init__(self, store, folder, monkeypatch):
-        self.store, self.champions = store, {}
+    def __init__(self, services, folder, monkeypatch):
+        self.services, self.store, self.champions = services, services.store, {}
         self.places = [f"file://{p}" for p in write_tables(folder, train=ROWS, holdout=20)]
-        for module in (planning, mlflow_registry):
-            monkeypatch.setattr(module, "alias_version", self.champions.get)
+        monkeypatch.setattr(Registry, "alias_version", lambda _, model: self.champions.get(model))
 
     def enroll(self, model="income", **changes):
         facts = {
@@ -55,11 +57,11 @@ class World:
             "approval": UNTIL_TEN,
         }
         enrollment = Enrollment(**(facts | changes))
-        record_enrollment(self.store, enrollment)
+        record_enrollment(self.services.journal, enrollment)
         self.champions[model] = enrollment.version
 
     def reenroll(self, model="income", **changes):
-        record_enrollment(self.store, replace(read_enrollment(self.store, model), **changes))
+        record_enrollment(self.services.journal, replace(read_enrollment(self.services.journal, model), **changes))
 
     def submit(self, name, numbers):
         lines = [
@@ -74,9 +76,9 @@ class World:
         self.store.put(f"requests/incoming/{name}.jsonl", text.encode())
 
     def batch(self, numbers, name="daily"):
-        before = set(open_batches.unfinished(self.store))
+        before = set(open_batches.unfinished(self.services))
         self.submit(name, numbers)
-        (batch,) = set(open_batches.open_batches(self.store)) - before
+        (batch,) = set(open_batches.open_batches(self.services)) - before
         return batch
 
     def hold(self, number):
@@ -85,10 +87,10 @@ class World:
 
     def process(self, batch):
         """What the flow does up to the approval; whether the batch may go on."""
-        batches.validate(self.store, batch)
-        late_holds.withhold(self.store, batch)
-        resolution.resolve(self.store, batch)
-        return approvals.seek_approval(self.store, batch, self.plans(batch))
+        batches.validate(self.services, batch)
+        late_holds.withhold(self.services, batch)
+        resolution.resolve(self.services, batch)
+        return approvals.seek_approval(self.services, batch, self.plans(batch))
 
     def begin_to_erase(self, batch):
         """Promote what is planned, then record that rows of a table are gone."""
@@ -97,21 +99,21 @@ class World:
             key = f"{plan.key}/promoted"
             for name in (batches.stream(batch), model_stream(plan.model)):
                 entry = journal.Entry(name, key, "ChampionPromoted", {**facts, "batch": batch})
-                journal.append(self.store, entry)
+                self.services.journal.append(entry)
             self.champions[plan.model] = 2
         entry = journal.Entry(batches.stream(batch), "erased/t", "RowsErased", {"table": "t"})
-        journal.append(self.store, entry)
+        self.services.journal.append(entry)
 
     def plans(self, batch):
-        models = [e.model for e in enrolled_models(self.store)]
-        found = [planning.plan(self.store, batch, model) for model in models]
+        models = [e.model for e in enrolled_models(self.services.journal)]
+        found = [planning.plan(self.services, batch, model) for model in models]
         return [plan for plan in found if plan is not None]
 
     def decide(self, batch, decision="approve", name="Ada", reason="checked the file"):
-        return approvals.decide(self.store, batch, decision, name=name, reason=reason)
+        return approvals.decide(self.services, batch, decision, name=name, reason=reason)
 
     def events(self, batch):
-        return journal.read(self.store, batches.stream(batch))
+        return self.services.journal.read(batches.stream(batch))
 
     def asked(self, batch):
         return questions.latest_preflight(self.events(batch))
@@ -120,7 +122,7 @@ class World:
         return self.events(batch)[-1].status
 
     def requests(self):
-        heads = journal.heads(self.store, "requests")
+        heads = self.services.journal.heads("requests")
         return {e.facts["request_id"]: e for _, e in heads}
 
     def statuses(self):
@@ -131,8 +133,8 @@ class World:
 
 
 @pytest.fixture
-def world(store, tmp_path, monkeypatch):
-    made = World(store, tmp_path / "tables", monkeypatch)
+def world(services, tmp_path, monkeypatch):
+    made = World(services, tmp_path / "tables", monkeypatch)
     made.enroll()
     return made
 
@@ -141,7 +143,7 @@ def test_a_batch_within_the_limits_asks_nobody(world):
     batch = world.batch(range(10))
     assert world.process(batch)
     assert world.asked(batch) is None
-    assert questions.waiting(world.store) == []
+    assert questions.waiting(world.services) == []
     with pytest.raises(ConflictError, match="does not wait for approval, it is validated"):
         world.decide(batch)
 
@@ -153,8 +155,8 @@ def test_a_batch_above_the_limits_waits_and_a_second_look_changes_nothing(world)
     before = world.objects()
     assert not world.process(batch)
     assert world.objects() == before
-    assert [(s, p.batch) for s, p in questions.waiting(world.store)] == [("waiting", batch)]
-    assert approvals.outdated(world.store) == []
+    assert [(s, p.batch) for s, p in questions.waiting(world.services)] == [("waiting", batch)]
+    assert approvals.outdated(world.services) == []
 
 
 def test_the_preflight_says_what_is_known_and_names_nobody(world):
@@ -169,23 +171,23 @@ def test_the_preflight_says_what_is_known_and_names_nobody(world):
     assert model.method == "retrain"
     assert (model.seconds, model.holdout_change, model.power) == (None, None, None)
     assert model.retrain_seconds is None
-    assert "a retrain takes nobody knows how long" in questions.describe(world.store, batch)
+    assert "a retrain takes nobody knows how long" in questions.describe(world.services, batch)
     assert asked.reasons == ["income has to forget 30 of 100 rows (30.0%); without approval 10.0%."]
-    assert "30 of 100 rows (30.0%), retrain" in questions.describe(world.store, batch)
+    assert "30 of 100 rows (30.0%), retrain" in questions.describe(world.services, batch)
     for info in world.store.list_objects("journal/"):
         assert MARK.encode() not in world.store.get(info.key)
 
 
 def test_the_preflight_says_how_long_a_retrain_would_take(world):
     config = UnlearningConfig().retraining
-    note_retrain(world.store, "income", "a-0", config, 50, 100.0)
+    note_retrain(world.services, "income", "a-0", config, 50, 100.0)
     batch = world.batch(range(30))
     world.process(batch)
     (model,) = world.asked(batch).models
     # Of 100 rows 30 are forgotten, and the earlier one took 100 seconds for 50 rows.
     assert model.retrain_seconds == pytest.approx(140.0)
     assert (model.method, model.seconds) == ("retrain", model.retrain_seconds)
-    assert "a retrain takes 2.3 minutes" in questions.describe(world.store, batch)
+    assert "a retrain takes 2.3 minutes" in questions.describe(world.services, batch)
 
 
 def test_served_models_come_first_then_the_largest_share(world):
@@ -193,11 +195,11 @@ def test_served_models_come_first_then_the_largest_share(world):
     world.enroll("z-large", row_count=ROWS // 2)
     world.enroll("retired", row_count=ROWS // 2)
     batch = world.batch(range(20))
-    batches.validate(world.store, batch)
-    resolution.resolve(world.store, batch)
+    batches.validate(world.services, batch)
+    resolution.resolve(world.services, batch)
     plans = world.plans(batch)
     world.champions["retired"] = 7
-    assert not approvals.seek_approval(world.store, batch, plans)
+    assert not approvals.seek_approval(world.services, batch, plans)
     names = [m.model for m in world.asked(batch).models]
     assert names == ["z-large", "income", "a-small", "retired"]
     assert [m.is_serving for m in world.asked(batch).models] == [True, True, True, False]
@@ -211,7 +213,7 @@ def test_earlier_candidates_of_the_same_method_say_what_to_expect(world, monkeyp
 
     def happen(event_id, event, seconds=0, **facts):
         clock[0] += timedelta(seconds=seconds)
-        journal.append(world.store, journal.Entry(name, event_id, event, facts))
+        world.services.journal.append(journal.Entry(name, event_id, event, facts))
 
     happen("frozen", "BatchFrozen")
     for key, method, seconds, after in (("a-1", "calibrated", 4, 0.78), ("a-2", "retrain", 900, 0)):
@@ -241,7 +243,7 @@ def test_an_approved_batch_goes_on_and_stays_approved_on_every_rung(world):
     assert world.status(batch) == "validated"
     (plan,) = world.plans(batch)
     planning.climb(
-        world.store, plan, NextRung(rung="retrain", method="retrain", reason="not enough")
+        world.services, plan, NextRung(rung="retrain", method="retrain", reason="not enough")
     )
     assert world.plans(batch)[0].key != plan.key
     before = world.objects()
@@ -268,7 +270,7 @@ def test_a_rejection_blocks_the_requests_until_somebody_approves(world):
     # Requests of the next day go their own way.
     other = world.batch(range(50, 55), "next-day")
     assert world.process(other)
-    assert len(batches.accepted(world.store, other)) == 5
+    assert len(batches.accepted(world.services, other)) == 5
 
     world.decide(batch)
     assert world.statuses() == {"accepted"}
@@ -333,9 +335,9 @@ def test_a_hold_on_somebody_whom_the_model_never_saw_changes_no_plan(world):
 def test_what_others_change_makes_the_question_outdated(world):
     batch = world.batch(range(11))
     world.process(batch)
-    original = read_enrollment(world.store, "income").unlearning
+    original = read_enrollment(world.services.journal, "income").unlearning
     world.reenroll(unlearning=replace(original, seed=5))
-    assert approvals.outdated(world.store) == [batch]
+    assert approvals.outdated(world.services) == [batch]
     with pytest.raises(ConflictError, match="changed since people were asked"):
         world.decide(batch)
     assert not world.process(batch)
@@ -343,7 +345,7 @@ def test_what_others_change_makes_the_question_outdated(world):
     # Back to the first plan: it must be possible to approve that as well.
     world.reenroll(unlearning=original)
     assert not world.process(batch)
-    assert approvals.outdated(world.store) == []
+    assert approvals.outdated(world.services) == []
     world.decide(batch)
     assert world.process(batch)
 
@@ -353,12 +355,12 @@ def test_another_batch_that_goes_on_makes_the_question_outdated(world):
     world.process(batch)
     facts = {"version": 2, "digest": "d2", "forget_count": 5, "method": "calibrated"}
     name = model_stream("income")
-    journal.append(world.store, journal.Entry(name, "p", "ChampionPromoted", facts))
+    world.services.journal.append(journal.Entry(name, "p", "ChampionPromoted", facts))
     world.champions["income"] = 2
-    assert approvals.outdated(world.store) == [batch]
+    assert approvals.outdated(world.services) == [batch]
     assert not world.process(batch)
     assert world.asked(batch).models[0].parent_version == 2
-    assert approvals.outdated(world.store) == []
+    assert approvals.outdated(world.services) == []
 
 
 def test_a_table_that_another_batch_erased_from_makes_the_plan_another(world):
@@ -369,10 +371,8 @@ def test_a_table_that_another_batch_erased_from_makes_the_plan_another(world):
 
     write_deltalake(world.places[0], rows(3, first=500), mode="append")
     facts = {"dataset_version": 1, "row_count": ROWS + 3}
-    journal.append(
-        world.store, journal.Entry(model_stream("income"), "s", "SnapshotAdvanced", facts)
-    )
-    assert approvals.outdated(world.store) == [batch]
+    world.services.journal.append(journal.Entry(model_stream("income"), "s", "SnapshotAdvanced", facts))
+    assert approvals.outdated(world.services) == [batch]
     (after,) = world.plans(batch)
     assert (before.dataset_version, after.dataset_version) == (0, 1)
 
@@ -381,7 +381,7 @@ def test_a_model_that_is_enrolled_meanwhile_is_asked_about_too(world):
     batch = world.batch(range(11))
     world.process(batch)
     world.enroll("late")
-    assert approvals.outdated(world.store) == [batch]
+    assert approvals.outdated(world.services) == [batch]
     assert not world.process(batch)
     assert {m.model for m in world.asked(batch).models} == {"income", "late"}
 
@@ -392,7 +392,7 @@ def test_a_model_that_is_withdrawn_needs_no_new_answer(world):
     world.process(batch)
     world.decide(batch)
     entry = journal.Entry(model_stream("hopeless"), "w", "ModelWithdrawn", {"batch": batch})
-    journal.append(world.store, entry)
+    world.services.journal.append(entry)
     world.champions["hopeless"] = None
     assert [p.model for p in world.plans(batch)] == ["income"]
     assert world.process(batch)
@@ -417,8 +417,8 @@ def test_a_model_that_is_enrolled_when_rows_are_gone_keeps_its_limits(world):
         assert not world.process(batch)
     assert world.status(batch) == "half_erased"
     assert [m.model for m in world.asked(batch).models] == ["late"]
-    assert [status for status, _ in questions.waiting(world.store)] == ["half_erased"]
-    assert approvals.outdated(world.store) == []
+    assert [status for status, _ in questions.waiting(world.services)] == ["half_erased"]
+    assert approvals.outdated(world.services) == []
     with pytest.raises(ConflictError, match="cannot be rejected; approve it"):
         world.decide(batch, "reject")
     world.decide(batch)
@@ -442,15 +442,15 @@ def test_a_batch_that_is_blocked_when_rows_are_gone_is_taken_over_by_none(world)
     world.process(batch)
     world.begin_to_erase(batch)
     world.enroll("late")
-    late = planning.plan(world.store, batch, "late")
+    late = planning.plan(world.services, batch, "late")
     for _ in range(2):
-        mlflow_mirror.block(world.store, late, ["holdout_accuracy_loss"], "No rung was enough.")
+        mlflow_mirror.block(world.services, late, ["holdout_accuracy_loss"], "No rung was enough.")
     assert world.status(batch) == "erasing"
     assert world.statuses() == {"blocked"}
     other = world.batch([50], "next-day")
-    assert open_batches.open_batches(world.store) == [batch, other]
-    batches.validate(world.store, other)
-    assert len(batches.accepted(world.store, other)) == 1
+    assert open_batches.open_batches(world.services) == [batch, other]
+    batches.validate(world.services, other)
+    assert len(batches.accepted(world.services, other)) == 1
 
 
 def test_a_batch_whose_every_request_is_held_waits_for_nobody(world):
@@ -471,8 +471,8 @@ def test_an_answer_to_an_older_question_is_none(world):
     world.process(batch)
     # Given in the moment in which the second question was asked.
     facts = {"name": "Ada", "reason": "", "preflight": first.digest, "number": first.number}
-    journal.append(
-        world.store, journal.Entry(batches.stream(batch), "late", "BatchApproved", facts)
+    world.services.journal.append(
+        journal.Entry(batches.stream(batch), "late", "BatchApproved", facts)
     )
     assert not world.process(batch)
     assert (world.status(batch), world.asked(batch).number) == ("waiting", 3)

@@ -15,6 +15,7 @@ from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import DatasetSpec, Enrollment
 from tasks.journal.reading import read_enrollment, record_enrollment
 from tasks.records.certified_models import certified_models, models_for, note_out_of_service
+from tasks.registry.mlflow_registry import Registry
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
@@ -26,8 +27,8 @@ MEMBERS = {OLD: range(3), NEW: range(5)}
 
 
 class World:
-    def __init__(self, store, folder, monkeypatch):
-        self.store = store
+    def __init__(self, services, folder, monkeypatch):
+        self.services, self.store = services, services.store
         train, holdout = (f"file://{p}" for p in write_tables(folder, train=50, holdout=20))
         self.enrollment = Enrollment(
             model="income",
@@ -41,17 +42,17 @@ class World:
             policy=GatePolicy(),
             deletions=Deletions(trained_rows=50),
         )
-        record_enrollment(store, self.enrollment)
+        record_enrollment(services.journal, self.enrollment)
         self.members = {name: list(numbers) for name, numbers in MEMBERS.items()}
         for batch in MEMBERS:
             self.happen(batch, "frozen", "BatchFrozen")
-        monkeypatch.setattr(planning, "alias_version", lambda _: self.champion)
+        monkeypatch.setattr(Registry, "alias_version", lambda *_: self.champion)
         monkeypatch.setattr(batches, "subjects_by_record", self.subjects)
         monkeypatch.setattr(batches, "dispositions", self.dispositions)
         self.champion = 1
 
     def subjects(self, _, batch, records=None):
-        wanted = records or [d.record_id for d in batches.accepted(self.store, batch)]
+        wanted = records or [d.record_id for d in batches.accepted(self.services, batch)]
         return {record: subject(int(record[2:])) for record in wanted}
 
     def dispositions(self, _, batch):
@@ -68,53 +69,53 @@ class World:
         for n in numbers:
             for event in ("RequestAccepted", "RequestErased"):
                 entry = journal.Entry(f"requests/f-{n:06d}", event, event, {})
-                journal.append(self.store, entry)
+                self.services.journal.append(entry)
 
     def happen(self, batch, key, event, **facts):
         entry = journal.Entry(batches.stream(batch), key, event, facts)
-        return journal.append(self.store, entry)
+        return self.services.journal.append(entry)
 
     def promote(self, batch, version, model="income"):
         """As a run promotes: planned, measured, judged, alias moved, told to the model."""
-        attempt = planning.plan(self.store, batch, model)
+        attempt = planning.plan(self.services, batch, model)
         key, before = attempt.key, {"mia_auc": 0.6}
         self.happen(batch, f"{key}/evaluated", "CandidateEvaluated", before=before, after=before)
         self.happen(batch, f"{key}/judged", "CandidateAccepted", checks=[], outcome="forgotten")
         facts = {"model": model, "attempt": key, "version": version, "digest": f"d{version}"}
         self.happen(batch, f"{key}/promoted", "ChampionPromoted", **facts)
         facts |= {"batch": batch, "forget_count": attempt.forget_count, "method": attempt.method}
-        name = model_stream(model)
-        journal.append(
-            self.store, journal.Entry(name, f"{key}/promoted", "ChampionPromoted", facts)
+        name = stream(model)
+        self.services.journal.append(
+            journal.Entry(name, f"{key}/promoted", "ChampionPromoted", facts)
         )
         self.champion = version
         return attempt
 
     def plan(self, batch):
-        return planning.plan(self.store, batch, "income")
+        return planning.plan(self.services, batch, "income")
 
     def enrolled(self):
-        return read_enrollment(self.store, "income")
+        return read_enrollment(self.services.journal, "income")
 
 
 @pytest.fixture
-def world(store, tmp_path, monkeypatch):
-    return World(store, tmp_path, monkeypatch)
+def world(services, tmp_path, monkeypatch):
+    return World(services, tmp_path, monkeypatch)
 
 
 def test_a_later_batch_asks_a_model_for_the_rest_only(world):
     world.promote(OLD, 2)
     plan = world.plan(NEW)
     assert (plan.parent_version, plan.forget_count) == (2, 2)
-    assert forgotten_subjects(world.store, world.enrolled()) == {subject(n) for n in range(3)}
+    assert forgotten_subjects(world.services, world.enrolled()) == {subject(n) for n in range(3)}
 
 
 def test_rows_forgotten_and_not_erased_teach_nobody_again(world):
     world.promote(OLD, 2)
-    kept = inputs.kept_rows(world.store, world.plan(NEW), world.enrolled())
+    kept = inputs.kept_rows(world.services, world.plan(NEW), world.enrolled())
     assert kept.count == 50 - 5
     world.members[NEW] = [9]
-    other = inputs.kept_rows(world.store, world.plan(NEW), world.enrolled())
+    other = inputs.kept_rows(world.services, world.plan(NEW), world.enrolled())
     assert other.count == 50 - 1 - 3
 
 
@@ -124,10 +125,10 @@ def test_a_retrain_tells_how_many_rows_it_learned_from(world, monkeypatch):
     monkeypatch.setattr(candidates, "inputs", lambda *_: (world.enrolled(), parent, None))
     plan = world.plan(NEW)
     state = nn.Linear(40, 2).state_dict()
-    told = candidates._retrained(world.store, replace(plan, method="retrain"), state)
+    told = candidates._retrained(world.services, replace(plan, method="retrain"), state)
     # The batch forgets two rows more than the three that wait for their erasure.
     assert (plan.forget_count, told["trained_rows"]) == (2, 50 - 3 - 2)
-    assert candidates._retrained(world.store, plan, state) == {"kept_from_parent": []}
+    assert candidates._retrained(world.services, plan, state) == {"kept_from_parent": []}
 
 
 def test_a_batch_whose_every_row_was_forgotten_before_plans_nothing(world):
@@ -135,7 +136,7 @@ def test_a_batch_whose_every_row_was_forgotten_before_plans_nothing(world):
     world.promote(OLD, 2)
     assert world.plan(NEW) is None
     assert world.plan(NEW) is None
-    events = [e.name for e in journal.read(world.store, batches.stream(NEW))]
+    events = [e.name for e in world.services.journal.read(batches.stream(NEW))]
     assert events.count("ModelForgotBefore") == 1
     assert "ModelUntouched" not in events
 
@@ -143,7 +144,7 @@ def test_a_batch_whose_every_row_was_forgotten_before_plans_nothing(world):
 def test_each_request_is_answered_by_the_attempt_that_forgot_its_rows(world):
     first = world.promote(OLD, 2)
     second = world.promote(NEW, 3)
-    found = certified_models(world.store, NEW)
+    found = certified_models(world.services, NEW)
     tables = {world.enrollment.dataset.uri}
     (old,) = models_for(found, "f-000001", tables)
     (new,) = models_for(found, "f-000004", tables)
@@ -158,14 +159,14 @@ def test_each_request_is_answered_by_the_attempt_that_forgot_its_rows(world):
 
 def test_erased_rows_are_nobodys_concern_any_more(world):
     world.promote(OLD, 2)
-    assert [one.batch for one in forgotten_by(world.store, world.enrolled())] == [OLD]
+    assert [one.batch for one in forgotten_by(world.services, world.enrolled())] == [OLD]
     world.happen(OLD, "validated", "BatchValidated")
     world.happen(OLD, "blocked", "BatchBlocked")
     world.happen(OLD, "superseded", "BatchSuperseded", by=NEW)
-    assert [one.batch for one in forgotten_by(world.store, world.enrolled())] == [OLD]
+    assert [one.batch for one in forgotten_by(world.services, world.enrolled())] == [OLD]
     world.happen(NEW, "validated", "BatchValidated")
     world.happen(NEW, "closed", "BatchClosed")
-    assert forgotten_by(world.store, world.enrolled()) == []
+    assert forgotten_by(world.services, world.enrolled()) == []
 
 
 def test_a_request_withheld_after_the_promotion_is_not_asked_for_again(world):
@@ -174,43 +175,43 @@ def test_a_request_withheld_after_the_promotion_is_not_asked_for_again(world):
     world.answer(0, 2)
     world.happen(OLD, "validated", "BatchValidated")
     world.happen(OLD, "closed", "BatchClosed")
-    assert forgotten_subjects(world.store, world.enrolled()) == {subject(1)}
+    assert forgotten_subjects(world.services, world.enrolled()) == {subject(1)}
     world.members[NEW] = [1, 3]
     assert world.plan(NEW).forget_count == 1
-    found = certified_models(world.store, NEW)
+    found = certified_models(world.services, NEW)
     (part,) = models_for(found, "f-000001", {world.enrollment.dataset.uri})
     assert (part["version"], part["forget_digest"]) == (2, first.forget_digest)
     world.answer(1)
-    assert forgotten_by(world.store, world.enrolled()) == []
+    assert forgotten_by(world.services, world.enrolled()) == []
 
 
 def test_a_request_withheld_before_the_plan_was_not_forgotten(world):
     world.withhold(OLD, 1)
     world.promote(OLD, 2)
-    assert forgotten_subjects(world.store, world.enrolled()) == {subject(0), subject(2)}
+    assert forgotten_subjects(world.services, world.enrolled()) == {subject(0), subject(2)}
     assert world.plan(NEW).forget_count == 3
 
 
 def test_weights_of_another_origin_have_forgotten_nothing(world):
     world.promote(OLD, 2)
-    record_enrollment(world.store, replace(world.enrolled(), policy=GatePolicy(min_power=0.5)))
-    assert forgotten_by(world.store, world.enrolled())
-    record_enrollment(world.store, replace(world.enrollment, version=9, digest="trained anew"))
-    assert forgotten_by(world.store, world.enrolled()) == []
+    record_enrollment(world.services.journal, replace(world.enrolled(), policy=GatePolicy(min_power=0.5)))
+    assert forgotten_by(world.services, world.enrolled())
+    record_enrollment(world.services.journal, replace(world.enrollment, version=9, digest="trained anew"))
+    assert forgotten_by(world.services, world.enrolled()) == []
     world.champion = 9
     assert world.plan(NEW).forget_count == 5
 
 
 def test_a_model_that_was_withdrawn_before_is_named_in_later_certificates(world):
     withdrawn = {"attempt": "a-1", "batch": OLD}
-    entry = journal.Entry(model_stream("income"), "a-1/withdrawn", "ModelWithdrawn", withdrawn)
-    journal.append(world.store, entry)
+    entry = journal.Entry(stream("income"), "a-1/withdrawn", "ModelWithdrawn", withdrawn)
+    world.services.journal.append(entry)
     table = world.enrollment.dataset.uri
     for batch, named in ((OLD, 0), (NEW, 1)):
         for _ in range(2):
-            note_out_of_service(world.store, batch, table)
-            note_out_of_service(world.store, batch, "file:///another")
-        found = models_for(certified_models(world.store, batch), "f-000001", {table})
+            note_out_of_service(world.services, batch, table)
+            note_out_of_service(world.services, batch, "file:///another")
+        found = models_for(certified_models(world.services, batch), "f-000001", {table})
         assert len(found) == named
     assert found[0]["outcome"] == "out of service"
     assert OLD in found[0]["reason"]
@@ -218,14 +219,14 @@ def test_a_model_that_was_withdrawn_before_is_named_in_later_certificates(world)
 
 
 def test_advancing_the_models_of_a_table_notes_those_out_of_service(world, monkeypatch):
-    monkeypatch.setattr(erasure.mlflow_registry, "tag_version", lambda *_: None)
-    entry = journal.Entry(model_stream("income"), "a-1/withdrawn", "ModelWithdrawn", {"batch": OLD})
-    journal.append(world.store, entry)
+    monkeypatch.setattr(Registry, "tag_version", lambda *_: None)
+    entry = journal.Entry(stream("income"), "a-1/withdrawn", "ModelWithdrawn", {"batch": OLD})
+    world.services.journal.append(entry)
     table = world.enrollment.dataset.uri
     key = erasure._key("purged", table)
     world.happen(NEW, key, "FilesPurged", table=table, version=0, rows=50)
-    assert erasure.advance_models(world.store, NEW, table) == ["income"]
-    assert "ModelOutOfService" in [e.name for e in journal.read(world.store, batches.stream(NEW))]
+    assert erasure.advance_models(world.services, NEW, table) == ["income"]
+    assert "ModelOutOfService" in [e.name for e in world.services.journal.read(batches.stream(NEW))]
 
 
 def test_rows_of_the_tests_are_one_per_subject():

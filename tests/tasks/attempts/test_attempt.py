@@ -16,9 +16,10 @@ from tasks.attempts import candidates, evidence, inputs, planning, promotion
 from tasks.datasets.rows import TableRows
 from tasks.enrolling import gradient_ledgers
 from tasks.journal import journal
-from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import record_enrollment
+from tasks.journal.events.catalog import model_stream
+from tasks.registry.mlflow_registry import Registry
 from tasks.tables import delta
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -44,8 +45,9 @@ FORGOTTEN = [subject(i) for i in range(10)]
 class World:
     """A table, an enrolled linear model and a batch of ten subjects."""
 
-    def __init__(self, store, folder, table, monkeypatch, *, method="theory_step"):
-        self.store, self.uri = store, (folder / "t").as_uri()
+    def __init__(self, services, folder, table, monkeypatch, *, method="theory_step"):
+        self.services, self.store = services, services.store
+        self.uri = (folder / "t").as_uri()
         self.module = nn.Linear(40, 2)
         write_deltalake(self.uri, table)
         holdout = (folder / "h").as_uri()
@@ -62,44 +64,43 @@ class World:
             policy=GatePolicy(),
             deletions=Deletions(trained_rows=table.num_rows),
         )
-        record_enrollment(store, self.enrollment)
+        record_enrollment(services.journal, self.enrollment)
         monkeypatch.setattr(
             inputs, "load_model", lambda *_, **__: SimpleNamespace(module=self.module)
         )
         monkeypatch.setattr(attempt_events.batches, "subjects", lambda *_: FORGOTTEN)
 
     def plan(self):
-        forget = inputs.forget_rows(self.store, "b", self.enrollment)
-        return planning._new_attempt(
-            "b", self.enrollment, forget, attempt_events.config_digest(self.store, "income")
-        )
+        forget = inputs.forget_rows(self.services, "b", self.enrollment)
+        digest = attempt_events.config_digest(self.services, "income")
+        return planning._new_attempt(self.services, "b", self.enrollment, forget, digest)
 
     def candidate_keys(self):
         return [i.key for i in self.store.list_objects("candidates/")]
 
 
 @pytest.fixture
-def world(store, tmp_path, monkeypatch):
+def world(services, tmp_path, monkeypatch):
     torch.manual_seed(0)
 
     def build(table=None, **options):
         table = rows(100, seed=1) if table is None else table
-        return World(store, tmp_path, table, monkeypatch, **options)
+        return World(services, tmp_path, table, monkeypatch, **options)
 
     return build
 
 
 def refused(world, attempt, error, match):
     with pytest.raises(error, match=match):
-        candidates.make_candidate(world.store, attempt)
+        candidates.make_candidate(here.services, attempt)
     assert world.candidate_keys() == []
 
 
 def test_a_planned_attempt_makes_a_candidate_and_a_ledger_of_the_whole_table(world):
     here = world()
-    made = candidates.make_candidate(here.store, here.plan())
+    made = candidates.make_candidate(here.services, here.plan())
     assert here.candidate_keys() == [made["candidate"]]
-    assert gradient_ledgers.read_ledger(here.store, here.enrollment).gradient.row_count == 100
+    assert gradient_ledgers.read_ledger(here.services, here.enrollment).gradient.row_count == 100
 
 
 def one_sided(count):
@@ -155,7 +156,7 @@ def test_other_weights_than_were_enrolled_are_refused(world):
 
 def test_a_ledger_of_fewer_rows_than_are_to_be_forgotten_is_refused(world, monkeypatch):
     here = world()
-    few = TableRows(here.enrollment.dataset, 0, only=FORGOTTEN[:5])
+    few = TableRows(here.services.settings, here.enrollment.dataset, 0, only=FORGOTTEN[:5])
     ledger = Ledger(
         mean_gradient(here.module, few, chunk_size=8),
         model_digest=here.enrollment.digest,
@@ -168,7 +169,7 @@ def test_a_ledger_of_fewer_rows_than_are_to_be_forgotten_is_refused(world, monke
 def test_a_stale_ledger_is_refused(world):
     here = world()
     candidate = here.plan()
-    gradient_ledgers.store_ledger(here.store, here.enrollment, here.module)
+    gradient_ledgers.store_ledger(here.services, here.enrollment, here.module)
     data = here.store.get(here.enrollment.ledger_key)
     elsewhere = here.enrollment.snapshot.replace("@0", "@8")
     here.store.put(
@@ -200,7 +201,7 @@ def test_a_feature_that_is_not_finite_is_refused(world, method, value):
 
 def test_an_example_that_is_a_row_to_forget_is_replaced(world):
     here = world()
-    forget = TableRows(here.enrollment.dataset, 0, only=FORGOTTEN)
+    forget = TableRows(here.services.settings, here.enrollment.dataset, 0, only=FORGOTTEN)
     ((inputs, _),) = forget.chunks(100)
     mine, free = inputs[6:8].numpy(), np.full((2, 40), 3, np.float32)
     assert not promotion._example(mine, forget).any()
@@ -210,16 +211,16 @@ def test_an_example_that_is_a_row_to_forget_is_replaced(world):
 
 def test_a_plan_over_a_holdout_that_another_batch_purged_is_made_anew(world, monkeypatch):
     here = world()
-    monkeypatch.setattr(planning, "alias_version", lambda _: 1)
-    first = planning.plan(here.store, "b", "income")
-    assert planning.plan(here.store, "b", "income") == first
+    monkeypatch.setattr(Registry, "alias_version", lambda *_: 1)
+    first = planning.plan(here.services, "b", "income")
+    assert planning.plan(here.services, "b", "income") == first
     uri = here.enrollment.holdout
-    delta.delete_rows(uri, "subject_id", [subject(500)])
-    assert planning.plan(here.store, "b", "income") == first  # its files are still there
-    delta.vacuum(uri)
-    second = planning.plan(here.store, "b", "income")
+    delta.delete_rows(here.services.settings, uri, "subject_id", [subject(500)])
+    assert planning.plan(here.services, "b", "income") == first  # its files are still there
+    delta.vacuum(here.services.settings, uri)
+    second = planning.plan(here.services, "b", "income")
     assert second.holdout_version > first.holdout_version
-    assert planning.plan(here.store, "b", "income") == second
+    assert planning.plan(here.services, "b", "income") == second
 
 
 @pytest.mark.parametrize(
@@ -230,22 +231,22 @@ def test_a_batch_blocked_for_want_of_rows_is_planned_anew_once_the_holdout_has_m
     world, monkeypatch, failed, is_made_anew
 ):
     here = world()
-    monkeypatch.setattr(planning, "alias_version", lambda _: 1)
-    first = planning.plan(here.store, "b", "income")
+    monkeypatch.setattr(Registry, "alias_version", lambda *_: 1)
+    first = planning.plan(here.services, "b", "income")
     checks = [asdict(check(name, None, meaning="No.")) for name in failed]
     judged = {"model": "income", "passed": False, "checks": checks, "outcome": "cannot decide"}
     for event in ("BatchFrozen", "BatchValidated", "RowsResolved"):
-        journal.append(here.store, journal.Entry("batches/b", event, event, {}))
+        here.services.journal.append(journal.Entry("batches/b", event, event, {}))
     for step, event, facts in (
         ("judged", "CandidateRejected", judged),
         ("blocked", "BatchBlocked", {"model": "income"}),
     )[0 if failed else 1 :]:
-        journal.append(here.store, attempt_events.entry(first, step, event, facts))
-    assert planning.plan(here.store, "b", "income") == first
-    delta.delete_rows(here.enrollment.holdout, "subject_id", [subject(500)])
-    assert planning.plan(here.store, "b", "income") == first  # a newer one with fewer rows
+        here.services.journal.append(attempt_events.entry(first, step, event, facts))
+    assert planning.plan(here.services, "b", "income") == first
+    delta.delete_rows(here.services.settings, here.enrollment.holdout, "subject_id", [subject(500)])
+    assert planning.plan(here.services, "b", "income") == first  # a newer one with fewer rows
     write_deltalake(here.enrollment.holdout, rows(50, first=600, seed=8), mode="append")
-    again = planning.plan(here.store, "b", "income")
+    again = planning.plan(here.services, "b", "income")
     assert (again.holdout_version > first.holdout_version) == is_made_anew
     assert attempt_events.plan_digest(again) == attempt_events.plan_digest(
         first
@@ -254,18 +255,18 @@ def test_a_batch_blocked_for_want_of_rows_is_planned_anew_once_the_holdout_has_m
 
 def test_a_blocked_attempt_that_was_registered_since_is_finished(world, monkeypatch):
     here = world()
-    monkeypatch.setattr(planning, "alias_version", lambda _: 1)
-    first = planning.plan(here.store, "b", "income")
+    monkeypatch.setattr(Registry, "alias_version", lambda *_: 1)
+    first = planning.plan(here.services, "b", "income")
     for event in ("BatchFrozen", "BatchValidated", "RowsResolved"):
-        journal.append(here.store, journal.Entry("batches/b", event, event, {}))
+        here.services.journal.append(journal.Entry("batches/b", event, event, {}))
     blocked, registered = {"model": "income"}, {"version": 2}
-    journal.append(here.store, attempt_events.entry(first, "blocked", "BatchBlocked", blocked))
-    journal.append(
-        here.store, attempt_events.entry(first, "registered", "VersionRegistered", registered)
+    here.services.journal.append(attempt_events.entry(first, "blocked", "BatchBlocked", blocked))
+    here.services.journal.append(
+        attempt_events.entry(first, "registered", "VersionRegistered", registered)
     )
     write_deltalake(here.enrollment.holdout, rows(50, first=600, seed=8), mode="append")
-    monkeypatch.setattr(planning, "alias_version", lambda _: 2)
-    assert planning.plan(here.store, "b", "income") == first
+    monkeypatch.setattr(Registry, "alias_version", lambda *_: 2)
+    assert planning.plan(here.services, "b", "income") == first
 
 
 def test_what_other_weights_forgot_vouches_for_nothing_and_no_row_counts_twice(world):
@@ -279,7 +280,7 @@ def test_what_other_weights_forgot_vouches_for_nothing_and_no_row_counts_twice(w
         happen(f"a-{number}/measured", "ForgettingMeasured", facts)
 
     def happen(key, event, facts):
-        journal.append(here.store, journal.Entry(name, key, event, facts))
+        here.services.journal.append(journal.Entry(name, key, event, facts))
 
     def promoted(number, batch):
         facts = {"batch": batch, "version": number, "digest": f"d{number}", "attempt": "a"}
@@ -289,29 +290,29 @@ def test_what_other_weights_forgot_vouches_for_nothing_and_no_row_counts_twice(w
     measured(2, "b-1", 0.4)
     measured(3, "b-open", 0.3)
     promoted(2, "b-1")
-    assert evidence._earlier(here.store, attempt) == [("loss", Pool(count=1, after=0.4))]
+    assert evidence._earlier(here.services, attempt) == [("loss", Pool(count=1, after=0.4))]
     # With other options.
-    record_enrollment(here.store, replace(here.enrollment, version=2, digest="d2"))
-    assert len(evidence._earlier(here.store, attempt)) == 1
-    record_enrollment(here.store, replace(here.enrollment, version=3, digest="trained anew"))
-    assert evidence._earlier(here.store, attempt) == []
+    record_enrollment(here.services.journal, replace(here.enrollment, version=2, digest="d2"))
+    assert len(evidence._earlier(here.services, attempt)) == 1
+    record_enrollment(here.services.journal, replace(here.enrollment, version=3, digest="trained anew"))
+    assert evidence._earlier(here.services, attempt) == []
 
 
 def test_a_plan_outlives_an_upgrade_that_adds_options_and_no_change_of_the_model(
     world, monkeypatch
 ):
     here = world()
-    monkeypatch.setattr(planning, "alias_version", lambda _: 1)
+    monkeypatch.setattr(Registry, "alias_version", lambda *_: 1)
     facts = asdict(here.enrollment)
     for part, option in (("policy", "max_possible_loss"), ("budget", "max_class_share")):
         del facts[part][option]  # as a release before that option recorded it
     name = model_stream("income")
-    journal.append(here.store, journal.Entry(name, "enrolled/0", "ModelEnrolled", facts))
-    plan = planning.plan(here.store, "b", "income")
+    here.services.journal.append(journal.Entry(name, "enrolled/0", "ModelEnrolled", facts))
+    plan = planning.plan(here.services, "b", "income")
     of_then = {part: facts[part] for part in ("unlearning", "policy", "budget")}
     assert plan.config_digest == facts_digest(of_then)
-    record_enrollment(here.store, replace(here.enrollment, policy=GatePolicy(min_power=0.9)))
-    assert planning.plan(here.store, "b", "income").key != plan.key
-    record_enrollment(here.store, here.enrollment)
-    now = attempt_events.config_digest(here.store, "income")
+    record_enrollment(here.services.journal, replace(here.enrollment, policy=GatePolicy(min_power=0.9)))
+    assert planning.plan(here.services, "b", "income").key != plan.key
+    record_enrollment(here.services.journal, here.enrollment)
+    now = attempt_events.config_digest(here.services, "income")
     assert now == facts_digest({part: asdict(here.enrollment)[part] for part in of_then})

@@ -33,16 +33,16 @@ def measured(seed):
     )
 
 
-def test_curves_are_kept_once_and_bound_by_digest(store):
-    kept = keep_curves(store, "a-1", measured(1), min_class_rows=10)
-    assert kept["digest"] == bytes_digest(store.get("evidence/a-1.json"))
+def test_curves_are_kept_once_and_bound_by_digest(services):
+    kept = keep_curves(services.store, "a-1", measured(1), min_class_rows=10)
+    assert kept["digest"] == bytes_digest(services.store.get("evidence/a-1.json"))
     # Another measurement, as after a crash on a machine that rounds otherwise, changes nothing.
-    assert keep_curves(store, "a-1", measured(2), min_class_rows=10) == kept
-    assert read_curves(store, kept).forget_count == 30
+    assert keep_curves(services.store, "a-1", measured(2), min_class_rows=10) == kept
+    assert read_curves(services.store, kept).forget_count == 30
 
 
-def test_curves_of_another_form_are_refused(store):
-    store.put("evidence/a-1.json", b"{}")
+def test_curves_of_another_form_are_refused(services):
+    services.store.put("evidence/a-1.json", b"{}")
     kept = {"key": "evidence/a-1.json", "digest": bytes_digest(b"{}")}
     with pytest.raises(DataError, match="cannot be read; restore that object"):
-        read_curves(store, kept)
+        read_curves(services.store, kept)

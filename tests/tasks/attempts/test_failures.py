@@ -45,9 +45,9 @@ def raising(error):
 
 
 @pytest.fixture
-def begun(store):
-    journal.append(store, journal.Entry("batches/b-1", "frozen", "BatchFrozen", {}))
-    return store
+def begun(services):
+    services.journal.append(journal.Entry("batches/b-1", "frozen", "BatchFrozen", {}))
+    return services
 
 
 MAY_BE_MENDED = [DivergenceError, UnsupportedModelError, EvidenceError, UnfitRowsError]
@@ -58,7 +58,7 @@ def test_what_another_rung_may_mend_is_recorded_once_and_told(begun, kind):
     part = raising(kind("The loss is not finite; retrain."))
     for _ in range(2):
         assert failure_of(begun, ATTEMPT, part) == "The loss is not finite; retrain."
-    failed = [e for e in journal.read(begun, "batches/b-1") if e.name == "CandidateFailed"]
+    failed = [e for e in begun.journal.read("batches/b-1") if e.name == "CandidateFailed"]
     assert [e.facts["reason"] for e in failed] == ["The loss is not finite; retrain."]
     assert failed[0].id.startswith("a-1/failed/")
 
@@ -76,7 +76,7 @@ NO_RUNG_MENDS = [
 def test_what_no_rung_mends_is_raised_and_leaves_no_trace(begun, kind):
     with pytest.raises(kind):
         failure_of(begun, ATTEMPT, raising(kind("Run again.")))
-    assert len(journal.read(begun, "batches/b-1")) == 1
+    assert len(begun.journal.read("batches/b-1")) == 1
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ def test_memory_that_runs_out_anywhere_says_what_to_do_and_why_the_batch_stands(
     for _ in range(2):
         with pytest.raises(OutOfMemoryError, match="larger machine"):
             failure_of(begun, ATTEMPT, raising(error))
-    events = journal.read(begun, "batches/b-1")
+    events = begun.journal.read("batches/b-1")
     assert [e.name for e in events] == ["BatchFrozen", "MemoryRanOut"]
     assert "ALARM: Batch b-1 stands still for income." in caplog.text
     (said,) = standstills(begun)
     assert said.startswith("Batch b-1 stands still for income. Memory ran out")
     assert said.endswith("larger machine.")
-    journal.append(begun, journal.Entry("batches/b-1", "a-1/unlearned", "CandidateMade", {}))
+    begun.journal.append(journal.Entry("batches/b-1", "a-1/unlearned", "CandidateMade", {}))
     assert standstills(begun) == []
 
 
 def test_memory_that_another_rung_does_not_take_is_a_failure_of_this_one(begun):
     reason = failure_of(begun, ATTEMPT, raising(MemoryError()), may_climb=lambda: True)
     assert reason.startswith("Memory ran out")
-    events = journal.read(begun, "batches/b-1")
+    events = begun.journal.read("batches/b-1")
     assert [e.name for e in events] == ["BatchFrozen", "CandidateFailed"]
     assert standstills(begun) == []
 

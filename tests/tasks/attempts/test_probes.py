@@ -74,7 +74,7 @@ def test_an_update_that_fails_on_them_is_the_reason_and_a_retrain_needs_none(mon
 
 
 @pytest.mark.parametrize("reason", ["", "The holdout is too small."])
-def test_the_certificate_says_that_no_control_was_possible(store, reason):
+def test_the_certificate_says_that_no_control_was_possible(services, reason):
     plan = {"key": "a-1", "model": "income", "dataset": "file:///t", "parent_version": 1,
             "parent_digest": "p", "forget_count": 5, "forget_digest": "f", "method": "calibrated",
             "config_digest": "c"}  # fmt: skip
@@ -86,8 +86,8 @@ def test_the_certificate_says_that_no_control_was_possible(store, reason):
         ("judged", "CandidateAccepted", {"outcome": "forgotten", "checks": []}),
         ("promoted", "ChampionPromoted", promoted),
     ):
-        journal.append(store, journal.Entry(batches.stream("b-1"), f"a-1/{step}", event, facts))
-    (model,) = certified_models(store, "b-1")
+        services.journal.append(journal.Entry(batches.stream("b-1"), f"a-1/{step}", event, facts))
+    (model,) = certified_models(services, "b-1")
     expected = f"No control was possible. {reason}" if reason else None
     assert model.facts.get("no_control") == expected
 

@@ -63,7 +63,7 @@ def registered(monkeypatch):
 
 
 @pytest.fixture
-def enrolled(store, uri, registered) -> Enrollment:
+def enrolled(services, uri, registered) -> Enrollment:
     enrollment = Enrollment(
         model="income",
         version=1,
@@ -76,101 +76,109 @@ def enrolled(store, uri, registered) -> Enrollment:
         policy=GatePolicy(),
         deletions=Deletions(trained_rows=100),
     )
-    record_enrollment(store, enrollment)
+    record_enrollment(services.journal, enrollment)
     return enrollment
 
 
-def keys(store) -> list[str]:
-    return [info.key for info in store.list_objects("ledgers/")]
+def keys(services) -> list[str]:
+    return [info.key for info in services.store.list_objects("ledgers/")]
 
 
-def advance(store, uri, version=2, row_count=90):
+def advance(services, uri, version=2, row_count=90):
     write_deltalake(uri, rows(row_count, seed=3), mode="overwrite")
     facts = {"dataset_version": version, "row_count": row_count, "batch": "b"}
-    journal.append(
-        store, journal.Entry(model_stream("income"), "b/advanced", "SnapshotAdvanced", facts)
+    services.journal.append(
+        journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts)
     )
-    return read_enrollment(store, "income")
+    return read_enrollment(services.journal, "income")
 
 
-def test_a_ledger_is_computed_once_and_tagged(store, enrolled, registered):
-    key = gradient_ledgers.refresh_ledger(store, "income")
-    before = [(i.key, i.version) for i in store.list_objects("")]
-    assert gradient_ledgers.refresh_ledger(store, "income") == key
-    assert [(i.key, i.version) for i in store.list_objects("")] == before
+def test_a_ledger_is_computed_once_and_tagged(services, enrolled, registered):
+    key = gradient_ledgers.refresh_ledger(services, "income")
+    before = [(i.key, i.version) for i in services.store.list_objects("")]
+    assert gradient_ledgers.refresh_ledger(services, "income") == key
+    assert [(i.key, i.version) for i in services.store.list_objects("")] == before
     assert registered.tags == {1: {"expunge.ledger": key}}
-    assert gradient_ledgers.read_ledger(store, enrolled).gradient.row_count == 100
+    assert gradient_ledgers.read_ledger(services, enrolled).gradient.row_count == 100
 
 
-def test_ledgers_over_erased_rows_are_dropped_and_a_new_one_takes_their_place(store, enrolled, uri):
-    old = gradient_ledgers.refresh_ledger(store, "income")
-    current = advance(store, uri)
-    assert gradient_ledgers.read_ledger(store, current) is None
-    gradient_ledgers.drop_stale_ledgers(store, "income")
-    assert keys(store) == []
-    new = gradient_ledgers.refresh_ledger(store, "income")
-    assert keys(store) == [new] != [old]
+def test_ledgers_over_erased_rows_are_dropped_and_a_new_one_takes_their_place(
+    services, enrolled, uri
+):
+    old = gradient_ledgers.refresh_ledger(services, "income")
+    current = advance(services, uri)
+    assert gradient_ledgers.read_ledger(services, current) is None
+    gradient_ledgers.drop_stale_ledgers(services, "income")
+    assert keys(services) == []
+    new = gradient_ledgers.refresh_ledger(services, "income")
+    assert keys(services) == [new] != [old]
 
 
-def test_a_ledger_that_was_overtaken_by_an_erasure_does_not_stay(store, enrolled, uri, registered):
-    advance(store, uri)
+def test_a_ledger_that_was_overtaken_by_an_erasure_does_not_stay(
+    services, enrolled, uri, registered
+):
+    advance(services, uri)
     # A pass that began before the erasure ends after it.
-    gradient_ledgers.store_ledger(store, enrolled, registered.module)
-    assert keys(store) == []
+    gradient_ledgers.store_ledger(services, enrolled, registered.module)
+    assert keys(services) == []
 
 
-def test_the_current_ledger_of_another_model_of_the_same_weights_stays(store, enrolled, tmp_path):
+def test_the_current_ledger_of_another_model_of_the_same_weights_stays(
+    services, enrolled, tmp_path
+):
     other = (tmp_path / "other").as_uri()
     write_deltalake(other, rows(30, seed=9))
     spec = replace(enrolled.dataset, uri=other)
     twin = replace(enrolled, model="twin", dataset=spec, dataset_version=0, row_count=30)
-    record_enrollment(store, twin)
-    both = {gradient_ledgers.refresh_ledger(store, name) for name in ("income", "twin")}
-    gradient_ledgers.refresh_ledger(store, "income")
-    assert set(keys(store)) == both
+    record_enrollment(services.journal, twin)
+    both = {gradient_ledgers.refresh_ledger(services, name) for name in ("income", "twin")}
+    gradient_ledgers.refresh_ledger(services, "income")
+    assert set(keys(services)) == both
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 50, None], ids=["empty", "noise", "half"])
-def test_a_damaged_ledger_is_refused_and_a_refresh_mends_it(store, enrolled, damage):
-    key = gradient_ledgers.refresh_ledger(store, "income")
-    data, intact = store.get(key), gradient_ledgers.read_ledger(store, enrolled)
-    store.put(key, data[: len(data) // 2] if damage is None else damage)
+def test_a_damaged_ledger_is_refused_and_a_refresh_mends_it(services, enrolled, damage):
+    key = gradient_ledgers.refresh_ledger(services, "income")
+    data, intact = services.store.get(key), gradient_ledgers.read_ledger(services, enrolled)
+    services.store.put(key, data[: len(data) // 2] if damage is None else damage)
     with pytest.raises(StaleLedgerError, match="expunge ledger"):
-        gradient_ledgers.read_ledger(store, enrolled)
-    gradient_ledgers.refresh_ledger(store, "income")
-    mended = gradient_ledgers.read_ledger(store, enrolled)
+        gradient_ledgers.read_ledger(services, enrolled)
+    gradient_ledgers.refresh_ledger(services, "income")
+    mended = gradient_ledgers.read_ledger(services, enrolled)
     for name, value in intact.gradient.values.items():
         assert value.equal(mended.gradient.values[name])
 
 
-def test_a_ledger_of_another_snapshot_is_refused(store, enrolled, uri):
-    old = gradient_ledgers.refresh_ledger(store, "income")
-    current = advance(store, uri)
-    store.put(current.ledger_key, store.get(old))
+def test_a_ledger_of_another_snapshot_is_refused(services, enrolled, uri):
+    old = gradient_ledgers.refresh_ledger(services, "income")
+    current = advance(services, uri)
+    services.store.put(current.ledger_key, services.store.get(old))
     with pytest.raises(StaleLedgerError, match="pinned"):
-        gradient_ledgers.read_ledger(store, current)
+        gradient_ledgers.read_ledger(services, current)
 
 
-def test_nothing_is_written_when_weights_or_rows_are_others(store, enrolled, registered):
+def test_nothing_is_written_when_weights_or_rows_are_others(services, enrolled, registered):
     with pytest.raises(ConflictError, match="expunge enroll income"):
-        gradient_ledgers.store_ledger(store, replace(enrolled, digest="0" * 64), registered.module)
+        gradient_ledgers.store_ledger(
+            services, replace(enrolled, digest="0" * 64), registered.module
+        )
     with pytest.raises(SnapshotChangedError, match="100 rows and 99"):
-        gradient_ledgers.store_ledger(store, replace(enrolled, row_count=99), registered.module)
+        gradient_ledgers.store_ledger(services, replace(enrolled, row_count=99), registered.module)
     with pytest.raises(DataError):
         gradient_ledgers.store_ledger(
-            store, replace(enrolled, dataset_version=7), registered.module
+            services, replace(enrolled, dataset_version=7), registered.module
         )
     nn.init.constant_(registered.module.bias, float("nan"))
     broken = replace(enrolled, digest=model_digest(registered.module.state_dict()))
     with pytest.raises(DivergenceError):
-        gradient_ledgers.store_ledger(store, broken, registered.module)
-    assert keys(store) == []
+        gradient_ledgers.store_ledger(services, broken, registered.module)
+    assert keys(services) == []
 
 
 @pytest.mark.parametrize(("method", "is_read"), [("calibrated", False), ("theory_step", True)])
-def test_only_a_method_that_takes_a_ledger_pays_for_one(store, enrolled, method, is_read):
-    assert (candidates._ledger(store, method, enrolled, model()) is not None) == is_read
-    assert bool(keys(store)) == is_read
+def test_only_a_method_that_takes_a_ledger_pays_for_one(services, enrolled, method, is_read):
+    assert (candidates._ledger(services, method, enrolled, model()) is not None) == is_read
+    assert bool(keys(services)) == is_read
 
 
 RANK = """
@@ -289,26 +297,34 @@ def test_a_rank_that_fails_ends_the_others(tmp_path, uri):
 
 
 @pytest.mark.gpu
-def test_a_gpu_ledger_is_the_cpu_ledger(store, enrolled, registered, monkeypatch):
-    key = gradient_ledgers.refresh_ledger(store, "income")
-    on_gpu = load(store.get(key))
-    monkeypatch.setattr(gradient_ledgers, "pick_device", lambda: "cpu")
-    gradient_ledgers.store_ledger(store, enrolled, registered.module.cpu())
-    for name, value in load(store.get(key)).items():
+def test_a_gpu_ledger_is_the_cpu_ledger(services, enrolled, registered, monkeypatch):
+    key = gradient_ledgers.refresh_ledger(services, "income")
+    on_gpu = load(services.store.get(key))
+    monkeypatch.setattr(gradient_ledgers, "pick_device", lambda _: "cpu")
+    gradient_ledgers.store_ledger(services, enrolled, registered.module.cpu())
+    for name, value in load(services.store.get(key)).items():
         torch.testing.assert_close(on_gpu[name], value, rtol=1e-5, atol=1e-7)
 
 
-def test_a_ledger_whose_rows_are_erased_meanwhile_is_computed_over_those_left(store, enrolled, uri):
-    delta.delete_rows(uri, "subject_id", [subject(3)])
-    delta.vacuum(uri)
+def test_a_ledger_whose_rows_are_erased_meanwhile_is_computed_over_those_left(
+    services, enrolled, uri
+):
+    delta.delete_rows(services.settings, uri, "subject_id", [subject(3)])
+    delta.vacuum(services.settings, uri)
     with pytest.raises(TransientError, match="were erased while the ledger"):
-        gradient_ledgers.refresh_ledger(store, "income")
-    facts = {"dataset_version": delta.open_table(uri).version(), "row_count": 99, "batch": "b"}
-    journal.append(
-        store, journal.Entry(model_stream("income"), "b/advanced", "SnapshotAdvanced", facts)
+        gradient_ledgers.refresh_ledger(services, "income")
+    facts = {
+        "dataset_version": delta.open_table(services.settings, uri).version(),
+        "row_count": 99,
+        "batch": "b",
+    }
+    services.journal.append(
+        journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts)
     )
-    gradient_ledgers.refresh_ledger(store, "income")
+    gradient_ledgers.refresh_ledger(services, "income")
     assert (
-        gradient_ledgers.read_ledger(store, read_enrollment(store, "income")).gradient.row_count
+        gradient_ledgers.read_ledger(
+            services, read_enrollment(services.journal, "income")
+        ).gradient.row_count
         == 99
     )

@@ -15,10 +15,10 @@ from tasks.enrolling.reference_models import (
     read_references,
     reference_rows,
 )
-from tasks.journal import journal
-from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import record_enrollment
+from tasks.journal.events.catalog import model_stream
+from tasks.enrolling.timed_trainings import retrain_forecast
 from tasks.tables.delta import delete_rows
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
@@ -32,7 +32,7 @@ TRAINING = TrainingConfig(epochs=3, batch_size=32)
 
 
 @pytest.fixture
-def enrollment(tmp_path, store):
+def enrollment(tmp_path, services):
     train, holdout = (f"file://{p}" for p in write_tables(tmp_path / "t", train=120, holdout=240))
     found = Enrollment(
         model="income",
@@ -46,7 +46,7 @@ def enrollment(tmp_path, store):
         policy=GatePolicy(references=2, reference_rows=80),
         deletions=Deletions(trained_rows=120),
     )
-    record_enrollment(store, found)
+    record_enrollment(services.journal, found)
     return found
 
 
@@ -59,34 +59,34 @@ def states(found):
     return [one.state_dict() for one in found.models]
 
 
-def kept(store):
-    return [info.key for info in store.list_objects("references/")]
+def kept(services):
+    return [info.key for info in services.store.list_objects("references/")]
 
 
-def test_references_are_made_once_and_used_by_every_later_version(store, enrollment, parent):
-    first = read_references(store, enrollment, parent)
+def test_references_are_made_once_and_used_by_every_later_version(services, enrollment, parent):
+    first = read_references(services, enrollment, parent)
     assert len(first.models) == 2
     assert not states(first)[0]["0.weight"].equal(states(first)[1]["0.weight"])
-    before = [(i.key, i.version) for i in store.list_objects("references/")]
+    before = [(i.key, i.version) for i in services.store.list_objects("references/")]
     later = replace(enrollment, version=2, digest="e", dataset_version=1)
-    again = read_references(store, later, mlp(40, (16,), 2, seed=9))
-    assert [(i.key, i.version) for i in store.list_objects("references/")] == before
+    again = read_references(services, later, mlp(40, (16,), 2, seed=9))
+    assert [(i.key, i.version) for i in services.store.list_objects("references/")] == before
     for one, other in zip(states(first), states(again), strict=True):
         assert all(value.equal(other[name]) for name, value in one.items())
     assert first.shadow is not None
     assert again.shadow is not None
     assert first.shadow.weights.equal(again.shadow.weights)
     # Timed on the way: 80 rows, three epochs.
-    forecast = retrain_forecast(store, enrollment, 0)
+    forecast = retrain_forecast(services, enrollment, 0)
     assert forecast is not None
     assert 0 < forecast.expected < 600
-    recall = read_recall(store, "income")
+    recall = read_recall(services, "income")
     assert recall is not None
     assert 0 < recall.auc < 1
 
 
-def test_they_learn_from_holdout_rows_that_nothing_is_judged_on(enrollment):
-    read, judged = reference_rows(enrollment)
+def test_they_learn_from_holdout_rows_that_nothing_is_judged_on(services, enrollment):
+    read, judged = reference_rows(services, enrollment)
     assert 60 < judged.count <= read.count == 80
     table = rows(240, first=120, seed=2)
     features = torch.tensor(table["features"].to_pylist(), dtype=torch.float32)
@@ -100,26 +100,26 @@ def test_they_learn_from_holdout_rows_that_nothing_is_judged_on(enrollment):
 
 
 def test_an_erasure_from_the_holdout_deletes_them_and_one_from_the_training_table_does_not(
-    store, enrollment, parent
+    services, enrollment, parent
 ):
-    first = read_references(store, enrollment, parent)
-    assert drop_references(store, "b-1", enrollment.dataset.uri) == []
-    assert len(kept(store)) == 1
-    delete_rows(enrollment.holdout, "subject_id", ["zq7subject-00130"])
-    assert drop_references(store, "b-2", enrollment.holdout) == ["income"]
-    assert kept(store) == []
+    first = read_references(services, enrollment, parent)
+    assert drop_references(services, "b-1", enrollment.dataset.uri) == []
+    assert len(kept(services)) == 1
+    delete_rows(services.settings, enrollment.holdout, "subject_id", ["zq7subject-00130"])
+    assert drop_references(services, "b-2", enrollment.holdout) == ["income"]
+    assert kept(services) == []
     # Twice for one batch is once, so that a run after a crash finds the same key.
-    drop_references(store, "b-2", enrollment.holdout)
-    anew = read_references(store, enrollment, parent)
+    drop_references(services, "b-2", enrollment.holdout)
+    anew = read_references(services, enrollment, parent)
     assert not states(first)[0]["0.weight"].equal(states(anew)[0]["0.weight"])
-    assert sum(e.name == "HoldoutErased" for e in journal.read(store, model_stream("income"))) == 1
+    assert sum(e.name == "HoldoutErased" for e in services.journal.read(model_stream("income"))) == 1
 
 
 def test_a_policy_without_references_and_a_form_that_cannot_be_trained_have_none(
-    store, enrollment, parent
+    services, enrollment, parent
 ):
     without = replace(enrollment, policy=GatePolicy(references=0))
-    assert read_references(store, without, parent).models == ()
+    assert read_references(services, without, parent).models == ()
 
     class Bare(nn.Module):
         def __init__(self):
@@ -129,19 +129,21 @@ def test_a_policy_without_references_and_a_form_that_cannot_be_trained_have_none
         def forward(self, inputs):
             return inputs @ self.weight
 
-    assert read_references(store, enrollment, Bare()).models == ()
-    assert kept(store) == []
+    assert read_references(services, enrollment, Bare()).models == ()
+    assert kept(services) == []
 
 
-def test_damaged_references_are_named(store, enrollment, parent):
-    read_references(store, enrollment, parent)
-    (key,) = kept(store)
-    store.put(key, b"half a file")
+def test_damaged_references_are_named(services, enrollment, parent):
+    read_references(services, enrollment, parent)
+    (key,) = kept(services)
+    services.store.put(key, b"half a file")
     with pytest.raises(ConflictError, match="delete that object"):
-        read_references(store, enrollment, parent)
+        read_references(services, enrollment, parent)
 
 
-def test_references_are_made_with_the_memory_that_there_is(store, enrollment, parent, monkeypatch):
+def test_references_are_made_with_the_memory_that_there_is(
+    services, enrollment, parent, monkeypatch
+):
     real, tried = reference_models.read_scores, []
 
     def tight(model, rows, *, chunk_size, device):
@@ -151,6 +153,6 @@ def test_references_are_made_with_the_memory_that_there_is(store, enrollment, pa
         return real(model, rows, chunk_size=chunk_size, device=device)
 
     monkeypatch.setattr(reference_models, "read_scores", tight)
-    assert len(read_references(store, enrollment, parent).models) == 2
+    assert len(read_references(services, enrollment, parent).models) == 2
     assert tried[:3] == [1024, 128, 16]
-    assert read_recall(store, "income") is not None
+    assert read_recall(services, "income") is not None

@@ -14,7 +14,6 @@ def settings(tmp_path, monkeypatch):
     def load(**variables):
         for name, value in ({"EXPUNGE_HOME": str(tmp_path / "home")} | variables).items():
             monkeypatch.setenv(name, value)
-        load_settings.cache_clear()
         return load_settings()
 
     return load
@@ -78,10 +77,10 @@ def test_a_gpu_that_is_not_there_is_refused_before_any_work(settings, monkeypatc
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     for device in ("cuda", "cuda:1"):
         settings(EXPUNGE_DEVICE=device)
-        assert pick_device() == device
+        assert pick_device(load_settings()) == device
     settings(EXPUNGE_DEVICE="cuda:2")
     with pytest.raises(SettingsError, match="cuda:2, but there are 2 GPUs"):
-        pick_device()
+        pick_device(load_settings())
 
 
 def test_the_embedded_key_is_made_once_and_for_its_owner_only(settings):

@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from tables import MARK, rows, subject
 
+from tasks.environment.settings import load_settings
 from tasks.erasure import erasure
 from tasks.intake import batches
 from tasks.journal import journal
@@ -25,11 +26,11 @@ N = 6
 class Batch:
     """A validated batch whose subjects have rows in one table."""
 
-    def __init__(self, store, monkeypatch):
-        self.store, self._patch = store, monkeypatch
+    def __init__(self, services, monkeypatch):
+        self.services, self.store, self._patch = services, services.store, monkeypatch
         for event in ("BatchFrozen", "BatchValidated"):
-            journal.append(store, journal.Entry("batches/b", event, event, {}))
-        store.put("batches/b/dispositions.json", b"[]")
+            services.journal.append(journal.Entry("batches/b", event, event, {}))
+        services.store.put("batches/b/dispositions.json", b"[]")
 
     def of(self, uri, column="subject_id", gone=GONE):
         match = {"uri": uri, "column": column, "version": 0, "row_count": 0, "rows": {}}
@@ -40,15 +41,15 @@ class Batch:
         return self
 
     def erase(self):
-        return erasure.erase_rows(self.store, "b", self.uri)
+        return erasure.erase_rows(self.services, "b", self.uri)
 
     def purge(self):
-        return erasure.purge_files(self.store, "b", self.uri)
+        return erasure.purge_files(self.services, "b", self.uri)
 
 
 @pytest.fixture
-def batch(store, monkeypatch):
-    return Batch(store, monkeypatch)
+def batch(services, monkeypatch):
+    return Batch(services, monkeypatch)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def everything(uri: str) -> bytes:
 
 def test_counts_add_up_and_no_id_is_left_even_in_a_log_from_before_enrolment(batch, table):
     DeltaTable(table).delete(f"subject_id = '{subject(5)}'")  # a condition in the log
-    delta.keep_ids_out_of_log(delta.open_table(table), "subject_id")
+    delta.keep_ids_out_of_log(delta.open_table(load_settings(), table), "subject_id")
     erased = batch.of(table, gone=[subject(0), subject(5), subject(99)]).erase()
     assert (erased["rows_before"], erased["rows_matched"], erased["rows_after"]) == (99, 2, 97)
     assert erased["version_after"] == erased["version_before"] + 1
@@ -83,7 +84,7 @@ def test_counts_add_up_and_no_id_is_left_even_in_a_log_from_before_enrolment(bat
     assert purged["bytes_searched"] > 1000
     left = everything(table)
     assert not [i for i in (0, 5, 99) if subject(i).encode() in left]
-    assert delta.open_table(table).count() == purged["rows"] == 97
+    assert delta.open_table(load_settings(), table).count() == purged["rows"] == 97
 
 
 def test_a_second_run_does_nothing(batch, table):
@@ -108,8 +109,8 @@ def appending(monkeypatch, numbers):
     """Another job appends a row of each subject, one right after each deletion."""
     left, real = list(numbers), erasure.delete_rows
 
-    def delete(uri, *rest):
-        real(uri, *rest)
+    def delete(settings, uri, *rest):
+        real(settings, uri, *rest)
         if left:
             write_deltalake(uri, rows(1, first=left.pop(0)), mode="append")
 
@@ -173,16 +174,16 @@ def test_a_link_beside_the_table_stops_the_batch(batch, table, tmp_path):
 
 def test_s3_keeps_no_old_version_and_no_part_of_an_upload(batch, s3_bucket):
     uri = f"s3://{s3_bucket}/my table"
-    options = delta.storage_options(uri)
+    options = delta.storage_options(load_settings(), uri)
     write_deltalake(uri, rows(100, seed=1), storage_options=options)
-    client = open_store(uri)._client
+    client = open_store(uri, load_settings())._client
     upload = client.create_multipart_upload(Bucket=s3_bucket, Key="my table/part")
     part = {"UploadId": upload["UploadId"], "PartNumber": 1, "Body": subject(3).encode()}
     client.upload_part(Bucket=s3_bucket, Key="my table/part", **part)
     assert batch.of(uri).erase()["rows_after"] == 98
-    assert open_store(uri).count_noncurrent("") == 1
+    assert open_store(uri, load_settings()).count_noncurrent("") == 1
     assert batch.purge()["hits"] == 0
-    assert open_store(uri).count_noncurrent("") == 0
+    assert open_store(uri, load_settings()).count_noncurrent("") == 0
     versions = client.list_object_versions(Bucket=s3_bucket)
     assert "DeleteMarkers" not in versions
     for item in versions["Versions"]:
@@ -230,10 +231,10 @@ def test_retained_rows_keep_every_value_and_type(tmp_path, column, ids):
     }[ids]
     uri = (tmp_path / "t").as_uri()
     write_deltalake(uri, pa.table({"a.'\"id": subjects, "v a,l": COLUMNS[column]}))
-    before = delta.arrow_dataset(delta.open_table(uri)).to_table()
+    before = delta.arrow_dataset(delta.open_table(load_settings(), uri)).to_table()
     gone = [str(subjects[0]), str(subjects[2])]
-    delta.delete_rows(uri, "a.'\"id", gone)
-    after = delta.arrow_dataset(delta.open_table(uri)).to_table()
+    delta.delete_rows(load_settings(), uri, "a.'\"id", gone)
+    after = delta.arrow_dataset(delta.open_table(load_settings(), uri)).to_table()
     assert after.schema == before.schema
     kept = before.take([1, 3, 4, 5])
     assert sorted(map(repr, after.to_pylist())) == sorted(map(repr, kept.to_pylist()))
@@ -250,9 +251,9 @@ def test_what_stands_in_a_dictionary_without_a_row_is_found(tmp_path):
     from deltalake import convert_to_deltalake
 
     convert_to_deltalake(place, configuration={"delta.dataSkippingNumIndexedCols": "0"})
-    found = absence_scan.search(place.as_uri(), "id", ["gone-subject"])
+    found = absence_scan.search(load_settings(), place.as_uri(), "id", ["gone-subject"])
     assert found.hits == ["a.parquet"]
-    assert absence_scan.search(place.as_uri(), "id", ["other-subject"]).hits == []
+    assert absence_scan.search(load_settings(), place.as_uri(), "id", ["other-subject"]).hits == []
 
 
 @pytest.mark.parametrize("more", [[], ["zoë@example.org"]])

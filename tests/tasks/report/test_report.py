@@ -47,8 +47,8 @@ def reading(forget, seed):
 class Batch:
     """A batch whose events and objects are written by hand, one step at a time."""
 
-    def __init__(self, store, accepted=3):
-        self.store = store
+    def __init__(self, services, accepted=3):
+        self.store = services.store
         self.judged = [self.request(n, "accepted") for n in range(accepted)]
         others = ("quarantined", "duplicate", "on_hold")
         self.judged += [self.request(90 + n, other) for n, other in enumerate(others)]
@@ -69,8 +69,8 @@ class Batch:
 
     def happen(self, event_id, event, **facts):
         stream = batches.stream(BATCH)
-        journal.append(
-            self.store, journal.Entry(stream, event_id, event, json.loads(json.dumps(facts)))
+        self.services.journal.append(
+            journal.Entry(stream, event_id, event, json.loads(json.dumps(facts)))
         )
 
     def plan(self, key="a-1", model="income", **changes):
@@ -122,7 +122,7 @@ class Batch:
             self.put(certificate_key(request.request_id), {"batch": BATCH, "outcome": outcome})
 
     def page(self):
-        write_report(self.store, BATCH)
+        write_report(self.services, BATCH)
         return self.store.get(report_key(BATCH)).decode()
 
     def text(self):
@@ -132,8 +132,8 @@ class Batch:
 
 
 @pytest.fixture
-def batch(store):
-    return Batch(store)
+def batch(services):
+    return Batch(services)
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_the_page_can_be_read_without_seeing_it(erased):
 def test_the_same_facts_give_the_same_bytes_and_are_written_once(erased):
     erased.page()
     before = [(i.key, i.version) for i in erased.store.list_objects("")]
-    write_report(erased.store, BATCH)
+    write_report(erased.services, BATCH)
     assert [(i.key, i.version) for i in erased.store.list_objects("")] == before
     # Closing the batch is told by its certificates already.
     page = erased.page()
@@ -225,7 +225,7 @@ def test_the_same_facts_give_the_same_bytes_and_are_written_once(erased):
 
 
 def test_figures_for_other_places_are_named_by_model(erased):
-    facts = write_report(erased.store, BATCH)
+    facts = write_report(erased.services, BATCH)
     names = ("income/losses.png", "income/roc.png", "income/classes.png")
     assert tuple(report_figures(facts)) == names
 
@@ -265,7 +265,7 @@ def test_what_too_few_rows_could_not_show_of_a_retrain_is_told_and_is_no_failure
     assert "what too few rows could not show did not count" in text
     assert "○ Not shown. On 20 rows" in text
     assert "✗ Failed" not in text
-    (model,) = certified_models(batch.store, BATCH)
+    (model,) = certified_models(batch.services, BATCH)
     assert model.facts["not_shown"] == ["possible_holdout_loss"]
 
 
@@ -364,8 +364,8 @@ def test_who_approved_stands_on_the_page(batch):
     assert "Approved by Ada Example : ticket 4711" in batch.text()
 
 
-def test_nothing_found_nothing_asked_and_nothing_finished(store):
-    batch = Batch(store)
+def test_nothing_found_nothing_asked_and_nothing_finished(services):
+    batch = Batch(services)
     batch.happen("income/untouched/1/1", "ModelUntouched", model="income")
     assert "Not finished" in batch.text()
     batch.certify("not_found")
@@ -374,8 +374,8 @@ def test_nothing_found_nothing_asked_and_nothing_finished(store):
     assert NOT_PROVEN[0] not in batch.text()
 
 
-def test_a_batch_without_accepted_requests(store):
-    assert "Nothing to erase" in Batch(store, accepted=0).text()
+def test_a_batch_without_accepted_requests(services):
+    assert "Nothing to erase" in Batch(services, accepted=0).text()
 
 
 def lose_curves(batch):

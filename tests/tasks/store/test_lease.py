@@ -68,12 +68,12 @@ def test_a_free_lease_is_taken_given_back_and_taken_again(store):
     ]  # fmt: skip
 
 
-def test_a_live_lease_is_left_to_its_holder_and_nobody_else_makes_effects(store, other):
-    assert lease.take(store) == f"process {other.pid} on {os.uname().nodename}"
+def test_a_live_lease_is_left_to_its_holder_and_nobody_else_makes_effects(services, other):
+    assert lease.take(services.store) == f"process {other.pid} on {os.uname().nodename}"
     made = []
     with pytest.raises(ConflictError, match="at work"):
         once(
-            store, "batches/b", key="k", event="RowsCounted", plan={},
+            services.journal, "batches/b", key="k", event="RowsCounted", plan={},
             find=lambda _: None, make=made.append,
         )  # fmt: skip
     assert not made
@@ -107,7 +107,7 @@ def test_a_silent_holder_on_another_machine_is_waited_for(store, monkeypatch):
 
 
 @pytest.mark.usefixtures("other")
-def test_who_lost_the_lease_writes_no_certificate(store):
+def test_who_lost_the_lease_writes_no_certificate(services):
     with pytest.raises(ConflictError, match="Another run"):
-        certificates.certify(store, "b-1")
-    assert not list(store.list_objects("certificates/"))
+        certificates.certify(services, "b-1")
+    assert not list(services.store.list_objects("certificates/"))

@@ -99,7 +99,7 @@ def test_an_unusable_store_uri_is_refused(home, uri):
 
 def test_a_missing_bucket_is_named_before_any_work(home, s3_bucket):
     with pytest.raises(SettingsError, match="no-such-bucket"):
-        open_store("s3://no-such-bucket/x").check()
+        open_store("s3://no-such-bucket/x", load_settings()).check()
 
 
 def test_a_store_that_is_away_at_the_start_is_tried_again_before_its_address_is_blamed(
@@ -108,7 +108,6 @@ def test_a_store_that_is_away_at_the_start_is_tried_again_before_its_address_is_
     monkeypatch.setenv("EXPUNGE_S3_ENDPOINT_URL", f"http://127.0.0.1:{servers.free_port()}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    load_settings.cache_clear()
     away = open_store("s3://nowhere/x", load_settings())
     for error in (SettingsError, TransientError):
         with pytest.raises(error, match="EXPUNGE_S3_ENDPOINT_URL"):
