@@ -75,12 +75,18 @@ def load_model(
             "log it in MLflow's pt2 form, or enrol it with --trust-pickle."
         )
     with _pickle_allowed(trust_pickle), translated("MLflow"):
-        module = _read_module(directory, f"{model} version {version}")
+        module = read_module(directory, f"{model} version {version}")
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     return LoadedModel(module, is_exported, directory, info.signature, example)
 
 
-def _read_module(directory: Path, name: str) -> "nn.Module":
+def read_module(directory: Path, name: str) -> "nn.Module":
+    """The module that MLflow loads from a version's files; `name` says in errors which it is.
+
+    Raises:
+        MissingDataError: the files are damaged.
+        SettingsError: they are whole, but need packages that are not installed here.
+    """
     import mlflow
 
     try:

@@ -161,7 +161,7 @@ def earlier_requests(services: Services, batch: str) -> dict[str, list[str]]:
 
 
 def version_before_erasure(services: Services, uri: str) -> int | None:
-    """The newest version of a table that still held rows which a batch then erased; None if none.
+    """The newest version of a table that still had rows which a batch then erased; None if none.
 
     A batch that runs after a restore counts for more than one before it: it is the table's present.
     """

@@ -122,8 +122,8 @@ class Words:
     def _runs(self, data: bytes) -> Iterator[bytes]:
         """Maximal runs of letters that are as long as one of the words."""
         inside = np.frombuffer(data.translate(self._marks), np.bool_)
-        for step in _DOUBLED:  # then each place tells of the eight bytes that begin there
-            inside = inside[:-step] & inside[step:]
+        for width in _DOUBLED:  # then each place tells of the eight bytes that begin there
+            inside = inside[:-width] & inside[width:]
         places = np.flatnonzero(inside)
         if not len(places):
             return
