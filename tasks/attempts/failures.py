@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
-from tasks.attempts.attempt import entry
 from tasks.environment.memory import memory_errors
 from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.attempts import CandidateFailed, MemoryRanOut
+from tasks.journal.events.catalog import batch_stream
 from tasks.registry.services import Services
 from unlearning.errors import (
     EvidenceError,
@@ -15,9 +15,8 @@ from unlearning.errors import (
     StaleLedgerError,
     UnfitRowsError,
 )
-from unlearning.policy.digests import SHORT, bytes_digest
 
-log = logging.getLogger("expunge.trials")
+log = logging.getLogger("expunge.failures")
 
 
 def failure_of(
@@ -32,9 +31,8 @@ def failure_of(
     A model that cannot be unlearned or measured in one way, or with these rows, must not keep its
     requests open for ever, so the reason is recorded and the next rung is for the ladder to choose.
     It is not the end of the attempt: a later run tries again, since somebody may have mended the
-    cause. So is
-    memory that ran out, if another rung that takes less `may_climb`; else it is what the batch
-    waits for.
+    cause. So is memory that ran out, if another rung that takes less `may_climb`; else it is what
+    the batch waits for.
 
     Raises:
         ExpungeError: what another rung could not mend either, such as a table that is away, a
@@ -48,9 +46,9 @@ def failure_of(
     except OutOfMemoryError as error:
         if may_climb():
             return _failed(services, attempt, str(error))
-        name = getattr(part, "__name__", "part")
-        facts = {"model": attempt.model, "attempt": attempt.key, "reason": str(error)}
-        services.journal.append(entry(attempt, f"memory/{name}", "MemoryRanOut", facts))
+        event_id = attempt.ids.out_of_memory(getattr(part, "__name__", "part"))
+        facts = MemoryRanOut(model=attempt.model, attempt=attempt.key, reason=str(error))
+        services.journal.append(batch_stream(attempt.batch), event_id, facts)
         log.error("ALARM: Batch %s stands still for %s. %s", attempt.batch, attempt.model, error)  # noqa: TRY400
         raise
     except (ModelError, EvidenceError, UnfitRowsError) as error:
@@ -60,8 +58,8 @@ def failure_of(
 
 def _failed(services: Services, attempt: Attempt, reason: str, *, is_of_rows: bool = False) -> str:
     log.warning("%s: the %s led nowhere. %s", attempt.model, attempt.rung, reason)
-    facts: dict[str, Any] = {"model": attempt.model, "attempt": attempt.key, "reason": reason}
-    facts |= {"is_of_rows": True} if is_of_rows else {}
-    key = f"failed/{bytes_digest(reason.encode())[:SHORT]}"
-    services.journal.append(entry(attempt, key, "CandidateFailed", facts))
+    facts = CandidateFailed(
+        model=attempt.model, attempt=attempt.key, reason=reason, is_of_rows=is_of_rows
+    )
+    services.journal.append(batch_stream(attempt.batch), attempt.ids.failed(reason), facts)
     return reason

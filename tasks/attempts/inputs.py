@@ -11,8 +11,8 @@ from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_enrollment
 from tasks.registry.model_files import load_model
 from tasks.registry.services import Services
-from tasks.subjects.reappearance import ids_to_leave_out
-from tasks.subjects.suppression_list import not_known_to
+from tasks.subjects.reappearance import suppressed_ids
+from tasks.subjects.suppression_list import never_learned_by
 from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
 from unlearning.model.rows import rows_digest
 from unlearning.model.weights import model_digest
@@ -50,7 +50,7 @@ def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module,
 def forget_rows(services: Services, batch: str, enrollment: Enrollment) -> TableRows:
     """The batch's rows that the model has learned and not forgotten since, in any batch."""
     by_id = batches.pseudonyms(services, batches.subjects(services, batch))
-    erased = not_known_to(services, enrollment, before=batch)
+    erased = never_learned_by(services, enrollment, before=batch)
     forgotten = forgotten_subjects(services, enrollment)
     wanted = {s for s, who in by_id.items() if who not in erased} - forgotten
     return TableRows(
@@ -58,22 +58,22 @@ def forget_rows(services: Services, batch: str, enrollment: Enrollment) -> Table
     )
 
 
-def halves(
+def split_sample(
     services: Services, attempt: Attempt, enrollment: Enrollment, kind: str
 ) -> tuple[Sample, Sample]:
     """Two disjoint samples: one the update may read, one for the evidence alone.
 
-    A row is in the same half in every batch, so that what references or updates learned from once
-    is never evidence later.
+    A row is in the same part in every batch, so that what reference models or updates learned from
+    once is never evidence later.
 
     Raises:
-        EvidenceError: a half is empty.
+        EvidenceError: a part is empty.
     """
     config = enrollment.unlearning
     count = config.retain_sample if kind == "retain" else config.holdout_sample
     version = attempt.dataset_version if kind == "retain" else attempt.holdout_version
     uri = enrollment.dataset.uri if kind == "retain" else enrollment.holdout
-    erased = ids_to_leave_out(services, enrollment.dataset, version, uri=uri)
+    erased = suppressed_ids(services, enrollment.dataset, version, uri=uri)
     sample = sample_with_slices(
         services.settings,
         enrollment.dataset,
@@ -95,9 +95,9 @@ def halves(
     return read, judged
 
 
-def kept_rows(services: Services, attempt: Attempt, enrollment: Enrollment) -> TableRows:
+def retain_rows(services: Services, attempt: Attempt, enrollment: Enrollment) -> TableRows:
     """Every row of the planned snapshot but those that were, are or will be forgotten."""
-    erased = ids_to_leave_out(services, enrollment.dataset, attempt.dataset_version)
+    erased = suppressed_ids(services, enrollment.dataset, attempt.dataset_version)
     gone = [*_gone(services, attempt, enrollment), *erased]
     return TableRows(services.settings, enrollment.dataset, attempt.dataset_version, without=gone)
 

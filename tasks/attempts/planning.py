@@ -2,24 +2,25 @@
 
 import logging
 from collections import Counter
-from dataclasses import asdict, fields, replace
-from typing import Any
-
-from pydantic import TypeAdapter
+from dataclasses import replace
 
 from tasks.attempts.already_forgotten import forgotten_by, note_forgotten
-from tasks.attempts.attempt import config_digest, entry
 from tasks.attempts.inputs import forget_rows
 from tasks.datasets.rows import TableRows, label_counts
 from tasks.intake import batches
-from tasks.journal import journal
-from tasks.journal.events.attempt import Attempt
+from tasks.journal.events import ids
+from tasks.journal.events.attempt import Attempt, AttemptPlan
+from tasks.journal.events.attempts import AttemptPlanned, CandidateRejected
+from tasks.journal.events.batches import ModelUntouched, NothingLeftToForget
+from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.enrollment import Enrollment
-from tasks.journal.reading import read_enrollment
+from tasks.journal.histories.attempt import AttemptHistory
+from tasks.journal.histories.batch import BatchHistory
+from tasks.journal.reading import read_batch, read_enrollment, read_model
 from tasks.registry.services import Services
 from tasks.tables.delta import count_rows, is_readable, open_table
+from unlearning.config.unlearning_config import MethodName
 from unlearning.errors import ConflictError
-from unlearning.gate.gate import GateDecision
 from unlearning.model.rows import Rows, rows_digest
 from unlearning.policy.budget import (
     RETRAIN,
@@ -30,12 +31,9 @@ from unlearning.policy.budget import (
     why_suspicious,
 )
 from unlearning.policy.deletion import ERASING
-from unlearning.policy.digests import SHORT, facts_digest
-from unlearning.policy.ladder import NextRung
+from unlearning.policy.ladder import NextRung, Rung
 
 log = logging.getLogger("expunge.planning")
-
-_DECISION = TypeAdapter(GateDecision)
 
 
 def plan(services: Services, batch: str, model: str) -> Attempt | None:
@@ -61,7 +59,7 @@ def plan(services: Services, batch: str, model: str) -> Attempt | None:
     if forget.count == 0:
         _record_nothing_left(services, batch, enrollment)
         return None
-    attempt = _new_attempt(services, batch, enrollment, forget, config_digest(services, model))
+    attempt = _new_attempt(services, batch, enrollment, forget)
     _record_plan(services, attempt)
     log.info("%s: %d of %d rows to forget", model, forget.count, enrollment.row_count)
     return attempt
@@ -69,28 +67,30 @@ def plan(services: Services, batch: str, model: str) -> Attempt | None:
 
 def under_way(services: Services, batch: str, enrollment: Enrollment) -> Attempt | None:
     """The batch's attempt on this model, if it was planned and its plan still holds."""
-    earlier = _latest(services, batch, enrollment.model)
-    if earlier is None or not _continues(services, earlier, enrollment):
+    history = read_batch(services.journal, batch)
+    latest = history.plans.get(enrollment.model)
+    if latest is None or not _continues(services, history, latest, enrollment):
         return None
-    return earlier
+    return latest.attempt
 
 
 def is_untouched(services: Services, batch: str, enrollment: Enrollment) -> bool:
     """Whether it is on record that the model, as it stands, has none of the batch's rows in it."""
-    return services.journal.find(batches.stream(batch), _untouched(enrollment)) is not None
+    return services.journal.find(batch_stream(batch), _untouched(enrollment)) is not None
 
 
-def keep_untouched(
+def note_still_untouched(
     services: Services, batch: str, enrollment: Enrollment, dataset_version: int
 ) -> None:
-    """Let a record that the model is untouched hold for its next snapshot too.
+    """Let a record that the model is untouched count for its next snapshot too.
 
     The weights stay as they are: they learn nothing from rows that were appended since.
     """
-    known = services.journal.find(batches.stream(batch), _untouched(enrollment))
+    stream = batch_stream(batch)
+    known = services.journal.find(stream, _untouched(enrollment))
     if known is not None:
-        key = _untouched(replace(enrollment, dataset_version=dataset_version))
-        services.journal.append(journal.Entry(batches.stream(batch), key, known.name, known.facts))
+        event_id = _untouched(replace(enrollment, dataset_version=dataset_version))
+        services.journal.append(stream, event_id, known.facts)
 
 
 def has_forgotten(services: Services, batch: str, enrollment: Enrollment) -> bool:
@@ -104,83 +104,69 @@ def _record_nothing_left(services: Services, batch: str, enrollment: Enrollment)
     rows = TableRows(
         services.settings, enrollment.dataset, enrollment.dataset_version, only=subjects
     )
-    event = "ModelForgotBefore" if rows.count else "ModelUntouched"
-    facts = {"model": enrollment.model}
-    entry = journal.Entry(batches.stream(batch), _untouched(enrollment), event, facts)
-    services.journal.append(entry)
+    kind = NothingLeftToForget if rows.count else ModelUntouched
+    facts = kind(model=enrollment.model)
+    services.journal.append(batch_stream(batch), _untouched(enrollment), facts)
 
 
 def _untouched(enrollment: Enrollment) -> str:
-    return f"{enrollment.model}/untouched/{enrollment.version}/{enrollment.dataset_version}"
+    return ids.untouched(enrollment.model, enrollment.version, enrollment.dataset_version)
 
 
 def climb(services: Services, attempt: Attempt, chosen: NextRung) -> Attempt:
     """The attempt on the next rung: the same rows, unlearned in another way."""
-    facts = {k: v for k, v in asdict(attempt).items() if k != "key"}
-    facts |= {"rung": chosen.rung, "method": chosen.method, "reason": chosen.reason}
-    higher = Attempt(key=f"a-{facts_digest(facts)[:SHORT]}", **facts)
-    services.journal.append(entry(higher, "planned", "UnlearningPlanned", asdict(higher)))
+    higher = attempt.by(chosen.method, rung=chosen.rung, reason=chosen.reason)
+    facts = AttemptPlanned(attempt=higher)
+    services.journal.append(batch_stream(higher.batch), higher.ids.planned, facts)
     log.warning("%s: next rung is %s. %s", attempt.model, chosen.rung, chosen.reason)
     return higher
 
 
-def _latest(services: Services, batch: str, model: str) -> Attempt | None:
-    names = {f.name for f in fields(Attempt)}
-    for event in reversed(services.journal.read(batches.stream(batch))):
-        if event.name == "UnlearningPlanned" and event.facts["model"] == model:
-            return Attempt(**{k: v for k, v in event.facts.items() if k in names})
-    return None
-
-
-def _continues(services: Services, attempt: Attempt, enrollment: Enrollment) -> bool:
-    """Whether an earlier attempt still holds: same champion, rules, requests and snapshot."""
+def _continues(
+    services: Services, history: BatchHistory, latest: AttemptHistory, enrollment: Enrollment
+) -> bool:
+    """Whether the latest attempt still holds: same champion, rules, requests and snapshot."""
+    attempt = latest.attempt
     champion = services.registry.alias_version(attempt.model)
-    events = services.journal.read(batches.stream(attempt.batch))
-    by_id = {e.id: e for e in events}
-    promoted = by_id.get(f"{attempt.key}/promoted")
-    if promoted is not None:
-        if events[-1].status not in ERASING:
-            return champion == promoted.facts["version"]
+    if latest.promoted is not None:
+        if history.status not in ERASING:
+            return champion == latest.promoted.version
         # Once rows are erased there is nothing left to unlearn them with, and other batches may
         # have promoted versions after this one's; weights of another origin were not asked yet.
         return has_forgotten(services, attempt.batch, enrollment)
-    if _is_overtaken(services, events, attempt, enrollment):
+    if _is_overtaken(services, history, latest, enrollment):
         return False
-    registered = by_id.get(f"{attempt.key}/registered")
-    versions = {attempt.parent_version} | ({registered.facts["version"]} if registered else set())
-    return champion in versions and config_digest(services, attempt.model) == attempt.config_digest
+    versions = {attempt.parent_version}
+    versions |= {latest.registered.version} if latest.registered else set()
+    rules = read_model(services.journal, attempt.model).config_digest
+    return champion in versions and rules == attempt.config_digest
 
 
 def _is_overtaken(
-    services: Services, events: list[journal.Event], attempt: Attempt, enrollment: Enrollment
+    services: Services, history: BatchHistory, latest: AttemptHistory, enrollment: Enrollment
 ) -> bool:
     """Whether requests were withheld, or the tables became others, since it was planned."""
-    withheld = [e.number for e in events if e.name == "RequestsWithheld"]
-    planned = [e.number for e in events if e.id.startswith(f"{attempt.key}/planned")]
-    ids = {e.id for e in events}
-    is_blocked = f"{attempt.key}/blocked" in ids and f"{attempt.key}/registered" not in ids
+    attempt = latest.attempt
+    is_blocked = latest.blocked is not None and latest.registered is None
     return (
-        max(withheld, default=0) > max(planned)
+        max((number for number, _, _ in history.withheld), default=0) > latest.planned_in
         # Another batch erased rows meanwhile; the files of the older snapshot are gone.
         or attempt.dataset_version != enrollment.dataset_version
         or not is_readable(services.settings, enrollment.holdout, attempt.holdout_version)
-        or (is_blocked and _has_more_rows(services, events, attempt, enrollment))
+        or (is_blocked and _has_more_rows(services, history, attempt, enrollment))
     )
 
 
 def _has_more_rows(
-    services: Services, events: list[journal.Event], attempt: Attempt, enrollment: Enrollment
+    services: Services, history: BatchHistory, attempt: Attempt, enrollment: Enrollment
 ) -> bool:
     """Whether candidates were only judged on too little, and the holdout has more rows since.
 
     One that remembers is not judged again and again until chance lets it pass.
     """
-    judged = [
-        _DECISION.validate_python(e.facts)
-        for e in events
-        if e.name == "CandidateRejected" and e.facts["model"] == attempt.model
-    ]
-    if not all(decision.lacks_rows for decision in judged):
+    judged = [one.judged for one in history.of_model(attempt.model)]
+    rejected = [one.decision for one in judged if isinstance(one, CandidateRejected)]
+    if not all(decision.lacks_rows for decision in rejected):
         return False
     then = open_table(services.settings, enrollment.holdout, attempt.holdout_version)
     return count_rows(open_table(services.settings, enrollment.holdout)) > count_rows(then)
@@ -188,49 +174,54 @@ def _has_more_rows(
 
 def _record_plan(services: Services, attempt: Attempt) -> None:
     """Make this plan the latest of its model, also if it is one that was left and comes back."""
-    events = services.journal.read(batches.stream(attempt.batch))
-    plans = [e.facts["key"] for e in events if e.name == "UnlearningPlanned"]
-    earlier = plans.count(attempt.key)
-    step = f"planned/{earlier + 1}" if earlier else "planned"
-    services.journal.append(entry(attempt, step, "UnlearningPlanned", asdict(attempt)))
+    known = read_batch(services.journal, attempt.batch).attempts.get(attempt.key)
+    event_id = attempt.ids.planned_again(known.times_planned if known else 0)
+    facts = AttemptPlanned(attempt=attempt)
+    services.journal.append(batch_stream(attempt.batch), event_id, facts)
 
 
-def _new_attempt(
-    services: Services, batch: str, enrollment: Enrollment, forget: Rows, config: str
-) -> Attempt:
-    facts: dict[str, Any] = {
-        "batch": batch,
-        "model": enrollment.model,
-        "parent_version": enrollment.version,
-        "parent_digest": enrollment.digest,
-        "dataset": enrollment.dataset.uri,
-        "dataset_version": enrollment.dataset_version,
-        "holdout_version": open_table(services.settings, enrollment.holdout).version(),
-        "row_count": enrollment.row_count,
-        "forget_count": forget.count,
-        "forget_digest": rows_digest(forget),
-        "config_digest": config,
-        **_method(services, enrollment, forget),
-    }
-    return Attempt(key=f"a-{facts_digest(facts)[:SHORT]}", **facts)
+def _new_attempt(services: Services, batch: str, enrollment: Enrollment, forget: Rows) -> Attempt:
+    hit = _hardest_hit(services, enrollment, forget)
+    method, rung, reason = _method(enrollment, forget, hit)
+    plan = AttemptPlan(
+        batch=batch,
+        model=enrollment.model,
+        parent_version=enrollment.version,
+        parent_digest=enrollment.digest,
+        dataset=enrollment.dataset.uri,
+        dataset_version=enrollment.dataset_version,
+        holdout_version=open_table(services.settings, enrollment.holdout).version(),
+        row_count=enrollment.row_count,
+        forget_count=forget.count,
+        forget_digest=rows_digest(forget),
+        config_digest=read_model(services.journal, enrollment.model).config_digest,
+        method=method,
+        reason=reason,
+        rung=rung,
+        class_share=hit.share if hit else None,
+    )
+    return Attempt.of(plan)
 
 
-def _method(services: Services, enrollment: Enrollment, forget: Rows) -> dict[str, Any]:
+def _method(
+    enrollment: Enrollment, forget: Rows, hit: ClassShare | None
+) -> tuple[MethodName, Rung, str]:
     """The enrolment's method; a retrain, with its reason, where the deletion budget forces one."""
     method = enrollment.unlearning.method
     if is_exact(method):
-        return {"method": method, "reason": "", "rung": "update"}
-    hit = _hardest_hit(services, enrollment, forget)
-    share = {"class_share": hit.share if hit else None}
+        return method, "update", ""
     reason = why_over_budget(enrollment.budget, enrollment.deletions, forget.count)
     reason = reason or why_suspicious(enrollment.budget, hit)
     if reason:
         log.warning("%s: the deletion budget forces a retrain. %s", enrollment.model, reason)
-        return {"method": RETRAIN, "reason": reason, "rung": "retrain", **share}
-    return {"method": method, "reason": "", "rung": "update", **share}
+        return RETRAIN, "retrain", reason
+    return method, "update", ""
 
 
 def _hardest_hit(services: Services, enrollment: Enrollment, forget: Rows) -> ClassShare | None:
+    """The class of which an update would take most; a retrain is not asked for it."""
+    if is_exact(enrollment.unlearning.method):
+        return None
     mine: Counter[int] = Counter()
     for _, labels in forget.chunks(enrollment.unlearning.chunk_size):
         mine.update(labels.tolist())

@@ -1,23 +1,29 @@
 """Register a candidate as a new model version with its lineage, and promote it."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version as package_version
 from typing import Any
 
 import numpy as np
 
-from tasks.attempts.attempt import once_in, plan_facts
 from tasks.attempts.candidates import load_candidate
 from tasks.attempts.evidence import evaluate_candidate
 from tasks.attempts.inputs import inputs
 from tasks.foreign_errors import translated
-from tasks.intake import batches
-from tasks.journal import journal
+from tasks.journal.effects import once
 from tasks.journal.events.attempt import Attempt
-from tasks.journal.events.catalog import model_stream
-from tasks.journal.reading import read_enrollment
+from tasks.journal.events.attempts import (
+    CandidateMade,
+    PromotionIntended,
+    RegistrationIntended,
+    VersionPromoted,
+    VersionRegistered,
+)
+from tasks.journal.events.catalog import batch_stream, model_stream
+from tasks.journal.events.models import ChampionPromoted
+from tasks.journal.journal import now
+from tasks.journal.reading import read_batch, read_enrollment
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.services import Services
 from tasks.subjects import late_holds
@@ -29,13 +35,15 @@ log = logging.getLogger("expunge.promotion")
 
 def register(services: Services, attempt: Attempt) -> int:
     """The candidate's version number; created once, in the form of its parent, with its lineage."""
-    effect = f"{attempt.key}/registered"
+    effect = attempt.ids.registered
 
-    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
+    def find(_: RegistrationIntended) -> VersionRegistered | None:
         number = services.registry.find_version(attempt.model, effect)
-        return None if number is None else {**plan_facts(plan), "version": number}
+        if number is None:
+            return None
+        return VersionRegistered(model=attempt.model, attempt=attempt.key, version=number)
 
-    def make(_: dict[str, Any]) -> None:
+    def make(_: RegistrationIntended) -> None:
         run_id = services.registry.ensure_run(
             mlflow_registry.AUDIT_EXPERIMENT,
             attempt.key,
@@ -47,43 +55,53 @@ def register(services: Services, attempt: Attempt) -> int:
             attempt.model, source, run_id, lineage_tags(services, attempt)
         )
 
-    facts = once_in(services, attempt, "registered", "VersionRegistered", find=find, make=make)
-    log.info("%s: registered version %d", attempt.model, facts["version"])
-    return facts["version"]
+    done = once(
+        services.journal,
+        batch_stream(attempt.batch),
+        key=effect,
+        plan=RegistrationIntended(model=attempt.model, attempt=attempt.key),
+        find=find,
+        make=make,
+    )
+    log.info("%s: registered version %d", attempt.model, done.version)
+    return done.version
 
 
 def promote(services: Services, attempt: Attempt, version: int) -> None:
     """Move the alias from the parent to the new version, once, if nobody moved it meanwhile."""
+    made = _made(services, attempt)
 
-    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
+    def find(_: PromotionIntended) -> VersionPromoted | None:
         if services.registry.alias_version(attempt.model) != version:
             return None
-        return {
-            **plan_facts(plan),
-            "version": version,
-            "digest": _candidate_digest(services, attempt),
-        }
+        return VersionPromoted(
+            model=attempt.model, attempt=attempt.key, version=version, digest=made.digest
+        )
 
-    def make(_: dict[str, Any]) -> None:
+    def make(_: PromotionIntended) -> None:
         late_holds.refuse_held(services, attempt.batch)
         services.registry.move_alias(attempt.model, parent=attempt.parent_version, version=version)
 
-    facts = once_in(services, attempt, "promoted", "ChampionPromoted", find=find, make=make)
-    promoted = journal.Entry(
-        model_stream(attempt.model),
-        f"{attempt.key}/promoted",
-        "ChampionPromoted",
-        {
-            **facts,
-            "batch": attempt.batch,
-            "parent_version": attempt.parent_version,
-            "forget_count": attempt.forget_count,
-            "method": attempt.method,
-            "reason": attempt.reason,
-            **_trained_rows(services, attempt),
-        },
+    done = once(
+        services.journal,
+        batch_stream(attempt.batch),
+        key=attempt.ids.promoted,
+        plan=PromotionIntended(model=attempt.model, attempt=attempt.key),
+        find=find,
+        make=make,
     )
-    services.journal.append(promoted)
+    facts = ChampionPromoted(
+        attempt=attempt.key,
+        batch=attempt.batch,
+        version=done.version,
+        digest=done.digest,
+        parent_version=attempt.parent_version,
+        forget_count=attempt.forget_count,
+        method=attempt.method,
+        reason=attempt.reason,
+        trained_rows=made.trained_rows,
+    )
+    services.journal.append(model_stream(attempt.model), attempt.ids.promoted, facts)
     log.info("%s: version %d is the champion", attempt.model, version)
 
 
@@ -94,11 +112,11 @@ def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:
         attempt.forget_count, attempt.method, row_count=attempt.row_count
     )
     return {
-        mlflow_registry.EFFECT_TAG: f"{attempt.key}/registered",
+        mlflow_registry.EFFECT_TAG: attempt.ids.registered,
         "expunge.batch": attempt.batch,
         "expunge.parent_version": str(attempt.parent_version),
         "expunge.parent_digest": attempt.parent_digest,
-        "expunge.digest": _candidate_digest(services, attempt),
+        "expunge.digest": _made(services, attempt).digest,
         "expunge.dataset": enrollment.dataset.uri,
         "expunge.dataset_version": str(attempt.dataset_version),
         "expunge.dataset_version_before": str(attempt.dataset_version),
@@ -113,21 +131,11 @@ def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:
     }
 
 
-def _trained_rows(services: Services, attempt: Attempt) -> dict[str, int]:
-    """Rows that a retrained candidate learned from, as far as they are on record."""
-    made = _made(services, attempt)
-    return {"trained_rows": made["trained_rows"]} if "trained_rows" in made else {}
-
-
-def _candidate_digest(services: Services, attempt: Attempt) -> str:
-    return _made(services, attempt)["digest"]
-
-
-def _made(services: Services, attempt: Attempt) -> Mapping[str, Any]:
-    made = services.journal.find(batches.stream(attempt.batch), f"{attempt.key}/unlearned")
+def _made(services: Services, attempt: Attempt) -> CandidateMade:
+    made = read_batch(services.journal, attempt.batch).attempts[attempt.key].made
     if made is None:
         raise UnsupportedModelError("The candidate was never made; run the batch from its start.")
-    return made.facts
+    return made
 
 
 def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
@@ -163,15 +171,15 @@ def _log_lineage(services: Services, attempt: Attempt, run_id: str) -> None:
     enrollment = read_enrollment(services.journal, attempt.model)
     client = services.registry.client
     evidence = evaluate_candidate(services, attempt)
-    now = int(journal.now().timestamp() * 1000)
+    moment = int(now().timestamp() * 1000)
     metrics = [
-        Metric(f"{name}_{when}", float(value), now, 0)
+        Metric(f"{name}_{when}", float(value), moment, 0)
         for when, report in (("before", evidence.before), ("after", evidence.after))
         for name, value in asdict(report).items()
     ]
     found = evidence.forgetting
     judged = {"before": found.judged.before, "after": found.judged.after, "power": found.power}
-    metrics += [Metric(f"attack_{n}", value, now, 0) for n, value in judged.items()]
+    metrics += [Metric(f"attack_{n}", value, moment, 0) for n, value in judged.items()]
     values = asdict(enrollment.unlearning) | {"method": attempt.method, "reason": attempt.reason}
     params = [Param(k, str(v)) for k, v in values.items()]
     source = f'{{"uri": "{enrollment.dataset.uri}"}}'

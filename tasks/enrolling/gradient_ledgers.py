@@ -9,10 +9,11 @@ from torch import nn
 from tasks.datasets.rows import TableRows
 from tasks.environment.device import pick_device
 from tasks.environment.memory import fitting
-from tasks.journal import journal
+from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
-from tasks.journal.reading import enrolled_models, read_enrollment
+from tasks.journal.events.models import LedgerStored
+from tasks.journal.reading import enrolled_models, read_enrollment, read_model
 from tasks.registry import model_files
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
@@ -92,10 +93,8 @@ def store_ledger(services: Services, enrollment: Enrollment, module: nn.Module) 
     ledger = Ledger(gradient, model_digest=enrollment.digest, dataset=enrollment.snapshot)
     key = enrollment.ledger_key
     services.store.put(key, save(ledger_tensors(ledger), metadata=ledger_metadata(ledger)))
-    facts = {"ledger": key, "row_count": gradient.row_count, "version": enrollment.version}
-    services.journal.append(
-        journal.Entry(model_stream(enrollment.model), f"ledger/{key}", "LedgerStored", facts)
-    )
+    facts = LedgerStored(ledger=key, row_count=gradient.row_count, version=enrollment.version)
+    services.journal.append(model_stream(enrollment.model), ids.ledger(key), facts)
     log.info("%s version %d: gradient ledger stored", enrollment.model, enrollment.version)
     # A batch may have erased rows, and the old ledgers with them, while this one was computed.
     drop_stale_ledgers(services, enrollment.model)
@@ -167,9 +166,8 @@ def read_ledger(services: Services, enrollment: Enrollment) -> Ledger | None:
 
 def drop_stale_ledgers(services: Services, model: str) -> None:
     """Delete the model's ledgers over other snapshots: they are means over rows erased since."""
-    events = services.journal.read(model_stream(model))
     current = {enrollment.ledger_key for enrollment in enrolled_models(services.journal)}
-    for digest in sorted({e.facts["digest"] for e in events if "digest" in e.facts}):
+    for digest in sorted(read_model(services.journal, model).digests):
         folder = f"ledgers/{digest}/"
         for info in list(services.store.list_objects(folder)):
             if info.key not in current:

@@ -1,32 +1,28 @@
 """Trainings that were timed, in the model's own stream: how long its retrain will take."""
 
-from typing import Any
-
 from tasks.environment.device import pick_device
-from tasks.journal import journal
+from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.events.models import Conditions, RetrainTimed, Timing
+from tasks.journal.reading import read_model
 from tasks.registry.services import Services
 from unlearning.config.training_config import TrainingConfig
 from unlearning.policy.deadlines import Forecast, TimedTraining, forecast
 
-_TIMED = ("ReferencesStored", "RetrainTimed")
 
-
-def timing(services: Services, config: TrainingConfig, rows: int, seconds: float) -> dict[str, Any]:
-    """Facts of a training that ran in one go, under which conditions it was."""
-    facts = {"rows": rows, "epochs": config.epochs, "seconds": seconds}
-    return facts | {"conditions": _conditions(services, config)}
+def timing(services: Services, config: TrainingConfig, rows: int, seconds: float) -> Timing:
+    """A training that ran in one go, and under which conditions it did."""
+    here = _conditions(services, config)
+    return Timing(rows=rows, epochs=config.epochs, seconds=seconds, conditions=here)
 
 
 def note_retrain(
-    services: Services, model: str, attempt: str, config: TrainingConfig, rows: int, seconds: float
+    services: Services, attempt: Attempt, config: TrainingConfig, rows: int, seconds: float
 ) -> None:
-    """Record how long a retrain took, once."""
-    facts = {"attempt": attempt, "timed": timing(services, config, rows, seconds)}
-    services.journal.append(
-        journal.Entry(model_stream(model), f"{attempt}/timed", "RetrainTimed", facts)
-    )
+    """Record how long the attempt's retrain took, once."""
+    facts = RetrainTimed(attempt=attempt.key, timed=timing(services, config, rows, seconds))
+    services.journal.append(model_stream(attempt.model), attempt.ids.timed, facts)
 
 
 def retrain_forecast(
@@ -38,29 +34,22 @@ def retrain_forecast(
     fewer rows; those on another kind of device, or with batches of another size, do not count.
     """
     config = enrollment.unlearning.retraining
-    known = [
-        event.facts["timed"]
-        for event in services.journal.read(model_stream(enrollment.model))
-        # Records of older releases have no times.
-        if event.name in _TIMED and "timed" in event.facts
-    ]
     here = _conditions(services, config)
     return forecast(
         [
-            TimedTraining(rows=one["rows"], epochs=one["epochs"], seconds=one["seconds"])
-            for one in known
-            if one["conditions"] == here
+            TimedTraining(rows=one.rows, epochs=one.epochs, seconds=one.seconds)
+            for one in read_model(services.journal, enrollment.model).timed
+            if one.conditions == here
         ],
         rows=enrollment.row_count - forget_count,
         epochs=config.epochs,
     )
 
 
-def _conditions(services: Services, config: TrainingConfig) -> dict[str, Any]:
-    """What the time of an epoch depends on, besides rows and model."""
-    return {
-        "device": pick_device(services.settings),
-        "batch_size": config.batch_size,
-        "restriction": config.restriction if config.alpha else "none",
-        "derivative": config.derivative,
-    }
+def _conditions(services: Services, config: TrainingConfig) -> Conditions:
+    return Conditions(
+        device=pick_device(services.settings),
+        batch_size=config.batch_size,
+        restriction=config.restriction if config.alpha else "none",
+        derivative=config.derivative,
+    )

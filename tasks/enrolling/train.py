@@ -7,13 +7,13 @@ import numpy as np
 from torch import nn
 
 from tasks.datasets.rows import TableRows
-from tasks.enrolling.enroll import ModelSource, pinned
+from tasks.enrolling.source import ModelSource, pinned
 from tasks.environment.device import pick_device
 from tasks.foreign_errors import translated
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.mlflow_registry import LEFT_OUT_TAG
 from tasks.registry.services import Services
-from tasks.subjects.reappearance import ids_to_leave_out, look
+from tasks.subjects.reappearance import scan_table, suppressed_ids
 from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import DataError
 from unlearning.model.weights import model_digest
@@ -32,8 +32,8 @@ def train_version(
     Rows of erased subjects who are back in the table are left out.
     """
     source = pinned(services, source)
-    seen = look(services, source.dataset.uri, source.dataset.subject, source.dataset_version)
-    without = ids_to_leave_out(services, source.dataset, source.dataset_version)
+    seen = scan_table(services, source.dataset.uri, source.dataset.subject, source.dataset_version)
+    without = suppressed_ids(services, source.dataset, source.dataset_version)
     module = _train(services, source, hidden, config, without)
     effect = (
         f"train/{_training_key(source, hidden, config)}/{model_digest(module.state_dict())[:SHORT]}"

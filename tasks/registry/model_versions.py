@@ -1,12 +1,13 @@
 """Old model versions in MLflow: which there are, where their files lie, out of reach, gone."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from tasks.foreign_errors import translated
+from tasks.journal.events.versions import FilePlace
 from tasks.registry.mlflow_registry import (
     AUDIT_EXPERIMENT,
     EFFECT_TAG,
@@ -36,15 +37,6 @@ class Registered:
     def effect(self) -> str:
         """Key of the effect that made it; empty if somebody else did."""
         return self.tags.get(EFFECT_TAG, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where files of a version lie."""
-
-    uri: str
-    is_own: bool
-    """Whether it is a folder that MLflow made for this model; others are left to people."""
 
 
 def registered_versions(registry: Registry, model: str) -> dict[int, Registered]:
@@ -85,14 +77,14 @@ def quarantine(registry: Registry, model: str, version: Registered, retired_on: 
             client.delete_model_version_tag(model, number, _APPROVED)
 
 
-def logged_models(registry: Registry, version: Registered | None, effect: str) -> dict[str, str]:
-    """Ids and places of the logged models behind a version.
+def logged_models(registry: Registry, version: Registered | None, attempt: str) -> dict[str, str]:
+    """Ids and places of the logged models behind a version; `attempt` is the key of what made it.
 
     A run of ours makes one version only, so what a killed run logged besides is among them.
     """
     run_id = version.run_id if version else ""
-    if not run_id and effect:
-        run_id = registry.find_run(AUDIT_EXPERIMENT, effect.partition("/")[0]) or ""
+    if not run_id and attempt:
+        run_id = registry.find_run(AUDIT_EXPERIMENT, attempt) or ""
     run = _run(registry, run_id)
     with translated("MLflow"):
         is_ours = run is not None and EFFECT_TAG in run.data.tags
@@ -102,17 +94,17 @@ def logged_models(registry: Registry, version: Registered | None, effect: str) -
         return found | ({name: location} if location else {})
 
 
-def own_place(registry: Registry, model: str, version: Registered) -> Place:
+def own_place(registry: Registry, model: str, version: Registered) -> FilePlace:
     """Where the version's files lie, and whether that folder is its own."""
     client = registry.client
     with translated("MLflow"):
         uri = client.get_model_version_download_uri(model, str(version.version)).rstrip("/")
         # A name proves nothing: only MLflow knows which folder it made for a logged model.
         if any(_location(registry, part) == uri for part in urlsplit(uri).path.split("/")):
-            return Place(uri, is_own=True)
+            return FilePlace(uri=uri, is_own=True)
     run = _run(registry, version.run_id)
     root = run.info.artifact_uri.rstrip("/") if run else ""
-    return Place(uri, is_own=bool(root) and uri.startswith(f"{root}/"))
+    return FilePlace(uri=uri, is_own=bool(root) and uri.startswith(f"{root}/"))
 
 
 def sharers(
@@ -136,7 +128,7 @@ def sharers(
     return sorted(found - {(model, number)})
 
 
-def delete_version(registry: Registry, model: str, number: int, logged: list[str]) -> None:
+def delete_version(registry: Registry, model: str, number: int, logged: Sequence[str]) -> None:
     """Delete a version and its logged models in MLflow; their files stay where they are."""
     with translated("MLflow"):
         if _is_registered(registry, model, number):
@@ -146,7 +138,7 @@ def delete_version(registry: Registry, model: str, number: int, logged: list[str
                 registry.client.delete_logged_model(model_id)
 
 
-def is_deleted(registry: Registry, model: str, number: int, logged: list[str]) -> bool:
+def is_deleted(registry: Registry, model: str, number: int, logged: Sequence[str]) -> bool:
     """Whether MLflow gives neither the version nor its logged models any more."""
     with translated("MLflow"):
         return not _is_registered(registry, model, number) and not any(

@@ -1,6 +1,6 @@
 """One attempt to unlearn a batch from a model, and the ids of its events."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest
 from unlearning.policy.ladder import Rung
@@ -11,6 +11,27 @@ class AttemptIds:
     """Ids of an attempt's events: the same attempt makes each effect once, whoever runs it."""
 
     key: str
+
+    @classmethod
+    def behind(cls, effect: str) -> "AttemptIds | None":
+        """Those of the attempt that registered a version under this effect; None if none did."""
+        key = effect.removesuffix("/registered")
+        return cls(key) if key != effect else None
+
+    @property
+    def candidate(self) -> str:
+        """Where its candidate's weights lie in the store."""
+        return f"candidates/{self.key}.safetensors"
+
+    @property
+    def checkpoint(self) -> str:
+        """Where the state of its training lies in the store."""
+        return f"checkpoints/{self.key}.safetensors"
+
+    @property
+    def curves(self) -> str:
+        """Where its curves lie in the store."""
+        return f"curves/{self.key}.json"
 
     @property
     def planned(self) -> str:
@@ -120,6 +141,13 @@ class Attempt(AttemptPlan):
     def ids(self) -> AttemptIds:
         """Ids of its events."""
         return AttemptIds(self.key)
+
+    def by(self, method: str, *, rung: Rung, reason: str) -> "Attempt":
+        """The attempt on another rung: the same rows, unlearned in another way."""
+        same = {field.name: getattr(self, field.name) for field in fields(AttemptPlan)}
+        return Attempt.of(
+            AttemptPlan(**same | {"method": method, "rung": rung, "reason": reason})
+        )
 
     @property
     def plan_digest(self) -> str:

@@ -77,6 +77,8 @@ class ModelHistory:
     """How well attacks told its training rows when its reference models were made last."""
     withdrawn_by: str = ""
     """The batch that took it out of service last; empty if it lost its alias otherwise."""
+    holdout_erasures: int = 0
+    """How often rows were erased from its holdout table."""
     alias_changes: int = 0
     """How often the alias left a version that remembers."""
     retired: dict[int, VersionRetired] = field(default_factory=dict)
@@ -169,7 +171,7 @@ def _erased(history: ModelHistory, event: Event[ModelFact], facts: ErasureFact) 
         case SnapshotRestored():
             _move(history, facts)
         case HoldoutErased():
-            pass  # reference models are looked for in the store
+            history.holdout_erasures += 1
         case _:
             assert_never(facts)
 

@@ -1,46 +1,26 @@
-"""The erasure floor: no alias may point to a version that remembers somebody who was erased.
+"""The floor of an alias: it may not point to a version that remembers somebody who was erased.
 
 Every erasure of a model, a promotion above all, leaves the versions before it below the floor. A
-rollback by hand is found by comparing the alias with the model's own stream of events.
+rollback by hand is found by comparing the alias with the model's history.
 """
 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from tasks.journal.effects import once
+from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import DatasetSpec, Enrollment
-from tasks.journal.reading import enrolled_models
+from tasks.journal.events.versions import AliasChangeIntended, AliasLost, AliasRestored
+from tasks.journal.histories.weights import WeightsHistory
+from tasks.journal.reading import enrolled_models, read_model
 from tasks.registry import model_files
 from tasks.registry.services import Services
 from tasks.subjects import suppression_list
 from unlearning.errors import ConflictError, MissingDataError, ModelError
 
-log = logging.getLogger("expunge.floor")
-
-_BORN = ("ModelEnrolled", "ChampionPromoted")
-_ERASING = ("ChampionPromoted", "SnapshotAdvanced", "ModelWithdrawn")
-_OUT_OF_SERVICE = ("ModelWithdrawn", "FloorLost")
-
-Weights = tuple[int, str]
-"""Number of a version, and the digest of its weights as it was recorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A model's versions on record, told apart by what they remember."""
-
-    below: frozenset[Weights]
-    """Versions whose weights remember somebody who was erased since."""
-    above: tuple[Weights, ...]
-    """Versions that do not, the latest one last."""
-
-    @property
-    def floor(self) -> Weights | None:
-        """Where the alias belongs; None if every version remembers."""
-        return self.above[-1] if self.above else None
+log = logging.getLogger("expunge.alias_floor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +42,16 @@ class Breach:
         )
 
 
-def standing(services: Services, model: str) -> Standing:
-    """Which versions of an enrolled model remember an erased subject, by its journal alone.
-
-    An erasure leaves behind every version that was on record before it, but the one that went on;
-    while the model was out of service, none went on.
-    """
-    known: dict[Weights, None] = {}  # in the order of their latest mention
-    below: set[Weights] = set()
-    current: Weights | None = None
-    is_out = False
-    for event in services.journal.read(model_stream(model)):
-        if event.name in _BORN:
-            current = (event.facts["version"], event.facts["digest"])
-            known.pop(current, None)
-            known[current] = None
-            is_out = False
-        is_out = is_out or event.name in _OUT_OF_SERVICE
-        if event.name in _ERASING:
-            went_on = {one for one in known if current and one[1] == current[1] and not is_out}
-            below |= known.keys() - went_on
-    remembering = {digest for _, digest in below}
-    return Standing(frozenset(below), tuple(one for one in known if one[1] not in remembering))
-
-
 def breaches(services: Services) -> Iterator[Breach]:
     """Every alias below the floor; reads weights only where a number of a version says so."""
     for enrollment in enrolled_models(services.journal):
         found = services.registry.alias_version(enrollment.model)
         if found is None:
             continue
-        stands = standing(services, enrollment.model)
-        if not _remembers(services, enrollment, stands, found):
+        weights = read_model(services.journal, enrollment.model).weights
+        if not _remembers(services, enrollment, weights, found):
             continue
-        floor = stands.floor if not enrollment.is_withdrawn else None
+        floor = weights.alias_floor if not enrollment.is_withdrawn else None
         intact = floor is not None and _digest(services, enrollment, floor[0]) == floor[1]
         yield Breach(enrollment.model, found, floor[0] if floor and intact else None)
 
@@ -119,11 +75,11 @@ def refuse_remembering(
     Raises:
         ConflictError: they do; with the rows gone, nothing is left to unlearn them with.
     """
-    stands = standing(services, model)
-    remembers = digest in {d for _, d in stands.below}
-    if not remembers and digest not in {d for _, d in stands.above}:
+    weights = read_model(services.journal, model).weights
+    remembers = digest in {d for _, d in weights.below}
+    if not remembers and digest not in {d for _, d in weights.above}:
         tags = services.registry.version_tags(model, version)
-        erased = suppression_list.last_version_with(services, spec.uri)
+        erased = suppression_list.version_before_erasure(services, spec.uri)
         trained = tags.get("expunge.dataset_version", "")
         if tags.get("expunge.dataset") == spec.uri and trained and erased is not None:
             remembers = int(trained) <= erased
@@ -135,24 +91,29 @@ def refuse_remembering(
 
 
 def _undo(services: Services, breach: Breach) -> str:
-    name = model_stream(breach.model)
-    earlier = sum(e.name in ("AliasRestored", "FloorLost") for e in services.journal.read(name))
-    facts = {"found": breach.found, "floor": breach.floor}
+    changes = read_model(services.journal, breach.model).alias_changes
 
-    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
-        if services.registry.alias_version(breach.model) != plan["floor"]:
+    def find(plan: AliasChangeIntended) -> AliasRestored | AliasLost | None:
+        if services.registry.alias_version(breach.model) != plan.floor:
             return None
-        return {"found": plan["found"], "floor": plan["floor"]}
+        if plan.floor is None:
+            return AliasLost(found=plan.found)
+        return AliasRestored(found=plan.found, floor=plan.floor)
 
-    def make(plan: dict[str, Any]) -> None:
-        if plan["floor"] is None:
+    def make(plan: AliasChangeIntended) -> None:
+        if plan.floor is None:
             services.registry.drop_alias(breach.model)
         else:
-            services.registry.move_alias(breach.model, parent=breach.found, version=plan["floor"])
+            services.registry.move_alias(breach.model, parent=breach.found, version=plan.floor)
 
-    event = "FloorLost" if breach.floor is None else "AliasRestored"
-    key = f"floor/{earlier + 1}/{breach.found}/{breach.floor}"
-    once(services.journal, name, key=key, event=event, plan=facts, find=find, make=make)
+    once(
+        services.journal,
+        model_stream(breach.model),
+        key=ids.alias_change(changes + 1, breach.found, breach.floor),
+        plan=AliasChangeIntended(found=breach.found, floor=breach.floor),
+        find=find,
+        make=make,
+    )
     if breach.floor is not None:
         log.error("ALARM: %s. It is back on version %d.", breach.text, breach.floor)
         return ""
@@ -164,16 +125,18 @@ def _undo(services: Services, breach: Breach) -> str:
     return lost
 
 
-def _remembers(services: Services, enrollment: Enrollment, stands: Standing, version: int) -> bool:
+def _remembers(
+    services: Services, enrollment: Enrollment, weights: WeightsHistory, version: int
+) -> bool:
     """Whether the version under the alias is one below the floor, and not another of its number."""
-    recorded = {digest for number, digest in stands.below if number == version}
+    recorded = {digest for number, digest in weights.below if number == version}
     if not recorded and version == enrollment.version:
         return False
     if not recorded:
         # Old weights registered anew, perhaps by hand and without a tag that says so.
         tagged = services.registry.version_tags(enrollment.model, version).get("expunge.digest")
         digest = tagged or _digest(services, enrollment, version)
-        return digest in {d for _, d in stands.below}
+        return digest in {d for _, d in weights.below}
     actual = _digest(services, enrollment, version)
     return actual is None or actual in recorded
 
