@@ -12,7 +12,7 @@ from tables import rows, subject, write_tables
 
 from tasks import pipeline
 from tasks.enrolling import enroll, train
-from tasks.enrolling.enroll import ModelSource
+from tasks.enrolling.source import ModelSource
 from tasks.environment.settings import load_settings
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import DatasetSpec

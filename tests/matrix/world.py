@@ -120,7 +120,7 @@ def put_in(file: Path, prefix: str) -> None:
 
 def enroll(train: str, holdout: str) -> None:
     from flows.train_model import train_model
-    from tasks.enrolling.enroll import ModelSource
+    from tasks.enrolling.source import ModelSource
     from tasks.journal.events.enrollment import DatasetSpec
     from unlearning.config.approval_policy import ApprovalPolicy
     from unlearning.config.gate_policy import GatePolicy

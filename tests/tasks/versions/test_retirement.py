@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from lineages import MODEL, LineageOfHand
+from hand_made_versions import MODEL, HandMadeVersions
 from mlflow.tracking._tracking_service.utils import _get_store
 
 from tasks.environment.settings import load_settings
@@ -21,12 +21,12 @@ ADA, BEA, CYD = "zq7subject-1", "zq7subject-2", "zq7subject-3"
 
 
 @pytest.fixture
-def lineage(services, tmp_path, monkeypatch) -> LineageOfHand:
-    return LineageOfHand(services, tmp_path, monkeypatch)
+def lineage(services, tmp_path, monkeypatch) -> HandMadeVersions:
+    return HandMadeVersions(services, tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def promoted(lineage) -> LineageOfHand:
+def promoted(lineage) -> HandMadeVersions:
     """Version 1 remembers Ada, who left with version 2; the batch is closed."""
     lineage.promote("b-1", [ADA])
     lineage.close("b-1")

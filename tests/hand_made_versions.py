@@ -1,32 +1,32 @@
-"""Model versions in a real MLflow and their journal, made by hand: a lineage within a second."""
+"""Model versions in a real MLflow and their journal, made by hand: a history within a second."""
 
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import factories
+from factories import disposition, frozen, promotion, validated
 from safetensors.torch import save_file
 from torch import nn
 
-from tasks.journal.events.enrollment import DatasetSpec
-from tasks.intake import batches
 from tasks.journal import journal
-from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.events import ids
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.attempts import AttemptPlanned, VersionPromoted, VersionRegistered
+from tasks.journal.events.batches import BatchClosed
+from tasks.journal.events.catalog import BatchFact, batch_stream, model_stream
+from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import record_enrollment
-from tasks.registry import mlflow_registry
+from tasks.registry.mlflow_registry import AUDIT_EXPERIMENT, EFFECT_TAG
 from tasks.versions import retirement
-from unlearning.config.gate_policy import GatePolicy
-from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.model.weights import model_digest
-from unlearning.policy.budget import Deletions
-from unlearning.policy.deletion import Disposition
 from unlearning.policy.digests import pseudonym
 
 MODEL = "income"
 
 
-class LineageOfHand:
+class HandMadeVersions:
     """One enrolled model; `promote` gives it a further version as a batch would."""
 
     def __init__(self, services, folder: Path, monkeypatch, *, artifacts: str = ""):
@@ -35,7 +35,7 @@ class LineageOfHand:
         self.today(2026, 1, 10)
         self.client = services.registry.client
         place = artifacts or (folder / "artifacts").as_uri()
-        for name in (mlflow_registry.AUDIT_EXPERIMENT, "theirs"):
+        for name in (AUDIT_EXPERIMENT, "theirs"):
             self.client.create_experiment(name, artifact_location=f"{place}/{name}")
         self.digests = {}
         self.champion = self.register("theirs", "", {})
@@ -46,18 +46,7 @@ class LineageOfHand:
         return self.services.store
 
     def enrollment(self, version: int) -> Enrollment:
-        return Enrollment(
-            model=MODEL,
-            version=version,
-            digest=self.digests[version],
-            dataset=DatasetSpec("file:///train", ("features",), "label", "subject_id"),
-            dataset_version=0,
-            row_count=100,
-            holdout="file:///holdout",
-            unlearning=UnlearningConfig(),
-            policy=GatePolicy(),
-            deletions=Deletions(trained_rows=100),
-        )
+        return factories.enrollment(model=MODEL, version=version, digest=self.digests[version])
 
     def today(self, *ymd: int) -> None:
         moment = datetime(*ymd, 12, tzinfo=UTC)
@@ -71,7 +60,7 @@ class LineageOfHand:
 
     def run(self, experiment: str, effect: str) -> str:
         found = self.services.registry.experiment_id(experiment)
-        tags = {mlflow_registry.EFFECT_TAG: effect.partition("/")[0]} if effect else {}
+        tags = {EFFECT_TAG: effect.partition("/")[0]} if effect else {}
         return self.client.create_run(found, tags=tags).info.run_id
 
     def log(self, experiment: str, run: str) -> tuple[str, str]:
@@ -95,55 +84,65 @@ class LineageOfHand:
         self.services.registry.set_alias(MODEL, int(made.version))
         return int(made.version)
 
-    def batch(self, name: str, subjects: list[str], *, parent: int | None = None) -> str:
+    def batch(self, name: str, subjects: list[str], *, parent: int | None = None) -> Attempt:
         """An open batch that planned to forget these subjects; gives its attempt."""
         key = self.services.settings.pseudonym_secret()
         judged = [
-            Disposition(f"{name}-{s}", s, "accepted", "", "2026-01-02T00:00:00+00:00", "",
-                        pseudonym(key, s)) for s in subjects
-        ]  # fmt: skip
+            disposition(
+                f"{name}-{s}",
+                request_id=s,
+                received_at="2026-01-02T00:00:00+00:00",
+                subject=pseudonym(key, s),
+            )
+            for s in subjects
+        ]
         data = json.dumps([asdict(d) for d in judged]).encode()
         self.store.put(f"batches/{name}/dispositions.json", data)
-        self.happen(name, "frozen", "BatchFrozen")
-        self.happen(name, "validated", "BatchValidated")
-        attempt = f"a-{name}"
-        plan = {"key": attempt, "model": MODEL, "parent_version": parent or self.champion}
-        self.happen(name, f"{attempt}/planned", "UnlearningPlanned", **plan)
-        self.store.put(f"candidates/{attempt}.safetensors", b"weights")
-        self.store.put(f"checkpoints/{attempt}.safetensors", b"weights")
-        return attempt
+        planned = factories.attempt(
+            key=f"a-{name}",
+            batch=name,
+            model=MODEL,
+            parent_version=parent or self.champion,
+            forget_count=len(subjects),
+        )
+        self.happen(name, ids.FROZEN, frozen())
+        self.happen(name, ids.VALIDATED, validated())
+        self.happen(name, planned.ids.planned, AttemptPlanned(attempt=planned))
+        self.store.put(f"candidates/{planned.key}.safetensors", b"weights")
+        self.store.put(f"checkpoints/{planned.key}.safetensors", b"weights")
+        return planned
 
-    def candidate(self, name: str, attempt: str) -> int:
+    def candidate(self, name: str, planned: Attempt) -> int:
         """The attempt's registered version, which nobody serves yet."""
-        effect = f"{attempt}/registered"
-        tags = {mlflow_registry.EFFECT_TAG: effect, "expunge.batch": name, "expunge.gate": "passed"}
-        version = self.register(mlflow_registry.AUDIT_EXPERIMENT, effect, tags)
+        effect = planned.ids.registered
+        tags = {EFFECT_TAG: effect, "expunge.batch": name, "expunge.gate": "passed"}
+        version = self.register(AUDIT_EXPERIMENT, effect, tags)
         if self.champion in self.versions():
             self.services.registry.set_alias(MODEL, self.champion)
-        facts = {"model": MODEL, "attempt": attempt, "version": version}
-        self.happen(name, effect, "VersionRegistered", **facts)
+        of = {"model": MODEL, "attempt": planned.key}
+        self.happen(name, effect, VersionRegistered(**of, version=version))
         return version
 
     def promote(self, name: str, subjects: list[str]) -> int:
         """A batch that promoted its candidate and is not closed yet."""
-        parent, attempt = self.champion, self.batch(name, subjects)
-        version = self.candidate(name, attempt)
+        parent, planned = self.champion, self.batch(name, subjects)
+        version = self.candidate(name, planned)
         self.services.registry.move_alias(MODEL, parent=parent, version=version)
-        facts = {"model": MODEL, "attempt": attempt, "version": version, "batch": name,
-                 "parent_version": parent, "digest": self.digests[version],
-                 "forget_count": len(subjects), "method": "calibrated"}  # fmt: skip
-        self.happen(name, f"{attempt}/promoted", "ChampionPromoted", **facts)
-        entry = journal.Entry(stream(MODEL), f"{attempt}/promoted", "ChampionPromoted", facts)
-        self.services.journal.append(entry)
+        facts = promotion(planned, version, digest=self.digests[version])
+        promoted = VersionPromoted(
+            model=MODEL, attempt=planned.key, version=version, digest=facts.digest
+        )
+        self.happen(name, planned.ids.promoted, promoted)
+        self.services.journal.append(model_stream(MODEL), planned.ids.promoted, facts)
         self.champion = version
         retirement.retire(self.services, MODEL)
         return version
 
     def close(self, name: str) -> None:
-        self.happen(name, "closed", "BatchClosed")
+        self.happen(name, ids.CLOSED, BatchClosed())
 
-    def happen(self, name: str, event_id: str, event: str, /, **facts) -> None:
-        self.services.journal.append(journal.Entry(batches.stream(name), event_id, event, facts))
+    def happen(self, name: str, event_id: str, facts: BatchFact) -> None:
+        self.services.journal.append(batch_stream(name), event_id, facts)
 
     def hold(self, subject: str) -> None:
         self.store.put("requests/holds/h.jsonl", json.dumps({"subject_id": subject}).encode())
@@ -166,5 +165,7 @@ class LineageOfHand:
         found = self.client.search_model_versions(f"name = '{MODEL}'")
         return sorted(int(v.version) for v in found)
 
-    def events(self, name: str) -> list[dict]:
-        return [e.facts for e in self.services.journal.read(stream(MODEL)) if e.name == name]
+    def events(self, kind: type) -> list:
+        """Facts of this type in the model's stream."""
+        events = self.services.journal.read(model_stream(MODEL))
+        return [e.facts for e in events if isinstance(e.facts, kind)]
