@@ -5,7 +5,7 @@ from tasks.journal.reading import enrolled_models
 from tasks.steps.policy import STEP
 from tasks.steps.process import services
 from tasks.subjects import replay
-from tasks.versions import retirement
+from tasks.versions import leftovers, purging
 
 
 @STEP
@@ -47,16 +47,16 @@ def enrolled_names() -> list[str]:
 @STEP
 def due_versions(model: str) -> list[int]:
     """Retired versions whose days are over."""
-    return retirement.due(services(), model)
+    return purging.due(services(), model)
 
 
 @STEP
 def purge_version(model: str, version: int) -> None:
     """The version gone from MLflow and from every place that kept its files."""
-    retirement.purge(services(), model, version)
+    purging.purge(services(), model, version)
 
 
 @STEP
 def drop_leftovers() -> int:
     """Weights of closed batches gone from the store."""
-    return retirement.drop_leftovers(services())
+    return leftovers.drop_leftovers(services())
