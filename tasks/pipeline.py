@@ -18,6 +18,7 @@ from tasks.attempts import (
     ladder,
     planning,
     promotion,
+    withdrawal,
 )
 from tasks.enrolling import gradient_ledgers, reference_models
 from tasks.erasure import files, guards, rows, snapshots
@@ -47,7 +48,7 @@ class Steps:
         """Judge every record of the batch, then take out those held since; counts by outcome."""
         counts = batches.validate(self.services, batch)
         late_holds.withhold(self.services, batch)
-        suppression_list.take_off_withheld(self.services, batch)
+        suppression_list.lift_withheld(self.services, batch)
         return counts
 
     def resolve_rows(self, batch: str) -> dict[str, int]:
@@ -104,7 +105,7 @@ class Steps:
 
     def withdraw_model(self, attempt: Attempt, chosen: NextRung) -> None:
         """The serving alias taken away, and an alarm."""
-        ladder.withdraw(self.services, attempt, chosen.reason)
+        withdrawal.withdraw(self.services, attempt, chosen.reason)
 
     def block_batch(self, attempt: Attempt, decision: GateDecision, chosen: NextRung) -> None:
         """The batch kept open, with its reason."""
@@ -113,9 +114,9 @@ class Steps:
     def suppress_subjects(self, batch: str) -> int:
         """The batch's subjects on the suppression list, after a last look for rows and models."""
         resolution.resolve(self.services, batch)
-        guards.refuse_unasked(self.services, batch)
+        guards.refuse_unforgotten(self.services, batch)
         listed = suppression_list.suppress(self.services, batch)
-        return listed + suppression_list.put_on_found(self.services, batch)
+        return listed + suppression_list.suppress_found_later(self.services, batch)
 
     def tables_to_erase(self, batch: str) -> list[str]:
         """Tables in which the batch has rows."""
@@ -123,7 +124,7 @@ class Steps:
 
     def erase_rows(self, batch: str, table: str) -> None:
         """The rows deleted from the table, if every model that learned from them was asked."""
-        guards.refuse_unasked(self.services, batch)
+        guards.refuse_unforgotten(self.services, batch)
         rows.erase_rows(self.services, batch, table)
 
     def purge_files(self, batch: str, table: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tasks.enrolling.enroll import ModelSource
+from tasks.enrolling.source import ModelSource
 from tasks.journal.events.enrollment import DatasetSpec
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget

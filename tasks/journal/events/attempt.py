@@ -1,6 +1,6 @@
 """One attempt to unlearn a batch from a model, and the ids of its events."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest
 from unlearning.policy.ladder import Rung
@@ -144,10 +144,10 @@ class Attempt(AttemptPlan):
 
     def by(self, method: str, *, rung: Rung, reason: str) -> "Attempt":
         """The attempt on another rung: the same rows, unlearned in another way."""
-        same = {field.name: getattr(self, field.name) for field in fields(AttemptPlan)}
-        return Attempt.of(
-            AttemptPlan(**same | {"method": method, "rung": rung, "reason": reason})
+        plan = AttemptPlan(
+            **{field.name: getattr(self, field.name) for field in fields(AttemptPlan)}
         )
+        return Attempt.of(replace(plan, method=method, rung=rung, reason=reason))
 
     @property
     def plan_digest(self) -> str:
