@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Generic, TypeVar, cast
 
 from tasks.journal import layout
@@ -132,7 +133,8 @@ class Journal:
 
         def latest(group: Group) -> dict[str, Event[Any]]:
             keys = group.keys if layout.is_shared(kind) else group.keys[-1:]
-            return dict(sorted(told for key in keys for told in self._parsed(key)))
+            found = dict(told for key in keys for told in self._parsed(key))
+            return dict(sorted(found.items()))
 
         rest = iter(groups)
         with ThreadPoolExecutor(_WRITERS) as pool:
