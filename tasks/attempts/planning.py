@@ -95,7 +95,7 @@ def note_still_untouched(
 
 def has_forgotten(services: Services, batch: str, enrollment: Enrollment) -> bool:
     """Whether the batch made the model forget, be it in weights that it was promoted from since."""
-    return any(one.batch == batch for one in forgotten_by(services, enrollment))
+    return batch in read_model(services.journal, enrollment.model).finished
 
 
 def _record_nothing_left(services: Services, batch: str, enrollment: Enrollment) -> None:

@@ -148,10 +148,11 @@ def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
         is_parent=True,
     )
     module = load_candidate(services, attempt, original.module)
-    return model_files.log_successor(run_id, original, module, _example(original.example, forget))
+    example = input_example(original.example, forget)
+    return model_files.log_successor(run_id, original, module, example)
 
 
-def _example(example: Any, forget: Rows) -> Any:
+def input_example(example: Any, forget: Rows) -> Any:
     """The parent's input example, or zeros if it is one of the rows being forgotten."""
     if example is None:
         first, _ = next(iter(forget.chunks(1)))

@@ -21,10 +21,10 @@ from unlearning.model.rows import TensorRows, content_halves
 _POOL = 4
 """Rows that are read for each row of the sample, where the table has them."""
 
-_GROUPS, _BYTES = 256, 1 << 30
+ENOUGH_GROUPS, ENOUGH_BYTES = 256, 1 << 30
 """Row groups, or bytes in them, that are enough if they hold rows enough."""
 
-_LEAST_GROUPS = 8
+LEAST_GROUPS = 8
 """Row groups that are read however large they are: one alone may be one class, or one day."""
 
 
@@ -133,15 +133,15 @@ def draw_groups(
     """
     rows = np.array([count for _, count in groups], dtype=float)
     sizes = [sum(part.total_byte_size for part in group.row_groups) for group, _ in groups]
-    weights = np.maximum(rows, least / _GROUPS)
+    weights = np.maximum(rows, least / ENOUGH_GROUPS)
 
     def chances(end: float) -> np.ndarray:
         return -np.expm1(-weights * end)
 
     def are_enough(expected: np.ndarray) -> bool:
         number, size = expected.sum(), expected @ np.array(sizes, dtype=float)
-        many = number >= reach * _GROUPS
-        large = size >= reach * _BYTES and number >= reach * _LEAST_GROUPS
+        many = number >= reach * ENOUGH_GROUPS
+        large = size >= reach * ENOUGH_BYTES and number >= reach * LEAST_GROUPS
         return bool(expected @ rows >= reach * least and (many or large))
 
     if not are_enough(np.ones(len(groups))):
@@ -176,7 +176,7 @@ def _batches(
 
 
 class _Pool:
-    """The rows with the smallest keys so far; a little more than the sample is held."""
+    """The rows with the smallest keys so far; a little more than the sample is kept."""
 
     def __init__(self, count: int) -> None:
         self._count = count

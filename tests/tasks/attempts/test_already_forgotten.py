@@ -194,9 +194,13 @@ def test_a_request_withheld_before_the_plan_was_not_forgotten(world):
 
 def test_weights_of_another_origin_have_forgotten_nothing(world):
     world.promote(OLD, 2)
-    record_enrollment(world.services.journal, replace(world.enrolled(), policy=GatePolicy(min_power=0.5)))
+    record_enrollment(
+        world.services.journal, replace(world.enrolled(), policy=GatePolicy(min_power=0.5))
+    )
     assert forgotten_by(world.services, world.enrolled())
-    record_enrollment(world.services.journal, replace(world.enrollment, version=9, digest="trained anew"))
+    record_enrollment(
+        world.services.journal, replace(world.enrollment, version=9, digest="trained anew")
+    )
     assert forgotten_by(world.services, world.enrolled()) == []
     world.champion = 9
     assert world.plan(NEW).forget_count == 5
