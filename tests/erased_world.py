@@ -76,7 +76,7 @@ class World:
 
     def train(self):
         version = train.train_version(self.services, self.source(), (8,), TRAINING)
-        return enroll.adopt_version(self.services, self.source(), version, trust_pickle=False)
+        return enroll.enroll_version(self.services, self.source(), version, trust_pickle=False)
 
     def restore(self):
         shutil.rmtree(self.folder / "train")
