@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from operator import itemgetter
 from typing import Any, Generic, TypeVar, cast
 
 from tasks.journal import layout
@@ -21,6 +20,7 @@ from tasks.journal.events.requests import RequestFact
 from tasks.journal.events.transitions import FINAL, next_status
 from tasks.journal.layout import Group
 from tasks.journal.packs import read_packed
+from tasks.store.format import check_format, write_format
 from tasks.store.objects import ObjectStore
 from tasks.store.read_once import ReadOnce
 from unlearning.errors import ConflictError
@@ -51,7 +51,19 @@ class Journal:
     """Every stream of a store; each object of it is read once."""
 
     def __init__(self, store: ObjectStore, frozen: ReadOnce) -> None:
-        self.store, self._frozen = store, frozen
+        self._store, self._frozen = store, frozen
+        self._is_ours: bool | None = None
+
+    @property
+    def store(self) -> ObjectStore:
+        """The store, once it was found to have the form that this release reads.
+
+        Raises:
+            SettingsError: it has another one.
+        """
+        if self._is_ours is None:
+            self._is_ours = check_format(self._store)
+        return self._store
 
     def read(self, stream: Stream[F]) -> list[Event[F]]:
         """All events of a stream, oldest first; an unknown stream has none."""
@@ -184,6 +196,9 @@ class Journal:
     def _write(self, group: Group, fresh: list[Told]) -> bool:
         body = [{"of": name, **to_json(event)} for name, event in fresh]
         data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+        if not self._is_ours:
+            write_format(self.store)
+            self._is_ours = True
         if not self.store.put_if_absent(group.next_key, data):
             return False
         self._frozen.add(group.next_key, data, _parse)

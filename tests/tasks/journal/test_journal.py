@@ -14,8 +14,9 @@ from tasks.journal.events.requests import (
     RequestReleased,
 )
 from tasks.journal.journal import Entry, Journal
+from tasks.store import format as store_format
 from tasks.store.read_once import ReadOnce
-from unlearning.errors import ConflictError
+from unlearning.errors import ConflictError, SettingsError
 
 BATCH, MODEL = batch_stream("b-1"), model_stream("m")
 RECORDS = [f"0123456789ab-{number:06d}" for number in range(0, 3000, 7)]
@@ -58,8 +59,15 @@ def fresh(journal) -> Journal:
 
 
 def count_reads(store, monkeypatch):
+    """Keys of objects that are read from now on, but for the one that names the store's form."""
     read, get = [], store.get
-    monkeypatch.setattr(store, "get", lambda key: read.append(key) or get(key))
+
+    def counted(key):
+        if key != store_format.KEY:
+            read.append(key)
+        return get(key)
+
+    monkeypatch.setattr(store, "get", counted)
     return read
 
 
@@ -255,3 +263,18 @@ def test_a_frozen_batch_says_what_it_holds(journal):
     assert journal.append(BATCH, "e", BatchFrozen(file_count=3, released_count=2)).facts == (
         BatchFrozen(file_count=3, released_count=2)
     )
+
+
+def test_a_store_of_another_form_is_neither_read_nor_written(journal):
+    journal.store.put(store_format.KEY, b'{"format": 2}')
+    other = fresh(journal)
+    with pytest.raises(SettingsError, match="has format 2"):
+        other.read(BATCH)
+    with pytest.raises(SettingsError, match="has format 2"):
+        other.append(BATCH, "e", frozen())
+    assert [i.key for i in journal.store.list_objects("")] == [store_format.KEY]
+
+
+def test_the_first_event_says_which_form_the_store_has(journal):
+    journal.append(BATCH, "e", frozen())
+    assert journal.store.get(store_format.KEY) == b'{"format": 1}'
