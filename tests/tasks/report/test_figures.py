@@ -40,11 +40,9 @@ def test_both_versions_are_drawn_with_words():
 
 def test_a_first_bar_that_would_hide_all_others_is_cut_and_told():
     shown = curves()
-    width = shown.losses.edges[1] - shown.losses.edges[0]
-    tall = (
-        0.9 / width,
-        *([0.1 / width / (len(shown.losses.edges) - 2)] * (len(shown.losses.edges) - 2)),
-    )
+    edges = shown.losses.edges
+    width, others = edges[1] - edges[0], len(edges) - 2
+    tall = (0.9 / width, *[0.1 / width / others] * others)
     losses = replace(shown.losses, forget_before=tall)
     text = svg_text(loss_figure(replace(shown, losses=losses), "before"))
     assert "first bar cut off: 90 of 100 forget rows," in text
