@@ -86,7 +86,8 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
         "released": sorted(released),
         "as_of": released,
     }
-    batch = f"b-{facts_digest(facts)[:SHORT]}"
+    exact = [asdict(f) | {"key": _bytes_of(f.key)} for f in frozen]
+    batch = f"b-{facts_digest(facts | {'files': exact})[:SHORT]}"
     body = json.dumps({"batch": batch, **facts}, indent=1).encode()
     services.store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
     lease.check(services.store)
@@ -223,7 +224,12 @@ def _records(file: RequestFile, data: bytes) -> Iterator[Record]:
 
 
 def _file_id(info: ObjectInfo) -> str:
-    return facts_digest({"key": info.key, "version": info.version})[:SHORT]
+    return facts_digest({"key": _bytes_of(info.key), "version": info.version})[:SHORT]
+
+
+def _bytes_of(key: str) -> str:
+    """The key's bytes in hex: the name of a file need not be text, and only text has a digest."""
+    return key.encode(errors="surrogateescape").hex()
 
 
 def file_of(record_id: str) -> str:

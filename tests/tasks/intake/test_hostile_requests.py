@@ -225,7 +225,7 @@ def check_that_every_record_ends_in_one_state(folder, files):
     assert [d.outcome for d in found] == wanted
     assert counts == Counter(wanted)
     # The journal, which is what people ask, has every record once and with the same state.
-    heads = dict(services.journal.heads("requests"))
+    heads = dict(services.journal.requests())
     assert {name: event.status for name, event in heads.items()} == {
         d.record_id: d.outcome for d in found
     }
