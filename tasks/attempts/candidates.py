@@ -13,12 +13,12 @@ from tasks.enrolling.timed_trainings import note_retrain, retrain_forecast
 from tasks.environment.device import pick_device
 from tasks.environment.memory import fitting
 from tasks.intake import batches
+from tasks.journal import journal
 from tasks.journal.effects import once
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import CandidateIntended, CandidateMade
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.enrollment import Enrollment
-from tasks.journal.journal import now
 from tasks.journal.reading import read_enrollment
 from tasks.registry.services import Services
 from unlearning.config.unlearning_config import UnlearningConfig
@@ -107,7 +107,7 @@ def _unlearn(services: Services, attempt: Attempt) -> dict[str, Tensor]:
     ledger = _ledger(services, attempt.method, enrollment, parent)
     holdout, _ = split_sample(services, attempt, enrollment, "holdout")
     is_resumed = any(services.store.list_objects(attempt.ids.checkpoint))
-    started = now()
+    started = journal.now()
     checkpoints = StoredCheckpoints(services.store, attempt.ids.checkpoint)
     config = update_config(enrollment, attempt)
 
@@ -124,7 +124,7 @@ def _unlearn(services: Services, attempt: Attempt) -> dict[str, Tensor]:
         return _new_state(problem, replace(config, chunk_size=chunk_size), attempt)
 
     state = fitting(new_state, chunk_size=config.chunk_size, device=pick_device(services.settings))
-    seconds = (now() - started).total_seconds()
+    seconds = (journal.now() - started).total_seconds()
     log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
     if is_exact(attempt.method) and not is_resumed:
         note_retrain(services, attempt, config.retraining, retain.count, seconds)

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from dataclasses import replace
 
-from tasks.attempts.already_forgotten import forgotten_by, note_forgotten
+from tasks.attempts.already_forgotten import note_forgotten
 from tasks.attempts.inputs import forget_rows
 from tasks.datasets.rows import TableRows, label_counts
 from tasks.intake import batches

@@ -11,6 +11,7 @@ from tasks.attempts.candidates import load_candidate
 from tasks.attempts.evidence import evaluate_candidate
 from tasks.attempts.inputs import inputs
 from tasks.foreign_errors import translated
+from tasks.journal import journal
 from tasks.journal.effects import once
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import (
@@ -22,7 +23,6 @@ from tasks.journal.events.attempts import (
 )
 from tasks.journal.events.catalog import batch_stream, model_stream
 from tasks.journal.events.models import ChampionPromoted
-from tasks.journal.journal import now
 from tasks.journal.reading import read_batch, read_enrollment
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.services import Services
@@ -172,15 +172,15 @@ def _log_lineage(services: Services, attempt: Attempt, run_id: str) -> None:
     enrollment = read_enrollment(services.journal, attempt.model)
     client = services.registry.client
     evidence = evaluate_candidate(services, attempt)
-    moment = int(now().timestamp() * 1000)
+    now = int(journal.now().timestamp() * 1000)
     metrics = [
-        Metric(f"{name}_{when}", float(value), moment, 0)
+        Metric(f"{name}_{when}", float(value), now, 0)
         for when, report in (("before", evidence.before), ("after", evidence.after))
         for name, value in asdict(report).items()
     ]
     found = evidence.forgetting
     judged = {"before": found.judged.before, "after": found.judged.after, "power": found.power}
-    metrics += [Metric(f"attack_{n}", value, moment, 0) for n, value in judged.items()]
+    metrics += [Metric(f"attack_{n}", value, now, 0) for n, value in judged.items()]
     values = asdict(enrollment.unlearning) | {"method": attempt.method, "reason": attempt.reason}
     params = [Param(k, str(v)) for k, v in values.items()]
     source = f'{{"uri": "{enrollment.dataset.uri}"}}'

@@ -14,9 +14,9 @@ from tasks.datasets.samples import sample_rows
 from tasks.enrolling.timed_trainings import timing
 from tasks.environment.device import pick_device
 from tasks.environment.memory import fitting
+from tasks.journal import journal
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import Timing
-from tasks.journal.journal import now
 from tasks.registry.services import Services
 from unlearning.attacks.attacks import Signals, read_signals
 from unlearning.attacks.power import attack_power
@@ -59,9 +59,9 @@ def trained_references(
             policy.references,
             rows.count,
         )
-        started = now()
+        started = journal.now()
         state = _trained_on(services, parent, rows, replace(config, seed=config.seed + number))
-        seconds.append((now() - started).total_seconds())
+        seconds.append((journal.now() - started).total_seconds())
         module, size = with_weights(parent, state), enrollment.unlearning.chunk_size
         members.append(_scores(services, module, rows, size))
         others.append(_scores(services, module, unseen, size))

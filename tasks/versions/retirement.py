@@ -4,11 +4,11 @@ import logging
 from dataclasses import fields
 from datetime import date
 
+from tasks.journal import journal
 from tasks.journal.effects import once
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.versions import FilePlace, RetirementIntended, VersionRetired
-from tasks.journal.journal import now
 from tasks.registry import model_versions
 from tasks.registry.model_versions import Registered
 from tasks.registry.services import Services
@@ -145,4 +145,4 @@ def _refuse_served(services: Services, model: str, found: Registered) -> None:
 
 
 def _today() -> date:
-    return now().date()
+    return journal.now().date()
