@@ -71,7 +71,7 @@ def event_names() -> set[str]:
 
 
 def strings(path: Path):
-    """Every string of a file that is no docstring."""
+    """Every constant of a file that is neither a docstring nor the name of a type."""
     tree = ast.parse(path.read_text())
     documented = ast.Module | ast.ClassDef | ast.FunctionDef
     docs = {
@@ -79,8 +79,13 @@ def strings(path: Path):
         for node in ast.walk(tree)
         if isinstance(node, documented) and ast.get_docstring(node) is not None
     }
+    types = {
+        id(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "cast"
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+        if isinstance(node, ast.Constant) and id(node) not in docs | types:
             yield node.value
 
 
