@@ -28,7 +28,7 @@ from unlearning.policy.budget import is_exact
 class CertifiedModel:
     """One model's part in the answer to some requests."""
 
-    facts: dict[str, Any]
+    stated: dict[str, Any]
     records: frozenset[str] | None = None
     """The requests that it answers; None for all that no other part on this model answers."""
 
@@ -82,11 +82,11 @@ def models_for(
     found: Sequence[CertifiedModel], record: str, tables: Collection[str]
 ) -> list[dict[str, Any]]:
     """What stands of models in the certificate of one request with rows in these tables."""
-    mine = [one for one in found if one.facts["dataset"] in tables]
-    earlier = [one.facts for one in mine if one.records is not None and record in one.records]
-    answered = {facts["model"] for facts in earlier}
+    mine = [one for one in found if one.stated["dataset"] in tables]
+    earlier = [one.stated for one in mine if one.records is not None and record in one.records]
+    answered = {stated["model"] for stated in earlier}
     return earlier + [
-        one.facts for one in mine if one.records is None and one.facts["model"] not in answered
+        one.stated for one in mine if one.records is None and one.stated["model"] not in answered
     ]
 
 

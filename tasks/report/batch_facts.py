@@ -163,10 +163,10 @@ def _until(services: Services, batch: str, history: BatchHistory) -> Iterator[st
     if not history.earlier_versions_as_of:
         return
     for part in certified_models(services, batch):
-        for one in part.facts.get("earlier_versions", []):
+        for one in part.stated.get("earlier_versions", []):
             until = one["exists_until"]
             when = "it is purged" if until == "retired" else f"its purge on {until}"
             yield (
-                f"Version {one['version']} of {part.facts['model']} remembers the rows and exists, "
+                f"Version {one['version']} of {part.stated['model']} remembers the rows and exists, "
                 f"out of service, until {when}."
             )

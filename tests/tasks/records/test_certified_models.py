@@ -32,7 +32,7 @@ def promoted(batch):
 
 def the_only(batch):
     (model,) = certified_models(batch.services, batch.name)
-    return model.facts
+    return model.stated
 
 
 def tell(batch, model, event_id, facts):

@@ -48,7 +48,7 @@ def test_what_too_few_rows_could_not_show_of_a_retrain_is_told_and_is_no_failure
     assert "○ Not shown. On 20 rows" in text
     assert "✗ Failed" not in text
     (model,) = certified_models(batch.services, batch.name)
-    assert model.facts["not_shown"] == ["possible_holdout_loss"]
+    assert model.stated["not_shown"] == ["possible_holdout_loss"]
 
 
 def lose_curves(batch):
