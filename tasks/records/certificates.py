@@ -12,8 +12,8 @@ from tasks.journal.events import ids
 from tasks.journal.events.batches import FilesPurged
 from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import RequestErased, RequestFact, SubjectNotFound
-from tasks.journal.histories.table import TableHistory
 from tasks.journal.histories.request import request_history
+from tasks.journal.histories.table import TableHistory
 from tasks.journal.journal import Entry
 from tasks.journal.reading import read_batch
 from tasks.records.certified_models import CertifiedModel, certified_models, models_for

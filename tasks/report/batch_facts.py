@@ -163,10 +163,11 @@ def _until(services: Services, batch: str, history: BatchHistory) -> Iterator[st
     if not history.earlier_versions_as_of:
         return
     for part in certified_models(services, batch):
+        model = part.stated["model"]
         for one in part.stated.get("earlier_versions", []):
             until = one["exists_until"]
             when = "it is purged" if until == "retired" else f"its purge on {until}"
             yield (
-                f"Version {one['version']} of {part.stated['model']} remembers the rows and exists, "
-                f"out of service, until {when}."
+                f"Version {one['version']} of {model} remembers the rows and exists, out of "
+                f"service, until {when}."
             )
