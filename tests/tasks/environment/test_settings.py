@@ -2,9 +2,7 @@ import os
 import stat
 
 import pytest
-import torch
 
-from tasks.environment.device import pick_device
 from tasks.environment.settings import load_settings, prepare_prefect
 from unlearning.errors import SettingsError
 
@@ -70,17 +68,6 @@ def test_a_device_is_one_of_those_that_there_are_and_the_rule_is_told(settings):
     for device in ("gpu", "cuda:", "xcpu"):
         with pytest.raises(SettingsError, match=r"EXPUNGE_DEVICE: .*auto\|cpu\|cuda"):
             settings(EXPUNGE_DEVICE=device)
-
-
-def test_a_gpu_that_is_not_there_is_refused_before_any_work(settings, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    for device in ("cuda", "cuda:1"):
-        settings(EXPUNGE_DEVICE=device)
-        assert pick_device(load_settings()) == device
-    settings(EXPUNGE_DEVICE="cuda:2")
-    with pytest.raises(SettingsError, match="cuda:2, but there are 2 GPUs"):
-        pick_device(load_settings())
 
 
 def test_the_embedded_key_is_made_once_and_for_its_owner_only(settings):
