@@ -1,3 +1,5 @@
+"""Gradient ledgers: computed once, over all rows and no others, by any number of ranks."""
+
 import json
 import os
 import subprocess
@@ -6,21 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import factories
 import pytest
 import torch
 from deltalake import write_deltalake
+from factories import advanced
 from safetensors.torch import load
 from tables import rows, subject
 from torch import nn
 
-from tasks.attempts import candidates
 from tasks.enrolling import gradient_ledgers
-from tasks.journal import journal
+from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_enrollment, record_enrollment
-from tasks.tables import delta
-from unlearning.config.gate_policy import GatePolicy
+from tasks.registry import model_files
+from tasks.registry.mlflow_registry import Registry
+from tasks.tables import deletion
+from tasks.tables.delta import open_table
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import (
     ConflictError,
@@ -31,7 +36,6 @@ from unlearning.errors import (
     TransientError,
 )
 from unlearning.model.weights import model_digest
-from unlearning.policy.budget import Deletions
 
 PROJECT = Path(__file__).parents[3]
 
@@ -52,29 +56,22 @@ def uri(tmp_path) -> str:
 @pytest.fixture
 def registered(monkeypatch):
     """A registry that holds one model, and the tags it was given."""
-    held = SimpleNamespace(module=model(), tags={})
-    monkeypatch.setattr(gradient_ledgers.model_files, "load_model", lambda *_, **__: held)
+    found = SimpleNamespace(module=model(), tags={})
+    monkeypatch.setattr(model_files, "load_model", lambda *_, **__: found)
     monkeypatch.setattr(
-        gradient_ledgers.mlflow_registry,
-        "tag_version",
-        lambda _, number, tags: held.tags.update({number: tags}),
+        Registry, "tag_version", lambda _, __, number, tags: found.tags.update({number: tags})
     )
-    return held
+    return found
 
 
 @pytest.fixture
 def enrolled(services, uri, registered) -> Enrollment:
-    enrollment = Enrollment(
-        model="income",
-        version=1,
+    enrollment = factories.enrollment(
         digest=model_digest(registered.module.state_dict()),
-        dataset=DatasetSpec(uri, ("features",), "label", "subject_id"),
+        dataset=factories.dataset(uri=uri),
         dataset_version=1,
-        row_count=100,
         holdout=uri,
         unlearning=UnlearningConfig(method="published_step"),
-        policy=GatePolicy(),
-        deletions=Deletions(trained_rows=100),
     )
     record_enrollment(services.journal, enrollment)
     return enrollment
@@ -84,12 +81,14 @@ def keys(services) -> list[str]:
     return [info.key for info in services.store.list_objects("ledgers/")]
 
 
+def tell(services, version, row_count):
+    facts = advanced(version, row_count, "b")
+    services.journal.append(model_stream("income"), ids.advanced("b", "table", 1), facts)
+
+
 def advance(services, uri, version=2, row_count=90):
     write_deltalake(uri, rows(row_count, seed=3), mode="overwrite")
-    facts = {"dataset_version": version, "row_count": row_count, "batch": "b"}
-    services.journal.append(
-        journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts)
-    )
+    tell(services, version, row_count)
     return read_enrollment(services.journal, "income")
 
 
@@ -175,18 +174,13 @@ def test_nothing_is_written_when_weights_or_rows_are_others(services, enrolled, 
     assert keys(services) == []
 
 
-@pytest.mark.parametrize(("method", "is_read"), [("calibrated", False), ("theory_step", True)])
-def test_only_a_method_that_takes_a_ledger_pays_for_one(services, enrolled, method, is_read):
-    assert (candidates._ledger(services, method, enrolled, model()) is not None) == is_read
-    assert bool(keys(services)) == is_read
-
-
 RANK = """
 import json, sys
 from pathlib import Path
 import torch
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.datasets.rows import TableRows
+from tasks.environment.settings import load_settings
 from tasks.environment.ranks import rank_group
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.model.distributed import own_rank, rank_count, shared_gradient
@@ -204,9 +198,9 @@ model = Double(40, 2, dtype=torch.float64)
 def rows(only):
     shape = (7,) if what == "fails" and own_rank() == 1 else ()
     spec = DatasetSpec(uri, ("features",), "label", "subject_id", shape)
-    return TableRows(spec, None, only=only, part=(own_rank(), rank_count()))
+    return TableRows(load_settings(), spec, None, only=only, part=(own_rank(), rank_count()))
 
-with rank_group() as is_first:
+with rank_group(load_settings()) as is_first:
     if what == "step":
         forget = [f"zq7subject-{i:05d}" for i in range(5)]
         problem = UnlearningProblem(model=model, forget=rows(forget), retain=rows(None),
@@ -309,22 +303,12 @@ def test_a_gpu_ledger_is_the_cpu_ledger(services, enrolled, registered, monkeypa
 def test_a_ledger_whose_rows_are_erased_meanwhile_is_computed_over_those_left(
     services, enrolled, uri
 ):
-    delta.delete_rows(services.settings, uri, "subject_id", [subject(3)])
-    delta.vacuum(services.settings, uri)
+    deletion.delete_rows(services.settings, uri, "subject_id", [subject(3)])
+    deletion.vacuum(services.settings, uri)
     with pytest.raises(TransientError, match="were erased while the ledger"):
         gradient_ledgers.refresh_ledger(services, "income")
-    facts = {
-        "dataset_version": delta.open_table(services.settings, uri).version(),
-        "row_count": 99,
-        "batch": "b",
-    }
-    services.journal.append(
-        journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts)
-    )
+    tell(services, open_table(services.settings, uri).version(), 99)
     gradient_ledgers.refresh_ledger(services, "income")
-    assert (
-        gradient_ledgers.read_ledger(
-            services, read_enrollment(services.journal, "income")
-        ).gradient.row_count
-        == 99
-    )
+    current = read_enrollment(services.journal, "income")
+    ledger = gradient_ledgers.read_ledger(services, current)
+    assert ledger.gradient.row_count == 99

@@ -1,58 +1,24 @@
 """Reference models: made once, from holdout rows alone, used again, gone when such rows are."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
-from tables import rows, write_tables
-from tasks.enrolling.timed_trainings import retrain_forecast
 from torch import nn
 
-from tasks.enrolling import reference_models
 from tasks.enrolling.reference_models import (
     drop_references,
-    read_recall,
-    read_references,
-    reference_rows,
+    read_reference_models,
+    refresh_references,
 )
-from tasks.journal.events.enrollment import Enrollment
-from tasks.journal.reading import record_enrollment
-from tasks.journal.events.catalog import model_stream
 from tasks.enrolling.timed_trainings import retrain_forecast
-from tasks.tables.delta import delete_rows
+from tasks.journal.reading import read_model, record_enrollment
+from tasks.registry import model_files
+from tasks.tables.deletion import delete_rows
 from unlearning.config.gate_policy import GatePolicy
-from unlearning.config.training_config import TrainingConfig
-from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ConflictError
-from unlearning.model.rows import TensorRows, split_by_content
-from unlearning.policy.budget import Deletions
 from unlearning.training.architectures import mlp
-
-TRAINING = TrainingConfig(epochs=3, batch_size=32)
-
-
-@pytest.fixture
-def enrollment(tmp_path, services):
-    train, holdout = (f"file://{p}" for p in write_tables(tmp_path / "t", train=120, holdout=240))
-    found = Enrollment(
-        model="income",
-        version=1,
-        digest="d",
-        dataset=DatasetSpec(train, ("features",), "label", "subject_id"),
-        dataset_version=0,
-        row_count=120,
-        holdout=holdout,
-        unlearning=UnlearningConfig(retraining=TRAINING),
-        policy=GatePolicy(references=2, reference_rows=80),
-        deletions=Deletions(trained_rows=120),
-    )
-    record_enrollment(services.journal, found)
-    return found
-
-
-@pytest.fixture
-def parent():
-    return mlp(40, (16,), 2, seed=1)
 
 
 def states(found):
@@ -64,12 +30,12 @@ def kept(services):
 
 
 def test_references_are_made_once_and_used_by_every_later_version(services, enrollment, parent):
-    first = read_references(services, enrollment, parent)
+    first = read_reference_models(services, enrollment, parent)
     assert len(first.models) == 2
     assert not states(first)[0]["0.weight"].equal(states(first)[1]["0.weight"])
     before = [(i.key, i.version) for i in services.store.list_objects("references/")]
     later = replace(enrollment, version=2, digest="e", dataset_version=1)
-    again = read_references(services, later, mlp(40, (16,), 2, seed=9))
+    again = read_reference_models(services, later, mlp(40, (16,), 2, seed=9))
     assert [(i.key, i.version) for i in services.store.list_objects("references/")] == before
     for one, other in zip(states(first), states(again), strict=True):
         assert all(value.equal(other[name]) for name, value in one.items())
@@ -80,29 +46,15 @@ def test_references_are_made_once_and_used_by_every_later_version(services, enro
     forecast = retrain_forecast(services, enrollment, 0)
     assert forecast is not None
     assert 0 < forecast.expected < 600
-    recall = read_recall(services, "income")
-    assert recall is not None
-    assert 0 < recall.auc < 1
-
-
-def test_they_learn_from_holdout_rows_that_nothing_is_judged_on(services, enrollment):
-    read, judged = reference_rows(services, enrollment)
-    assert 60 < judged.count <= read.count == 80
-    table = rows(240, first=120, seed=2)
-    features = torch.tensor(table["features"].to_pylist(), dtype=torch.float32)
-    labels = torch.tensor(table["label"].to_pylist())
-    ours, theirs = split_by_content(TensorRows(features, labels))
-    mine = {row.numpy().tobytes() for row in ours.inputs}
-    others = {row.numpy().tobytes() for row in theirs.inputs}
-    assert {row.numpy().tobytes() for row in read.inputs} <= mine
-    assert {row.numpy().tobytes() for row in judged.inputs} <= others
-    assert not mine & others
+    power = read_model(services.journal, "income").power
+    assert power is not None
+    assert 0 < power.auc < 1
 
 
 def test_an_erasure_from_the_holdout_deletes_them_and_one_from_the_training_table_does_not(
     services, enrollment, parent
 ):
-    first = read_references(services, enrollment, parent)
+    first = read_reference_models(services, enrollment, parent)
     assert drop_references(services, "b-1", enrollment.dataset.uri) == []
     assert len(kept(services)) == 1
     delete_rows(services.settings, enrollment.holdout, "subject_id", ["zq7subject-00130"])
@@ -110,16 +62,16 @@ def test_an_erasure_from_the_holdout_deletes_them_and_one_from_the_training_tabl
     assert kept(services) == []
     # Twice for one batch is once, so that a run after a crash finds the same key.
     drop_references(services, "b-2", enrollment.holdout)
-    anew = read_references(services, enrollment, parent)
+    anew = read_reference_models(services, enrollment, parent)
     assert not states(first)[0]["0.weight"].equal(states(anew)[0]["0.weight"])
-    assert sum(e.name == "HoldoutErased" for e in services.journal.read(model_stream("income"))) == 1
+    assert read_model(services.journal, "income").holdout_erasures == 1
 
 
 def test_a_policy_without_references_and_a_form_that_cannot_be_trained_have_none(
     services, enrollment, parent
 ):
     without = replace(enrollment, policy=GatePolicy(references=0))
-    assert read_references(services, without, parent).models == ()
+    assert read_reference_models(services, without, parent).models == ()
 
     class Bare(nn.Module):
         def __init__(self):
@@ -129,30 +81,25 @@ def test_a_policy_without_references_and_a_form_that_cannot_be_trained_have_none
         def forward(self, inputs):
             return inputs @ self.weight
 
-    assert read_references(services, enrollment, Bare()).models == ()
+    assert read_reference_models(services, enrollment, Bare()).models == ()
     assert kept(services) == []
 
 
 def test_damaged_references_are_named(services, enrollment, parent):
-    read_references(services, enrollment, parent)
+    read_reference_models(services, enrollment, parent)
     (key,) = kept(services)
     services.store.put(key, b"half a file")
     with pytest.raises(ConflictError, match="delete that object"):
-        read_references(services, enrollment, parent)
+        read_reference_models(services, enrollment, parent)
 
 
-def test_references_are_made_with_the_memory_that_there_is(
-    services, enrollment, parent, monkeypatch
-):
-    real, tried = reference_models.read_scores, []
-
-    def tight(model, rows, *, chunk_size, device):
-        tried.append(chunk_size)
-        if chunk_size > 16:
-            raise MemoryError
-        return real(model, rows, chunk_size=chunk_size, device=device)
-
-    monkeypatch.setattr(reference_models, "read_scores", tight)
-    assert len(read_references(services, enrollment, parent).models) == 2
-    assert tried[:3] == [1024, 128, 16]
-    assert read_recall(services, "income") is not None
+def test_the_store_is_asked_before_anything_is_trained(services, enrollment, parent, monkeypatch):
+    monkeypatch.setattr(model_files, "load_model", lambda *_, **__: SimpleNamespace(module=parent))
+    key = refresh_references(services, "income")
+    assert kept(services) == [key]
+    before = [(i.key, i.version) for i in services.store.list_objects("references/")]
+    assert refresh_references(services, "income") == key
+    assert [(i.key, i.version) for i in services.store.list_objects("references/")] == before
+    without = replace(enrollment, policy=GatePolicy(references=0))
+    record_enrollment(services.journal, without)
+    assert refresh_references(services, "income") == ""
