@@ -28,12 +28,12 @@ def purge(registry, stored):
     logged = model_versions.logged_models(registry, found, "effect")
     assert place.is_own
     assert list(logged.values()) == [place.uri]
-    assert artifacts.look(registry.settings, place.uri).objects == stored() > 0
+    assert artifacts.files_left(registry.settings, place.uri).objects == stored() > 0
 
     model_versions.delete_version(registry, "income", 1, list(logged))
     artifacts.wipe(registry.settings, place.uri)
     assert model_versions.is_deleted(registry, "income", 1, list(logged))
-    assert artifacts.look(registry.settings, place.uri).is_empty
+    assert artifacts.files_left(registry.settings, place.uri).is_empty
     assert stored() == 0
 
 
