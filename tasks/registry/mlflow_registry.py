@@ -75,7 +75,7 @@ class Registry:
     def is_registered(self, model: str) -> bool:
         """Whether MLflow knows a model of this name."""
         with translated("MLflow"):
-            return bool(self.client.search_registered_models(f"name = '{quoted(model)}'"))
+            return bool(self.client.search_registered_models(f"name = {quoted(model)}"))
 
     def move_alias(self, model: str, *, parent: int, version: int) -> None:
         """Point the serving alias from `parent` to `version`.
@@ -114,7 +114,7 @@ class Registry:
         """The version of this effect key; the lowest, should a re-sent call have made two."""
         with translated("MLflow"):
             found = self.client.search_model_versions(
-                f"name = '{quoted(model)}' and tags.`{EFFECT_TAG}` = '{effect}'"
+                f"name = {quoted(model)} and tags.`{EFFECT_TAG}` = '{effect}'"
             )
         return min((int(v.version) for v in found), default=None)
 
@@ -162,5 +162,8 @@ class Registry:
 
 
 def quoted(name: str) -> str:
-    """The name as it stands between quotes in a search of MLflow's."""
-    return name.replace("'", "\\'")
+    """The name in quotes for a search of MLflow's, which knows no escapes.
+
+    A name with quotes of both kinds cannot be searched for, and MLflow says so.
+    """
+    return f'"{name}"' if "'" in name else f"'{name}'"

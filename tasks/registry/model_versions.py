@@ -51,7 +51,7 @@ def registered_versions(registry: Registry, model: str) -> dict[int, Registered]
             tags=dict(v.tags),
             aliases=tuple(sorted(a for a, n in aliases.items() if int(n) == int(v.version))),
         )
-        for v in _search(registry, f"name = '{quoted(model)}'")
+        for v in _search(registry, f"name = {quoted(model)}")
     }
 
 
@@ -116,7 +116,7 @@ def sharers(
     found = {
         (v.name, int(v.version))
         for one in sorted(sources)
-        for v in _search(registry, f"source_path = '{quoted(one)}'")
+        for v in _search(registry, f"source_path = {quoted(one)}")
     }
     original, _, copied = source.removeprefix("models:/").rpartition("/")
     if (

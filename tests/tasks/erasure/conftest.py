@@ -19,7 +19,7 @@ class HandMadeBatch:
     """A validated batch whose subjects have rows in one table."""
 
     def __init__(self, services, monkeypatch):
-        self.services, self.store, self._patch = services, services.store, monkeypatch
+        self.services, self.store, self.patch = services, services.store, monkeypatch
         happen(services.journal, "b", frozen=frozen(), validated=validated())
         services.store.put("batches/b/dispositions.json", b"[]")
 
@@ -27,7 +27,7 @@ class HandMadeBatch:
         match = {"uri": uri, "column": column, "version": 0, "row_count": 0, "rows": {}}
         self.store.put("batches/b/matches.json", json.dumps([match]).encode())
         for place, name in ((batch_rows, "located_subjects"), (batches, "subjects")):
-            self._patch.setattr(place, name, lambda *_: sorted(gone))
+            self.patch.setattr(place, name, lambda *_: sorted(gone))
         self.uri = uri
         return self
 

@@ -52,9 +52,10 @@ def test_only_a_logged_model_of_mlflow_s_has_an_id(made):
 
 
 def test_a_name_with_quotes_is_searched_as_it_is(services):
-    services.registry.client.create_registered_model("it's")
-    assert services.registry.is_registered("it's")
-    assert quoted("it's") == "it\\'s"
+    for name in ("it's", 'say "x"', "back\\slash"):
+        services.registry.client.create_registered_model(name)
+        assert services.registry.is_registered(name)
+        assert quoted(name)[1:-1] == name
 
 
 def test_a_server_that_does_not_answer_is_named(monkeypatch):

@@ -50,7 +50,7 @@ def test_every_object_is_searched_and_an_id_is_found_wherever_it_stands(tmp_path
     assert absent.size == sum(p.stat().st_size for p in files)
     assert (absent.ids, absent.words, absent.hits) == (1, 1, [])
     absence_scan.check(absent, place.as_uri())
-    (place / "_note.txt").write_text(f"sold to {subject(99)}.")
+    (place / "_note.txt").write_text(f"sold to {subject(99)}, say")
     (place / f"_{subject(98)}").mkdir()
     (place / f"_{subject(98)}" / "_empty").touch()
     found = absence_scan.search(

@@ -10,7 +10,7 @@ from tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.store.opening import open_store
-from tasks.tables import delta
+from tasks.tables import deletion, delta
 from tasks.tables.conversion import adopt_table
 from unlearning.errors import DataError
 
@@ -37,9 +37,9 @@ def test_a_folder_becomes_a_table_whose_log_names_nobody_and_a_second_call_chang
     assert found == {"table": uri, "version": 0, "files": 2, "rows": 100}
     assert adopt_table(load_settings(), uri, "subject_id") == found
     assert (folder / "a.parquet").read_bytes() == before
-    delta.delete_rows(load_settings(), uri, "subject_id", [subject(3), subject(70)])
-    delta.vacuum(load_settings(), uri)
-    assert delta.leftover_files(load_settings(), uri) == 0
+    deletion.delete_rows(load_settings(), uri, "subject_id", [subject(3), subject(70)])
+    deletion.vacuum(load_settings(), uri)
+    assert deletion.leftover_files(load_settings(), uri) == 0
     assert delta.open_table(load_settings(), uri).count() == 98
     assert MARK.encode() not in log_of(uri)
 
@@ -51,8 +51,8 @@ def test_partitioned_folders_on_s3(s3_bucket, tmp_path):
         pq.write_table(rows(50, first=first), local)
         store.put(f"year={year}/region={region}/part.parquet", local.read_bytes())
     assert adopt_table(load_settings(), uri, "subject_id")["rows"] == 100
-    delta.delete_rows(load_settings(), uri, "subject_id", [subject(3)])
-    delta.vacuum(load_settings(), uri)
+    deletion.delete_rows(load_settings(), uri, "subject_id", [subject(3)])
+    deletion.vacuum(load_settings(), uri)
     left = delta.arrow_dataset(delta.open_table(load_settings(), uri)).to_table()
     assert len(left) == 99
     assert set(left["year"].to_pylist()) == {2020, 2021}
@@ -148,7 +148,7 @@ def test_nanoseconds_and_unsigned_numbers_that_fit_are_adopted(folder):
         },
     )
     adopt_table(load_settings(), uri, "subject_id")
-    delta.delete_rows(load_settings(), uri, "subject_id", ["b"])
+    deletion.delete_rows(load_settings(), uri, "subject_id", ["b"])
     (row,) = delta.arrow_dataset(delta.open_table(load_settings(), uri)).to_table().to_pylist()
     assert (row["at"].microsecond, row["n"]) == (1, 1)
 
