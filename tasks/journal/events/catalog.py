@@ -5,13 +5,14 @@ from functools import cache
 from typing import Any, get_args
 from urllib.parse import quote
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from tasks.journal.events.attempts import AttemptFact
 from tasks.journal.events.batches import OwnBatchFact
 from tasks.journal.events.event import Event, Kind, Stream
 from tasks.journal.events.models import ModelFact
 from tasks.journal.events.requests import RequestFact
+from unlearning.errors import DataError
 
 BatchFact = OwnBatchFact | AttemptFact
 Fact = RequestFact | BatchFact | ModelFact
@@ -55,9 +56,21 @@ def to_json(event: Event[Fact]) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> Event[Any]:
-    """The event of these plain values."""
-    facts = _adapter(_BY_NAME[values["name"]]).validate_python(values["facts"])
-    head = {name: values[name] for name in ("number", "id", "at", "status")}
+    """The event of these plain values.
+
+    Raises:
+        DataError: this release knows no event of that name, or not with these facts.
+    """
+    name = str(values["name"])
+    try:
+        facts = _adapter(_BY_NAME[name]).validate_python(values["facts"])
+    except (KeyError, ValidationError):
+        # The library's own text quotes the values, which nobody may read in a log.
+        raise DataError(
+            f"The journal holds an event {name!r} that this release cannot read; use the release "
+            "that wrote it, or restore the object."
+        ) from None
+    head = {part: values[part] for part in ("number", "id", "at", "status")}
     return Event(facts=facts, **head)
 
 

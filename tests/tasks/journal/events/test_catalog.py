@@ -9,6 +9,7 @@ from every_event import EVERY_EVENT
 
 from tasks.journal.events.catalog import FACTS, Fact, from_json, model_stream, to_json
 from tasks.journal.events.event import Event
+from unlearning.errors import DataError
 
 ALL = [kind for kinds in FACTS.values() for kind in kinds]
 
@@ -36,10 +37,13 @@ def test_every_event_is_frozen_and_says_what_happened(kind):
     assert all(field.name.islower() for field in fields(kind))
 
 
-def test_an_unknown_event_is_refused():
+def test_an_event_that_is_unknown_or_broken_is_refused_without_its_facts():
     values = to_json(Event(1, "i", "", "", EVERY_EVENT[0]))
-    with pytest.raises(KeyError, match="NeverHappened"):
-        from_json(values | {"name": "NeverHappened"})
+    for change in ({"name": "NeverHappened"}, {"facts": {"disposition": "secret"}}):
+        with pytest.raises(DataError, match="cannot read; use the release") as caught:
+            from_json(values | change)
+        assert "secret" not in str(caught.value)
+        assert caught.value.__cause__ is None
 
 
 def test_a_models_name_may_hold_anything():
