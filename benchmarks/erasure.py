@@ -19,9 +19,11 @@ from pyarrow import fs
 from rich.console import Console
 from rich.table import Table
 
+from tasks.environment.settings import load_settings
 from tasks.erasure import erasure
 from tasks.intake import batches
 from tasks.journal import journal
+from tasks.registry.services import Services
 from tasks.store.opening import open_store
 from tasks.tables import delta
 
@@ -114,18 +116,18 @@ def _bare(uri: str, gone: list[str]) -> None:
 
 
 def _erase(run: Path, uri: str, gone: list[str]) -> None:
-    store = open_store(run.as_uri())
-    store.check()
+    services = Services.open(load_settings(), run.as_uri())
+    services.store.check()
     for event in ("BatchFrozen", "BatchValidated"):
-        journal.append(store, journal.Entry("batches/b", event, event, {}))
-    store.put("batches/b/dispositions.json", b"[]")
+        services.journal.append(journal.Entry("batches/b", event, event, {}))
+    services.store.put("batches/b/dispositions.json", b"[]")
     match = {"uri": uri, "column": "subject_id", "version": 0, "row_count": 0, "rows": {}}
-    store.put("batches/b/matches.json", json.dumps([match]).encode())
+    services.store.put("batches/b/matches.json", json.dumps([match]).encode())
     asked = erasure.located_subjects, batches.subjects
     erasure.located_subjects = batches.subjects = lambda *_: gone
     try:
-        erasure.erase_rows(store, "b", uri)
-        erasure.purge_files(store, "b", uri)
+        erasure.erase_rows(services, "b", uri)
+        erasure.purge_files(services, "b", uri)
     finally:
         erasure.located_subjects, batches.subjects = asked
 
@@ -134,7 +136,7 @@ def _bytes_read(folder: Path, rows: int, group: int) -> dict[str, Any]:
     """Bytes that the search reads, and those of the row groups that it needs in a sorted table."""
     gone = _chosen(rows)
     uri = _write(folder / "r", _rows(rows, is_sorted=False), group)
-    whole = sum(info.size for info in open_store(uri).list_objects(""))
+    whole = sum(info.size for info in open_store(uri, load_settings()).list_objects(""))
     unsorted = _counted(uri, gone)
     needed = _needed(_write(folder / "r", _rows(rows, is_sorted=True), group), gone)
     return {
@@ -163,7 +165,7 @@ def _counted(uri: str, gone: list[str]) -> int:
     real, counter = delta.local_files, Counting(uri)
     delta.local_files = lambda _: fs.PyFileSystem(counter)
     try:
-        found = delta.count_by_subject(delta.open_table(uri), "subject_id", gone)
+        found = delta.count_by_subject(delta.open_table(load_settings(), uri), "subject_id", gone)
     finally:
         delta.local_files = real
     if len(found) != SUBJECTS:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.scale [--requests 100000] [--rows 5000000] [--subjects 300000]
 
-The stages are the flow's own task functions on a store in a directory. Unlearning is left out: the
-model is enrolled by name, its weights are never read. Linux only: peaks come from /proc.
+The stages are the steps of `tasks.pipeline`, in its order, on a store in a directory. Unlearning is
+left out: the model is enrolled by name and out of service, so that its tables are searched and
+erased and its weights are never read. Linux only: peaks come from /proc.
 """
 
 import json
@@ -12,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -24,19 +26,18 @@ from deltalake import write_deltalake
 from rich.console import Console
 from rich.table import Table
 
+from tasks import pipeline
 from tasks.environment.settings import load_settings
-from tasks.erasure import erasure
-from tasks.intake import batches
-from tasks.journal import journal
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.events.versions import AliasLost
 from tasks.journal.reading import record_enrollment
-from tasks.records import certificates
 from tasks.records.status import requests, status
-from tasks.registry import mlflow_registry
-from tasks.report import mlflow_mirror
+from tasks.registry.services import Services
 from tasks.store.files import FileStore
 from tasks.store.objects import ObjectInfo
-from tasks.subjects import late_holds, open_batches, resolution, suppression_list
+from tasks.subjects import open_batches
 from tasks.tables.delta import count_rows, open_table
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
@@ -92,6 +93,7 @@ class CountingStore(FileStore):
 class Stages:
     """What each stage took."""
 
+    services: Services
     store: CountingStore
     found: list[dict[str, Any]] = field(default_factory=list)
 
@@ -142,7 +144,6 @@ def scale(
     """
     with tempfile.TemporaryDirectory(dir=folder) as home:
         os.environ["EXPUNGE_HOME"] = home
-        load_settings.cache_clear()
         found = measure(Path(home), requests=requests, rows=rows, subjects=subjects)
     show(found)
     results.mkdir(parents=True, exist_ok=True)
@@ -155,17 +156,18 @@ def measure(home: Path, *, requests: int, rows: int, subjects: int) -> dict[str,
         raise ValueError("There must be at least as many subjects as requests.")
     store = CountingStore(str(home / "store"))
     store.check()
+    services = Services.over(store, load_settings())
     tables = write_tables(home, rows, subjects)
-    enroll_by_name(store, tables, rows)
+    enroll_by_name(services, tables, rows)
     expected = submit(store, requests, subjects)
-    stages = Stages(store)
-    work_off(stages, "large", requests, rows)
-    stages.run("large", "status", lambda: status(store), requests)
-    check(store, requests, expected)
+    stages = Stages(services, store)
+    work_off(stages, "large", requests)
+    stages.run("large", "status", lambda: status(services), requests)
+    check(services, requests, expected)
     one = {"request_id": "again-1", "subject_id": name(subjects - 1), "received_at": MOMENT}
     store.put("requests/incoming/one.jsonl", json.dumps(one).encode())
-    work_off(stages, "one more", 1, rows)
-    check(store, requests + 1, expected | {"erased": expected["erased"] + 1})
+    work_off(stages, "one more", 1)
+    check(services, requests + 1, expected | {"erased": expected["erased"] + 1})
     return {
         "requests": requests,
         "rows": rows,
@@ -176,32 +178,38 @@ def measure(home: Path, *, requests: int, rows: int, subjects: int) -> dict[str,
     }
 
 
-def work_off(stages: Stages, label: str, count: int, rows: int) -> None:
-    """One batch through the stages of `flows.process_deletions`, less the models'."""
-    store = stages.store
+class TimedSteps(pipeline.Steps):
+    """The steps of an erasure, each of them noted with what it cost."""
 
-    def run(name: str, work: Callable[[], T], of: int = count) -> T:
-        return stages.run(label, name, work, of)
+    def __init__(self, stages: Stages, label: str, count: int) -> None:
+        super().__init__(stages.services)
+        self._stages, self._label, self._count = stages, label, count
 
-    run("look for work", lambda: open_batches.has_work(store))
-    (batch,) = run("freeze", lambda: open_batches.open_batches(store))
-    run("validate", lambda: batches.validate(store, batch))
-    run("take out held", lambda: late_holds.withhold(store, batch))
-    run("resolve", lambda: resolution.resolve(store, batch), rows)
-    run("look once more", lambda: resolution.resolve(store, batch), rows)
-    run("suppress", lambda: suppression_list.suppress(store, batch))
-    run("suppress who was found", lambda: suppression_list.put_on_found(store, batch))
-    for uri in run("tables to erase", lambda: erasure.tables_of(store, batch)):
-        table = Path(uri).name
-        run(f"erase {table}", lambda uri=uri: erasure.erase_rows(store, batch, uri), rows)
-        run(f"purge {table}", lambda uri=uri: erasure.purge_files(store, batch, uri), rows)
-        run(f"advance {table}", lambda uri=uri: erasure.advance_models(store, batch, uri))
-    run("close the search", lambda: resolution.close_search(store, batch), rows)
-    run("certify", lambda: certificates.certify(store, batch))
-    run("mirror to MLflow", lambda: mlflow_mirror.mirror(store, batch))
-    run("close", lambda: mlflow_mirror.close(store, batch))
-    run("list the batch", lambda: list(requests(store, batch)))
-    run("look for work again", lambda: open_batches.has_work(store))
+    def __getattribute__(self, name: str) -> Any:
+        """A step that is timed; everything else as it is."""
+        found = super().__getattribute__(name)
+        if name not in _STEPS:
+            return found
+
+        def timed(*args: Any) -> Any:
+            table = f" {Path(args[1]).name}" if len(args) > 1 and "://" in args[1] else ""
+            stage = name.replace("_", " ") + table
+            return self._stages.run(self._label, stage, partial(found, *args), self._count)
+
+        return timed
+
+
+_STEPS = {name for name in vars(pipeline.Steps) if not name.startswith("_")}
+
+
+def work_off(stages: Stages, label: str, count: int) -> None:
+    """One batch the way that every batch goes; no model is served that could be asked."""
+    services = stages.services
+    stages.run(label, "look for work", lambda: open_batches.has_work(services), count)
+    (batch,) = stages.run(label, "freeze", lambda: open_batches.open_batches(services), count)
+    pipeline.process_batch(TimedSteps(stages, label, count), batch, [])
+    stages.run(label, "list the batch", lambda: list(requests(services, batch)), count)
+    stages.run(label, "look for work again", lambda: open_batches.has_work(services), count)
 
 
 MOMENT = "2026-01-02T03:04:05Z"
@@ -235,9 +243,9 @@ def some_rows(first: int, count: int, subjects: int) -> pa.Table:
     )
 
 
-def enroll_by_name(store: FileStore, tables: tuple[str, str], rows: int) -> None:
-    """A model version that has a name and nothing else."""
-    client = mlflow_registry.client()
+def enroll_by_name(services: Services, tables: tuple[str, str], rows: int) -> None:
+    """A model version that has a name and nothing else, and that nobody serves."""
+    client = services.registry.client
     client.create_registered_model(MODEL)
     version = int(client.create_model_version(MODEL, source=tables[0]).version)
     enrollment = Enrollment(
@@ -245,14 +253,16 @@ def enroll_by_name(store: FileStore, tables: tuple[str, str], rows: int) -> None
         version=version,
         digest="0" * 64,
         dataset=DatasetSpec(tables[0], ("features",), "label", "subject_id"),
-        dataset_version=open_table(tables[0]).version(),
-        row_count=count_rows(open_table(tables[0])),
+        dataset_version=open_table(services.settings, tables[0]).version(),
+        row_count=count_rows(open_table(services.settings, tables[0])),
         holdout=tables[1],
         unlearning=UnlearningConfig(),
         policy=GatePolicy(),
         deletions=Deletions(trained_rows=rows),
     )
-    record_enrollment(store, enrollment)
+    record_enrollment(services.journal, enrollment)
+    change = ids.alias_change(1, version, None)
+    services.journal.append(model_stream(MODEL), change, AliasLost(found=version))
 
 
 def submit(store: FileStore, count: int, subjects: int) -> dict[str, int]:
@@ -277,9 +287,9 @@ def request(number: int, state: str, subjects: int) -> dict[str, str]:
     return row | ({"ground": "z"} if state == "quarantined" else {})
 
 
-def check(store: FileStore, count: int, expected: dict[str, int]) -> None:
+def check(services: Services, count: int, expected: dict[str, int]) -> None:
     """Every record is on record once, in one state, and as many in each state as must be."""
-    heads = list(journal.heads(store, "requests"))
+    heads = list(services.journal.requests())
     states = Counter(event.status for _, event in heads)
     if len({record for record, _ in heads}) != count or states != expected:
         raise RuntimeError(f"Of {count} records, {dict(states)}; expected {expected}.")

@@ -30,6 +30,10 @@ class Services:
         Raises:
             SettingsError: the store's URI is neither file:// nor s3://.
         """
-        store = open_store(store_uri or settings.store_uri, settings)
+        return cls.over(open_store(store_uri or settings.store_uri, settings), settings)
+
+    @classmethod
+    def over(cls, store: ObjectStore, settings: Settings) -> "Services":
+        """The services of these settings over a store that was opened already."""
         frozen = ReadOnce(store)
         return cls(settings, store, frozen, Journal(store, frozen), Registry(settings))
