@@ -3,8 +3,9 @@
 from datetime import date
 
 import pytest
+from click.testing import CliRunner
 from hand_made_versions import MODEL
-from mlflow.tracking._tracking_service.utils import _get_store
+from mlflow.cli import gc
 from tables import MARK
 
 from tasks.environment.settings import load_settings
@@ -60,9 +61,7 @@ def test_a_later_setting_does_not_move_the_day_that_was_promised(promoted, monke
     assert promoted.events(VersionRetired)[-1].purge_on == date(2027, 3, 16)
 
 
-@pytest.mark.parametrize(
-    "when", ["before the files", "before ours", "before the record"]
-)
+@pytest.mark.parametrize("when", ["before the files", "before ours", "before the record"])
 def test_a_killed_purge_is_finished_and_recorded_once(promoted, monkeypatch, when):
     promoted.today(2026, 3, 1)
     promoted.store.put(f"ledgers/{promoted.digests[1]}/abc", b"mean gradient")
@@ -196,8 +195,11 @@ def test_a_foreign_folder_named_like_one_of_mlflow_s_is_left_to_people(made, tmp
 def test_a_version_whose_training_run_is_gone_is_retired_and_purged(made):
     run = made.client.get_model_version(MODEL, "1").run_id
     made.client.delete_run(run)
-    # What `mlflow gc` does; it would need a command line of its own.
-    _get_store(store_uri=load_settings().tracking_uri)._hard_delete_run(run)
+    uri = load_settings().tracking_uri
+    done = CliRunner().invoke(
+        gc, ["--backend-store-uri", uri, "--tracking-uri", uri, "--run-ids", run]
+    )
+    assert done.exit_code == 0, done.output
     made.promote("b-1", [ADA])
     made.close("b-1")
     assert made.verbs() == {1: "wait"}
