@@ -164,4 +164,4 @@ def _is_in_place(services: Services, enrollment: Enrollment) -> bool:
         # A table that is gone altogether is another trouble.
         open_table(services.settings, enrollment.dataset.uri)
         return False
-    return enrollment.fingerprint in ("", fingerprint(table))
+    return enrollment.fingerprint == fingerprint(table)

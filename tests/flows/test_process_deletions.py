@@ -11,7 +11,8 @@ from terminal import request
 
 from tasks.environment.settings import Settings, load_settings
 from tasks.store.opening import open_store
-from tasks.tables.delta import count_by_subject, leftover_files, open_table
+from tasks.tables.deletion import leftover_files
+from tasks.tables.delta import count_by_subject, open_table
 
 pytestmark = pytest.mark.integration
 

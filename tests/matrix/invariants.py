@@ -147,7 +147,8 @@ def once(calls: list[str], ending: Ending) -> Iterator[str]:
 
 def tables(place: Place, ending: Ending) -> Iterator[str]:
     """I-05, I-08: the subjects' rows are gone from every file, all others are as they were."""
-    from tasks.tables.delta import leftover_files, open_table
+    from tasks.tables.deletion import leftover_files
+    from tasks.tables.delta import open_table
 
     originals = (rows(TRAIN_ROWS, seed=1), rows(HOLDOUT_ROWS, first=TRAIN_ROWS, seed=2))
     for number, (uri, original) in enumerate(zip(place.tables(), originals, strict=True)):

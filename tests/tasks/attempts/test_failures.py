@@ -1,10 +1,17 @@
 """An attempt that leads nowhere: a fact for the ladder, unless another rung could not mend it."""
 
+from datetime import timedelta
+
+import mlflow
+import mlflow.pytorch
 import pytest
 import torch
 from factories import attempt, frozen, happen
+from worked_on import resolved
 
+from tasks.attempts import candidates, ladder, planning
 from tasks.attempts.failures import failure_of
+from tasks.journal import journal
 from tasks.journal.events.attempts import AttemptPlanned
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.reading import read_batch
@@ -20,6 +27,7 @@ from unlearning.errors import (
     UnfitRowsError,
     UnsupportedModelError,
 )
+from unlearning.gate.gate import no_candidate
 
 ATTEMPT = attempt()
 
@@ -100,3 +108,36 @@ def test_memory_that_another_rung_does_not_take_is_a_failure_of_this_one(begun):
 def test_what_works_later_is_no_failure_any_more(begun):
     failure_of(begun, ATTEMPT, raising(EvidenceError("Too few rows.")))
     assert failure_of(begun, ATTEMPT, lambda *_: {"made": True}) == ""
+
+
+def fail(error):
+    raise error
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow and torch warn of their own type hints and formats
+def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(
+    whole_world, monkeypatch
+):
+    made = resolved(whole_world, *range(20, 30))
+    planned = planning.plan(whole_world.services, made, "income")
+    assert planned is not None
+    later = journal.now() + timedelta(days=90)
+    for place, name, error, expected in (
+        (mlflow.pytorch, "load_model", ModuleNotFoundError("torchvision"), SettingsError),
+        (candidates, "unlearn", MemoryError(), OutOfMemoryError),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, "now", lambda: later)
+            patch.setattr(place, name, lambda *_, error=error, **__: fail(error))
+            with pytest.raises(expected, match=r"(install|free) .* run"):
+                failure_of(whole_world.services, planned, candidates.make_candidate)
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.pytorch, "load_model", lambda *_, **__: fail(ImportError()))
+        with pytest.raises(SettingsError, match="installed here"):
+            ladder.choose_rung(whole_world.services, planned, no_candidate("It was not made."))
+    (attempted,) = read_batch(whole_world.services.journal, made).attempts.values()
+    assert (attempted.failures, attempted.chosen) == ([], [])
+    assert whole_world.champion() == 2
+    whole_world.run()
+    assert whole_world.champion() == 3
+    assert whole_world.requests()["X-20"].status == "erased"

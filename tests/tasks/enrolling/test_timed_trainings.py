@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import factories
 import pytest
+from erased_world import GONE, ROWS
+from erased_world import TRAINING as WORLD_TRAINING
 from factories import attempt
 
 from tasks.enrolling import timed_trainings
 from tasks.enrolling.timed_trainings import note_retrain, retrain_forecast, timing
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.models import ReferenceModelsStored, RetrainTimed
+from tasks.journal.events.models import ChampionPromoted, ReferenceModelsStored, RetrainTimed
 from tasks.journal.reading import record_enrollment
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
@@ -76,3 +78,14 @@ def test_trainings_on_another_kind_of_device_tell_nothing(enrolled, monkeypatch)
     told(enrolled, 0.02)
     monkeypatch.setattr(timed_trainings, "pick_device", lambda _: "cuda")
     assert retrain_forecast(enrolled, ENROLLED, 50) is None
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow and torch warn of their own type hints and formats
+def test_a_retrain_that_ran_in_one_go_is_timed(world):
+    (event,) = world.events(RetrainTimed)
+    timed, left = event.facts.timed, ROWS - len(GONE)
+    assert (timed.rows, timed.epochs) == (left, WORLD_TRAINING.epochs)
+    assert timed.seconds > 0
+    assert world.enrolled().deletions.trained_rows == left
+    assert world.events(ChampionPromoted)[0].facts.trained_rows == left
+    assert retrain_forecast(world.services, world.enrolled(), 0) is not None

@@ -3,8 +3,9 @@
 from datetime import date
 
 import pytest
+from click.testing import CliRunner
 from hand_made_versions import MODEL
-from mlflow.tracking._tracking_service.utils import _get_store
+from mlflow.cli import gc
 from tables import MARK
 
 from tasks.environment.settings import load_settings
@@ -194,8 +195,11 @@ def test_a_foreign_folder_named_like_one_of_mlflow_s_is_left_to_people(made, tmp
 def test_a_version_whose_training_run_is_gone_is_retired_and_purged(made):
     run = made.client.get_model_version(MODEL, "1").run_id
     made.client.delete_run(run)
-    # What `mlflow gc` does; it would need a command line of its own.
-    _get_store(store_uri=load_settings().tracking_uri)._hard_delete_run(run)
+    uri = load_settings().tracking_uri
+    done = CliRunner().invoke(
+        gc, ["--backend-store-uri", uri, "--tracking-uri", uri, "--run-ids", run]
+    )
+    assert done.exit_code == 0, done.output
     made.promote("b-1", [ADA])
     made.close("b-1")
     assert made.verbs() == {1: "wait"}

@@ -66,3 +66,24 @@ def test_a_key_of_ones_own_is_kept():
     made = attempt(key="a-7")
     assert isinstance(made, Attempt)
     assert replace(made, rung="stronger").key == "a-7"
+
+
+def test_what_an_attempt_keeps_in_the_store_is_its_own():
+    ids = AttemptIds("a-1")
+    kept = {ids.candidate, ids.checkpoint, ids.curves}
+    assert len(kept) == 3
+    assert all("a-1" in key for key in kept)
+
+
+@pytest.mark.parametrize("effect", ["", "train/abc/def", "a-1/promoted"])
+def test_the_attempt_behind_a_version_is_found_by_its_effect_alone(effect):
+    assert AttemptIds.behind(attempt(key="a-1").ids.registered) == AttemptIds("a-1")
+    assert AttemptIds.behind(effect) is None
+
+
+def test_another_rung_is_another_attempt_on_the_same_rows():
+    first = attempt()
+    higher = first.by("retrain", rung="retrain", reason="The update led nowhere.")
+    assert higher == attempt(method="retrain", rung="retrain", reason="The update led nowhere.")
+    assert higher.key != first.key
+    assert higher.forgets_as(first)

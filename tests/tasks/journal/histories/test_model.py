@@ -6,6 +6,7 @@ from factories import advanced, attempt, enrollment, measured, promotion, retire
 from tasks.journal.events.event import Event
 from tasks.journal.events.models import (
     ForgettingSettled,
+    HoldoutErased,
     ModelEnrolled,
     ModelWithdrawn,
     SnapshotRestored,
@@ -139,3 +140,9 @@ def test_the_events_before_an_end_are_those_until_the_rows_left(batch, count):
 def test_the_rules_are_those_of_the_latest_enrolment():
     later = ModelEnrolled(enrollment=enrollment(), config_digest="other")
     assert history(ENROLLED, later).config_digest == "other"
+
+
+def test_erasures_from_the_holdout_are_counted_and_leave_the_snapshot_alone():
+    found = history(enrolled(), HoldoutErased(batch="b-1"), HoldoutErased(batch="b-2"))
+    assert found.holdout_erasures == 2
+    assert found.enrollment == history(enrolled()).enrollment
