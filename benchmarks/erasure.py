@@ -19,16 +19,17 @@ from pyarrow import fs
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.unserved import enroll_unserved
+from tasks import pipeline
 from tasks.environment.settings import load_settings
-from tasks.erasure import erasure
-from tasks.intake import batches
-from tasks.journal import journal
 from tasks.registry.services import Services
 from tasks.store.opening import open_store
+from tasks.subjects import open_batches
 from tasks.tables import delta
 
 RESULTS = Path(__file__).parent / "results"
 SUBJECTS = 1000
+MOMENT = "2026-01-02T03:04:05Z"
 app = App(help=__doc__)
 
 
@@ -96,8 +97,10 @@ def _throughput(folder: Path, rows: int, repeats: int) -> dict[str, float]:
         uri = _write(folder / "t", data, 65536)
         spent["bare"].append(_seconds(lambda uri=uri: _bare(uri, gone)))
         uri = _write(folder / "t", data, 65536)
-        run = folder / f"store-{number}"
-        spent["expunge"].append(_seconds(lambda uri=uri, run=run: _erase(run, uri, gone)))
+        holdout = _write(folder / "h", data.slice(0, 4), 65536)
+        services = Services.open(load_settings(), (folder / f"store-{number}").as_uri())
+        batch = _resolved(services, uri, holdout, gone)
+        spent["expunge"].append(_seconds(lambda s=services, b=batch, u=uri: _erase(s, b, u)))
     bare, own = (float(np.median(spent[way])) for way in ("bare", "expunge"))
     return {"bare": bare, "expunge": own, "throughput": bare / own}
 
@@ -115,21 +118,27 @@ def _bare(uri: str, gone: list[str]) -> None:
     )
 
 
-def _erase(run: Path, uri: str, gone: list[str]) -> None:
-    services = Services.open(load_settings(), run.as_uri())
+def _resolved(services: Services, uri: str, holdout: str, gone: list[str]) -> str:
+    """A batch of requests for these subjects, ready to be erased."""
     services.store.check()
-    for event in ("BatchFrozen", "BatchValidated"):
-        services.journal.append(journal.Entry("batches/b", event, event, {}))
-    services.store.put("batches/b/dispositions.json", b"[]")
-    match = {"uri": uri, "column": "subject_id", "version": 0, "row_count": 0, "rows": {}}
-    services.store.put("batches/b/matches.json", json.dumps([match]).encode())
-    asked = erasure.located_subjects, batches.subjects
-    erasure.located_subjects = batches.subjects = lambda *_: gone
-    try:
-        erasure.erase_rows(services, "b", uri)
-        erasure.purge_files(services, "b", uri)
-    finally:
-        erasure.located_subjects, batches.subjects = asked
+    enroll_unserved(services, uri, holdout)
+    lines = [
+        json.dumps({"request_id": f"case-{n}", "subject_id": who, "received_at": MOMENT})
+        for n, who in enumerate(gone)
+    ]
+    services.store.put("requests/incoming/all.jsonl", "\n".join(lines).encode())
+    (batch,) = open_batches.open_batches(services)
+    steps = pipeline.Steps(services)
+    steps.validate_batch(batch)
+    steps.resolve_rows(batch)
+    steps.suppress_subjects(batch)
+    return batch
+
+
+def _erase(services: Services, batch: str, uri: str) -> None:
+    steps = pipeline.Steps(services)
+    steps.erase_rows(batch, uri)
+    steps.purge_files(batch, uri)
 
 
 def _bytes_read(folder: Path, rows: int, group: int) -> dict[str, Any]:

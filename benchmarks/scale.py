@@ -26,27 +26,18 @@ from deltalake import write_deltalake
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.unserved import enroll_unserved
 from tasks import pipeline
 from tasks.environment.settings import load_settings
-from tasks.journal.events import ids
-from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.enrollment import DatasetSpec, Enrollment
-from tasks.journal.events.versions import AliasLost
-from tasks.journal.reading import record_enrollment
 from tasks.records.status import requests, status
 from tasks.registry.services import Services
 from tasks.store.files import FileStore
 from tasks.store.objects import ObjectInfo
 from tasks.subjects import open_batches
-from tasks.tables.delta import count_rows, open_table
-from unlearning.config.gate_policy import GatePolicy
-from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.policy.budget import Deletions
 from unlearning.policy.deletion import is_open
 
 T = TypeVar("T")
 RESULTS = Path(__file__).parent / "results"
-MODEL = "scale"
 WIDTH = 16
 CHUNK = 500_000
 SHARES = {"quarantined": 0.01, "duplicate": 0.01, "on_hold": 0.01, "not_found": 0.02}
@@ -158,7 +149,7 @@ def measure(home: Path, *, requests: int, rows: int, subjects: int) -> dict[str,
     store.check()
     services = Services.over(store, load_settings())
     tables = write_tables(home, rows, subjects)
-    enroll_by_name(services, tables, rows)
+    enroll_unserved(services, *tables)
     expected = submit(store, requests, subjects)
     stages = Stages(services, store)
     work_off(stages, "large", requests)
@@ -241,28 +232,6 @@ def some_rows(first: int, count: int, subjects: int) -> pa.Table:
             "features": pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), WIDTH),
         }
     )
-
-
-def enroll_by_name(services: Services, tables: tuple[str, str], rows: int) -> None:
-    """A model version that has a name and nothing else, and that nobody serves."""
-    client = services.registry.client
-    client.create_registered_model(MODEL)
-    version = int(client.create_model_version(MODEL, source=tables[0]).version)
-    enrollment = Enrollment(
-        model=MODEL,
-        version=version,
-        digest="0" * 64,
-        dataset=DatasetSpec(tables[0], ("features",), "label", "subject_id"),
-        dataset_version=open_table(services.settings, tables[0]).version(),
-        row_count=count_rows(open_table(services.settings, tables[0])),
-        holdout=tables[1],
-        unlearning=UnlearningConfig(),
-        policy=GatePolicy(),
-        deletions=Deletions(trained_rows=rows),
-    )
-    record_enrollment(services.journal, enrollment)
-    change = ids.alias_change(1, version, None)
-    services.journal.append(model_stream(MODEL), change, AliasLost(found=version))
 
 
 def submit(store: FileStore, count: int, subjects: int) -> dict[str, int]:

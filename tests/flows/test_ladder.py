@@ -7,6 +7,8 @@ from mlflow import MlflowClient
 from terminal import SMALL, request
 
 from tasks.environment.settings import load_settings
+from tasks.journal.events.attempts import AttemptPlanned, RungChosen
+from tasks.journal.events.catalog import batch_stream
 from tasks.registry.services import Services
 
 pytestmark = pytest.mark.integration
@@ -68,8 +70,9 @@ def rungs(terminal):
     """Every rung that was planned, in order, and what was chosen after it."""
     services = Services.open(load_settings(), (terminal.home / "store").as_uri())
     (batch,) = {b["batch"] for b in terminal.status()["batches"]}
-    events = services.journal.read(f"batches/{batch}")
-    return [e.facts["rung"] for e in events if e.name in ("UnlearningPlanned", "RungChosen")]
+    events = services.journal.read(batch_stream(batch))
+    planned = {AttemptPlanned: lambda facts: facts.attempt.rung, RungChosen: lambda f: f.rung}
+    return [planned[type(e.facts)](e.facts) for e in events if type(e.facts) in planned]
 
 
 @pytest.mark.slow

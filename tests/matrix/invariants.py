@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from matrix.world import (
     ERASED,
@@ -22,6 +23,9 @@ from matrix.world import (
 from tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
+from tasks.journal.events.catalog import batch_stream, model_stream, request_stream
+from tasks.journal.events.event import Stream
+from tasks.journal.events.transitions import next_status
 from tasks.registry.services import Services
 
 _REQUESTS = {
@@ -165,7 +169,6 @@ def tables(place: Place, ending: Ending) -> Iterator[str]:
 
 def journal_streams(services) -> Iterator[str]:
     """I-06: numbers without a gap, every id once, every status the one that the table gives."""
-    from unlearning.policy.deletion import next_status
 
     for name, events in _streams(services).items():
         if [e.number for e in events] != list(range(1, len(events) + 1)):
@@ -175,16 +178,17 @@ def journal_streams(services) -> Iterator[str]:
             yield f"I-06 {name} holds {twice} twice"
         status = ""
         for event in events:
-            status = next_status(name.partition("/")[0], status, event.name)
+            status = next_status(name.kind, status, event.facts)
             if status != event.status:
                 yield f"I-06 {name} {event.number} says {event.status}, the table {status}"
 
 
-def _streams(services) -> dict[str, list]:
-
-    kinds = ("requests", "batches", "models")
-    names = [f"{kind}/{name}" for kind in kinds for name, _ in services.journal.heads(kind)]
-    return {name: services.journal.read(name) for name in names}
+def _streams(services) -> dict[Stream, list]:
+    journal = services.journal
+    streams = [request_stream(name) for name, _ in journal.requests()]
+    streams += [batch_stream(name) for name, _ in journal.batches()]
+    streams += [model_stream(unquote(name)) for name in journal.models()]
+    return {stream: journal.read(stream) for stream in streams}
 
 
 def leftovers(services) -> Iterator[str]:
