@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmarks.datasets import DataSet
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.training.architectures import lenet5, mlp, resnet, vgg19
 
 Build = Callable[[DataSet, int], nn.Module]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import load, split
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem
@@ -99,7 +99,7 @@ def request_cost(case: Case, data: Path) -> Iterator[dict[str, Any]]:
     """The reference step by ledger and by a full pass, on the whole table of the case."""
     rows = load(data / case.folder, train_rows=case.train_rows)
     model = case.build(rows, 0).eval()
-    config = UnlearningConfig(method="reference_step")
+    config = UnlearningConfig(method="published_step")
     for share in SHARES:
         parts = split(rows, forget_share=share, seed=0)
         gradient = mean_gradient(model, parts.train, chunk_size=config.chunk_size)
@@ -131,7 +131,7 @@ def ledger_cost(case: Case, data: Path) -> dict[str, Any]:
     rows, forget_count = load(data / case.folder, train_rows=4000), 40
     model = case.build(rows, 0).eval()
     forget = TensorRows(rows.train.inputs[:forget_count], rows.train.labels[:forget_count])
-    config = UnlearningConfig(method="reference_step")
+    config = UnlearningConfig(method="published_step")
     steps: list[dict[str, float]] = []
     for times in GROWTH:
         table = Repeated(rows.train, times)

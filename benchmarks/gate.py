@@ -21,7 +21,8 @@ from torch import nn
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import DataSet, Split, load, split
 from benchmarks.zoo import Zoo
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.evaluation.measurement import EvidenceRows, Measurement, measure_candidate
 from unlearning.evaluation.probes import CanaryTest, canary_control, relearning_speed
 from unlearning.gate.gate import decide

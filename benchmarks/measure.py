@@ -14,7 +14,7 @@ from torch.func import grad, vmap
 from benchmarks.cases import Case
 from benchmarks.counting import counted_rows
 from benchmarks.datasets import DataSet, Split
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.evaluation.evaluation import evaluate
 from unlearning.methods.catalog import METHODS, unlearn
 from unlearning.methods.gradient_ledger import Ledger
@@ -23,8 +23,8 @@ from unlearning.model.gradients import mean_gradient
 from unlearning.training.training import train
 
 METRICS = ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc")
-WHOLE_TABLE = "reference_step_full_pass"
-"""The reference step as the public script takes it: over the whole retain set, with no ledger."""
+WHOLE_TABLE = "published_step_full_pass"
+"""The step as the published script takes it: over the whole retain set, with no ledger."""
 APPROXIMATE = (*(name for name in METHODS if name != "retrain"), WHOLE_TABLE)
 _CLEAR_PEAK = "5"  # what Linux takes in /proc/self/clear_refs to start the peak anew
 
@@ -76,7 +76,7 @@ def measure(
     The ledger is offered to all, and paid for at enrolment.
     """
     is_full = name == WHOLE_TABLE
-    method = "reference_step" if is_full else name
+    method = "published_step" if is_full else name
     given = UnlearningProblem(
         model=deepcopy(model),
         forget=problem.forget,

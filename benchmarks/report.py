@@ -96,7 +96,7 @@ def _overview(found: list[dict[str, Any]]) -> str:
             here = problems(case, share)
             ours, theirs = (
                 [one["methods"][name]["gap"] for one in here]
-                for name in ("calibrated", "reference_step")
+                for name in ("calibrated", "published_step")
             )
             ranks = average_ranks(here)
             ahead = sorted(ranks, key=lambda name: ranks[name])

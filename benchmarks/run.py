@@ -155,7 +155,7 @@ def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[
                 found[name] = asdict(measure(name, original, problem, ledger, device=plan.device))
                 found[name]["gap"] = gap(found[name]["metrics"], known)
             before = metrics_of(original, problem, plan.device)
-            ours, theirs = found["calibrated"]["gap"], found["reference_step"]["gap"]
+            ours, theirs = found["calibrated"]["gap"], found["published_step"]["gap"]
             console.print(
                 f"{case.name} {share:.0%} seed {seed}: gap of the original {gap(before, known):.4f}"
                 f", reference step {theirs:.4f}, calibrated {ours:.4f}"

@@ -38,7 +38,8 @@ from tasks.store.files import FileStore
 from tasks.store.objects import ObjectInfo
 from tasks.subjects import late_holds, open_batches, resolution, suppression_list
 from tasks.tables.delta import count_rows, open_table
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
 from unlearning.policy.deletion import is_open
 

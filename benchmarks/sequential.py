@@ -24,7 +24,7 @@ from benchmarks.datasets import DataSet, Split, load, split
 from benchmarks.drift import plot, table
 from benchmarks.measure import METRICS
 from benchmarks.zoo import Zoo
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.evaluation.evaluation import evaluate
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem

@@ -4,7 +4,7 @@ from prefect import flow
 
 from tasks import steps
 from tasks.enrolling.enroll import ModelSource
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 
 
 @flow(name="train-model", flow_run_name="train", result_serializer="json")

@@ -20,15 +20,15 @@ def unlearn_model(batch: str, model: str) -> ModelOutcome:
             steps.promote_version(attempt, version)
             retire_old(model)
             return ModelOutcome(model, "promoted")
-        step = steps.choose_step(attempt, decision)
-        if step.rung == "withdraw":
-            steps.withdraw_model(attempt, step)
+        chosen = steps.choose_rung(attempt, decision)
+        if chosen.rung == "withdraw":
+            steps.withdraw_model(attempt, chosen)
             retire_old(model)
-            return ModelOutcome(model, "withdrawn", step.reason)
-        if step.rung == "wait":
-            steps.block_batch(attempt, decision, step)
-            return ModelOutcome(model, "blocked", step.reason)
-        attempt = steps.climb(attempt, step)
+            return ModelOutcome(model, "withdrawn", chosen.reason)
+        if chosen.rung == "wait":
+            steps.block_batch(attempt, decision, chosen)
+            return ModelOutcome(model, "blocked", chosen.reason)
+        attempt = steps.climb(attempt, chosen)
 
 
 def retire_old(model: str) -> None:

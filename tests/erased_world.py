@@ -25,13 +25,11 @@ from tasks.store import journal
 from tasks.store.opening import open_store
 from tasks.subjects import late_holds, open_batches, replay, resolution, suppression_list
 from tasks.versions import erasure_floor
-from unlearning.config.config import (
-    ApprovalPolicy,
-    DeletionBudget,
-    GatePolicy,
-    TrainingConfig,
-    UnlearningConfig,
-)
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 
 ROWS = 240
 TRAINING = TrainingConfig(epochs=5, batch_size=32)
@@ -62,7 +60,7 @@ class World:
             ),
             "policy": GatePolicy(
                 references=0,
-                max_exact_accuracy_drop=1.0,
+                max_exact_accuracy_loss=1.0,
             ),
             "budget": DeletionBudget(max_share=1.0),
             "approval": ApprovalPolicy(max_share=1.0),

@@ -15,7 +15,8 @@ from tasks.registry import mlflow_registry
 from tasks.settings import load_settings
 from tasks.store import journal
 from tasks.versions import retirement
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions
 from unlearning.policy.deletion import Disposition

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from unlearning.evidence.evaluation_report import EvaluationReport
 from unlearning.evidence.evidence import (
-    AccuracyDrop,
+    AccuracyLoss,
     AttackResult,
     Canaries,
     Estimate,
@@ -56,9 +56,9 @@ FORGETTING = ForgettingEvidence(
 FORGOTTEN = Evidence(
     before=REPORT,
     after=replace(REPORT, forget_accuracy=0.83, retain_accuracy=0.98),
-    holdout_drop=AccuracyDrop(rows=2_000, value=0.001, certain=-0.01),
-    retain_drop=AccuracyDrop(rows=1_000, value=0.01, certain=0.007),
-    class_drop=AccuracyDrop(rows=400, value=0.02, certain=-0.01),
+    holdout_accuracy_loss=AccuracyLoss(rows=2_000, value=0.001, certain=-0.01),
+    retain_accuracy_loss=AccuracyLoss(rows=1_000, value=0.01, certain=0.007),
+    class_accuracy_loss=AccuracyLoss(rows=400, value=0.02, certain=-0.01),
     forgetting=FORGETTING,
     probes=Probes(
         threshold_advantage=Estimate(value=-0.01, error=0.04),

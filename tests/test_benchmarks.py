@@ -14,7 +14,7 @@ from benchmarks.cases import Case
 from benchmarks.datasets import load, split
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
 from benchmarks.measure import APPROXIMATE, METRICS, gap
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.training.architectures import mlp
 
 SMALL = Case(

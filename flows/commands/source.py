@@ -7,7 +7,10 @@ from cyclopts import Parameter
 
 from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling.enroll import ModelSource
-from unlearning.config.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 
 
 @Parameter(name="*")

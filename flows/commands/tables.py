@@ -12,7 +12,7 @@ from tasks.store.journal import heads
 from tasks.store.objects import ObjectStore
 from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.budget import is_exact
-from unlearning.policy.retrain_forecast import span
+from unlearning.policy.deadlines import span
 
 _COLORS = {
     "erased": "green",

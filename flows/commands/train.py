@@ -6,7 +6,7 @@ from cyclopts import Parameter
 
 from flows.commands.source import SourceOptions
 from tasks.settings import prepare_prefect
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 
 
 def train(

@@ -14,7 +14,7 @@ from tasks.models.timed_trainings import retrain_forecast
 from tasks.registry import mlflow_registry
 from tasks.store import journal
 from tasks.store.objects import ObjectStore
-from unlearning.attacks.power import foreseen_power
+from unlearning.attacks.power import expected_power
 from unlearning.policy.approval import (
     Experience,
     ModelPreflight,
@@ -24,7 +24,7 @@ from unlearning.policy.approval import (
     why_approval,
 )
 from unlearning.policy.budget import is_exact
-from unlearning.policy.deadline import due_date
+from unlearning.policy.deadlines import due_date
 from unlearning.policy.digests import SHORT, facts_digest
 
 
@@ -76,7 +76,7 @@ def _power(store: ObjectStore, plan: Attempt) -> float | None:
     recall = read_recall(store, plan.model)
     if recall is None:
         return None
-    return foreseen_power(recall, plan.forget_count, read_enrollment(store, plan.model).policy)
+    return expected_power(recall, plan.forget_count, read_enrollment(store, plan.model).policy)
 
 
 def _experience(store: ObjectStore, model: str, method: str) -> list[Experience]:

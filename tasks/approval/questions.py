@@ -7,7 +7,7 @@ from tasks.intake import batches
 from tasks.store import journal
 from tasks.store.objects import ObjectStore
 from unlearning.policy.approval import ModelPreflight
-from unlearning.policy.retrain_forecast import span
+from unlearning.policy.deadlines import span
 
 OPEN = ("waiting", "half_erased", "rejected")
 """Statuses of a batch that somebody must answer."""

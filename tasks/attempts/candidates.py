@@ -18,7 +18,7 @@ from tasks.models.enrollment import Enrollment, read_enrollment
 from tasks.models.timed_trainings import note_retrain, retrain_forecast
 from tasks.store import journal
 from tasks.store.objects import ObjectStore
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
 from unlearning.methods.gradient_ledger import Ledger
@@ -27,8 +27,8 @@ from unlearning.model.forward import model_copy
 from unlearning.model.rows import Rows
 from unlearning.model.weights import model_digest, same_values
 from unlearning.policy.budget import is_exact
+from unlearning.policy.deadlines import why_too_late
 from unlearning.policy.ladder import stronger
-from unlearning.policy.retrain_forecast import too_late
 
 log = logging.getLogger("expunge.candidates")
 
@@ -63,7 +63,7 @@ def _refuse_too_late(store: ObjectStore, attempt: Attempt) -> None:
         return
     enrollment = read_enrollment(store, attempt.model)
     found = retrain_forecast(store, enrollment, attempt.forget_count)
-    reason = too_late(found, batches.days_left(store, attempt.batch))
+    reason = why_too_late(found, batches.days_left(store, attempt.batch))
     if reason:
         raise UnsupportedModelError(
             f"{reason} Train {attempt.model} elsewhere, on a copy of its table without the "

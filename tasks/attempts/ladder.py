@@ -16,20 +16,20 @@ from tasks.subjects import late_holds
 from unlearning.errors import ConflictError, ModelError, UnfitRowsError
 from unlearning.gate.gate import GateDecision
 from unlearning.methods.retrain import retrain_obstacle
-from unlearning.policy.budget import is_exact, overrun
-from unlearning.policy.ladder import Step, next_step
-from unlearning.policy.retrain_forecast import Forecast, too_late
+from unlearning.policy.budget import is_exact, why_over_budget
+from unlearning.policy.deadlines import Forecast, why_too_late
+from unlearning.policy.ladder import NextRung, next_rung
 
 log = logging.getLogger("expunge.ladder")
 
 
-def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) -> Step:
-    """The next step after a candidate that did not pass, recorded for the audit trail."""
+def choose_rung(store: ObjectStore, attempt: Attempt, decision: GateDecision) -> NextRung:
+    """The next rung after a candidate that did not pass, recorded for the audit trail."""
     enrollment = read_enrollment(store, attempt.model)
     days = batches.days_left(store, attempt.batch)
     forecast = retrain_forecast(store, enrollment, attempt.forget_count)
     obstacle = _obstacle(store, attempt, forecast, days)
-    step = next_step(
+    chosen = next_rung(
         attempt.rung,
         attempt.method,
         decision,
@@ -38,17 +38,17 @@ def choose_step(store: ObjectStore, attempt: Attempt, decision: GateDecision) ->
         obstacle=obstacle,
         untried=_untried(store, attempt, enrollment),
     )
-    if step.rung == "withdraw" and _may_be_mended(store, attempt):
-        reason = f"{step.reason} Unless the table is mended, the next run withdraws the model."
-        step = replace(step, rung="wait", reason=reason)
-    if step.rung == "update":
-        step = replace(step, reason=f"{attempt.reason} {step.reason}")
-    facts: dict[str, Any] = {"model": attempt.model, "rung": step.rung, "reason": step.reason}
+    if chosen.rung == "withdraw" and _may_be_mended(store, attempt):
+        reason = f"{chosen.reason} Unless the table is mended, the next run withdraws the model."
+        chosen = replace(chosen, rung="wait", reason=reason)
+    if chosen.rung == "update":
+        chosen = replace(chosen, reason=f"{attempt.reason} {chosen.reason}")
+    facts: dict[str, Any] = {"model": attempt.model, "rung": chosen.rung, "reason": chosen.reason}
     facts |= {"obstacle": obstacle} if obstacle else {}
     facts["retrain_seconds"] = None if forecast is None else forecast.expected
     # Days pass, so that a later run may choose otherwise; each choice is recorded once.
-    journal.append(store, entry(attempt, f"next/{step.rung}", "RungChosen", facts))
-    return step
+    journal.append(store, entry(attempt, f"next/{chosen.rung}", "RungChosen", facts))
+    return chosen
 
 
 def _untried(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> str:
@@ -56,7 +56,7 @@ def _untried(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> st
     method = enrollment.unlearning.method
     if attempt.rung != "retrain" or is_exact(method):
         return ""
-    if overrun(enrollment.budget, enrollment.deletions, attempt.forget_count):
+    if why_over_budget(enrollment.budget, enrollment.deletions, attempt.forget_count):
         return ""
     events = journal.read(store, batches.stream(attempt.batch))
     plans = [e.facts for e in events if e.name == "UnlearningPlanned"]
@@ -90,7 +90,7 @@ def _obstacle(
     store: ObjectStore, attempt: Attempt, forecast: Forecast | None, days_left: int
 ) -> str:
     """Why no retrain can be made, or not in time; empty if it can."""
-    return _retrain_obstacle(store, attempt) or too_late(forecast, days_left)
+    return _retrain_obstacle(store, attempt) or why_too_late(forecast, days_left)
 
 
 def _retrain_obstacle(store: ObjectStore, attempt: Attempt) -> str:

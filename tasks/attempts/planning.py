@@ -20,10 +20,17 @@ from tasks.tables.delta import count_rows, is_readable, open_table
 from unlearning.errors import ConflictError
 from unlearning.gate.gate import GateDecision
 from unlearning.model.rows import Rows, rows_digest
-from unlearning.policy.budget import RETRAIN, ClassShare, hardest_hit, is_exact, overrun, suspicion
+from unlearning.policy.budget import (
+    RETRAIN,
+    ClassShare,
+    hardest_hit,
+    is_exact,
+    why_over_budget,
+    why_suspicious,
+)
 from unlearning.policy.deletion import ERASING
 from unlearning.policy.digests import SHORT, facts_digest
-from unlearning.policy.ladder import Step
+from unlearning.policy.ladder import NextRung
 
 log = logging.getLogger("expunge.planning")
 
@@ -104,13 +111,13 @@ def _untouched(enrollment: Enrollment) -> str:
     return f"{enrollment.model}/untouched/{enrollment.version}/{enrollment.dataset_version}"
 
 
-def climb(store: ObjectStore, attempt: Attempt, step: Step) -> Attempt:
+def climb(store: ObjectStore, attempt: Attempt, chosen: NextRung) -> Attempt:
     """The attempt on the next rung: the same rows, unlearned in another way."""
     facts = {k: v for k, v in asdict(attempt).items() if k != "key"}
-    facts |= {"rung": step.rung, "method": step.method, "reason": step.reason}
+    facts |= {"rung": chosen.rung, "method": chosen.method, "reason": chosen.reason}
     higher = Attempt(key=f"a-{facts_digest(facts)[:SHORT]}", **facts)
     journal.append(store, entry(higher, "planned", "UnlearningPlanned", asdict(higher)))
-    log.warning("%s: next rung is %s. %s", attempt.model, step.rung, step.reason)
+    log.warning("%s: next rung is %s. %s", attempt.model, chosen.rung, chosen.reason)
     return higher
 
 
@@ -206,8 +213,8 @@ def _method(enrollment: Enrollment, forget: Rows) -> dict[str, Any]:
         return {"method": method, "reason": "", "rung": "update"}
     hit = _hardest_hit(enrollment, forget)
     share = {"class_share": hit.share if hit else None}
-    reason = overrun(enrollment.budget, enrollment.deletions, forget.count)
-    reason = reason or suspicion(enrollment.budget, hit)
+    reason = why_over_budget(enrollment.budget, enrollment.deletions, forget.count)
+    reason = reason or why_suspicious(enrollment.budget, hit)
     if reason:
         log.warning("%s: the deletion budget forces a retrain. %s", enrollment.model, reason)
         return {"method": RETRAIN, "reason": reason, "rung": "retrain", **share}

@@ -25,13 +25,11 @@ from tasks.tables.delta import (
     refuse_links,
 )
 from tasks.versions.erasure_floor import refuse_remembering
-from unlearning.config.config import (
-    ApprovalPolicy,
-    DeletionBudget,
-    GatePolicy,
-    TrainingConfig,
-    UnlearningConfig,
-)
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError, SettingsError, UnsupportedModelError
 from unlearning.model.forward import fixed_mode, trainable_names
 from unlearning.model.weights import model_digest

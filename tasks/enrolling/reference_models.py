@@ -25,9 +25,9 @@ from tasks.store import journal
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.subjects.reappearance import ids_to_leave_out
 from unlearning.attacks.attacks import Signals, read_signals
-from unlearning.attacks.power import Recall, recall_of
+from unlearning.attacks.power import AttackPower, attack_power
 from unlearning.attacks.shadow import ShadowAttack, fit_shadow_attack
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError
 from unlearning.methods.retrain import trained_anew
 from unlearning.model.forward import model_copy
@@ -102,11 +102,11 @@ def read_references(store: ObjectStore, enrollment: Enrollment, parent: nn.Modul
     return _restored(parent, tensors)
 
 
-def read_recall(store: ObjectStore, model: str) -> Recall | None:
+def read_recall(store: ObjectStore, model: str) -> AttackPower | None:
     """How well attacks told the model's training rows when its references were made."""
     events = journal.read(store, stream(model))
     found = [e.facts["recall"] for e in events if e.name == "ReferencesStored"]
-    return Recall(**found[-1]) if found else None
+    return AttackPower(**found[-1]) if found else None
 
 
 def drop_references(store: ObjectStore, batch: str, table: str) -> list[str]:
@@ -127,7 +127,7 @@ def _recall(
     parent: nn.Module,
     references: Sequence[nn.Module],
     without: Sequence[str],
-) -> Recall:
+) -> AttackPower:
     size = enrollment.unlearning.chunk_size
     retain = sample_rows(
         enrollment.dataset,
@@ -151,7 +151,7 @@ def _recall(
         ]
 
     known = fitting(signals, chunk_size=size, device=pick_device())
-    return recall_of(*known, min_class_rows=enrollment.policy.min_class_rows)
+    return attack_power(*known, min_class_rows=enrollment.policy.min_class_rows)
 
 
 def _key(store: ObjectStore, enrollment: Enrollment, parent: nn.Module) -> str:

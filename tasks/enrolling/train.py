@@ -15,7 +15,7 @@ from tasks.registry.mlflow_registry import LEFT_OUT_TAG
 from tasks.settings import load_settings
 from tasks.store.objects import ObjectStore
 from tasks.subjects.reappearance import ids_to_leave_out, look
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import DataError
 from unlearning.model.weights import model_digest
 from unlearning.policy.digests import SHORT, bytes_digest

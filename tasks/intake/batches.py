@@ -14,7 +14,7 @@ from tasks.settings import load_settings
 from tasks.store import journal
 from tasks.store.objects import MissingObjectError, ObjectStore
 from tasks.store.opening import open_store
-from unlearning.policy.deadline import due_date
+from unlearning.policy.deadlines import due_date
 from unlearning.policy.deletion import Disposition, count_outcomes
 from unlearning.policy.digests import pseudonym
 

@@ -8,12 +8,10 @@ from urllib.parse import quote, unquote
 from tasks.datasets.spec import DatasetSpec
 from tasks.store import journal
 from tasks.store.objects import ObjectStore
-from unlearning.config.config import (
-    ApprovalPolicy,
-    DeletionBudget,
-    GatePolicy,
-    UnlearningConfig,
-)
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError
 from unlearning.policy.budget import Deletions
 from unlearning.policy.digests import SHORT, bytes_digest

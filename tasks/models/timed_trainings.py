@@ -6,8 +6,8 @@ from tasks.hardware.device import pick_device
 from tasks.models.enrollment import Enrollment, stream
 from tasks.store import journal
 from tasks.store.objects import ObjectStore
-from unlearning.config.config import TrainingConfig
-from unlearning.policy.retrain_forecast import Forecast, TimedTraining, forecast
+from unlearning.config.training_config import TrainingConfig
+from unlearning.policy.deadlines import Forecast, TimedTraining, forecast
 
 _TIMED = ("ReferencesStored", "RetrainTimed")
 

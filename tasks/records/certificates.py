@@ -14,7 +14,7 @@ from tasks.store.objects import ObjectStore
 from tasks.subjects.resolution import TableMatches, matches
 from tasks.subjects.suppression_list import earlier_requests
 from unlearning.errors import ConflictError
-from unlearning.policy.deadline import due_date
+from unlearning.policy.deadlines import due_date
 from unlearning.policy.deletion import Disposition
 from unlearning.policy.digests import bytes_digest
 

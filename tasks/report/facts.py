@@ -22,7 +22,7 @@ from unlearning.errors import DataError
 from unlearning.evaluation.curves import Curves
 from unlearning.evidence.evidence import Evidence
 from unlearning.gate.gate import GateDecision
-from unlearning.policy.deadline import due_date
+from unlearning.policy.deadlines import due_date
 from unlearning.policy.deletion import Disposition, count_outcomes
 
 BatchState = Literal["erased", "not_found", "nothing", "waiting", "rejected", "blocked", "open"]

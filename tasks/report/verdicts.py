@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from unlearning.evidence.evidence import AccuracyDrop, Evidence
+from unlearning.evidence.evidence import AccuracyLoss, Evidence
 from unlearning.gate.gate_checks import Check
 
 _HUNDRED = 100
@@ -256,10 +256,10 @@ def _retain(check: Check, value: float, evidence: Evidence) -> str:
     return f"{_right_answers('rows that stay', was, now)} {_loss(check, value)}"
 
 
-def _possible(check: Check, value: float, drop: AccuracyDrop, rows: str) -> str:
+def _possible(check: Check, value: float, loss: AccuracyLoss, rows: str) -> str:
     limit = points(check.upper or 0.0)
     said = (
-        f"On {drop.rows:,} rows {rows} a loss of up to {points(max(value, 0.0))} in 100 could go "
+        f"On {loss.rows:,} rows {rows} a loss of up to {points(max(value, 0.0))} in 100 could go "
         "unseen"
     )
     if check.passed:
@@ -268,30 +268,30 @@ def _possible(check: Check, value: float, drop: AccuracyDrop, rows: str) -> str:
 
 
 def _possible_holdout(check: Check, value: float, evidence: Evidence) -> str:
-    return _possible(check, value, evidence.holdout_drop, "that the model never saw")
+    return _possible(check, value, evidence.holdout_accuracy_loss, "that the model never saw")
 
 
 def _possible_retain(check: Check, value: float, evidence: Evidence) -> str:
-    return _possible(check, value, evidence.retain_drop, "that stay")
+    return _possible(check, value, evidence.retain_accuracy_loss, "that stay")
 
 
 def _class(check: Check, value: float, evidence: Evidence) -> str:
-    return _group(check, value, evidence.class_drop, "class that fared worst")
+    return _group(check, value, evidence.class_accuracy_loss, "class that fared worst")
 
 
 def _slice(check: Check, value: float, evidence: Evidence) -> str:
-    drop = evidence.slice_drop
-    name = f", {drop.column.replace('_', ' ')} {drop.group}" if drop else ""
-    return _group(check, value, drop, f"slice that fared worst{name}")
+    loss = evidence.slice_accuracy_loss
+    name = f", {loss.column.replace('_', ' ')} {loss.group}" if loss else ""
+    return _group(check, value, loss, f"slice that fared worst{name}")
 
 
-def _group(check: Check, value: float, drop: AccuracyDrop | None, name: str) -> str:
-    if drop is None:
+def _group(check: Check, value: float, loss: AccuracyLoss | None, name: str) -> str:
+    if loss is None:
         return _meaning(check)
-    way = "rose" if drop.value < 0 else "fell"
+    way = "rose" if loss.value < 0 else "fell"
     return (
-        f"In the {name} ({drop.rows:,} rows that the model never saw) right answers {way} by "
-        f"{points(drop.value)} in 100. {_loss(check, value)}"
+        f"In the {name} ({loss.rows:,} rows that the model never saw) right answers {way} by "
+        f"{points(loss.value)} in 100. {_loss(check, value)}"
     )
 
 
@@ -317,12 +317,12 @@ _Say = Callable[[Check, float, Evidence], str]
 _WORDS: Mapping[str, tuple[str, _Say]] = {
     "evidence_complete": ("Is the evidence complete?", _complete),
     "same_rows": ("Were both versions measured alike?", _same_rows),
-    "holdout_accuracy_drop": ("Is the model still good for new people?", _holdout),
-    "retain_accuracy_drop": ("Is it still good for the people who stay?", _retain),
-    "possible_holdout_drop": ("Would a loss for new people be seen?", _possible_holdout),
-    "possible_retain_drop": ("Would one for the people who stay?", _possible_retain),
-    "class_accuracy_drop": ("Is no class left behind?", _class),
-    "slice_accuracy_drop": ("Is no slice left behind?", _slice),
+    "holdout_accuracy_loss": ("Is the model still good for new people?", _holdout),
+    "retain_accuracy_loss": ("Is it still good for the people who stay?", _retain),
+    "possible_holdout_loss": ("Would a loss for new people be seen?", _possible_holdout),
+    "possible_retain_loss": ("Would one for the people who stay?", _possible_retain),
+    "class_accuracy_loss": ("Is no class left behind?", _class),
+    "slice_accuracy_loss": ("Is no slice left behind?", _slice),
     "known_positive": ("Can the attack see anything at all?", _known_positive),
     "attack_power": ("Would it have noticed a failure?", _power),
     "canaries_caught": ("Does it see rows planted to be seen?", _canaries),

@@ -26,7 +26,7 @@ from tasks.steps.erasure import (
 )
 from tasks.steps.model import (
     block_batch,
-    choose_step,
+    choose_rung,
     climb,
     evaluate_candidate,
     judge_candidate,
@@ -64,7 +64,7 @@ __all__ = [
     "block_batch",
     "certify_requests",
     "check_settings",
-    "choose_step",
+    "choose_rung",
     "climb",
     "close_batch",
     "describe_question",

@@ -6,7 +6,7 @@ from tasks.report import mlflow_mirror
 from tasks.steps.policy import STEP
 from tasks.store.opening import open_store
 from unlearning.gate.gate import GateDecision, no_candidate
-from unlearning.policy.ladder import Step
+from unlearning.policy.ladder import NextRung
 
 
 @STEP
@@ -47,24 +47,24 @@ def promote_version(attempt: Attempt, version: int) -> None:
 
 
 @STEP
-def choose_step(attempt: Attempt, decision: GateDecision) -> Step:
+def choose_rung(attempt: Attempt, decision: GateDecision) -> NextRung:
     """What follows a candidate that did not pass."""
-    return ladder.choose_step(open_store(), attempt, decision)
+    return ladder.choose_rung(open_store(), attempt, decision)
 
 
 @STEP
-def climb(attempt: Attempt, step: Step) -> Attempt:
+def climb(attempt: Attempt, chosen: NextRung) -> Attempt:
     """The attempt on the next rung."""
-    return planning.climb(open_store(), attempt, step)
+    return planning.climb(open_store(), attempt, chosen)
 
 
 @STEP
-def withdraw_model(attempt: Attempt, step: Step) -> None:
+def withdraw_model(attempt: Attempt, chosen: NextRung) -> None:
     """The serving alias taken away, and an alarm."""
-    ladder.withdraw(open_store(), attempt, step.reason)
+    ladder.withdraw(open_store(), attempt, chosen.reason)
 
 
 @STEP
-def block_batch(attempt: Attempt, decision: GateDecision, step: Step) -> None:
+def block_batch(attempt: Attempt, decision: GateDecision, chosen: NextRung) -> None:
     """The batch kept open, with its reason."""
-    mlflow_mirror.block(open_store(), attempt, list(decision.failed_names), step.reason)
+    mlflow_mirror.block(open_store(), attempt, list(decision.failed_names), chosen.reason)

@@ -10,7 +10,7 @@ from models_of_others import Convolutions, LogOdds
 from terminal import request
 from torch import nn
 
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.model.rows import TensorRows
 from unlearning.training.training import train
 

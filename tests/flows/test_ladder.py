@@ -25,8 +25,8 @@ def soon(number):
     return request(number, received_at=received)
 
 
-HOPELESS = ("--policy.max-exact-accuracy-drop", "0", "--policy.max-retain-accuracy-drop", "0",
-            "--policy.max-holdout-accuracy-drop", "0", "--unlearning.method", "retrain",
+HOPELESS = ("--policy.max-exact-accuracy-loss", "0", "--policy.max-retain-accuracy-loss", "0",
+            "--policy.max-holdout-accuracy-loss", "0", "--unlearning.method", "retrain",
             "--unlearning.retraining.epochs", "1")  # fmt: skip
 """A retrain of one epoch that may not be worse than the original: no rung is enough."""
 
@@ -40,16 +40,16 @@ def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(termina
     printed = terminal.expunge("run", status=1)
 
     assert "income blocked: No rung was enough" in printed
-    assert "retain_accuracy_drop" in printed
+    assert "retain_accuracy_loss" in printed
     assert champion(terminal) == (1, 1)
     (reason,) = {(r["status"], r["is_open"], r["reason"]) for r in terminal.status()["requests"]}
     assert reason[:2] == ("blocked", True)
-    assert "retain_accuracy_drop" in reason[2]
+    assert "retain_accuracy_loss" in reason[2]
 
     # Nothing changed, so a second run changes nothing and says the same.
     store = open_store((terminal.home / "store").as_uri())
     before = durable(store)
-    assert "retain_accuracy_drop" in terminal.expunge("run", status=1)
+    assert "retain_accuracy_loss" in terminal.expunge("run", status=1)
     after = durable(store)
     assert after == before
 

@@ -120,12 +120,10 @@ def enroll(train: str, holdout: str) -> None:
     from flows.train_model import train_model
     from tasks.datasets.spec import DatasetSpec
     from tasks.enrolling.enroll import ModelSource
-    from unlearning.config.config import (
-        ApprovalPolicy,
-        GatePolicy,
-        TrainingConfig,
-        UnlearningConfig,
-    )
+    from unlearning.config.approval_policy import ApprovalPolicy
+    from unlearning.config.gate_policy import GatePolicy
+    from unlearning.config.training_config import TrainingConfig
+    from unlearning.config.unlearning_config import UnlearningConfig
 
     source = ModelSource(
         model=MODEL,
@@ -137,8 +135,8 @@ def enroll(train: str, holdout: str) -> None:
             references=1,
             reference_rows=60,
             # On forty rows anything could hide, which is not what is tried here.
-            max_possible_drop=1.0,
-            max_exact_possible_drop=1.0,
+            max_possible_loss=1.0,
+            max_exact_possible_loss=1.0,
         ),
         approval=ApprovalPolicy(max_share=0.5),
     )

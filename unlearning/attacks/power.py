@@ -1,16 +1,16 @@
-"""What the test of a batch could show, foreseen before any of its rows is unlearned."""
+"""The power that the test of a batch will have, before any of its rows is unlearned."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
 
 from unlearning.attacks.attacks import Signals, available_attacks, row_statistics
 from unlearning.attacks.percentiles import Percentiles, chance_deviation, percentiles
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import AttackName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recall:
+class AttackPower:
     """How well the best attack tells a model's own training rows from unseen rows."""
 
     attack: AttackName
@@ -22,8 +22,8 @@ class Recall:
     """See `unlearning.attacks.percentiles.Percentiles`."""
 
 
-def recall_of(retain: Signals, holdout: Signals, *, min_class_rows: int) -> Recall:
-    """The recall of the attack that tells these training rows best; raises as `percentiles`."""
+def attack_power(retain: Signals, holdout: Signals, *, min_class_rows: int) -> AttackPower:
+    """That of the attack that tells these training rows best; raises as `percentiles`."""
     found: dict[AttackName, Percentiles] = {
         attack: percentiles(
             row_statistics(attack, retain),
@@ -36,7 +36,7 @@ def recall_of(retain: Signals, holdout: Signals, *, min_class_rows: int) -> Reca
     }
     attack = max(found, key=lambda name: found[name].auc)
     best = found[attack]
-    return Recall(
+    return AttackPower(
         attack=attack,
         auc=best.auc,
         deviation=float(best.values.std(correction=0)),
@@ -44,15 +44,15 @@ def recall_of(retain: Signals, holdout: Signals, *, min_class_rows: int) -> Reca
     )
 
 
-def foreseen_power(recall: Recall, count: int, policy: GatePolicy) -> float:
+def expected_power(attack: AttackPower, count: int, policy: GatePolicy) -> float:
     """The chance that so many rows would be caught if the update left them as they are.
 
     Formula: 1 - Phi((limit - auc) / sqrt(deviation^2 / M + holdout variance)), the limit that of
     `unlearning.evaluation.forgetting` for M rows. Normal even for few rows, so an
     estimate; the gate computes its own.
     """
-    chance = chance_deviation(count, recall.holdout_variance, false_alarm=policy.false_alarm)
-    known = policy.remaining_share * max(recall.auc - 0.5, 0.0)
+    chance = chance_deviation(count, attack.holdout_variance, false_alarm=policy.false_alarm)
+    known = policy.remaining_share * max(attack.auc - 0.5, 0.0)
     limit = 0.5 + max(chance, min(known, policy.max_mia_auc - 0.5))
-    spread = (recall.deviation**2 / count + recall.holdout_variance) ** 0.5
-    return 1 - NormalDist(recall.auc, max(spread, 1e-12)).cdf(limit)
+    spread = (attack.deviation**2 / count + attack.holdout_variance) ** 0.5
+    return 1 - NormalDist(attack.auc, max(spread, 1e-12)).cdf(limit)

@@ -7,7 +7,7 @@ benchmark reports for that seed: a choice in the methods' favour.
 
 from dataclasses import dataclass
 
-from unlearning.config.checks import at_least, positive, within
+from unlearning.config.limits import require_at_least, require_positive, require_within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,10 @@ class DescentConfig:
     """Beta of NegGrad+: weight of the retain loss; 1 - beta is that of the forget loss."""
 
     def __post_init__(self) -> None:
-        at_least("epochs", self.epochs, 1)
-        at_least("batch_size", self.batch_size, 1)
-        positive("learning_rate", self.learning_rate)
-        within("retain_weight", self.retain_weight, 0.0, 1.0)
+        require_at_least("epochs", self.epochs, 1)
+        require_at_least("batch_size", self.batch_size, 1)
+        require_positive("learning_rate", self.learning_rate)
+        require_within("retain_weight", self.retain_weight, 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +52,14 @@ class ScrubConfig:
     """Temperature that softens both distributions."""
 
     def __post_init__(self) -> None:
-        at_least("max_epochs", self.max_epochs, 1)
-        at_least("min_epochs", self.min_epochs, self.max_epochs)
-        at_least("forget_batch", self.forget_batch, 1)
-        at_least("batch_size", self.batch_size, 1)
-        positive("learning_rate", self.learning_rate)
-        positive("temperature", self.temperature)
-        within("distillation_weight", self.distillation_weight, 0.0, 1e6)
-        within("loss_weight", self.loss_weight, 0.0, 1e6)
+        require_at_least("max_epochs", self.max_epochs, 1)
+        require_at_least("min_epochs", self.min_epochs, self.max_epochs)
+        require_at_least("forget_batch", self.forget_batch, 1)
+        require_at_least("batch_size", self.batch_size, 1)
+        require_positive("learning_rate", self.learning_rate)
+        require_positive("temperature", self.temperature)
+        require_within("distillation_weight", self.distillation_weight, 0.0, 1e6)
+        require_within("loss_weight", self.loss_weight, 0.0, 1e6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class CurvatureConfig:
     """SSD's lambda: strength of the dampening; above 0."""
 
     def __post_init__(self) -> None:
-        at_least("rows", self.rows, 1)
-        at_least("iterations", self.iterations, 1)
+        require_at_least("rows", self.rows, 1)
+        require_at_least("iterations", self.iterations, 1)
         for name in ("damping", "scale", "noise", "noise_limit", "selection", "dampening"):
-            positive(name, getattr(self, name))
+            require_positive(name, getattr(self, name))

@@ -21,7 +21,7 @@ from unlearning.attacks.percentiles import (
     detection_power,
     percentiles,
 )
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import AttackName, AttackResult, ForgettingEvidence, Pool
 
 SHOWN_ROWS = 20

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from unlearning.attacks.attacks import Signals, read_signals
-from unlearning.config.config import GatePolicy
-from unlearning.evaluation.drops import (
-    accuracy_drop,
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.evaluation.accuracy_loss import (
+    accuracy_loss,
     matched_accuracy,
-    worst_class_drop,
-    worst_slice_drop,
+    worst_class_loss,
+    worst_slice_loss,
 )
 from unlearning.evaluation.evaluation import report_of
 from unlearning.evaluation.forgetting import forgetting_evidence
@@ -111,16 +111,16 @@ def measure_candidate(
     holdouts = before["holdout"], after["holdout"]
     classes = before["forget"].labels
     unseen = [matched_accuracy(one, classes, min_rows=policy.min_class_rows) for one in holdouts]
-    worst_slice, small_slices = worst_slice_drop(
+    worst_slice, small_slices = worst_slice_loss(
         *holdouts, rows.slices.get("holdout", {}), min_rows=policy.min_slice_rows
     )
     evidence = Evidence(
         before=report_of(*(before[n].summary() for n in ("retain", "forget", "holdout"))),
         after=report_of(*(after[n].summary() for n in ("retain", "forget", "holdout"))),
-        holdout_drop=accuracy_drop(*holdouts),
-        retain_drop=accuracy_drop(before["retain"], after["retain"]),
-        class_drop=worst_class_drop(*holdouts, min_rows=policy.min_class_rows),
-        slice_drop=worst_slice,
+        holdout_accuracy_loss=accuracy_loss(*holdouts),
+        retain_accuracy_loss=accuracy_loss(before["retain"], after["retain"]),
+        class_accuracy_loss=worst_class_loss(*holdouts, min_rows=policy.min_class_rows),
+        slice_accuracy_loss=worst_slice,
         small_slices=small_slices,
         unseen_accuracy=UnseenAccuracy(before=unseen[0], after=unseen[1]),
         forgetting=forgetting_evidence(known, changed, policy, earlier=earlier),

@@ -18,7 +18,7 @@ from torch.nn.functional import softplus
 
 from unlearning.attacks.attacks import Signals, row_statistics
 from unlearning.attacks.percentiles import Percentiles, chance_deviation, percentiles
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import EvidenceError
 from unlearning.evidence.evidence import AttackName, Canaries, Estimate
 from unlearning.methods.catalog import unlearn

@@ -14,17 +14,17 @@ Outcome = Literal["forgotten", "remembered", "over-forgotten", "cannot decide"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccuracyDrop:
+class AccuracyLoss:
     """Accuracy of the original less that of the candidate, on the same rows."""
 
     rows: int
     """Rows it was measured on."""
     value: float
-    """The drop, -1 to 1; below 0 the candidate is better."""
+    """The loss, -1 to 1; below 0 the candidate is better."""
     certain: float
     """Lower end of a one-sided 95 % interval of it: less than this is not to be believed."""
     possible: float | None = None
-    """Upper end of such an interval: so large a drop could hide behind the value (see
+    """Upper end of such an interval: so large a loss could hide behind the value (see
     `unlearning.evaluation.intervals.loss_bound`); None in records of older releases."""
 
     @property
@@ -34,8 +34,8 @@ class AccuracyDrop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SliceDrop(AccuracyDrop):
-    """The drop on the rows of one slice."""
+class SliceLoss(AccuracyLoss):
+    """The loss on the rows of one slice."""
 
     column: str
     """The slice column."""
@@ -173,11 +173,11 @@ class Evidence:
     """The original model."""
     after: EvaluationReport
     """The candidate, measured on the same rows."""
-    holdout_drop: AccuracyDrop
-    retain_drop: AccuracyDrop
-    class_drop: AccuracyDrop | None
+    holdout_accuracy_loss: AccuracyLoss
+    retain_accuracy_loss: AccuracyLoss
+    class_accuracy_loss: AccuracyLoss | None
     """Of the worst holdout class; None if every class is too small."""
-    slice_drop: SliceDrop | None = None
+    slice_accuracy_loss: SliceLoss | None = None
     """Of the worst holdout slice; None if every slice is too small, or none was declared."""
     small_slices: int = 0
     """Slices with too few holdout rows to be judged."""
@@ -187,4 +187,4 @@ class Evidence:
     """What the forget rows' accuracy is compared with; None in records of older releases, where it
     was compared with that of all holdout rows."""
     utility: Utility | None = None
-    """By class, with intervals; reported beside the drops that the gate judges."""
+    """By class, with intervals; reported beside the losses that the gate judges."""

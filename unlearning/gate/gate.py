@@ -3,7 +3,7 @@
 Forgetting is judged two-sided, on the attack that catches the original best, with limits fixed by
 the original and the number of rows (see `unlearning.evaluation.forgetting`): no candidate can move
 its own limits. Missing or broken evidence of forgetting never passes for good evidence, and
-evidence too weak to catch rows that are wholly remembered is "cannot decide". A drop in accuracy
+evidence too weak to catch rows that are wholly remembered is "cannot decide". A loss of accuracy
 counts as far as chance cannot explain it, and how large a one chance could hide has a limit too: on
 too few rows no update passes for harmless. An exact retrain does pass there: no other way is left
 to forget with the model in service, so what too few rows could not show is named, and holds up
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import Evidence, ForgettingEvidence, Outcome
 from unlearning.gate.completeness import completeness
 from unlearning.gate.gate_checks import Check, check, difference, is_number
@@ -47,7 +47,7 @@ class GateDecision:
 
     @property
     def has_too_few_rows(self) -> bool:
-        """Whether utility was measured on too few rows to see a drop that matters."""
+        """Whether utility was measured on too few rows to see a loss that matters."""
         return bool(TOO_FEW & set(self.failed_names))
 
     @property

@@ -15,7 +15,7 @@ Symbols: phi the margin of a row, g its goal, H the Huber function.
 import torch
 from torch import Tensor, nn
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.closed_form import approach_by_closed_form, row_pass
 from unlearning.methods.descent import approach_by_descent

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DivergenceError, SettingsError, UnfitRowsError
 from unlearning.methods.calibrated import calibrated_method
 from unlearning.methods.fine_tune import fine_tune_method
@@ -12,7 +12,7 @@ from unlearning.methods.fisher_forgetting import fisher_forgetting_method
 from unlearning.methods.gradient_ascent import gradient_ascent_method
 from unlearning.methods.influence import first_order_influence_method, influence_cg_method
 from unlearning.methods.neggrad_plus import neggrad_plus_method
-from unlearning.methods.paper_steps import reference_method, theory_method
+from unlearning.methods.paper_steps import published_method, theory_method
 from unlearning.methods.problem import Method, UnlearningProblem
 from unlearning.methods.retrain import retrain_method
 from unlearning.methods.scrub import scrub_method
@@ -22,7 +22,7 @@ from unlearning.model.gradients import is_finite
 
 METHODS: dict[str, Method] = {
     "calibrated": calibrated_method,
-    "reference_step": reference_method,
+    "published_step": published_method,
     "theory_step": theory_method,
     "first_order_influence": first_order_influence_method,
     "influence_cg": influence_cg_method,
@@ -34,7 +34,7 @@ METHODS: dict[str, Method] = {
     "ssd": ssd_method,
     "retrain": retrain_method,
 }
-GRADIENT_METHODS = frozenset({"reference_step", "theory_step"})
+GRADIENT_METHODS = frozenset({"published_step", "theory_step"})
 """Methods made of mean gradients alone: a ledger spares them the retain rows, and several ranks
 can share their passes."""
 

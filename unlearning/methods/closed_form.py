@@ -13,7 +13,7 @@ from math import inf
 import torch
 from torch import Tensor, fx
 
-from unlearning.config.config import CalibrationConfig
+from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.curvature.kronecker import Whitening, check_finite
 from unlearning.errors import DivergenceError, UnsupportedModelError, is_out_of_memory
 from unlearning.methods.goals import Batch, Steps

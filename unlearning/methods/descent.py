@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
-from unlearning.config.config import CalibrationConfig
+from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.curvature.kronecker import SketchedCurvature
 from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import REACH, Network

@@ -13,7 +13,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from unlearning.config.config import CalibrationConfig
+from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.errors import DivergenceError
 from unlearning.methods.network import Network, endless_batches
 from unlearning.model.forward import logits

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.methods.network import Network, descended, epoch_batches
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.model.rows import gather

@@ -44,7 +44,7 @@ def gradient_correction(retain: Gradient) -> dict[str, Tensor]:
 def direction(retain: Gradient, forget: Gradient) -> dict[str, Tensor]:
     """The update direction g = ∇L_r - ∇L_f; a step goes against it.
 
-    Both means have weight one, as in the public reference script: g says where to go and not how
+    Both means have weight one, as in the published script: g says where to go and not how
     far. How the size of the request enters is the step's affair.
 
     Raises:
@@ -88,10 +88,10 @@ def theory_step(
     return moved
 
 
-def reference_step(
+def published_step(
     state: Mapping[str, Tensor], direction: Mapping[str, Tensor], *, learning_rate: float
 ) -> dict[str, Tensor]:
-    """A new state, one step of a fresh Adam along g, as the public reference script does it.
+    """A new state, one step of a fresh Adam along g, as the published script does it.
 
     Formula: θ' = θ - lr g / (|g| + 1e-8), element by element: nearly lr * sign(g). Every weight
     moves about lr, however many rows are forgotten and however small g is; the paper's theory does

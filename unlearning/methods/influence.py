@@ -6,7 +6,7 @@ generalised Gauss-Newton matrix of the mean loss over retain rows.
 
 from torch import Tensor
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.curvature.curvature import conjugate_gradients, gauss_newton
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.gradients import Gradient, mean_gradient

@@ -5,23 +5,23 @@ Several ranks may share the passes, each with its own part of the rows; all get 
 
 from torch import Tensor
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.methods.gradient_ledger import retain_gradient
-from unlearning.methods.iau import direction, reference_step, theory_step
+from unlearning.methods.iau import direction, published_step, theory_step
 from unlearning.methods.problem import UnlearningProblem, model_tensors
 from unlearning.model.distributed import shared_gradient
 from unlearning.model.gradients import Gradient
 from unlearning.model.rows import Rows
 
 
-def reference_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
-    """The new state after the public script's step (see `unlearning.methods.iau.reference_step`).
+def published_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
+    """The new state after the script's step (see `unlearning.methods.iau.published_step`).
 
     One pass over the forget rows with a ledger; without one, also one over the retain rows.
     """
     retain, forget = _gradients(problem, config)
     state = model_tensors(problem.model)
-    return reference_step(state, direction(retain, forget), learning_rate=config.learning_rate)
+    return published_step(state, direction(retain, forget), learning_rate=config.learning_rate)
 
 
 def theory_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.iau import copied_state

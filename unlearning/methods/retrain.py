@@ -11,7 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, fx, nn
 
-from unlearning.config.config import TrainingConfig, UnlearningConfig
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError, is_out_of_memory
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.forward import fixed_mode, is_exported, model_copy, trainable_names

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import kl_div
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.methods.network import Network, descended, epoch_batches
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.model.forward import fixed_mode

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.curvature.curvature import fisher_diagonal
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.rows import random_rows

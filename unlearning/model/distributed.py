@@ -10,7 +10,7 @@ Without a group there is one rank, and every function here does what its plain c
 import torch
 from torch import Tensor, distributed, nn
 
-from unlearning.config.config import Precision
+from unlearning.config.unlearning_config import Precision
 from unlearning.errors import ConflictError, ExpungeError
 from unlearning.model.gradients import Gradient, GradientSum, gradient_sum, mean_of
 from unlearning.model.rows import Rows

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from unlearning.config.config import Precision
+from unlearning.config.unlearning_config import Precision
 from unlearning.errors import ExpungeError, UnfitRowsError, UnsupportedModelError
 
 SCORE_AXES = 2  # rows, classes

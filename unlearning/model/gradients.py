@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from unlearning.config.config import Precision
+from unlearning.config.unlearning_config import Precision
 from unlearning.errors import DivergenceError, UnfitRowsError
 from unlearning.model.forward import autocast, fixed_mode, forward_state, logits, trainable_names
 from unlearning.model.rows import Rows, read_chunks

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from unlearning.config.config import ApprovalPolicy
+from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.policy.budget import is_exact
 
 _ROUNDING = 1e-9

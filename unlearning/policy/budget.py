@@ -1,9 +1,10 @@
-"""The deletion budget: how far a lineage may drift by approximate updates before a retrain."""
+"""The deletion budget: how far a model may drift by approximate updates before a retrain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from unlearning.config.config import DeletionBudget, MethodName
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.unlearning_config import MethodName
 from unlearning.errors import DataError
 
 RETRAIN: MethodName = "retrain"
@@ -14,7 +15,7 @@ _LEAST_CLASS = 50
 
 
 def is_exact(method: str) -> bool:
-    """Whether the method's result owes nothing to the forget rows, so that the lineage is new."""
+    """Whether the method's result owes nothing to the forget rows, so that counting begins anew."""
     return method == RETRAIN
 
 
@@ -41,7 +42,7 @@ class Deletions:
             )
 
     def after(self, forget_count: int, method: str, *, row_count: int) -> "Deletions":
-        """The deletions after one more batch: one update more, or a lineage that starts anew.
+        """The deletions after one more batch: one update more, or a count that starts anew.
 
         Args:
             forget_count: Rows of the batch.
@@ -56,10 +57,10 @@ class Deletions:
         return replace(self, forgotten=self.forgotten + forget_count, updates=self.updates + 1)
 
 
-def overrun(budget: DeletionBudget, deletions: Deletions, forget_count: int) -> str:
+def why_over_budget(budget: DeletionBudget, deletions: Deletions, forget_count: int) -> str:
     """Why the next batch does not fit into the budget, in one sentence; empty if it fits.
 
-    The batch counts: what the lineage will have forgotten after it is held against both limits.
+    The batch counts: what the model will have forgotten after it is compared with both limits.
     Once nothing is left, no batch fits until the model is trained exactly; a batch that does not
     fit never fits after further approximate updates, nor does a larger one.
 
@@ -103,7 +104,7 @@ def hardest_hit(forget: Mapping[int, int], table: Mapping[int, int]) -> ClassSha
     return max(found, key=lambda one: one.share, default=None)
 
 
-def suspicion(budget: DeletionBudget, hit: ClassShare | None) -> str:
+def why_suspicious(budget: DeletionBudget, hit: ClassShare | None) -> str:
     """Why the batch may be crafted to do harm, in one sentence; empty if nothing says so.
 
     Crafted deletion requests can make approximate updates do harm (Zhao et al., NeurIPS 2023); what

@@ -8,7 +8,9 @@ so that nobody serves what still remembers.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from unlearning.config.config import CalibrationConfig, GatePolicy, MethodName, UnlearningConfig
+from unlearning.config.calibration_config import CalibrationConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import MethodName, UnlearningConfig
 from unlearning.gate.gate import GateDecision
 from unlearning.policy.budget import RETRAIN, is_exact
 
@@ -17,8 +19,8 @@ _CALIBRATED: MethodName = "calibrated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What is done next, and why."""
+class NextRung:
+    """The rung that is climbed next, and why."""
 
     rung: Rung
     """An update to make, or "withdraw" the alias, or "wait" for people, who are called."""
@@ -38,7 +40,7 @@ class ModelOutcome:
     """Why it was blocked or withdrawn, in one sentence."""
 
 
-def next_step(
+def next_rung(
     rung: Rung,
     method: str,
     decision: GateDecision,
@@ -47,8 +49,8 @@ def next_step(
     days_left: int,
     obstacle: str = "",
     untried: str = "",
-) -> Step:
-    """The step after a candidate that did not pass.
+) -> NextRung:
+    """The rung after a candidate that did not pass.
 
     Rules (our choice): rows that are still remembered get the stronger update once. Everything else
     goes to an exact retrain: a candidate that lost utility, because a batch may be crafted to make
@@ -70,19 +72,19 @@ def next_step(
     why = decision.why
     if untried and not decision.is_measured:
         reason = f"No retrain could be made ({why}), so the gate judges the update."
-        return Step(rung="update", method=untried, reason=reason)
+        return NextRung(rung="update", method=untried, reason=reason)
     if rung == "update" and not is_exact(method) and _wants_more(decision):
-        return Step(rung="stronger", method=_CALIBRATED, reason=f"The update left rows {why}.")
+        return NextRung(rung="stronger", method=_CALIBRATED, reason=f"The update left rows {why}.")
     skipped = ""
     if rung in ("update", "stronger") and not is_exact(method):
         if not obstacle:
-            return Step(rung="retrain", method=RETRAIN, reason=_why_retrain(decision, why))
+            return NextRung(rung="retrain", method=RETRAIN, reason=_why_retrain(decision, why))
         skipped = f" It was not retrained: {obstacle}"
     if days_left <= policy.withdraw_days:
         time = f"{days_left} days are left" if days_left >= 0 else "the request is overdue"
         reason = f"No rung was enough ({why}) and {time}.{skipped}"
-        return Step(rung="withdraw", method="", reason=reason)
-    return Step(rung="wait", method="", reason=f"No rung was enough ({why}).{skipped}")
+        return NextRung(rung="withdraw", method="", reason=reason)
+    return NextRung(rung="wait", method="", reason=f"No rung was enough ({why}).{skipped}")
 
 
 def stronger(config: UnlearningConfig) -> UnlearningConfig:

@@ -11,7 +11,7 @@ Verb = Literal["retire", "wait", "keep", "purge", "alarm", "none"]
 
 @dataclass(frozen=True, slots=True)
 class WeightsCame:
-    """A model got these weights under this version: by training, adoption or promotion."""
+    """A model got these weights under this version: by training, enrolment or promotion."""
 
     version: int
     digest: str

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from unlearning.config.config import Restriction, TrainingConfig
+from unlearning.config.training_config import Restriction, TrainingConfig
 from unlearning.model.forward import twice_differentiable, two_class_scores
 
 
@@ -28,7 +28,7 @@ def restricted_loss(
 
     Formula, by `restriction`:
         "global"      l + alpha ‖∇l‖            IAU paper
-        "per_tensor"  l + alpha sum_t ‖∇_t l‖   the public reference script; larger for equal alpha
+        "per_tensor"  l + alpha sum_t ‖∇_t l‖   the published script; larger for equal alpha
         "none"        l                         plain training
     with Euclidean norms. The gradient is that of the batch mean (our choice; the formula does not
     say). Its own derivative is exact (double backward), and 0 where a norm is 0.

@@ -10,7 +10,7 @@ from math import isfinite
 import torch
 from torch import Tensor, nn
 
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import DivergenceError, UnsupportedModelError
 from unlearning.model.forward import (
     check_classes,

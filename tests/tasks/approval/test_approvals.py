@@ -24,11 +24,13 @@ from tasks.registry import mlflow_registry
 from tasks.report import mlflow_mirror
 from tasks.store import journal
 from tasks.subjects import late_holds, open_batches, resolution
-from unlearning.config.config import ApprovalPolicy, GatePolicy, UnlearningConfig
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ConflictError, DataError, SettingsError
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions
-from unlearning.policy.ladder import Step
+from unlearning.policy.ladder import NextRung
 
 ROWS = 100
 UNTIL_TEN = ApprovalPolicy(max_share=0.1)
@@ -243,7 +245,9 @@ def test_an_approved_batch_goes_on_and_stays_approved_on_every_rung(world):
     assert world.process(batch)
     assert world.status(batch) == "validated"
     (plan,) = world.plans(batch)
-    planning.climb(world.store, plan, Step(rung="retrain", method="retrain", reason="not enough"))
+    planning.climb(
+        world.store, plan, NextRung(rung="retrain", method="retrain", reason="not enough")
+    )
     assert world.plans(batch)[0].key != plan.key
     before = world.objects()
     assert world.process(batch)
@@ -443,7 +447,7 @@ def test_a_batch_that_is_blocked_when_rows_are_gone_is_taken_over_by_none(world)
     world.enroll("late")
     late = planning.plan(world.store, batch, "late")
     for _ in range(2):
-        mlflow_mirror.block(world.store, late, ["holdout_accuracy_drop"], "No rung was enough.")
+        mlflow_mirror.block(world.store, late, ["holdout_accuracy_loss"], "No rung was enough.")
     assert world.status(batch) == "erasing"
     assert world.statuses() == {"blocked"}
     other = world.batch([50], "next-day")

@@ -14,7 +14,8 @@ from tasks.intake import batches
 from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
 from tasks.records.certified_models import certified_models, models_for, note_out_of_service
 from tasks.store import journal
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
 from unlearning.policy.deletion import Disposition
 

@@ -19,7 +19,9 @@ from tasks.enrolling import gradient_ledgers
 from tasks.models.enrollment import Enrollment, ledger_key, record_enrollment, stream
 from tasks.store import journal
 from tasks.tables import delta
-from unlearning.config.config import DeletionBudget, GatePolicy, UnlearningConfig
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import (
     ConflictError,
     DataError,
@@ -175,7 +177,7 @@ def test_a_stale_ledger_is_refused(world):
     refused(here, candidate, StaleLedgerError, "build a new ledger")
 
 
-@pytest.mark.parametrize("method", ["theory_step", "reference_step", "calibrated"])
+@pytest.mark.parametrize("method", ["theory_step", "published_step", "calibrated"])
 def test_a_label_outside_the_classes_is_refused(world, method):
     table = rows(100, seed=1)
     labels = table["label"].to_numpy().copy()
@@ -300,7 +302,7 @@ def test_a_plan_outlives_an_upgrade_that_adds_options_and_no_change_of_the_model
     here = world()
     monkeypatch.setattr(planning, "alias_version", lambda _: 1)
     facts = asdict(here.enrollment)
-    for part, option in (("policy", "max_possible_drop"), ("budget", "max_class_share")):
+    for part, option in (("policy", "max_possible_loss"), ("budget", "max_class_share")):
         del facts[part][option]  # as a release before that option recorded it
     name = stream("income")
     journal.append(here.store, journal.Entry(name, "enrolled/0", "ModelEnrolled", facts))

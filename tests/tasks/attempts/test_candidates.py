@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.attempts import candidates
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 
 

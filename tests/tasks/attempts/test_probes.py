@@ -11,7 +11,8 @@ from tasks.attempts import evidence, probes
 from tasks.intake import batches
 from tasks.records.certified_models import certified_models
 from tasks.store import journal
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DivergenceError
 from unlearning.evidence.evidence import Canaries, Probes
 from unlearning.model.rows import TensorRows

@@ -9,7 +9,8 @@ from tasks.datasets.spec import DatasetSpec
 from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
 from tasks.registry import mlflow_registry
 from tasks.store import journal, lease
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ConflictError
 from unlearning.policy.budget import Deletions
 

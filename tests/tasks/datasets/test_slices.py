@@ -13,7 +13,8 @@ from tasks.datasets.samples import sample_rows, sample_with_slices
 from tasks.datasets.spec import DatasetSpec
 from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
 from tasks.store import journal
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError
 from unlearning.model.rows import split_by_content
 from unlearning.policy.budget import Deletions

@@ -16,7 +16,8 @@ from tasks.enrolling.enroll import (
 )
 from tasks.registry import mlflow_registry
 from tasks.store.opening import open_store
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError, SettingsError
 
 

@@ -25,7 +25,8 @@ from tasks.models.enrollment import (
 )
 from tasks.store import journal
 from tasks.tables import delta
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import (
     ConflictError,
     DataError,
@@ -76,7 +77,7 @@ def enrolled(store, uri, registered) -> Enrollment:
         dataset_version=1,
         row_count=100,
         holdout=uri,
-        unlearning=UnlearningConfig(method="reference_step"),
+        unlearning=UnlearningConfig(method="published_step"),
         policy=GatePolicy(),
         deletions=Deletions(trained_rows=100),
     )
@@ -182,7 +183,7 @@ import torch
 from tasks.datasets.spec import DatasetSpec
 from tasks.datasets.rows import TableRows
 from tasks.hardware.ranks import rank_group
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.model.distributed import own_rank, rank_count, shared_gradient
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem

@@ -19,7 +19,9 @@ from tasks.models.enrollment import Enrollment, record_enrollment, stream
 from tasks.models.timed_trainings import retrain_forecast
 from tasks.store import journal
 from tasks.tables.delta import delete_rows
-from unlearning.config.config import GatePolicy, TrainingConfig, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ConflictError
 from unlearning.model.rows import TensorRows, split_by_content
 from unlearning.policy.budget import Deletions

@@ -3,7 +3,10 @@ from dataclasses import asdict, replace
 from tasks.datasets.spec import DatasetSpec
 from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
 from tasks.store import journal
-from unlearning.config.config import ApprovalPolicy, DeletionBudget, GatePolicy, UnlearningConfig
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
 
 ENROLLED = Enrollment(

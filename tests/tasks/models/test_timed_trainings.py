@@ -14,13 +14,15 @@ from tasks.intake import batches
 from tasks.models import timed_trainings
 from tasks.models.enrollment import Enrollment, record_enrollment, stream
 from tasks.store import journal
-from unlearning.config.config import GatePolicy, TrainingConfig, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnfitRowsError, UnsupportedModelError
 from unlearning.evidence.evidence import Outcome
 from unlearning.gate.gate import GateDecision, no_candidate
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import Deletions
-from unlearning.policy.retrain_forecast import Forecast
+from unlearning.policy.deadlines import Forecast
 
 TRAINING = TrainingConfig(epochs=10)
 ENROLLED = Enrollment(
@@ -104,7 +106,7 @@ def chosen(store):
 
 def test_a_retrain_that_certainly_ends_too_late_is_skipped_and_the_trail_says_so(begun):
     told(begun, 500.0)  # 1,000 rows less 1, 10 epochs: 57.8 days, 14.5 at the least; 13 are left
-    step = ladder.choose_step(begun, ATTEMPT, rejected())
+    step = ladder.choose_rung(begun, ATTEMPT, rejected())
     assert step.rung == "wait"
     assert "57.8 days, at the very least 14.5 days" in step.reason
     facts = chosen(begun)
@@ -121,22 +123,22 @@ def test_rows_that_do_not_fit_withdraw_no_model_before_people_were_told(begun, m
         raise UnfitRowsError("A feature is missing in file:///holdout.")
 
     reason = failures.failure_of(begun, overdue, broken)
-    step = ladder.choose_step(begun, overdue, no_candidate(reason))
+    step = ladder.choose_rung(begun, overdue, no_candidate(reason))
     assert step.rung == "wait"
     assert "the next run withdraws" in step.reason
     for event in ("BatchValidated", "RowsResolved"):
         journal.append(begun, journal.Entry("batches/b-1", event, event, {}))
     journal.append(begun, attempt_events.entry(overdue, "blocked", "BatchBlocked", {}))
-    assert ladder.choose_step(begun, overdue, no_candidate(reason)).rung == "withdraw"
+    assert ladder.choose_rung(begun, overdue, no_candidate(reason)).rung == "withdraw"
     other = replace(overdue, key="a-2")
     failures.failure_of(begun, other, lambda *_: None)
-    assert ladder.choose_step(begun, other, rejected()).rung == "withdraw"
+    assert ladder.choose_rung(begun, other, rejected()).rung == "withdraw"
 
 
 @pytest.mark.parametrize("pace", [None, 480.0])
 def test_one_that_may_end_in_time_or_that_nobody_timed_is_made(begun, pace):
     told(begun, *([] if pace is None else [pace]))
-    assert ladder.choose_step(begun, ATTEMPT, rejected()).rung == "retrain"
+    assert ladder.choose_rung(begun, ATTEMPT, rejected()).rung == "retrain"
     expected = None if pace is None else pytest.approx(pace * 999 * 10)
     assert chosen(begun)["retrain_seconds"] == expected
     assert "obstacle" not in chosen(begun)
@@ -176,20 +178,20 @@ def test_a_suspicion_whose_retrain_ends_too_late_leaves_the_update_to_the_gate(b
     told(begun, 500.0)
     planned(begun, SUSPECTED)
     failure = failures.failure_of(begun, SUSPECTED, candidates.make_candidate)
-    step = ladder.choose_step(begun, SUSPECTED, no_candidate(failure))
+    step = ladder.choose_rung(begun, SUSPECTED, no_candidate(failure))
     assert (step.rung, step.method) == ("update", "calibrated")
     assert step.reason.startswith(SUSPECTED.reason)
     assert "57.8 days" in step.reason
     update = planning.climb(begun, SUSPECTED, step)
     assert attempt_events.plan_digest(update) == attempt_events.plan_digest(SUSPECTED)
     # Whatever the gate says of the update, the ladder goes on as ever: there is no way back.
-    assert ladder.choose_step(begun, update, rejected()).rung == "wait"
-    assert ladder.choose_step(begun, SUSPECTED, no_candidate(failure)).rung == "wait"
+    assert ladder.choose_rung(begun, update, rejected()).rung == "wait"
+    assert ladder.choose_rung(begun, SUSPECTED, no_candidate(failure)).rung == "wait"
 
 
 def test_a_budget_that_is_spent_and_a_retrain_that_was_judged_leave_no_update(begun):
     planned(begun, SUSPECTED)
-    assert ladder.choose_step(begun, SUSPECTED, rejected()).rung == "wait"
+    assert ladder.choose_rung(begun, SUSPECTED, rejected()).rung == "wait"
     spent = Deletions(trained_rows=1_000, forgotten=900, updates=3)
     record_enrollment(begun, replace(ENROLLED, deletions=spent))
-    assert ladder.choose_step(begun, SUSPECTED, no_candidate("It is frozen.")).rung == "wait"
+    assert ladder.choose_rung(begun, SUSPECTED, no_candidate("It is frozen.")).rung == "wait"

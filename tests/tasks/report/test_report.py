@@ -18,7 +18,7 @@ from tasks.records.certified_models import certified_models
 from tasks.report.report import report_figures, write_report
 from tasks.store import journal
 from unlearning.attacks.attacks import Signals
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evaluation.curves import Reading, candidate_curves
 from unlearning.gate.gate import decide
 from unlearning.model.scores import Scores
@@ -257,8 +257,8 @@ def test_every_rung_is_told_with_its_reason(batch):
 
 def test_what_too_few_rows_could_not_show_of_a_retrain_is_told_and_is_no_failure(batch):
     batch.plan(rung="retrain", method="retrain", reason="No update was enough.")
-    few = replace(sample.FORGOTTEN.holdout_drop, rows=20, possible=0.3)
-    batch.judge(replace(sample.FORGOTTEN, holdout_drop=few), exact=True)
+    few = replace(sample.FORGOTTEN.holdout_accuracy_loss, rows=20, possible=0.3)
+    batch.judge(replace(sample.FORGOTTEN, holdout_accuracy_loss=few), exact=True)
     batch.promote()
     text = batch.text()
     assert "Passed the gate (on too few rows to tell: Would a loss for new people be seen?)" in text
@@ -266,7 +266,7 @@ def test_what_too_few_rows_could_not_show_of_a_retrain_is_told_and_is_no_failure
     assert "○ Not shown. On 20 rows" in text
     assert "✗ Failed" not in text
     (model,) = certified_models(batch.store, BATCH)
-    assert model.facts["not_shown"] == ["possible_holdout_drop"]
+    assert model.facts["not_shown"] == ["possible_holdout_loss"]
 
 
 def test_slices_that_were_not_judged_are_counted_on_the_page(batch):

@@ -6,8 +6,8 @@ import pytest
 import sample_evidence as sample
 
 from tasks.report.verdicts import in_hundred, points, power_sentence, verdict
-from unlearning.config.config import GatePolicy
-from unlearning.evidence.evidence import Probes, SliceDrop
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.evidence.evidence import Probes, SliceLoss
 from unlearning.gate.gate import decide
 from unlearning.gate.gate_checks import Check
 
@@ -27,14 +27,14 @@ def test_a_candidate_that_forgot():
     assert "right 61 times in 100 on them" in found["canaries_caught"].sentence
     assert (
         "a loss of 0.7 points in 100. Accepted: up to 5.0 points"
-        in found["retain_accuracy_drop"].sentence
+        in found["retain_accuracy_loss"].sentence
     )
-    assert "Chance can explain" in found["holdout_accuracy_drop"].sentence
+    assert "Chance can explain" in found["holdout_accuracy_loss"].sentence
     assert (
         "On 2,000 rows that the model never saw a loss of up to 1.2 points in 100 could go unseen; "
-        "up to 10.0 points is accepted" in found["possible_holdout_drop"].sentence
+        "up to 10.0 points is accepted" in found["possible_holdout_loss"].sentence
     )
-    assert "fell by 2.0 points in 100" in found["class_accuracy_drop"].sentence
+    assert "fell by 2.0 points in 100" in found["class_accuracy_loss"].sentence
     assert (found["mia_auc_upper"].measured, found["mia_auc_upper"].accepted) == (
         "0.530",
         "at most 0.550",
@@ -52,16 +52,16 @@ def test_a_candidate_that_remembers_and_one_that_over_forgot():
 
 
 def test_too_few_rows_to_see_a_loss():
-    hiding = replace(sample.FORGOTTEN.holdout_drop, rows=20, possible=0.139)
-    found = said(replace(sample.FORGOTTEN, holdout_drop=hiding))["possible_holdout_drop"]
+    hiding = replace(sample.FORGOTTEN.holdout_accuracy_loss, rows=20, possible=0.139)
+    found = said(replace(sample.FORGOTTEN, holdout_accuracy_loss=hiding))["possible_holdout_loss"]
     assert not found.passed
     assert "On 20 rows" in found.sentence
     assert "13.9 points in 100 could go unseen, and 10.0 points is accepted" in found.sentence
 
 
 def test_the_slice_that_fared_worst_is_named():
-    drop = SliceDrop(rows=120, value=0.25, certain=0.15, column="home_region", group="north")
-    found = said(replace(sample.FORGOTTEN, slice_drop=drop))["slice_accuracy_drop"]
+    drop = SliceLoss(rows=120, value=0.25, certain=0.15, column="home_region", group="north")
+    found = said(replace(sample.FORGOTTEN, slice_accuracy_loss=drop))["slice_accuracy_loss"]
     assert not found.passed
     assert "slice that fared worst, home region north (120 rows" in found.sentence
     assert "right answers fell by 25.0 points in 100. More than chance" in found.sentence
@@ -130,10 +130,10 @@ def test_a_missing_number_a_strange_check_and_lost_evidence():
     assert "missing" in verdict(broken, sample.FORGOTTEN).sentence
     assert verdict(broken, sample.FORGOTTEN).measured == "missing"
     new = Check(
-        name="slice_drop", value=0.3, lower=0.1, upper=0.2, passed=False, meaning="A slice."
+        name="slice_loss", value=0.3, lower=0.1, upper=0.2, passed=False, meaning="A slice."
     )
     found = verdict(new, sample.FORGOTTEN)
-    assert (found.question, found.sentence) == ("Slice drop", "A slice.")
+    assert (found.question, found.sentence) == ("Slice loss", "A slice.")
     assert found.accepted == "0.100 to 0.200"
     known = replace(new, name="mia_auc_upper")
     assert verdict(known, None).sentence == "A slice."

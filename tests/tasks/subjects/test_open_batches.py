@@ -51,7 +51,7 @@ def block(store, batch, attempt="a"):
         config_digest="c",
         method="retrain",
     )
-    mlflow_mirror.block(store, planned, ["holdout_accuracy_drop"], "No rung was enough.")
+    mlflow_mirror.block(store, planned, ["holdout_accuracy_loss"], "No rung was enough.")
 
 
 def frozen(store):

@@ -528,7 +528,7 @@ def test_the_list_of_a_batch_that_another_takes_over_excuses_no_model(world):
     suppression_list.suppress(world.store, first)
     world.enroll_copy(before, "late")
     blocked = planning.plan(world.store, first, "late")
-    mlflow_mirror.block(world.store, blocked, ["holdout_accuracy_drop"], "No rung was enough.")
+    mlflow_mirror.block(world.store, blocked, ["holdout_accuracy_loss"], "No rung was enough.")
 
     world.submit("Y", [60])
     (second,) = open_batches.open_batches(world.store)
@@ -566,7 +566,7 @@ def test_a_machine_without_code_or_memory_costs_no_overdue_model_its_alias(world
     with monkeypatch.context() as patch:
         patch.setattr(mlflow.pytorch, "load_model", lambda *_, **__: fail(ImportError()))
         with pytest.raises(SettingsError, match="installed here"):
-            ladder.choose_step(world.store, attempt, no_candidate("It was not made."))
+            ladder.choose_rung(world.store, attempt, no_candidate("It was not made."))
     names = [e.name for e in journal.read(world.store, batches.stream(batch))]
     assert not {"CandidateFailed", "RungChosen"} & set(names)
     assert world.champion() == 2

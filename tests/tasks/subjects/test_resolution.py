@@ -14,7 +14,8 @@ from tasks.models.enrollment import Enrollment, record_enrollment
 from tasks.store import journal
 from tasks.subjects import open_batches, resolution, suppression_list
 from tasks.tables import delta
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ConflictError, DataError
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions

@@ -2,14 +2,12 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from unlearning.config.config import (
-    ApprovalPolicy,
-    CalibrationConfig,
-    DeletionBudget,
-    GatePolicy,
-    TrainingConfig,
-    UnlearningConfig,
-)
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.calibration_config import CalibrationConfig
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 
 NAN, INF = float("nan"), float("inf")
 
@@ -70,19 +68,19 @@ def test_defaults_are_in_range_and_frozen(kind):
         (UnlearningConfig, "retain_sample", 0),
         (UnlearningConfig, "holdout_sample", 0),
         (UnlearningConfig, "seed", -1),
-        (GatePolicy, "max_holdout_accuracy_drop", -0.01),
-        (GatePolicy, "max_retain_accuracy_drop", 1.1),
+        (GatePolicy, "max_holdout_accuracy_loss", -0.01),
+        (GatePolicy, "max_retain_accuracy_loss", 1.1),
         (GatePolicy, "max_mia_auc", 0.49),
         (GatePolicy, "min_mia_auc", 0.51),
         (GatePolicy, "max_accuracy_advantage", -0.01),
         (GatePolicy, "max_accuracy_advantage", NAN),
-        (GatePolicy, "max_class_accuracy_drop", NAN),
-        (GatePolicy, "max_exact_accuracy_drop", -0.1),
-        (GatePolicy, "max_slice_accuracy_drop", 1.1),
-        (GatePolicy, "max_exact_slice_accuracy_drop", NAN),
+        (GatePolicy, "max_class_accuracy_loss", NAN),
+        (GatePolicy, "max_exact_accuracy_loss", -0.1),
+        (GatePolicy, "max_slice_accuracy_loss", 1.1),
+        (GatePolicy, "max_exact_slice_accuracy_loss", NAN),
         (GatePolicy, "min_slice_rows", 0),
-        (GatePolicy, "max_possible_drop", 1.1),
-        (GatePolicy, "max_exact_possible_drop", NAN),
+        (GatePolicy, "max_possible_loss", 1.1),
+        (GatePolicy, "max_exact_possible_loss", NAN),
         (GatePolicy, "remaining_share", 1.1),
         (GatePolicy, "false_alarm", 0.0),
         (GatePolicy, "false_alarm", 0.6),

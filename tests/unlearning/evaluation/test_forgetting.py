@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unlearning.attacks.attacks import Signals
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.errors import EvidenceError
 from unlearning.evaluation.forgetting import forgetting_evidence
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.oracles import Fingerprint
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evaluation.evaluation import evaluate
 from unlearning.evaluation.measurement import EvidenceRows, measure_candidate
 from unlearning.gate.gate import decide
@@ -30,8 +30,8 @@ def test_all_evidence_is_of_the_same_rows_and_models_stay_as_they_are(rows, stat
     utility = found.evidence.utility
     assert utility is not None
     assert utility.holdout.rows == 120
-    drop = found.evidence.holdout_drop.value
-    assert utility.holdout.accuracy.before - utility.holdout.accuracy.after == pytest.approx(drop)
+    loss = found.evidence.holdout_accuracy_loss.value
+    assert utility.holdout.accuracy.before - utility.holdout.accuracy.after == pytest.approx(loss)
     assert found.signals_after["forget"].references.shape == (2, 40)
     assert torch.equal(found.signals_before["holdout"].margins, found.before["holdout"].margins)
 
@@ -40,8 +40,9 @@ def test_slices_reach_the_utility_of_their_set(rows, stateful):
     slices = {"holdout": {"region": ["north"] * 90 + ["south"] * 30}}
     _, found = measured(rows, stateful, nn.Linear(5, 3), slices=slices)
     assert found.evidence.utility is not None
-    assert found.evidence.slice_drop is not None
-    assert (found.evidence.slice_drop.group, found.evidence.slice_drop.rows) == ("north", 90)
+    worst = found.evidence.slice_accuracy_loss
+    assert worst is not None
+    assert (worst.group, worst.rows) == ("north", 90)
     assert found.evidence.small_slices == 1
     groups = found.evidence.utility.holdout.groups
     assert {(g.value, g.rows) for g in groups if g.column == "region"} == {
@@ -54,4 +55,4 @@ def test_the_original_as_its_own_candidate_does_not_pass(rows, stateful):
     _, found = measured(rows, stateful, stateful)
     decision = decide(found.evidence, GatePolicy())
     assert not decision.passed
-    assert found.evidence.holdout_drop.value == 0.0
+    assert found.evidence.holdout_accuracy_loss.value == 0.0

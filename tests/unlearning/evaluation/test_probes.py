@@ -4,7 +4,8 @@ from torch import nn
 
 from tests.oracles import Fingerprint
 from unlearning.attacks.shadow import ShadowAttack, fit_shadow_attack
-from unlearning.config.config import TrainingConfig, UnlearningConfig
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import EvidenceError
 from unlearning.evaluation.probes import (
     CanaryTest,

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.config.config import GatePolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evaluation_report import EvaluationReport
 from unlearning.evidence.evidence import (
-    AccuracyDrop,
+    AccuracyLoss,
     AttackResult,
     Canaries,
     Evidence,
@@ -38,7 +38,7 @@ BEFORE = EvaluationReport(
 AFTER = replace(BEFORE, forget_accuracy=0.83, forget_loss=0.4, mia_auc=0.5)
 POLICY = GatePolicy()
 NUMBERS = [item.name for item in fields(EvaluationReport)]
-NONE_LOST = AccuracyDrop(rows=16_000, value=0.0, certain=0.0)
+NONE_LOST = AccuracyLoss(rows=16_000, value=0.0, certain=0.0)
 JUDGED = AttackResult(
     attack="lira", member_auc=0.66, before=0.65, before_error=0.01, after=0.5, after_error=0.01
 )
@@ -60,15 +60,15 @@ FORGETTING = ForgettingEvidence(
 EVIDENCE = Evidence(
     before=BEFORE,
     after=AFTER,
-    holdout_drop=NONE_LOST,
-    retain_drop=NONE_LOST,
-    class_drop=NONE_LOST,
+    holdout_accuracy_loss=NONE_LOST,
+    retain_accuracy_loss=NONE_LOST,
+    class_accuracy_loss=NONE_LOST,
     forgetting=FORGETTING,
 )
 
 
-def changed(evidence=EVIDENCE, *, after=(), judged=(), forgetting=(), **drops):
-    """The evidence with other numbers in it; drops by their certain value, or as they are."""
+def changed(evidence=EVIDENCE, *, after=(), judged=(), forgetting=(), **losses):
+    """The evidence with other numbers in it; losses by their certain value, or as they are."""
     found = replace(
         evidence.forgetting,
         judged=replace(evidence.forgetting.judged, **dict(judged)),
@@ -76,9 +76,9 @@ def changed(evidence=EVIDENCE, *, after=(), judged=(), forgetting=(), **drops):
     )
     lost = {
         name: one
-        if isinstance(one, AccuracyDrop)
-        else AccuracyDrop(rows=100, value=one, certain=one)
-        for name, one in drops.items()
+        if isinstance(one, AccuracyLoss)
+        else AccuracyLoss(rows=100, value=one, certain=one)
+        for name, one in losses.items()
     }
     return replace(evidence, after=replace(evidence.after, **dict(after)), forgetting=found, **lost)
 
@@ -107,14 +107,14 @@ def test_the_original_itself_does_not_pass():
 @pytest.mark.parametrize(
     ("change", "expected", "outcome"),
     [
-        ({"holdout_drop": 0.02}, (), "forgotten"),
-        ({"holdout_drop": 0.0201}, ("holdout_accuracy_drop",), "forgotten"),
-        ({"retain_drop": 0.05}, (), "forgotten"),
-        ({"retain_drop": 0.0501}, ("retain_accuracy_drop",), "forgotten"),
-        ({"class_drop": 0.1}, (), "forgotten"),
-        ({"class_drop": 0.1001}, ("class_accuracy_drop",), "forgotten"),
-        ({"slice_drop": 0.1}, (), "forgotten"),
-        ({"slice_drop": 0.1001}, ("slice_accuracy_drop",), "forgotten"),
+        ({"holdout_accuracy_loss": 0.02}, (), "forgotten"),
+        ({"holdout_accuracy_loss": 0.0201}, ("holdout_accuracy_loss",), "forgotten"),
+        ({"retain_accuracy_loss": 0.05}, (), "forgotten"),
+        ({"retain_accuracy_loss": 0.0501}, ("retain_accuracy_loss",), "forgotten"),
+        ({"class_accuracy_loss": 0.1}, (), "forgotten"),
+        ({"class_accuracy_loss": 0.1001}, ("class_accuracy_loss",), "forgotten"),
+        ({"slice_accuracy_loss": 0.1}, (), "forgotten"),
+        ({"slice_accuracy_loss": 0.1001}, ("slice_accuracy_loss",), "forgotten"),
         ({"judged": {"after": 0.55}}, (), "forgotten"),
         ({"judged": {"after": 0.5501}}, ("mia_auc_upper",), "remembered"),
         ({"judged": {"after": 0.45}}, (), "forgotten"),
@@ -127,8 +127,8 @@ def test_the_original_itself_does_not_pass():
         ({"after": {"forget_accuracy": 0.9101}}, ("accuracy_advantage",), "remembered"),
         ({"after": {"forget_accuracy": 0.0}}, (), "forgotten"),
         (
-            {"holdout_drop": 0.3, "retain_drop": 0.3, "judged": {"after": 0.9}},
-            ("holdout_accuracy_drop", "retain_accuracy_drop", "mia_auc_upper"),
+            {"holdout_accuracy_loss": 0.3, "retain_accuracy_loss": 0.3, "judged": {"after": 0.9}},
+            ("holdout_accuracy_loss", "retain_accuracy_loss", "mia_auc_upper"),
             "remembered",
         ),
     ],
@@ -138,7 +138,7 @@ def test_each_limit_is_inclusive_and_each_check_speaks_for_itself(change, expect
     assert decision.failed_names == expected
     assert decision.passed is (expected == ())
     assert decision.outcome == outcome
-    assert decision.lost_utility is any("accuracy_drop" in name for name in expected)
+    assert decision.lost_utility is any("accuracy_loss" in name for name in expected)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), None, -1.0])
@@ -166,8 +166,11 @@ def test_a_missing_or_impossible_number_of_the_attack_fails(place, bad):
     assert decision.outcome == "cannot decide"
 
 
-@pytest.mark.parametrize("name", ["holdout_drop", "retain_drop", "class_drop", "slice_drop"])
-def test_a_drop_that_is_no_number_fails(name):
+LOSSES = tuple(f"{rows}_accuracy_loss" for rows in ("holdout", "retain", "class", "slice"))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_that_is_no_number_fails(name):
     assert not decide(changed(**{name: float("nan")}), POLICY).passed
 
 
@@ -191,8 +194,8 @@ def test_models_measured_on_different_rows_do_not_compare():
 
 
 def hiding(possible, certain=-1.0):
-    """A drop behind which so much may hide."""
-    return AccuracyDrop(rows=9, value=0.0, certain=certain, possible=possible)
+    """A loss behind which so much may hide."""
+    return AccuracyLoss(rows=9, value=0.0, certain=certain, possible=possible)
 
 
 @pytest.mark.parametrize("side", ["holdout", "retain"])
@@ -201,38 +204,40 @@ def hiding(possible, certain=-1.0):
     [(0.1, False, False), (0.1001, False, True), (0.2, True, False), (0.2001, True, True)],
 )
 def test_rows_too_few_to_see_a_loss_fail_by_name(side, possible, exact, is_failed):
-    evidence = changed(**{f"{side}_drop": hiding(possible)})
+    evidence = changed(**{f"{side}_accuracy_loss": hiding(possible)})
     decision = decide(evidence, GatePolicy(undecided="accept"), exact=exact)
-    assert decision.failed_names == ((f"possible_{side}_drop",) if is_failed else ())
+    assert decision.failed_names == ((f"possible_{side}_loss",) if is_failed else ())
     assert decision.has_too_few_rows is is_failed
     assert decision.passed is (exact or not is_failed)
     assert decision.not_shown == (decision.failed_names if exact else ())
     assert not decision.lost_utility
-    (one,) = [c for c in decision.checks if c.name == f"possible_{side}_drop"]
+    (one,) = [c for c in decision.checks if c.name == f"possible_{side}_loss"]
     assert (one.value, one.upper) == (possible, 0.2 if exact else 0.1)
 
 
 def test_few_rows_hold_up_no_retrain_but_a_loss_that_they_show_does():
     few = hiding(0.5)
-    assert decide(changed(holdout_drop=few, retain_drop=few), POLICY, exact=True).passed
-    lost = changed(holdout_drop=few, retain_drop=hiding(0.5, certain=0.1001))
+    both = changed(holdout_accuracy_loss=few, retain_accuracy_loss=few)
+    assert decide(both, POLICY, exact=True).passed
+    lost = changed(holdout_accuracy_loss=few, retain_accuracy_loss=hiding(0.5, certain=0.1001))
     assert not decide(lost, POLICY, exact=True).passed
-    assert not decide(changed(holdout_drop=few, class_drop=0.3), POLICY, exact=True).passed
-    missing = changed(holdout_drop=hiding(float("nan")))
+    of_a_class = changed(holdout_accuracy_loss=few, class_accuracy_loss=0.3)
+    assert not decide(of_a_class, POLICY, exact=True).passed
+    missing = changed(holdout_accuracy_loss=hiding(float("nan")))
     assert not decide(missing, GatePolicy(undecided="accept"), exact=True).passed
 
 
 def test_a_policy_that_allows_a_loss_allows_it_to_hide():
-    wide = GatePolicy(max_holdout_accuracy_drop=0.3, max_exact_accuracy_drop=1.0)
-    assert failed(changed(holdout_drop=hiding(0.3)), wide) == ()
-    assert failed(changed(retain_drop=hiding(0.3)), wide) == ("possible_retain_drop",)
-    assert failed(changed(retain_drop=hiding(0.9)), wide, exact=True) == ()
+    wide = GatePolicy(max_holdout_accuracy_loss=0.3, max_exact_accuracy_loss=1.0)
+    assert failed(changed(holdout_accuracy_loss=hiding(0.3)), wide) == ()
+    assert failed(changed(retain_accuracy_loss=hiding(0.3)), wide) == ("possible_retain_loss",)
+    assert failed(changed(retain_accuracy_loss=hiding(0.9)), wide, exact=True) == ()
 
 
 def test_of_records_of_older_releases_the_other_end_of_their_interval_counts():
-    old = AccuracyDrop(rows=40, value=0.01, certain=-0.085)
-    assert failed(changed(holdout_drop=old)) == ("possible_holdout_drop",)
-    assert failed(changed(holdout_drop=replace(old, certain=-0.07))) == ()
+    old = AccuracyLoss(rows=40, value=0.01, certain=-0.085)
+    assert failed(changed(holdout_accuracy_loss=old)) == ("possible_holdout_loss",)
+    assert failed(changed(holdout_accuracy_loss=replace(old, certain=-0.07))) == ()
 
 
 def test_an_undecided_candidate_passes_only_where_the_policy_accepts_that():
@@ -250,17 +255,17 @@ def test_an_undecided_candidate_passes_only_where_the_policy_accepts_that():
 
 def test_a_retrained_model_is_judged_by_its_utility_alone_and_more_widely():
     forgotten_by_construction = changed(
-        judged={"after": 0.9, "before": 0.5}, forgetting={"power": 0.0}, holdout_drop=0.1
+        judged={"after": 0.9, "before": 0.5}, forgetting={"power": 0.0}, holdout_accuracy_loss=0.1
     )
     assert not decide(forgotten_by_construction, POLICY).passed
     decision = decide(forgotten_by_construction, POLICY, exact=True)
     assert decision.passed
     assert decision.outcome == "forgotten"
-    assert failed(changed(holdout_drop=0.1001), exact=True) == ("holdout_accuracy_drop",)
-    assert failed(changed(class_drop=0.2), exact=True) == ()
-    assert failed(changed(class_drop=0.2001), exact=True) == ("class_accuracy_drop",)
-    assert failed(changed(slice_drop=0.2), exact=True) == ()
-    assert failed(changed(slice_drop=0.2001), exact=True) == ("slice_accuracy_drop",)
+    assert failed(changed(holdout_accuracy_loss=0.1001), exact=True) == ("holdout_accuracy_loss",)
+    assert failed(changed(class_accuracy_loss=0.2), exact=True) == ()
+    assert failed(changed(class_accuracy_loss=0.2001), exact=True) == ("class_accuracy_loss",)
+    assert failed(changed(slice_accuracy_loss=0.2), exact=True) == ()
+    assert failed(changed(slice_accuracy_loss=0.2001), exact=True) == ("slice_accuracy_loss",)
 
 
 def controlled(**probes):
@@ -434,7 +439,7 @@ SHARE = st.floats(0, 1)
 
 
 @given(
-    drops=st.tuples(st.floats(-0.1, 0.03), st.floats(-0.1, 0.06), *2 * [st.floats(-0.1, 0.11)]),
+    losses=st.tuples(st.floats(-0.1, 0.03), st.floats(-0.1, 0.06), *2 * [st.floats(-0.1, 0.11)]),
     doubt=st.floats(0, 0.4),
     forget=st.floats(0.8, 1),
     holdout=st.floats(0.8, 1),
@@ -444,14 +449,13 @@ SHARE = st.floats(0, 1)
     exact=st.booleans(),
 )
 def test_a_better_candidate_never_fails_where_a_worse_one_passed(
-    drops, doubt, forget, holdout, auc, gains, small, exact
+    losses, doubt, forget, holdout, auc, gains, small, exact
 ):
     # Better: more accurate on the people who stay and on new ones, less sure of the forgotten ones.
-    names = ("holdout_drop", "retain_drop", "class_drop", "slice_drop")
     base = SMALL if small else EVIDENCE
     others = base.forgetting.pooled.after - base.forgetting.own.after
 
-    def candidate(auc, forget, holdout, drops):
+    def candidate(auc, forget, holdout, losses):
         own = replace(base.forgetting.own, after=auc * base.forgetting.own.count)
         pooled = replace(base.forgetting.pooled, after=others + own.after)
         return changed(
@@ -460,17 +464,17 @@ def test_a_better_candidate_never_fails_where_a_worse_one_passed(
             forgetting={"own": own, "pooled": pooled},
             after={"forget_accuracy": forget, "holdout_accuracy": holdout},
             **{
-                name: AccuracyDrop(rows=99, value=one, certain=one, possible=one + doubt)
-                for name, one in zip(names, drops, strict=True)
+                name: AccuracyLoss(rows=99, value=one, certain=one, possible=one + doubt)
+                for name, one in zip(LOSSES, losses, strict=True)
             },
         )
 
-    bad = candidate(auc, forget, holdout, drops)
+    bad = candidate(auc, forget, holdout, losses)
     good = candidate(
         0.5 + (auc - 0.5) * (1 - gains[0]),
         forget * (1 - gains[1]),
         holdout + gains[2] * (1 - holdout),
-        [drop - gains[3] for drop in drops],
+        [loss - gains[3] for loss in losses],
     )
     if decide(bad, POLICY, exact=exact).passed:
         assert decide(good, POLICY, exact=exact).passed

@@ -8,7 +8,9 @@ from torch import nn
 from torch.nn.functional import smooth_l1_loss
 
 from tests.oracles import Fingerprint, linear_model
-from unlearning.config.config import CalibrationConfig, TrainingConfig, UnlearningConfig
+from unlearning.config.calibration_config import CalibrationConfig
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
 from unlearning.evaluation.evaluation import evaluate
 from unlearning.methods.calibrated import calibrated_update

@@ -11,8 +11,9 @@ from tests.oracles import (
     linear_model,
     softmax_linear_gradient,
 )
-from unlearning.config.config import CalibrationConfig, MethodName, UnlearningConfig
+from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.config.method_configs import CurvatureConfig
+from unlearning.config.unlearning_config import MethodName, UnlearningConfig
 from unlearning.errors import (
     DataError,
     DivergenceError,
@@ -27,7 +28,7 @@ from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.gradients import mean_gradient
 from unlearning.model.rows import TensorRows
 
-PAPER = ["reference_step", "theory_step"]
+PAPER = ["published_step", "theory_step"]
 ALL = sorted(METHODS)
 UPDATES = sorted(set(METHODS) - {"retrain"})
 SHORT = CalibrationConfig(max_steps=4, tolerance=1e-6, remaining_share=0.0)
@@ -77,7 +78,7 @@ def test_the_methods_are_exactly_the_names_that_the_configuration_allows():
 
 
 def test_the_reference_step_of_a_linear_model_by_hand(problem):
-    state = unlearn(problem, config("reference_step", learning_rate=0.01))
+    state = unlearn(problem, config("published_step", learning_rate=0.01))
     for name, g in closed_form_direction(problem).items():
         expected = first_adam_step(problem.model.state_dict()[name].double(), g, 0.01)
         torch.testing.assert_close(state[name].double(), expected, rtol=1e-5, atol=1e-6)
@@ -215,7 +216,7 @@ def test_a_binary_model_with_one_log_odds_is_unlearned(rows, method):
 
 def test_a_method_that_is_not_there_is_a_wrong_setting(problem, monkeypatch):
     monkeypatch.delitem(METHODS, "theory_step")
-    with pytest.raises(SettingsError, match=r"'theory_step'.*reference_step"):
+    with pytest.raises(SettingsError, match=r"'theory_step'.*published_step"):
         unlearn(problem, config("theory_step"))
 
 
@@ -259,5 +260,5 @@ def test_the_precision_of_the_configuration_is_used(problem, method):
     exact, rough = (unlearn(problem, config(method, precision=p)) for p in ("float32", "bfloat16"))
     start = problem.model.state_dict()["weight"]
     one, other = (state["weight"] - start for state in (exact, rough))
-    assert not one.equal(other) or method == "reference_step"
+    assert not one.equal(other) or method == "published_step"
     assert float(torch.cosine_similarity(one.flatten(), other.flatten(), dim=0)) > 0.9

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from tests.oracles import linear_model
-from unlearning.config.config import CalibrationConfig, UnlearningConfig
+from unlearning.config.calibration_config import CalibrationConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.curvature.kronecker import Whitening
 from unlearning.errors import DivergenceError
 from unlearning.methods import closed_form

@@ -9,7 +9,7 @@ from unlearning.methods.iau import (
     direction,
     gradient_correction,
     incremental_approximation,
-    reference_step,
+    published_step,
     theory_step,
 )
 from unlearning.model.gradients import Gradient
@@ -87,7 +87,7 @@ def test_nothing_to_forget_moves_nothing():
 def test_the_reference_step_is_the_algebra_of_the_first_adam_step():
     start = torch.randn(6, dtype=torch.float64)
     g = torch.tensor([1e-9, -1e-8, 1e-3, -2.0, 5e4, 0.0], dtype=torch.float64)
-    moved = reference_step({"theta": start}, {"theta": g}, learning_rate=1e-3)
+    moved = published_step({"theta": start}, {"theta": g}, learning_rate=1e-3)
     torch.testing.assert_close(
         moved["theta"], first_adam_step(start, g, 1e-3), rtol=1e-12, atol=1e-12
     )
@@ -95,8 +95,8 @@ def test_the_reference_step_is_the_algebra_of_the_first_adam_step():
 
 def test_the_reference_step_does_not_see_the_size_of_the_gradient():
     state, g = {"theta": torch.zeros(8)}, torch.randn(8)
-    small = reference_step(state, {"theta": g}, learning_rate=1e-3)["theta"]
-    large = reference_step(state, {"theta": 1000 * g}, learning_rate=1e-3)["theta"]
+    small = published_step(state, {"theta": g}, learning_rate=1e-3)["theta"]
+    large = published_step(state, {"theta": 1000 * g}, learning_rate=1e-3)["theta"]
     torch.testing.assert_close(small, large, rtol=1e-4, atol=1e-8)
     torch.testing.assert_close(small, -1e-3 * g.sign(), rtol=1e-4, atol=1e-8)
 
@@ -105,7 +105,7 @@ def test_the_reference_step_does_not_see_the_size_of_the_gradient():
     "step",
     [
         lambda state, g: theory_step(state, g, step_size=1.0, forget_share=0.5),
-        lambda state, g: reference_step(state, g, learning_rate=0.1),
+        lambda state, g: published_step(state, g, learning_rate=0.1),
     ],
     ids=["theory", "reference"],
 )

@@ -9,8 +9,10 @@ from torch import nn
 
 from tests.oracles import Fingerprint
 from tests.unlearning.conftest import Attending, Bag, Tempered
-from unlearning.config.config import CalibrationConfig, TrainingConfig, UnlearningConfig
+from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.config.method_configs import CurvatureConfig
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.catalog import METHODS, unlearn
 from unlearning.methods.problem import UnlearningProblem

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.oracles import linear_model, softmax_linear_gradient
-from unlearning.config.config import UnlearningConfig
 from unlearning.config.method_configs import CurvatureConfig, DescentConfig, ScrubConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.curvature.curvature import fisher_diagonal, gauss_newton
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.gradient_ledger import Ledger

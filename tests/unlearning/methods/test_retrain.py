@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from tests.unlearning.conftest import Attending, Tempered
-from unlearning.config.config import TrainingConfig, UnlearningConfig
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.config.config import ApprovalPolicy
+from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.policy.approval import (
     Experience,
     ModelPreflight,

@@ -2,15 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.config.config import DeletionBudget
+from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.errors import DataError
 from unlearning.policy.budget import (
     ClassShare,
     Deletions,
     hardest_hit,
     is_exact,
-    overrun,
-    suspicion,
+    why_over_budget,
+    why_suspicious,
 )
 
 budgets = st.builds(
@@ -24,7 +24,7 @@ def follow(budget: DeletionBudget, sizes: list[int]) -> tuple[Deletions, list[bo
     """A lineage that takes every batch that fits, and which ones those were."""
     deletions, fits = FRESH, []
     for size in sizes:
-        fits.append(not overrun(budget, deletions, size))
+        fits.append(not why_over_budget(budget, deletions, size))
         if fits[-1]:
             deletions = deletions.after(size, "calibrated", row_count=10_000)
     return deletions, fits
@@ -40,9 +40,9 @@ def test_a_lineage_never_exceeds_its_budget(budget, sizes):
 @given(budgets, batches)
 def test_once_spent_no_batch_fits_again(budget, sizes):
     deletions, fits = follow(budget, sizes)
-    if overrun(budget, deletions, 1):
+    if why_over_budget(budget, deletions, 1):
         for size in sizes:
-            assert overrun(budget, deletions, size)
+            assert why_over_budget(budget, deletions, size)
     same = [fit for fit, size in zip(fits, sizes, strict=True) if size == max(sizes)]
     assert same == sorted(same, reverse=True)  # the largest batch: fits at first, then never
 
@@ -50,12 +50,12 @@ def test_once_spent_no_batch_fits_again(budget, sizes):
 @given(budgets, st.integers(0, 900), st.integers(0, 60), st.integers(1, 50), st.integers(1, 50))
 def test_more_rows_or_updates_never_make_a_batch_fit(budget, forgotten, updates, size, more):
     deletions = Deletions(trained_rows=1000, forgotten=forgotten, updates=updates)
-    if overrun(budget, deletions, size):
-        assert overrun(budget, deletions, size + more)
+    if why_over_budget(budget, deletions, size):
+        assert why_over_budget(budget, deletions, size + more)
         later = Deletions(trained_rows=1000, forgotten=forgotten, updates=updates + more)
-        assert overrun(budget, later, size)
+        assert why_over_budget(budget, later, size)
         further = Deletions(trained_rows=1000, forgotten=forgotten + more, updates=updates)
-        assert overrun(budget, further, size)
+        assert why_over_budget(budget, further, size)
 
 
 @given(budgets, st.integers(0, 400), st.integers(0, 60), st.integers(1, 50))
@@ -64,8 +64,8 @@ def test_a_wider_budget_takes_what_a_narrower_one_took(budget, forgotten, update
     wider = DeletionBudget(
         max_share=min(1.0, 2 * budget.max_share), max_updates=budget.max_updates + 3
     )
-    if not overrun(budget, deletions, size):
-        assert not overrun(wider, deletions, size)
+    if not why_over_budget(budget, deletions, size):
+        assert not why_over_budget(wider, deletions, size)
 
 
 @given(budgets, batches)
@@ -75,25 +75,25 @@ def test_a_retrain_starts_a_new_lineage_on_the_rows_that_are_left(budget, sizes)
     fresh = deletions.after(7, "retrain", row_count=left)
     assert (fresh.forgotten, fresh.updates) == (0, 0)
     assert fresh.trained_rows == left - 7
-    fits = not overrun(budget, fresh, 1)
+    fits = not why_over_budget(budget, fresh, 1)
     assert fits == (budget.max_updates >= 1 and budget.max_share * fresh.trained_rows >= 1 - 1e-9)
 
 
 def test_both_limits_are_inclusive_and_named():
     budget = DeletionBudget(max_share=0.1, max_updates=2)
     deletions = Deletions(trained_rows=100, forgotten=4, updates=1)
-    assert overrun(budget, deletions, 6) == ""
-    assert overrun(budget, deletions, 7) == (
+    assert why_over_budget(budget, deletions, 6) == ""
+    assert why_over_budget(budget, deletions, 7) == (
         "It would make 11 of 100 trained rows unlearned approximately; at most 10.0%."
     )
     deletions = deletions.after(1, "calibrated", row_count=96)
-    assert overrun(budget, deletions, 1) == (
+    assert why_over_budget(budget, deletions, 1) == (
         "It would be approximate update 3 in a row; at most 2."
     )
 
 
 def test_only_retraining_is_exact():
-    methods = ("retrain", "calibrated", "reference_step", "theory_step", "")
+    methods = ("retrain", "calibrated", "published_step", "theory_step", "")
     assert [m for m in methods if is_exact(m)] == ["retrain"]
 
 
@@ -119,12 +119,12 @@ def test_a_class_too_small_to_say_anything_is_left_out():
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_a_one_sided_batch_is_suspicious_above_the_larger_limit(share, usual, whole):
     budget = DeletionBudget(max_class_share=usual, max_share=whole)
-    reason = suspicion(budget, ClassShare(label=3, share=share))
+    reason = why_suspicious(budget, ClassShare(label=3, share=share))
     assert bool(reason) is (share > max(usual, whole) + 1e-9)
-    assert suspicion(budget, None) == ""
+    assert why_suspicious(budget, None) == ""
 
 
 def test_the_suspicion_states_value_and_bound():
-    reason = suspicion(DeletionBudget(), ClassShare(label=3, share=0.402))
+    reason = why_suspicious(DeletionBudget(), ClassShare(label=3, share=0.402))
     assert "40.2% of the training rows of class 3" in reason
     assert "at most 25.0%" in reason

@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from unlearning.config.config import GatePolicy, UnlearningConfig
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.gate.gate import GateDecision, no_candidate
 from unlearning.gate.gate_checks import Check
-from unlearning.policy.ladder import next_step, stronger
+from unlearning.policy.ladder import next_rung, stronger
 
 POLICY = GatePolicy(withdraw_days=3)
 
@@ -22,26 +23,26 @@ REMEMBERED = rejected("remembered", "mia_auc_upper")
 CASES = [
     # rung, method, decision, next rung
     ("update", "calibrated", REMEMBERED, "stronger"),
-    ("update", "reference_step", REMEMBERED, "stronger"),
+    ("update", "published_step", REMEMBERED, "stronger"),
     ("stronger", "calibrated", REMEMBERED, "retrain"),
     ("update", "calibrated", rejected("over-forgotten", "mia_auc_lower"), "retrain"),
     ("update", "calibrated", rejected("cannot decide", "attack_power"), "retrain"),
-    ("update", "calibrated", rejected("forgotten", "holdout_accuracy_drop"), "retrain"),
-    ("update", "calibrated", rejected("forgotten", "possible_holdout_drop"), "retrain"),
+    ("update", "calibrated", rejected("forgotten", "holdout_accuracy_loss"), "retrain"),
+    ("update", "calibrated", rejected("forgotten", "possible_holdout_loss"), "retrain"),
     (
         "update",
         "calibrated",
-        rejected("remembered", "class_accuracy_drop", "mia_auc_upper"),
+        rejected("remembered", "class_accuracy_loss", "mia_auc_upper"),
         "retrain",
     ),
-    ("retrain", "retrain", rejected("forgotten", "holdout_accuracy_drop"), "wait"),
-    ("update", "retrain", rejected("forgotten", "holdout_accuracy_drop"), "wait"),
+    ("retrain", "retrain", rejected("forgotten", "holdout_accuracy_loss"), "wait"),
+    ("update", "retrain", rejected("forgotten", "holdout_accuracy_loss"), "wait"),
 ]
 
 
 @pytest.mark.parametrize(("rung", "method", "decision", "expected"), CASES)
 def test_each_failure_has_its_next_rung(rung, method, decision, expected):
-    step = next_step(rung, method, decision, POLICY, days_left=20)
+    step = next_rung(rung, method, decision, POLICY, days_left=20)
     assert step.rung == expected
     assert decision.failed_names[0] in step.reason
     assert step.reason.endswith(".")
@@ -52,7 +53,7 @@ def test_the_ladder_always_ends_in_erasure(rung, method, decision, _):
     """Whatever fails on each rung, a model that is overdue ends without its alias."""
     taken = []
     while rung != "withdraw":
-        step = next_step(rung, method, decision, POLICY, days_left=3)
+        step = next_rung(rung, method, decision, POLICY, days_left=3)
         rung, method = step.rung, step.method
         taken.append(rung)
         assert len(taken) <= 3
@@ -61,27 +62,27 @@ def test_the_ladder_always_ends_in_erasure(rung, method, decision, _):
 
 @pytest.mark.parametrize(("days", "expected"), [(4, "wait"), (3, "withdraw"), (-5, "withdraw")])
 def test_people_are_called_until_the_due_date_is_near(days, expected):
-    step = next_step("retrain", "retrain", REMEMBERED, POLICY, days_left=days)
+    step = next_rung("retrain", "retrain", REMEMBERED, POLICY, days_left=days)
     assert (step.rung, step.method) == (expected, "")
 
 
 def test_a_model_that_cannot_be_trained_anew_skips_that_rung():
     decision = rejected("over-forgotten", "mia_auc_lower")
-    step = next_step(
+    step = next_rung(
         "update", "calibrated", decision, POLICY, days_left=9, obstacle="It is frozen."
     )
     assert step.rung == "wait"
     assert step.reason.endswith("It was not retrained: It is frozen.")
-    late = next_step("update", "calibrated", decision, POLICY, days_left=3, obstacle="Too late.")
+    late = next_rung("update", "calibrated", decision, POLICY, days_left=3, obstacle="Too late.")
     assert late.rung == "withdraw"
     assert late.reason.endswith("3 days are left. It was not retrained: Too late.")
-    tried = next_step("retrain", "retrain", decision, POLICY, days_left=9, obstacle="Too late.")
+    tried = next_rung("retrain", "retrain", decision, POLICY, days_left=9, obstacle="Too late.")
     assert "not retrained" not in tried.reason
 
 
 def test_too_few_rows_to_see_a_loss_are_no_suspicion_of_harm():
-    step = next_step(
-        "update", "calibrated", rejected("forgotten", "possible_holdout_drop"), POLICY, days_left=9
+    step = next_rung(
+        "update", "calibrated", rejected("forgotten", "possible_holdout_loss"), POLICY, days_left=9
     )
     assert "too few to tell what the update cost" in step.reason
 
@@ -109,7 +110,7 @@ def test_the_stronger_update_is_the_calibrated_one_taken_further():
 )
 def test_an_attempt_that_led_nowhere_climbs_too(rung, method, obstacle, days_left, expected):
     decision = no_candidate("The loss is not finite.")
-    step = next_step(rung, method, decision, POLICY, days_left=days_left, obstacle=obstacle)
+    step = next_rung(rung, method, decision, POLICY, days_left=days_left, obstacle=obstacle)
     assert step.rung == expected
     assert "The loss is not finite" in step.reason
 
@@ -117,9 +118,9 @@ def test_an_attempt_that_led_nowhere_climbs_too(rung, method, obstacle, days_lef
 @pytest.mark.parametrize("days", [20, -1])
 def test_a_suspicion_alone_ends_in_no_withdrawal(days):
     failed = no_candidate("It is frozen.")
-    step = next_step("retrain", "retrain", failed, POLICY, days_left=days, untried="calibrated")
+    step = next_rung("retrain", "retrain", failed, POLICY, days_left=days, untried="calibrated")
     assert (step.rung, step.method) == ("update", "calibrated")
     assert "It is frozen." in step.reason
-    judged = rejected("forgotten", "holdout_accuracy_drop")
-    step = next_step("retrain", "retrain", judged, POLICY, days_left=days, untried="calibrated")
+    judged = rejected("forgotten", "holdout_accuracy_loss")
+    step = next_rung("retrain", "retrain", judged, POLICY, days_left=days, untried="calibrated")
     assert step.rung in ("wait", "withdraw")

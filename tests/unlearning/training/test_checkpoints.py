@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.unlearning.conftest import Stateful, export
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import ModelError
 from unlearning.methods.retrain import trained_anew
 from unlearning.training.training import train

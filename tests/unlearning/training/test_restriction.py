@@ -5,7 +5,7 @@ from torch.nn.functional import cross_entropy
 
 from tests.oracles import linear_model, norm_of_all, softmax_linear_gradient, sum_of_norms
 from tests.unlearning.conftest import Attending, Bag
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.training.architectures import mlp
 from unlearning.training.restriction import restricted_backward, restricted_loss

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from tests.oracles import linear_model, norm_of_all
-from unlearning.config.config import TrainingConfig
+from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
 from unlearning.model.losses import score_rows
 from unlearning.model.rows import TensorRows

@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from unlearning.errors import EvidenceError
-from unlearning.evaluation.drops import (
-    accuracy_drop,
+from unlearning.evaluation.accuracy_loss import (
+    accuracy_loss,
     matched_accuracy,
-    worst_class_drop,
-    worst_slice_drop,
+    worst_class_loss,
+    worst_slice_loss,
 )
 from unlearning.model.scores import Scores
 
@@ -19,20 +19,20 @@ def scores(hits, labels=None):
     return Scores(torch.nn.functional.one_hot(guess, 2).double(), labels)
 
 
-def test_the_drop_and_its_certain_part_by_hand():
+def test_the_loss_and_its_certain_part_by_hand():
     before, after = [True] * 100, [True] * 80 + [False] * 20
-    drop = accuracy_drop(scores(before), scores(after))
-    assert drop.rows == 100
-    assert drop.value == pytest.approx(0.2)
-    assert drop.certain == pytest.approx(0.2 - 1.6449 * 0.4 / 10, abs=1e-4)
+    loss = accuracy_loss(scores(before), scores(after))
+    assert loss.rows == 100
+    assert loss.value == pytest.approx(0.2)
+    assert loss.certain == pytest.approx(0.2 - 1.6449 * 0.4 / 10, abs=1e-4)
 
 
-def test_what_could_hide_behind_a_drop_shrinks_with_rows():
+def test_what_could_hide_behind_a_loss_shrinks_with_rows():
     few, many = ([True] * count for count in (20, 2_000))
-    hidden = [accuracy_drop(scores(one), scores(one)).possible for one in (few, many)]
+    hidden = [accuracy_loss(scores(one), scores(one)).possible for one in (few, many)]
     assert hidden == pytest.approx([1 - 0.05 ** (1 / 20), 1 - 0.05 ** (1 / 2_000)])
-    lost = accuracy_drop(scores(few), scores([False] * 6 + [True] * 14))
-    gained = accuracy_drop(scores([False] * 6 + [True] * 14), scores(few))
+    lost = accuracy_loss(scores(few), scores([False] * 6 + [True] * 14))
+    gained = accuracy_loss(scores([False] * 6 + [True] * 14), scores(few))
     assert lost.highest == lost.possible
     assert (lost.possible or 0) > 0.3
     assert (gained.possible or 0) < 0
@@ -40,24 +40,24 @@ def test_what_could_hide_behind_a_drop_shrinks_with_rows():
 
 def test_rows_that_both_get_wrong_or_right_make_nothing_uncertain():
     some = [True, False] * 5_000
-    drop = accuracy_drop(scores(some), scores(some))
-    assert drop.value == 0.0
-    assert -1e-3 < drop.certain < 0.0
+    loss = accuracy_loss(scores(some), scores(some))
+    assert loss.value == 0.0
+    assert -1e-3 < loss.certain < 0.0
 
 
-def test_a_better_candidate_has_a_drop_below_zero():
-    assert accuracy_drop(scores([False] * 9), scores([True] * 9)).value == -1.0
+def test_a_better_candidate_has_a_loss_below_zero():
+    assert accuracy_loss(scores([False] * 9), scores([True] * 9)).value == -1.0
 
 
 def test_the_worst_class_is_found_with_the_confidence_of_all():
     labels = [0] * 100 + [1] * 100
     before = scores([True] * 200, labels)
     after = scores([True] * 100 + [True] * 50 + [False] * 50, labels)
-    worst = worst_class_drop(before, after, min_rows=100)
+    worst = worst_class_loss(before, after, min_rows=100)
     assert worst is not None
     assert (worst.rows, worst.value) == (100, 0.5)
     assert worst.certain == pytest.approx(0.5 - 1.95996 * 0.05, abs=1e-4)
-    assert worst_class_drop(before, after, min_rows=101) is None
+    assert worst_class_loss(before, after, min_rows=101) is None
 
 
 def test_the_worst_slice_of_all_columns_is_named_and_small_ones_are_counted():
@@ -68,25 +68,25 @@ def test_the_worst_slice_of_all_columns_is_named_and_small_ones_are_counted():
         "plan": ["basic"] * 200 + ["gold"] * 100,
         "level": ["1"] * 99 + ["2"] * 99 + ["3"] * 102,
     }
-    worst, small = worst_slice_drop(before, after, slices, min_rows=100)
+    worst, small = worst_slice_loss(before, after, slices, min_rows=100)
     assert worst is not None
     assert (worst.column, worst.group, worst.rows, worst.value) == ("plan", "gold", 100, 0.6)
     # Five slices are large enough: a confidence of 1 - 0.05 / 5.
     assert worst.certain == pytest.approx(0.6 - 2.32635 * 0.24**0.5 / 10, abs=1e-4)
     assert small == 2
-    assert worst_slice_drop(before, after, slices, min_rows=201) == (None, 7)
-    assert worst_slice_drop(before, after, {}, min_rows=1) == (None, 0)
+    assert worst_slice_loss(before, after, slices, min_rows=201) == (None, 7)
+    assert worst_slice_loss(before, after, {}, min_rows=1) == (None, 0)
 
 
 def test_a_slice_of_other_rows_is_refused():
     with pytest.raises(EvidenceError, match="'region' has 2 values for 3 rows"):
-        worst_slice_drop(scores([True] * 3), scores([True] * 3), {"region": ["a", "b"]}, min_rows=1)
+        worst_slice_loss(scores([True] * 3), scores([True] * 3), {"region": ["a", "b"]}, min_rows=1)
 
 
 @pytest.mark.parametrize("other", [scores([True]), scores([True, True], [0, 1])])
 def test_other_rows_are_refused(other):
     with pytest.raises(EvidenceError, match="same rows"):
-        accuracy_drop(scores([True, True]), other)
+        accuracy_loss(scores([True, True]), other)
 
 
 def test_accuracy_on_unseen_rows_is_weighted_as_the_forget_rows_are():

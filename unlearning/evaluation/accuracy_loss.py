@@ -15,14 +15,14 @@ from torch import Tensor
 
 from unlearning.errors import EvidenceError
 from unlearning.evaluation.intervals import loss_bound
-from unlearning.evidence.evidence import AccuracyDrop, SliceDrop
+from unlearning.evidence.evidence import AccuracyLoss, SliceLoss
 from unlearning.model.scores import Scores
 
 _CONFIDENCE = 0.95
 
 
-def accuracy_drop(before: Scores, after: Scores) -> AccuracyDrop:
-    """The drop over all rows.
+def accuracy_loss(before: Scores, after: Scores) -> AccuracyLoss:
+    """The loss over all rows.
 
     Formula: mean d - 1.645 sd(d) / sqrt(N), d the hits before less the hits after, row by row: both
     models see the same rows, so only rows on which they differ make it uncertain. What could hide
@@ -31,29 +31,29 @@ def accuracy_drop(before: Scores, after: Scores) -> AccuracyDrop:
     Raises:
         EvidenceError: the two were measured on different rows, or there are none.
     """
-    return _drop(_lost_hits(before, after), _CONFIDENCE)
+    return _loss(_lost_hits(before, after), _CONFIDENCE)
 
 
-def worst_class_drop(before: Scores, after: Scores, *, min_rows: int) -> AccuracyDrop | None:
-    """The drop of the class with the highest certain drop; None if no class has so many rows.
+def worst_class_loss(before: Scores, after: Scores, *, min_rows: int) -> AccuracyLoss | None:
+    """The loss of the class with the highest certain loss; None if no class has so many rows.
 
     The confidence is that of all classes together (Bonferroni), since the worst is picked. Raises
-    as `accuracy_drop`.
+    as `accuracy_loss`.
     """
     lost = _lost_hits(before, after)
     counts = torch.bincount(before.labels)
     classes = [number for number in range(len(counts)) if int(counts[number]) >= min_rows]
     confidence = 1 - (1 - _CONFIDENCE) / max(len(classes), 1)
-    drops = [_drop(lost[before.labels == number], confidence) for number in classes]
-    return max(drops, key=lambda drop: drop.certain, default=None)
+    losses = [_loss(lost[before.labels == number], confidence) for number in classes]
+    return max(losses, key=lambda one: one.certain, default=None)
 
 
-def worst_slice_drop(
+def worst_slice_loss(
     before: Scores, after: Scores, slices: Mapping[str, Sequence[str]], *, min_rows: int
-) -> tuple[SliceDrop | None, int]:
-    """The drop of the slice with the highest certain drop, and how many slices are too small.
+) -> tuple[SliceLoss | None, int]:
+    """The loss of the slice with the highest certain loss, and how many slices are too small.
 
-    Confidence as in `worst_class_drop`, over the slices of all columns.
+    Confidence as in `worst_class_loss`, over the slices of all columns.
 
     Args:
         before: Of the original.
@@ -62,7 +62,7 @@ def worst_slice_drop(
         min_rows: Rows of a slice that is judged.
 
     Raises:
-        EvidenceError: as `accuracy_drop`, or a column has another number of values than rows.
+        EvidenceError: as `accuracy_loss`, or a column has another number of values than rows.
     """
     lost = _lost_hits(before, after)
     found: list[tuple[str, str, Tensor]] = []
@@ -77,11 +77,11 @@ def worst_slice_drop(
             found.append((column, group, mine))
     large = [one for one in found if len(one[2]) >= min_rows]
     confidence = 1 - (1 - _CONFIDENCE) / max(len(large), 1)
-    drops = [
-        SliceDrop(**asdict(_drop(mine, confidence)), column=column, group=group)
+    losses = [
+        SliceLoss(**asdict(_loss(mine, confidence)), column=column, group=group)
         for column, group, mine in large
     ]
-    worst = max(drops, key=lambda drop: drop.certain, default=None)
+    worst = max(losses, key=lambda one: one.certain, default=None)
     return worst, len(found) - len(large)
 
 
@@ -120,14 +120,14 @@ def _lost_hits(before: Scores, after: Scores) -> Tensor:
     return before.hits.double() - after.hits.double()
 
 
-def _drop(lost: Tensor, confidence: float) -> AccuracyDrop:
+def _loss(lost: Tensor, confidence: float) -> AccuracyLoss:
     count = len(lost)
     value = float(lost.mean())
     # At least one row's worth of doubt: no difference on few rows is no proof of none.
     spread = max(float(lost.std(correction=0)), count**-0.5) / count**0.5
     doubt = NormalDist().inv_cdf(confidence) * spread
     gained, gone = int((lost < 0).sum()), int((lost > 0).sum())
-    return AccuracyDrop(
+    return AccuracyLoss(
         rows=count,
         value=value,
         certain=value - doubt,

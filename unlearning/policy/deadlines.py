@@ -1,13 +1,25 @@
-"""How long an exact retrain will take, foreseen from trainings that were timed."""
+"""When a request is due, and whether an exact retrain can end by then."""
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
 
 _DAY = 24 * 3600
 _SURE = 4
 """Machines of one kind differ by less than that; below it nothing is called impossible."""
 _UNITS = ((_DAY, "days"), (3600, "hours"), (60, "minutes"))
+
+
+def due_date(received: date) -> date:
+    """One month after receipt: the same day of the next month, else that month's last day.
+
+    Art. 12(3) GDPR. The day of receipt does not count (EDPB Guidelines 01/2022). Moving a due date
+    from a weekend or holiday to the next working day only ever gives more time and is left out.
+    """
+    year, month = received.year + received.month // 12, received.month % 12 + 1
+    return date(year, month, min(received.day, monthrange(year, month)[1]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +59,7 @@ def forecast(timed: Sequence[TimedTraining], *, rows: int, epochs: int) -> Forec
     return Forecast(expected=median(paces) * passes, least=min(paces) * passes / _SURE)
 
 
-def too_late(found: Forecast | None, days_left: int) -> str:
+def why_too_late(found: Forecast | None, days_left: int) -> str:
     """Why a retrain is not begun, in one sentence; empty unless it certainly cannot end in time.
 
     In time is by the end of the due day, or within a day where that is over: an overdue request

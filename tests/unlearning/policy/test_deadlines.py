@@ -1,10 +1,19 @@
-"""How long a retrain takes: by the rows and epochs of timed trainings, and never by a guess."""
+"""When a request is due, and how long a retrain takes: by timed trainings, never by a guess."""
+
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.policy.retrain_forecast import Forecast, TimedTraining, forecast, span, too_late
+from unlearning.policy.deadlines import (
+    Forecast,
+    TimedTraining,
+    due_date,
+    forecast,
+    span,
+    why_too_late,
+)
 
 DAY = 24 * 3600
 
@@ -42,7 +51,7 @@ def test_a_retrain_is_skipped_only_if_it_certainly_ends_after_the_due_day(
     days_left, least, is_skipped
 ):
     found = Forecast(expected=8 * least, least=least)
-    reason = too_late(found, days_left)
+    reason = why_too_late(found, days_left)
     assert bool(reason) is is_skipped
     if is_skipped:
         assert span(8 * least) in reason
@@ -53,7 +62,7 @@ def test_a_retrain_is_skipped_only_if_it_certainly_ends_after_the_due_day(
 
 @given(st.integers(-400, 400))
 def test_what_nobody_knows_the_length_of_is_begun(days_left):
-    assert too_late(None, days_left) == ""
+    assert why_too_late(None, days_left) == ""
 
 
 @pytest.mark.parametrize(
@@ -63,3 +72,41 @@ def test_what_nobody_knows_the_length_of_is_begun(days_left):
 )  # fmt: skip
 def test_spans(seconds, text):
     assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("received", "due"),
+    [
+        (date(2026, 1, 15), date(2026, 2, 15)),
+        (date(2026, 1, 31), date(2026, 2, 28)),
+        (date(2028, 1, 31), date(2028, 2, 29)),
+        (date(2028, 1, 29), date(2028, 2, 29)),
+        (date(2027, 1, 29), date(2027, 2, 28)),
+        (date(2100, 1, 30), date(2100, 2, 28)),
+        (date(2000, 1, 30), date(2000, 2, 29)),
+        (date(2026, 2, 28), date(2026, 3, 28)),
+        (date(2026, 3, 31), date(2026, 4, 30)),
+        (date(2026, 11, 30), date(2026, 12, 30)),
+        (date(2026, 12, 1), date(2027, 1, 1)),
+        (date(2026, 12, 31), date(2027, 1, 31)),
+    ],
+)
+def test_a_request_is_due_on_the_same_day_of_the_next_month_or_on_its_last(received, due):
+    assert due_date(received) == due
+
+
+DAYS = st.dates(date(1970, 1, 1), date(9999, 11, 30))
+
+
+@given(received=DAYS)
+def test_the_due_date_lies_in_the_next_month_28_to_31_days_on(received):
+    due = due_date(received)
+    assert 28 <= (due - received).days <= 31
+    assert (due.year * 12 + due.month) - (received.year * 12 + received.month) == 1
+    assert due.day <= received.day
+
+
+@given(one=DAYS, other=DAYS)
+def test_an_earlier_request_is_never_due_later(one, other):
+    earlier, later = sorted([one, other])
+    assert due_date(earlier) <= due_date(later)
