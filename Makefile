@@ -3,19 +3,33 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The lock files are complete, and pip's own resolver fails over extras when it wants hashes.
+LOCKED := $(PIP) install --no-deps --require-hashes
 
-.PHONY: help install demo ui check fix test test-all matrix faults bench fuzz lock clean
+.PHONY: help install hooks demo ui check fix test test-core test-tasks test-all coverage docs matrix faults bench fuzz \
+        lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 install: $(STAMP) ## Make the virtual environment from the lock file
 
-$(STAMP): requirements.lock pyproject.toml
+# PyTorch's build for CPUs alone is not on PyPI: who is served it, as a file or by an index of its
+# own, takes it, and everybody else takes PyPI's. TORCH=torch or TORCH=torch-cpu decides it.
+$(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@torch=$(TORCH); test "$$torch" || \
+	{ $(LOCKED) --dry-run -r requirements-torch-cpu.lock >/dev/null 2>&1 \
+	  && torch=torch-cpu || torch=torch; }; \
+	echo "$(LOCKED) -r requirements.lock -r requirements-$$torch.lock"; \
+	$(LOCKED) -r requirements.lock -r requirements-$$torch.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip check
 	@touch $@
+
+hooks: $(STAMP)  ## Format and lint whatever is committed from now on
+	$(BIN)/pre-commit install
 
 demo: $(STAMP)   ## Erase people from a model on this machine, from request to certificate
 	$(BIN)/python infra/demo/run.py
@@ -39,8 +53,21 @@ fix: $(STAMP)    ## Format and apply safe lint fixes
 	$(BIN)/ruff check --fix .
 
 # In the order of their names: the flow tests, which take longest, begin first.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+
+test-core: $(STAMP) ## The mathematics and the decisions alone: no server, no file
+	$(PYTEST) -m "not slow and not gpu" tests/unlearning $(ARGS)
+
+test-tasks: $(STAMP) ## Whatever touches an outside system, one room at a time
+	$(PYTEST) -m "not slow and not gpu" tests/tasks $(ARGS)
+
+coverage: $(STAMP) ## The same as test, and which branches no test takes
+	$(PYTEST) -m "not slow and not gpu" --cov --cov-report=term:skip-covered $(ARGS)
+
+docs: $(STAMP)   ## Build the documentation; open build/site/index.html
+	$(BIN)/mkdocs build --strict
 
 test-all: $(STAMP) ## Every test this machine can run
 	$(BIN)/python -m pytest
@@ -58,13 +85,13 @@ bench: $(STAMP)  ## Measure every method against retraining; DATA=directory of d
 
 FUZZ_SECONDS ?= 60
 fuzz: $(STAMP)   ## Throw bytes at the reader of request files; FUZZ_SECONDS=60
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
-	  --target $(VENV)/fuzz atheris==3.0.0
+	$(PIP) install --no-deps --upgrade --target $(VENV)/fuzz atheris==3.0.0
 	PYTHONPATH=.:$(VENV)/fuzz $(BIN)/python tests/fuzz/request_files.py $(VENV)/fuzz/corpus \
 	  -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(VENV)/fuzz/finding-
 
-lock: $(STAMP)   ## Write requirements.lock from the installed environment
-	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock
+lock: $(STAMP)   ## Write the lock files anew; ARGS="--upgrade-package NAME"
+	$(PIP) install --no-deps --upgrade --target $(VENV)/uv uv==0.13.9
+	PYTHONPATH=$(VENV)/uv $(BIN)/python infra/lock.py $(ARGS)
 
 clean:           ## Remove the virtual environment and the demo's state
 	rm -rf $(VENV) .demo

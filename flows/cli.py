@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Collection
 from importlib.metadata import version
 
 from cyclopts import App
@@ -22,14 +23,7 @@ EXIT_GATE = 1
 EXIT_INPUT = 2
 EXIT_OTHER = 3
 
-app = App(
-    name="expunge",
-    version=lambda: version("expunge"),
-    help="Erase people from trained models, and keep the evidence.",
-    help_epilogue="Exit status: 0 done, 1 a model failed the gate, 2 wrong settings or input, "
-    "3 anything else. Places and keys are set with EXPUNGE_* variables, see the README.",
-)
-_COMMANDS = {
+COMMANDS = {
     "submit": "Put files of deletion requests into the store.",
     "run": "Work off every open request: unlearn, gate, promote, erase, certify.",
     "approve": "Approve a batch that waits for a person.",
@@ -40,12 +34,27 @@ _COMMANDS = {
     "retire": "Purge old model versions that remember erased people, once their days are over.",
     "replay": "Erase again whom a restored backup brought back.",
     "ledger": "Compute missing gradient ledgers; also in parallel, under torchrun.",
-    "adopt": "Make a folder of parquet files a Delta table, in place.",
+    "convert-table": "Make a folder of parquet files a Delta table, in place.",
     "train": "Train a model that can be unlearned, register and enrol it.",
-    "enroll": "Adopt a PyTorch model version that was trained elsewhere.",
+    "enroll": "Enrol a PyTorch model version that was trained elsewhere.",
 }
-for _name, _help in _COMMANDS.items():
-    app.command(f"flows.commands.{_name}:{_name}", name=_name, help=_help)
+"""A line for each command, which is shown without loading it."""
+
+
+def command_line(explained: Collection[str] = COMMANDS) -> App:
+    """The parser of all commands; those named are loaded to explain themselves at length."""
+    app = App(
+        name="expunge",
+        version=lambda: version("expunge"),
+        help="Erase people from trained models, and keep the evidence.",
+        help_epilogue="Exit status: 0 done, 1 a model failed the gate, 2 wrong settings or input, "
+        "3 anything else. Places and keys are set with EXPUNGE_* variables, see the README.",
+    )
+    for name, line in COMMANDS.items():
+        module = name.replace("-", "_")
+        told = None if name in explained else line  # None: its docstring is shown
+        app.command(f"flows.commands.{module}:{module}", name=name, help=told)
+    return app
 
 
 def main() -> None:
@@ -53,7 +62,7 @@ def main() -> None:
     try:
         load_settings()
         _log_to_console()
-        app()
+        command_line(explained=sys.argv[1:2])()
     except ExpungeError as error:
         from rich.console import Console
         from rich.markup import escape

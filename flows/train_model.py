@@ -1,4 +1,4 @@
-"""Train a model that can be unlearned, or adopt one that was trained elsewhere."""
+"""Train a model that can be unlearned, or enrol one that was trained elsewhere."""
 
 from prefect import flow
 

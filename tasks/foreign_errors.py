@@ -96,7 +96,7 @@ def _data(error: Exception, system: str) -> ExpungeError:
 def _no_table(_: Exception, system: str) -> ExpungeError:
     return DataError(
         f"The {system} is no Delta table; check the address, or make a folder of parquet files one "
-        "with `expunge adopt`."
+        "with `expunge convert-table`."
     )
 
 

@@ -1,5 +1,6 @@
 """Fixtures that every tier shares: a home of its own for each test, and small real tables."""
 
+import os
 import shutil
 import sys
 import uuid
@@ -9,11 +10,17 @@ from pathlib import Path
 import pytest
 import servers
 from counts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401 - hooks
+from hypothesis import HealthCheck, settings
 
 from tasks.intake import batches
 from tasks.registry import mlflow_registry
 from tasks.settings import load_settings
 from tasks.store.opening import open_store
+
+# How long an example takes says nothing about ours: torch starts slowly, machines are busy.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = str(servers.PATIENCE_S)
 
 
 def forget_settings():
@@ -25,8 +32,6 @@ def forget_settings():
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch):
     """No setting of the person who runs the tests leaks into them, and none leaks out."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("EXPUNGE_", "MLFLOW_")):
             monkeypatch.delenv(name)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import servers
 import tables
+from servers import PATIENCE_S
 
 SMALL = [
     "--hidden", "64", "--epochs", "60", "--batch-size", "64", "--learning-rate", "0.003",
 ]  # fmt: skip
 
-FEW_REFERENCES = ["--policy.references", "2", "--policy.reference-rows", "500"]
+FEW_REFERENCES = "policy.references = 2\npolicy.reference_rows = 500\n"
 """Enough for tables this small."""
 
 
@@ -35,19 +36,23 @@ class Terminal:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE_S,
             check=False,
         )
         self.printed += done.stdout + done.stderr
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def train(self, *more: str) -> str:
-        return self.expunge("train", "income", *self.source(), *SMALL, *more)
+    def train(self, *flags: str, options: str = "") -> str:
+        return self.expunge("train", "income", *self.source(options), *SMALL, *flags)
 
-    def source(self) -> list[str]:
+    def source(self, options: str = "") -> list[str]:
+        """Flags for tables and a file with options, to which lines of TOML can be added."""
+        config = self.home.parent / "model.toml"
+        max_share = f"approval.max_share = {self.max_share}\n"
+        config.write_text(FEW_REFERENCES + max_share + options)
         places = ["--table", self.train_table, "--holdout", self.holdout_table]
-        return [*places, "--approval.max-share", str(self.max_share), *FEW_REFERENCES]
+        return [*places, "--config", str(config)]
 
     def submit(self, name: str, rows: list[dict]) -> str:
         path = self.home.parent / name
@@ -60,7 +65,7 @@ class Terminal:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=True,
         )
         return json.loads(done.stdout)

@@ -1,37 +1,42 @@
-"""`expunge enroll`: adopt a model that was trained elsewhere."""
+"""`expunge enroll`: let runs unlearn a model that was trained elsewhere."""
 
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Annotated
 
-from flows.commands.source import SourceOptions
+from cyclopts import Parameter
+
+from flows.commands.options import EnrollOptions, SourceFlags, flag, options_of
 from tasks.models.enrollment import Loss
 from tasks.settings import prepare_prefect
 
 
-def enroll(
-    model: str,
-    *,
-    source: SourceOptions,
-    version: int | None = None,
-    loss: Loss = "cross_entropy",
-    trust_pickle: bool = False,
-) -> None:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class EnrollFlags(SourceFlags):
+    """Everyday options of `expunge enroll`."""
+
+    version: Annotated[int | None, flag(EnrollOptions, "version")] = None
+    loss: Annotated[Loss | None, flag(EnrollOptions, "loss")] = None
+    trust_pickle: Annotated[bool | None, flag(EnrollOptions, "trust_pickle")] = None
+
+
+def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> None:
     """Enrol a PyTorch classifier that mlflow.pytorch registered, so that runs can unlearn it.
+
+    Method, policy, budget and approval are set in a file: write it with --init > model.toml, change
+    it, and name it with --config model.toml.
 
     Parameters
     ----------
     model
-        Name of the registered model.
-    source
-        Rows and policies.
-    version
-        Version to enrol; the one under the serving alias if omitted.
-    loss
-        What it was trained with: cross_entropy for one score (logit or log-probability) per class,
-        binary_cross_entropy for a single log-odds.
-    trust_pickle
-        Load a pickled model, which runs code from the registry; needed unless it is in pt2 form.
+        Name of the registered model; may also stand in the file.
+    flags
+        Everyday options; each goes before what the file says.
     """
+    options = options_of(EnrollOptions, "enroll", flags or EnrollFlags(), model)
+    if options is None:
+        return
     prepare_prefect()
     from flows.train_model import enroll_model
 
-    enroll_model(replace(source.source(model), loss=loss), version, trust_pickle)
+    enroll_model(options.source(options.loss), options.version, options.trust_pickle)

@@ -155,7 +155,7 @@ def _new_state(
             f"{attempt.model} must be retrained, which expunge cannot do: {attempt.reason} {error} "
             "Train it yourself on a copy of its table without the requests' subjects and enrol "
             f"that version on the copy, or widen its limits with `expunge enroll {attempt.model} "
-            "--budget.… --policy.…`."
+            "--config FILE`, under [budget] or [policy] of that file."
         ) from error
 
 

@@ -217,7 +217,7 @@ def _check_subject_column(store: ObjectStore, source: ModelSource) -> None:
         if other.dataset.subject != source.dataset.subject:
             raise DataError(
                 f"{other.model} takes {other.dataset.subject!r} for the subject of the same table; "
-                "one id can name one kind of subject only, so give the same --subject."
+                "one id can name one kind of subject only, so give the same --subject-column."
             )
 
 

@@ -28,13 +28,13 @@ from tasks.tables.delta import (
 )
 from unlearning.errors import DataError
 
-log = logging.getLogger("expunge.adoption")
+log = logging.getLogger("expunge.conversion")
 
 _READERS = 8
 _FOREIGN = {"metadata/": "an Iceberg table", ".hoodie/": "a Hudi table"}
 
 
-def adopt_table(uri: str, subject: str) -> dict[str, Any]:
+def convert_table(uri: str, subject: str) -> dict[str, Any]:
     """Make a folder of parquet files a Delta table whose log names nobody; safe to repeat.
 
     The files stay as they are. Cost: their footers, and one pass over columns of a type that Delta
@@ -51,7 +51,7 @@ def adopt_table(uri: str, subject: str) -> dict[str, Any]:
         _convert(uri, subject)
     table = open_table(uri)
     if subject not in [field.name for field in table.schema().fields]:
-        raise DataError(f"{uri} has no column {subject!r}; name another with --subject.")
+        raise DataError(f"{uri} has no column {subject!r}; name another with --subject-column.")
     keep_ids_out_of_log(table, subject)
     table = open_table(uri)
     facts = {"table": uri, "version": table.version(), "files": len(table.file_uris())}
@@ -77,7 +77,7 @@ def _convert(uri: str, subject: str) -> None:
         rows = data.count_rows()
     if count_rows(open_table(uri)) != rows:
         raise DataError(f"{uri} has other rows as a table than as a folder; remove _delta_log.")
-    log.info("%s: adopted %d files", uri, len(names))
+    log.info("%s: converted %d files", uri, len(names))
 
 
 def _parquet_files(uri: str) -> list[str]:
@@ -86,7 +86,7 @@ def _parquet_files(uri: str) -> list[str]:
     for start, what in _FOREIGN.items():
         if any(key.startswith(start) for key in keys):
             raise DataError(
-                f"{uri} is {what}; only a folder of plain parquet files can be adopted."
+                f"{uri} is {what}; only a folder of plain parquet files can be converted."
             )
     files = [key for key in keys if key.endswith(".parquet") and not _is_hidden(key)]
     if not files:
@@ -112,7 +112,7 @@ def _partitions(uri: str, names: list[str], subject: str) -> list[str]:
     if len(columns) > 1 or plain:
         raise DataError(
             f"{uri} has folders that are not all named like 'column=value' for the same columns; "
-            "adopt each folder of files for itself."
+            "convert each folder of files for itself."
         )
     (partitions,) = columns
     if subject in partitions:
@@ -123,7 +123,7 @@ def _partitions(uri: str, names: list[str], subject: str) -> list[str]:
     if any("%" in value for folders in found for _, _, value in folders):
         raise DataError(
             f"{uri} has folders with encoded characters (%) in their names, which cannot be "
-            "adopted; write it anew with `write_deltalake`."
+            "converted; write it anew with `write_deltalake`."
         )
     return list(partitions)
 
@@ -167,7 +167,7 @@ def _check_schemas(
     if set(partitions) & set(schemas[0].names):
         raise DataError(f"{uri} has a partition column in its files too; leave it out of one.")
     if subject not in schemas[0].names:
-        raise DataError(f"{uri} has no column {subject!r}; name another with --subject.")
+        raise DataError(f"{uri} has no column {subject!r}; name another with --subject-column.")
     kind = schemas[0].field(subject).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (

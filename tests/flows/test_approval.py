@@ -3,7 +3,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 MANY, FEW = range(150), range(150, 152)
 # Two rows are too few to judge; how they are judged is not what is tested here.
-QUICK = ("--policy.undecided", "accept")
+QUICK = 'policy.undecided = "accept"'
 
 
 @pytest.fixture
@@ -116,7 +115,7 @@ def check_erased_by(terminal, batch, name):
 
 @pytest.mark.slow
 def test_a_rejected_batch_stays_blocked_while_others_go_on(terminal):
-    terminal.train(*QUICK)
+    terminal.train(options=QUICK)
     terminal.submit("many.jsonl", [request(i) for i in MANY])
     terminal.expunge("run")
     batch = waiting(terminal)["batch"]
@@ -146,7 +145,7 @@ def api(terminal, path: str, body: dict | None = None):
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(call, timeout=10) as reply:  # noqa: S310
+    with urllib.request.urlopen(call, timeout=60) as reply:  # noqa: S310
         return json.load(reply)
 
 
@@ -162,12 +161,20 @@ def runs(terminal, *states: str) -> list[str]:
 
 @contextlib.contextmanager
 def paused_run(terminal, log: Path):
-    """`expunge run` in a process of its own, and the id of its flow run once that is paused."""
+    """`expunge run` in a process of its own, and the id of its flow run once that asks."""
     known = set(runs(terminal, "PAUSED"))
-    environment = terminal.environment | {"EXPUNGE_APPROVAL_WAIT_SECONDS": "120"}
+    environment = terminal.environment | {"EXPUNGE_APPROVAL_WAIT_SECONDS": str(servers.PATIENCE_S)}
     command = [str(servers.BIN / "expunge"), "run"]
     with servers.running(command, log, env=environment) as process:
-        yield process, servers.wait_for(lambda: set(runs(terminal, "PAUSED")) - known, log).pop()
+        run = servers.wait_for(lambda: set(runs(terminal, "PAUSED")) - known, log, process).pop()
+        servers.wait_for(lambda: form(terminal, run), log, process)
+        yield process, run
+
+
+def form(terminal, run: str):
+    """What a paused run asks; the pause comes first, and until the form follows there is none."""
+    keys = api(terminal, f"flow_runs/{run}")["state"]["state_details"]["run_input_keyset"]
+    return api(terminal, f"flow_runs/{run}/input/{keys['schema']}")
 
 
 def resume(terminal, run: str, **answer: str) -> str:
@@ -176,12 +183,12 @@ def resume(terminal, run: str, **answer: str) -> str:
 
 @pytest.mark.slow
 def test_a_paused_run_may_be_killed_time_out_or_be_answered(terminal, tmp_path):
-    terminal.train(*QUICK)
+    terminal.train(options=QUICK)
     terminal.submit("many.jsonl", [request(i) for i in MANY])
     log = tmp_path / "run.log"
     with paused_run(terminal, log) as (process, _):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
     asked = waiting(terminal)
     check_nothing_happened(terminal)
 
@@ -194,12 +201,11 @@ def test_a_paused_run_may_be_killed_time_out_or_be_answered(terminal, tmp_path):
     assert len(set(runs(terminal, "COMPLETED")) - completed) == 1
 
     with paused_run(terminal, log) as (process, run):
-        time.sleep(1)  # the form follows the pause
         assert resume(terminal, run, name=" ", decision="approve") == "REJECT"
         assert resume(terminal, run, name="Ada", decision="perhaps") == "REJECT"
         assert resume(terminal, run, name="Ada", decision="approve") == "ACCEPT"
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(150)
+            process.wait(servers.PATIENCE_S)
         assert process.returncode == 0, log.read_text()[-3000:]
     assert run in runs(terminal, "COMPLETED")
     assert set(terminal.outcomes().values()) == {"erased"}

@@ -6,7 +6,7 @@ from terminal import request
 
 pytestmark = pytest.mark.integration
 
-TIGHT = ("--budget.max-share", "0.12", "--budget.max-updates", "5")
+TIGHT = "budget.max_share = 0.12\nbudget.max_updates = 5\n"
 
 
 def champion_tags(terminal) -> dict[str, str]:
@@ -26,7 +26,7 @@ def deletions(terminal) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_a_spent_budget_forces_a_retrain_that_the_gate_judges_too(terminal):
-    terminal.train(*TIGHT)
+    terminal.train(options=TIGHT)
     ask(terminal, range(150))
     tags = champion_tags(terminal)
     assert tags["expunge.method"] == "calibrated"
@@ -35,7 +35,7 @@ def test_a_spent_budget_forces_a_retrain_that_the_gate_judges_too(terminal):
     assert deletions(terminal) == {"trained_rows": 1500, "forgotten": 150, "updates": 1}
 
     # Another policy is no new training: what was spent stays spent.
-    terminal.expunge("enroll", "income", *terminal.source(), *TIGHT, *RETRAINED_AS_TRAINED)
+    terminal.expunge("enroll", "income", *terminal.source(TIGHT + RETRAINED_AS_TRAINED))
     assert deletions(terminal) == {"trained_rows": 1500, "forgotten": 150, "updates": 1}
 
     printed = ask(terminal, range(150, 300))
@@ -55,10 +55,12 @@ def test_a_spent_budget_forces_a_retrain_that_the_gate_judges_too(terminal):
     check_certificates(terminal)
 
 
-RETRAINED_AS_TRAINED = (
-    "--unlearning.retraining.epochs", "60", "--unlearning.retraining.batch-size", "64",
-    "--unlearning.retraining.learning-rate", "0.003",
-)  # fmt: skip
+RETRAINED_AS_TRAINED = """
+[unlearning.retraining]
+epochs = 60
+batch_size = 64
+learning_rate = 0.003
+"""
 
 
 def check_certificates(terminal):

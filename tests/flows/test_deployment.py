@@ -21,7 +21,7 @@ def prefect(terminal, *arguments):
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=servers.PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -37,7 +37,7 @@ def has_ledger(terminal) -> bool:
     return terminal.status()["models"][0]["has_ledger"]
 
 
-def wait_for_champion(terminal, version, worker_log, seconds=150):
+def wait_for_champion(terminal, version, worker_log, seconds=servers.PATIENCE_S):
     end = time.monotonic() + seconds
     while champion(terminal) != version:
         assert time.monotonic() < end, worker_log.read_text()[-3000:]
@@ -55,7 +55,7 @@ def scheduled_runs(terminal) -> list[dict]:
         data=json.dumps(query).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(call, timeout=10) as reply:  # noqa: S310
+    with urllib.request.urlopen(call, timeout=60) as reply:  # noqa: S310
         return [run for run in json.load(reply) if run["auto_scheduled"]]
 
 
@@ -86,7 +86,7 @@ def test_a_worker_runs_the_deployment_when_triggered_and_when_scheduled(terminal
         terminal.submit("second.jsonl", [request(i) for i in range(150, 320)])
         prefect(terminal, "deploy", "--all", "--prefect-file", every_minute)
         wait_for_champion(terminal, 3, log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + servers.PATIENCE_S
         while not scheduled_runs(terminal):
             assert time.monotonic() < deadline, log.read_text()[-3000:]
             time.sleep(1)

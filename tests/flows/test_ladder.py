@@ -25,16 +25,20 @@ def soon(number):
     return request(number, received_at=received)
 
 
-HOPELESS = ("--policy.max-exact-accuracy-loss", "0", "--policy.max-retain-accuracy-loss", "0",
-            "--policy.max-holdout-accuracy-loss", "0", "--unlearning.method", "retrain",
-            "--unlearning.retraining.epochs", "1")  # fmt: skip
+HOPELESS = """
+policy.max_exact_accuracy_loss = 0
+policy.max_retain_accuracy_loss = 0
+policy.max_holdout_accuracy_loss = 0
+unlearning.method = "retrain"
+unlearning.retraining.epochs = 1
+"""
 """A retrain of one epoch that may not be worse than the original: no rung is enough."""
 
 
 @pytest.mark.slow
 def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(terminal):
     terminal.train()
-    terminal.expunge("enroll", "income", *terminal.source(), *HOPELESS)
+    terminal.expunge("enroll", "income", *terminal.source(HOPELESS))
     terminal.submit("requests.jsonl", [soon(i) for i in range(150)])
 
     printed = terminal.expunge("run", status=1)
@@ -70,7 +74,7 @@ def rungs(terminal):
 
 @pytest.mark.slow
 def test_an_update_that_leaves_traces_is_followed_by_stronger_rungs(terminal):
-    terminal.train("--unlearning.method", "theory_step")
+    terminal.train("--method", "theory_step")
     terminal.submit("requests.jsonl", [request(i) for i in range(150)])
     printed = terminal.expunge("run")
     assert rungs(terminal)[:3] == ["update", "stronger", "stronger"]
@@ -92,7 +96,7 @@ def test_too_few_rows_to_judge_are_retrained(terminal):
 
 @pytest.mark.slow
 def test_a_policy_may_accept_what_cannot_be_decided_and_says_so(terminal):
-    terminal.train("--policy.undecided", "accept")
+    terminal.train(options='policy.undecided = "accept"')
     terminal.submit("few.jsonl", [request(i) for i in range(2)])
     terminal.expunge("run")
     assert rungs(terminal) == ["update"]
@@ -104,7 +108,7 @@ def test_a_policy_may_accept_what_cannot_be_decided_and_says_so(terminal):
 @pytest.mark.slow
 def test_an_overdue_request_ends_in_erasure_even_if_no_rung_is_enough(terminal):
     terminal.train()
-    terminal.expunge("enroll", "income", *terminal.source(), *HOPELESS)
+    terminal.expunge("enroll", "income", *terminal.source(HOPELESS))
     terminal.submit("requests.jsonl", [request(i) for i in range(150)])
 
     printed = terminal.expunge("run", status=1)
@@ -123,7 +127,7 @@ def test_an_overdue_request_ends_in_erasure_even_if_no_rung_is_enough(terminal):
 @pytest.mark.slow
 def test_a_withdrawn_model_comes_back_with_a_version_trained_without_the_rows(terminal):
     terminal.train()
-    terminal.expunge("enroll", "income", *terminal.source(), *HOPELESS)
+    terminal.expunge("enroll", "income", *terminal.source(HOPELESS))
     terminal.submit("requests.jsonl", [request(i) for i in range(150)])
     terminal.expunge("run", status=1)
     terminal.train()
@@ -153,13 +157,13 @@ def test_a_released_hold_lets_the_request_go_on(terminal):
 def test_a_model_is_asked_once_for_rows_that_another_model_kept_from_being_erased(terminal):
     terminal.train()
     terminal.expunge("train", "salary", *terminal.source(), *SMALL)
-    terminal.expunge("enroll", "salary", *terminal.source(), *HOPELESS)
+    terminal.expunge("enroll", "salary", *terminal.source(HOPELESS))
     terminal.submit("requests.jsonl", [soon(i) for i in range(150)])
     terminal.expunge("run", status=1)
     assert champion(terminal)[0] == 2
     assert set(terminal.outcomes().values()) == {"blocked"}
 
-    terminal.expunge("enroll", "salary", *terminal.source(), "--budget.max-share", "0.5")
+    terminal.expunge("enroll", "salary", *terminal.source("budget.max_share = 0.5"))
     terminal.submit("more.jsonl", [soon(i) for i in range(150, 300)])
     terminal.expunge("run")
 

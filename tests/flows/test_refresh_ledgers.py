@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import servers
 from terminal import request
 
 from tasks.store.opening import open_store
@@ -36,7 +37,7 @@ def test_two_ranks_compute_a_missing_ledger_together(terminal):
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=servers.PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

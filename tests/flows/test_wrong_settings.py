@@ -99,4 +99,6 @@ def test_help_loads_no_heavy_library():
         "heavy = {'torch', 'mlflow', 'prefect', 'great_expectations', 'pandas'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, timeout=servers.PATIENCE_S
+    )

@@ -183,7 +183,7 @@ def train_again(place: Place) -> None:
     """Somebody trains and enrols the model anew, on the rows of the subjects as well."""
     command = "from pathlib import Path; from matrix.world import Place, enroll; import sys;"
     command += "place = Place(Path(sys.argv[1])); place.enter(); enroll(*place.tables())"
-    subprocess.run([sys.executable, "-c", command, str(place.base)], check=True, timeout=300)
+    subprocess.run([sys.executable, "-c", command, str(place.base)], check=True, timeout=1_200)
 
 
 def again(place: Place) -> None:

@@ -120,6 +120,6 @@ def test_only_transient_errors_are_retried(error, expected):
 
 
 def test_who_names_a_folder_is_told_how_it_becomes_a_table(tmp_path):
-    told = r"table at .* is no Delta table.*expunge adopt"
+    told = r"table at .* is no Delta table.*expunge convert-table"
     with pytest.raises(DataError, match=told), translated("table", str(tmp_path)):
         deltalake.DeltaTable(tmp_path)

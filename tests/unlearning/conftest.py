@@ -3,16 +3,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from hypothesis import settings
 from torch import nn
 
 from unlearning.model.rows import TensorRows
 
 FEATURES, CLASSES = 5, 3
-
-# The first call of a torch function may take half a second, which is no property of ours.
-settings.register_profile("torch", deadline=None)
-settings.load_profile("torch")
 
 
 class Notes(nn.Linear):

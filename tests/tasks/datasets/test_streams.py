@@ -177,7 +177,7 @@ def peak_memory(uri: str, kind: str) -> dict:
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     )
     return json.loads(done.stdout)

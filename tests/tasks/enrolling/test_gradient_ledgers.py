@@ -229,7 +229,7 @@ def torchrun(world: int, *arguments: str) -> subprocess.CompletedProcess:
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1200,
         check=False,
     )
 

@@ -10,7 +10,7 @@ from tables import MARK, rows, subject
 
 from tasks.store.opening import open_store
 from tasks.tables import delta
-from tasks.tables.conversion import adopt_table
+from tasks.tables.conversion import convert_table
 from unlearning.errors import DataError
 
 
@@ -32,9 +32,9 @@ def test_a_folder_becomes_a_table_whose_log_names_nobody_and_a_second_call_chang
     (folder / "_SUCCESS").touch()
     uri = folder.as_uri()
     before = (folder / "a.parquet").read_bytes()
-    found = adopt_table(uri, "subject_id")
+    found = convert_table(uri, "subject_id")
     assert found == {"table": uri, "version": 0, "files": 2, "rows": 100}
-    assert adopt_table(uri, "subject_id") == found
+    assert convert_table(uri, "subject_id") == found
     assert (folder / "a.parquet").read_bytes() == before
     delta.delete_rows(uri, "subject_id", [subject(3), subject(70)])
     delta.vacuum(uri)
@@ -49,14 +49,14 @@ def test_partitioned_folders_on_s3(s3_bucket, tmp_path):
         local = tmp_path / "part.parquet"
         pq.write_table(rows(50, first=first), local)
         store.put(f"year={year}/region={region}/part.parquet", local.read_bytes())
-    assert adopt_table(uri, "subject_id")["rows"] == 100
+    assert convert_table(uri, "subject_id")["rows"] == 100
     delta.delete_rows(uri, "subject_id", [subject(3)])
     delta.vacuum(uri)
     left = delta.arrow_dataset(delta.open_table(uri)).to_table()
     assert len(left) == 99
     assert set(left["year"].to_pylist()) == {2020, 2021}
     assert MARK.encode() not in log_of(uri)
-    assert adopt_table(uri, "subject_id")["rows"] == 99
+    assert convert_table(uri, "subject_id")["rows"] == 99
 
 
 def written(folder: Path, *columns: dict) -> str:
@@ -82,9 +82,9 @@ ID = {"subject_id": ["a"]}
         ([{**ID, "at": pa.array([1], pa.time64("us"))}], "'at' .* Delta does not have"),
     ],
 )
-def test_what_cannot_be_adopted_is_left_alone(folder, columns, match):
+def test_what_cannot_be_converted_is_left_alone(folder, columns, match):
     with pytest.raises(DataError, match=match):
-        adopt_table(written(folder, *columns), "subject_id")
+        convert_table(written(folder, *columns), "subject_id")
     assert not (folder / "_delta_log").exists()
 
 
@@ -103,14 +103,14 @@ def test_foreign_content_is_refused(folder, name, match):
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes((folder / "0.parquet").read_bytes())
     with pytest.raises(DataError, match=match):
-        adopt_table(uri, "subject_id")
+        convert_table(uri, "subject_id")
     assert not (folder / "_delta_log").exists()
 
 
 def test_a_file_is_no_folder(folder):
     pq.write_table(rows(5), folder / "a.parquet")
     with pytest.raises(DataError, match="is a file; give the folder"):
-        adopt_table((folder / "a.parquet").as_uri(), "subject_id")
+        convert_table((folder / "a.parquet").as_uri(), "subject_id")
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
@@ -121,7 +121,7 @@ def test_a_link_to_rows_elsewhere_is_refused(folder, tmp_path, is_folder):
     at = "more" if is_folder else "b.parquet"
     (folder / at).symlink_to(elsewhere if is_folder else elsewhere / at)
     with pytest.raises(DataError, match=r"1 files of .* are links"):
-        adopt_table(uri, "subject_id")
+        convert_table(uri, "subject_id")
     assert not (folder / "_delta_log").exists()
 
 
@@ -134,10 +134,10 @@ def test_folders_that_name_people_or_odd_characters_are_refused(folder, column, 
     inner.mkdir()
     pq.write_table(pa.table({"x": [1], "subject_id": ["a"]}), inner / "x.parquet")
     with pytest.raises(DataError, match=match):
-        adopt_table(folder.as_uri(), "subject_id")
+        convert_table(folder.as_uri(), "subject_id")
 
 
-def test_nanoseconds_and_unsigned_numbers_that_fit_are_adopted(folder):
+def test_nanoseconds_and_unsigned_numbers_that_fit_are_converted(folder):
     uri = written(
         folder,
         {
@@ -146,7 +146,7 @@ def test_nanoseconds_and_unsigned_numbers_that_fit_are_adopted(folder):
             "n": pa.array([1, 2], pa.uint8()),
         },
     )
-    adopt_table(uri, "subject_id")
+    convert_table(uri, "subject_id")
     delta.delete_rows(uri, "subject_id", ["b"])
     (row,) = delta.arrow_dataset(delta.open_table(uri)).to_table().to_pylist()
     assert (row["at"].microsecond, row["n"]) == (1, 1)
@@ -155,7 +155,7 @@ def test_nanoseconds_and_unsigned_numbers_that_fit_are_adopted(folder):
 def test_ids_stored_as_a_dictionary_are_found(folder):
     ids = pa.array(["a", "b", "a"]).dictionary_encode()
     uri = written(folder, {"subject_id": ids, "n": [1, 2, 3]})
-    adopt_table(uri, "subject_id")
+    convert_table(uri, "subject_id")
     table = delta.open_table(uri)
     assert delta.count_by_subject(table, "subject_id", ["a"]) == {"a": 2}
     where = delta.matching(table, "subject_id", ["a"])

@@ -1,23 +1,23 @@
-"""`expunge adopt`: make a folder of parquet files a Delta table."""
+"""`expunge convert-table`: make a folder of parquet files a Delta table."""
 
 from rich.console import Console
 
-from flows.commands.source import table_uri
+from flows.commands.options import table_uri
 
 
-def adopt(table: str, *, subject: str = "subject_id") -> None:
+def convert_table(table: str, *, subject_column: str = "subject_id") -> None:
     """Make a folder of parquet files a Delta table, in place; its files stay as they are.
 
     Parameters
     ----------
     table
         The folder: a path, file:///… or s3://bucket/prefix.
-    subject
+    subject_column
         Column with the data subject's id; the table's log will not quote it.
     """
-    from tasks.tables.conversion import adopt_table
+    from tasks.tables import conversion
 
-    found = adopt_table(table_uri(table), subject)
+    found = conversion.convert_table(table_uri(table), subject_column)
     Console().print(
         f"{found['table']}: {found['rows']} rows in {found['files']} files, version "
         f"{found['version']}. Next: [bold]expunge enroll[/] or [bold]expunge train[/]",

@@ -1,0 +1,167 @@
+"""What a file of options may say about a model, and the few options that are flags as well."""
+
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from cyclopts import Parameter
+
+from flows.commands.options_file import Layer, checked, joined, laid_over, meaning, read_file
+from flows.commands.options_template import template
+from tasks.datasets.spec import DatasetSpec
+from tasks.enrolling.enroll import ModelSource
+from tasks.models.enrollment import Loss
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import MethodName, UnlearningConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Where the rows are and how the model is unlearned and judged."""
+
+    model: str
+    """Name of the registered model."""
+    table: str
+    """Delta table with the training rows: a path, file:///… or s3://bucket/prefix."""
+    holdout: str
+    """Delta table of the same columns with rows that no model is trained on."""
+    features: list[str] = field(default_factory=lambda: ["features"])
+    """One list column, or several numeric columns in the model's order."""
+    label: str = "label"
+    """Column with the class, an integer from 0."""
+    subject_column: str = "subject_id"
+    """Column with the data subject's id."""
+    shape: list[int] = field(default_factory=list)
+    """Shape of one input, for example 1 28 28; flat if omitted."""
+    scale: float = 1.0
+    """Features are divided by this; 255 for images."""
+    slices: list[str] = field(default_factory=list)
+    """Columns by whose values accuracy is judged, for example region; never one that names
+    people."""
+    table_version: int | None = None
+    """Version of the table that the model was trained on; the newest if omitted."""
+    unlearning: UnlearningConfig = field(default_factory=UnlearningConfig)
+    """Which update is made to forget rows, and how far it goes."""
+    policy: GatePolicy = field(default_factory=GatePolicy)
+    """How much utility may be lost, and what counts as forgotten."""
+    budget: DeletionBudget = field(default_factory=DeletionBudget)
+    """How much may be unlearned approximately before the model must be retrained."""
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    """How much a batch may make a model forget before a person must approve it."""
+
+    def source(self, loss: Loss = "cross_entropy") -> ModelSource:
+        """The options as the flows take them."""
+        spec = DatasetSpec(
+            uri=table_uri(self.table),
+            features=tuple(self.features),
+            label=self.label,
+            subject=self.subject_column,
+            shape=tuple(self.shape),
+            scale=self.scale,
+            slices=tuple(self.slices),
+        )
+        return ModelSource(
+            model=self.model,
+            dataset=spec,
+            dataset_version=self.table_version,
+            holdout=table_uri(self.holdout),
+            unlearning=self.unlearning,
+            policy=self.policy,
+            budget=self.budget,
+            approval=self.approval,
+            loss=loss,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrollOptions(SourceOptions):
+    """What `expunge enroll` can be told of a model."""
+
+    version: int | None = None
+    """Version to enrol; the one under the serving alias if omitted."""
+    loss: Loss = "cross_entropy"
+    """What it was trained with: cross_entropy for one score (logit or log-probability) per class,
+    binary_cross_entropy for a single log-odds."""
+    trust_pickle: bool = False
+    """Load a pickled model, which runs code from the registry; needed unless it is in pt2 form."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(SourceOptions):
+    """What `expunge train` can be told of a model."""
+
+    hidden: list[int] = field(default_factory=lambda: [256, 128])
+    """Widths of the hidden layers."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How the model is trained, and later retrained."""
+
+
+def flag(owner: type, name: str) -> Parameter:
+    """How a flag is shown and parsed; its help is what the option's docstring says."""
+    return Parameter(help=meaning(owner, name), consume_multiple=True, negative="")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SourceFlags:
+    """Everyday options; each goes before what the file says."""
+
+    config: Path | None = None
+    "File with options of the model, as --init writes it; paths in it start where you are."
+    init: Annotated[bool, Parameter(negative="")] = False
+    "Only print such a file, with every option, its default and its meaning."
+    table: Annotated[str | None, flag(SourceOptions, "table")] = None
+    holdout: Annotated[str | None, flag(SourceOptions, "holdout")] = None
+    features: Annotated[list[str] | None, flag(SourceOptions, "features")] = None
+    label: Annotated[str | None, flag(SourceOptions, "label")] = None
+    subject_column: Annotated[str | None, flag(SourceOptions, "subject_column")] = None
+    shape: Annotated[list[int] | None, flag(SourceOptions, "shape")] = None
+    scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
+    slices: Annotated[list[str] | None, flag(SourceOptions, "slices")] = None
+    table_version: Annotated[int | None, flag(SourceOptions, "table_version")] = None
+    method: Annotated[MethodName | None, flag(UnlearningConfig, "method")] = None
+
+    tables: ClassVar[Mapping[str, str]] = {"method": "unlearning"}
+    """Flags whose keys stand in a table of the file."""
+
+    def keys(self) -> dict[str, Any]:
+        """The flags, nested as in a file."""
+        found: dict[str, Any] = {}
+        for name in (f.name for f in fields(self) if f.name not in ("config", "init")):
+            table = self.tables.get(name)
+            place = found.setdefault(table, {}) if table else found
+            place[name] = getattr(self, name)
+        return found
+
+
+def options_of(
+    options: type[T],
+    command: str,
+    flags: SourceFlags,
+    model: str | None,
+    absent: Collection[str] = (),
+) -> T | None:
+    """The options of a command from defaults, file and flags; None if a file was printed instead.
+
+    Raises:
+        SettingsError: an option is unknown, missing, of a wrong type or out of its limits.
+    """
+    layers = [read_file(flags.config)] if flags.config else []
+    layers.append(Layer("The command line", {"model": model, **flags.keys()}))
+    if not flags.init:
+        return laid_over(options, layers, absent)
+    checked(options, layers, absent)
+    sys.stdout.write(template(options, command, joined(layers), absent))
+    return None
+
+
+def table_uri(place: str) -> str:
+    """The URI of a table that is named by a path or a URI."""
+    return place if "://" in place else Path(place).resolve().as_uri()

@@ -1,0 +1,47 @@
+"""Commands called in this process, where no flow runs: quick, and as a person types them."""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from flows.cli import main
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a command printed, and the status it ended with."""
+
+    out: str
+    err: str
+    status: int
+
+    @property
+    def sentence(self) -> str:
+        """The one sentence of a refusal, on one line."""
+        assert self.status == 2, self
+        assert "Traceback" not in self.err
+        return " ".join(self.err.split())
+
+
+@pytest.fixture
+def expunge(home, monkeypatch, capsys) -> Callable[..., Printed]:
+    """Calls `expunge` with arguments, on the store of a fresh home."""
+    logger = logging.getLogger("expunge")
+    monkeypatch.setattr(logger, "handlers", [logging.NullHandler()])
+    monkeypatch.setattr(logger, "propagate", logger.propagate)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: object) -> Printed:
+        monkeypatch.setattr(sys, "argv", ["expunge", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        said = capsys.readouterr()
+        return Printed(said.out, said.err, status)
+
+    return call
