@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from benchmarks.architectures import lenet5, resnet, vgg19
 from benchmarks.datasets import DataSet
 from unlearning.config.training_config import TrainingConfig
-from unlearning.training.architectures import lenet5, mlp, resnet, vgg19
+from unlearning.training.architectures import mlp
 
 Build = Callable[[DataSet, int], nn.Module]
 

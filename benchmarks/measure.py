@@ -1,7 +1,7 @@
 """One method on one problem: how close to retraining it comes and what it costs."""
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +15,14 @@ from benchmarks.cases import Case
 from benchmarks.counting import counted_rows
 from benchmarks.datasets import DataSet, Split
 from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.evaluation.evaluation import evaluate
+from unlearning.evaluation.measurement import evaluation_report
+from unlearning.evidence.utility_report import EvaluationReport
 from unlearning.methods.catalog import METHODS, unlearn
 from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.model.gradients import mean_gradient
+from unlearning.model.rows import Rows
+from unlearning.model.scores import read_scores
 from unlearning.training.training import train
 
 METRICS = ("retain_accuracy", "forget_accuracy", "holdout_accuracy", "mia_auc")
@@ -45,15 +48,25 @@ class Measured:
 
 def metrics_of(model: nn.Module, problem: Split, device: str) -> dict[str, float]:
     """The four numbers that a gap to retraining is made of, on rows that no method read."""
-    report = evaluate(
-        model,
-        retain=problem.retain_judged,
-        forget=problem.forget,
-        holdout=problem.holdout_judged,
-        chunk_size=2048,
-        device=device,
-    )
+    sets = {
+        "retain": problem.retain_judged,
+        "forget": problem.forget,
+        "holdout": problem.holdout_judged,
+    }
+    report = report_on(model, sets, chunk_size=2048, device=device)
     return {name: getattr(report, name) for name in METRICS}
+
+
+def report_on(
+    model: nn.Module, sets: Mapping[str, Rows], *, chunk_size: int, device: str = "cpu"
+) -> EvaluationReport:
+    """The report on a model over the sets "retain", "forget" and "holdout"."""
+    return evaluation_report(
+        {
+            name: read_scores(model, rows, chunk_size=chunk_size, device=device)
+            for name, rows in sets.items()
+        }
+    )
 
 
 def ledger_of(model: nn.Module, problem: Split, device: str) -> Ledger:

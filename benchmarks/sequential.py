@@ -22,10 +22,9 @@ from torch import nn
 from benchmarks.cases import CASES, Case
 from benchmarks.datasets import DataSet, Split, load, split
 from benchmarks.drift import plot, table
-from benchmarks.measure import METRICS
+from benchmarks.measure import METRICS, report_on
 from benchmarks.zoo import Zoo
 from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.evaluation.evaluation import evaluate
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.model.rows import TensorRows
@@ -86,13 +85,12 @@ class Lineage:
         return result, seconds
 
     def _measured(self, model: nn.Module, number: int, seconds: float) -> dict[str, Any]:
-        report = evaluate(
-            model,
-            retain=self._split.retain_judged,
-            forget=self._requested(0, max(number, 1)),
-            holdout=self._split.holdout_judged,
-            chunk_size=CHUNK,
-        )
+        sets = {
+            "retain": self._split.retain_judged,
+            "forget": self._requested(0, max(number, 1)),
+            "holdout": self._split.holdout_judged,
+        }
+        report = report_on(model, sets, chunk_size=CHUNK)
         numbers = {name: getattr(report, name) for name in (*METRICS, "mia_standard_error")}
         return {
             "request": number,

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from unlearning.evidence.evaluation_report import EvaluationReport
 from unlearning.evidence.evidence import (
     AccuracyLoss,
     AttackResult,
@@ -13,6 +12,7 @@ from unlearning.evidence.evidence import (
     Pool,
     Probes,
 )
+from unlearning.evidence.utility_report import EvaluationReport
 
 REPORT = EvaluationReport(
     retain_accuracy=0.99,

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from torch import nn
 
 from benchmarks import run, scale
+from benchmarks.architectures import resnet, vgg19
 from benchmarks.cases import Case
 from benchmarks.datasets import load, split
 from benchmarks.intervals import average_ranks, confidence_interval, ratio_interval
@@ -123,3 +125,13 @@ def test_a_batch_of_any_kind_of_request_ends_in_exactly_one_state_each(home, mon
     again = [s for s in found["stages"] if s["batch"] == "one more"]
     assert max(s["read"] for s in again) < 60
     assert max(s["written"] for s in again) < 10
+
+
+@pytest.mark.parametrize(
+    ("build", "convolutions", "parameters"), [(resnet, 20, 11_173_962), (vgg19, 16, 20_035_018)]
+)
+def test_the_large_image_networks_are_of_the_usual_size(build, convolutions, parameters):
+    model = build(3, 10, seed=0)
+    assert sum(isinstance(layer, nn.Conv2d) for layer in model.modules()) == convolutions
+    assert sum(value.numel() for value in model.parameters()) == parameters
+    assert model.eval()(torch.ones(2, 3, 32, 32)).shape == (2, 10)

@@ -7,9 +7,6 @@ A reference model has the form of the model and was trained on none of the rows 
 says of a row is how hard the row is, which the plain loss cannot tell from how new it is.
 """
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

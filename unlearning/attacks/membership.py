@@ -3,13 +3,12 @@
 Letters: M members (forget rows), H non-members (holdout rows).
 """
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from dataclasses import dataclass
 from math import sqrt
 
+import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from unlearning.errors import EvidenceError
@@ -29,29 +28,20 @@ def membership_auc(member_losses: Tensor, non_member_losses: Tensor) -> Membersh
     """The AUC of the attack that takes a low loss for membership, with its standard error.
 
     Formula: the share of (member, non-member) pairs in which the member has the smaller loss, a tie
-    counting one half (Mann-Whitney U by midranks). The attack is the usual loss threshold
+    counting one half (Mann-Whitney U). The attack is the usual loss threshold
     (Yeom et al. 2018), at every threshold at once. Standard error: `hanley_mcneil_error`.
 
     Shapes: losses [M] and [H]. Cost O((M + H) log(M + H)).
 
     Raises:
-        EvidenceError: a side is empty, not one-dimensional, or holds NaN.
+        EvidenceError: a side is empty, not one-dimensional, or holds a number that is not finite.
     """
     _check_losses(member_losses, "forget")
     _check_losses(non_member_losses, "holdout")
     members, others = member_losses.numel(), non_member_losses.numel()
-    scores = -torch.cat([member_losses.double().cpu(), non_member_losses.double().cpu()])
-    rank_sum = float(midranks(scores)[:members].sum())
-    auc = (rank_sum - members * (members + 1) / 2) / (members * others)
+    scores = -torch.cat([member_losses, non_member_losses]).double().cpu()
+    auc = float(roc_auc_score(np.arange(len(scores)) < members, scores.numpy()))
     return MembershipResult(auc, hanley_mcneil_error(auc, members, others))
-
-
-def midranks(scores: Tensor) -> Tensor:
-    """The rank of each score [N], from 1, equal scores sharing the mean of their ranks."""
-    ordered = scores.msort()
-    below = torch.searchsorted(ordered, scores, side="left")  # [N], smaller scores
-    up_to = torch.searchsorted(ordered, scores, side="right")  # [N], smaller or equal scores
-    return (below + 1 + up_to).double() / 2
 
 
 def hanley_mcneil_error(auc: float, members: int, others: int) -> float:
@@ -77,7 +67,7 @@ def _check_losses(losses: Tensor, name: str) -> None:
             f"The {name} losses have shape {tuple(losses.shape)}; give one loss for each row, "
             "and at least one row."
         )
-    if bool(losses.isnan().any()):
+    if not bool(losses.isfinite().all()):
         raise EvidenceError(
-            f"At least one {name} loss is NaN; look for broken weights or inputs before judging."
+            f"At least one {name} loss is not finite; look for broken weights or inputs first."
         )

@@ -6,9 +6,6 @@ statistic, however few rows there are. The mean of u over the rows is the AUC of
 class compared with itself. Letters: M forget rows, H holdout rows.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from dataclasses import dataclass
 from statistics import NormalDist
 

@@ -6,13 +6,8 @@ classifier learns from them how members look, and is asked about the forget rows
 Letters: S rows of all shadows, C classes.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
-# (scikit-learn and torch leave some of their functions without types)
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -65,10 +60,8 @@ def fit_shadow_attack(members: Sequence[Scores], others: Sequence[Scores]) -> Sh
     count = sum(len(one.labels) for one in members)
     is_member = (torch.arange(len(inputs)) < count).numpy()
     # Balanced: how many rows of each kind were taken says nothing about the forget rows.
-    found: Any = LogisticRegression(max_iter=200, class_weight="balanced").fit(
-        inputs.numpy(), is_member
-    )
-    return ShadowAttack(torch.from_numpy(found.coef_[0].copy()), float(found.intercept_[0]))
+    found = LogisticRegression(max_iter=200, class_weight="balanced").fit(inputs.numpy(), is_member)
+    return ShadowAttack(torch.tensor(found.coef_[0]), float(found.intercept_[0]))
 
 
 def _features(scores: Scores) -> Tensor:

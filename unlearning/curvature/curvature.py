@@ -4,10 +4,6 @@ Letters: N rows, B rows in a chunk, C classes. Symbols: J the Jacobian of the cl
 parameters, p = softmax(z).
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Callable, Mapping
 
 import torch

@@ -3,18 +3,17 @@
 Letters and symbols: see `unlearning.curvature.kronecker`.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from unlearning.errors import DivergenceError
 from unlearning.model.row_gradients import Outer
+
+_torch: Any = torch  # it leaves some of its functions without types
 
 _MATRIX = 2
 _MAX_SIDE = 4096
@@ -99,7 +98,7 @@ class Factors:
         """The weighted gradients of rows."""
         if self.right is None:
             assert isinstance(rows, Tensor)
-            self.left.add_(torch.tensordot(weights, rows.square(), 1))
+            self.left.add_(_torch.tensordot(weights, rows.square(), 1))
             self.left_samples += len(rows)
             return
         if isinstance(rows, Outer):
@@ -192,11 +191,12 @@ def root(factor: Tensor) -> Tensor:
     if factor.ndim < _MATRIX:
         return factor.rsqrt()
     unit = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
-    return torch.linalg.solve_triangular(_lower(factor).mT, unit, upper=True)
+    return _torch.linalg.solve_triangular(_lower(factor).mT, unit, upper=True)
 
 
 def _lower(factor: Tensor) -> Tensor:
-    lower, failed_at = torch.linalg.cholesky_ex(factor)
+    lower: Tensor
+    lower, failed_at = _torch.linalg.cholesky_ex(factor)
     if bool(failed_at):
         raise DivergenceError(
             "The curvature of the model is rounding alone in one of its layers, whose gradients "

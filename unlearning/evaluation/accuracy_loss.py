@@ -3,9 +3,6 @@
 Letters: N rows, C classes.
 """
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from statistics import NormalDist

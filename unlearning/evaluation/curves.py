@@ -3,10 +3,6 @@
 Letters: M forget rows, H holdout rows.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
-# (torch 2.13 leaves some of its functions without types, scikit-learn all of them)
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor

@@ -5,9 +5,6 @@ known: its retain rows were trained on, the holdout rows were not. So nothing th
 move its own limits. Letters: M forget rows, R retain rows, H holdout rows.
 """
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

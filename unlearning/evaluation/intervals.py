@@ -4,16 +4,13 @@ Rows are put in an order of their own before they are resampled: the order in wh
 changes no number. Letters: N rows, P rows of class 1, Q of class 0, B resamples in a block.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
-# (scipy comes without types)
-
 from collections.abc import Callable
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, rankdata
+from scipy.stats import binomtest, rankdata
 
 from unlearning.errors import EvidenceError
 from unlearning.evidence.utility_report import Interval
@@ -26,6 +23,7 @@ _BLOCK = 1 << 14
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
+Alternative = Literal["two-sided", "less", "greater"]
 
 
 def share_interval(hits: int, rows: int) -> Interval:
@@ -37,10 +35,7 @@ def share_interval(hits: int, rows: int) -> Interval:
         EvidenceError: there are no rows.
     """
     _refuse_none(rows)
-    tail = (1 - CONFIDENCE) / 2
-    lower = beta.ppf(tail, hits, rows - hits + 1) if hits else 0.0
-    upper = beta.ppf(1 - tail, hits + 1, rows - hits) if hits < rows else 1.0
-    return Interval(lower=float(lower), upper=float(upper))
+    return _exact(hits, rows, CONFIDENCE, "two-sided")
 
 
 def share_change_interval(gained: int, lost: int, rows: int) -> Interval:
@@ -84,8 +79,8 @@ def loss_bound(gained: int, lost: int, rows: int, *, confidence: float) -> float
     """
     _refuse_none(rows)
     up, down = lost / rows, gained / rows
-    upper = float(beta.ppf(confidence, lost + 1, rows - lost)) if lost < rows else 1.0
-    lower = float(beta.ppf(1 - confidence, gained, rows - gained + 1)) if gained else 0.0
+    upper = _exact(lost, rows, confidence, "less").upper
+    lower = _exact(gained, rows, confidence, "greater").lower
     return min(up - down + ((upper - up) ** 2 + (down - lower) ** 2) ** 0.5, 1.0)
 
 
@@ -183,6 +178,13 @@ def _intervals(
         Interval(lower=float(low), upper=float(high)) for low, high in zip(*ends, strict=True)
     )
     return one, other, change
+
+
+def _exact(hits: int, rows: int, confidence: float, alternative: Alternative) -> Interval:
+    """Exact limits of a share; for "less" only the upper one, for "greater" only the lower one."""
+    found = binomtest(hits, rows, alternative=alternative)
+    ends = found.proportion_ci(confidence_level=confidence, method="exact")
+    return Interval(lower=float(ends.low), upper=float(ends.high))
 
 
 def _refuse_none(rows: int) -> None:

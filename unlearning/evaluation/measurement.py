@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from unlearning.attacks.attacks import Signals, read_signals
+from unlearning.attacks.membership import membership_auc
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.evaluation.accuracy_loss import (
     accuracy_loss,
@@ -16,11 +17,16 @@ from unlearning.evaluation.accuracy_loss import (
     worst_class_loss,
     worst_slice_loss,
 )
-from unlearning.evaluation.evaluation import report_of
 from unlearning.evaluation.forgetting import forgetting_evidence
 from unlearning.evaluation.utility import utility_of
-from unlearning.evidence.evidence import AttackName, Evidence, Pool, UnseenAccuracy
-from unlearning.evidence.utility_report import Utility
+from unlearning.evidence.evidence import (
+    AttackName,
+    Evidence,
+    ForgettingEvidence,
+    Pool,
+    UnseenAccuracy,
+)
+from unlearning.evidence.utility_report import EvaluationReport, Utility
 from unlearning.model.rows import Rows, draw
 from unlearning.model.scores import Scores, read_scores
 
@@ -98,41 +104,79 @@ def measure_candidate(
         }
 
     before, after = scores(original), scores(candidate)
-    known: dict[str, Signals] = {}
     members, places = draw(rows.retain, _MEMBERS)
-    drawn = {"retain": Scores(before["retain"].values[places], before["retain"].labels[places])}
-    for name, some in {**rows.sets(), "retain": members}.items():
-        scored = drawn.get(name, before[name])
-        known[name] = read_signals(scored, references, some, chunk_size=chunk_size, device=device)
+    retain = before["retain"]
+    drawn = {**before, "retain": Scores(retain.values[places], retain.labels[places])}
+    known = {
+        name: read_signals(drawn[name], references, some, chunk_size=chunk_size, device=device)
+        for name, some in {**rows.sets(), "retain": members}.items()
+    }
     changed = {
         name: Signals(after[name].margins, after[name].labels, known[name].references)
         for name in ("forget", "holdout")
     }
-    holdouts = before["holdout"], after["holdout"]
-    classes = before["forget"].labels
-    unseen = [matched_accuracy(one, classes, min_rows=policy.min_class_rows) for one in holdouts]
-    worst_slice, small_slices = worst_slice_loss(
-        *holdouts, rows.slices.get("holdout", {}), min_rows=policy.min_slice_rows
-    )
-    evidence = Evidence(
-        before=report_of(*(before[n].summary() for n in ("retain", "forget", "holdout"))),
-        after=report_of(*(after[n].summary() for n in ("retain", "forget", "holdout"))),
-        holdout_accuracy_loss=accuracy_loss(*holdouts),
-        retain_accuracy_loss=accuracy_loss(before["retain"], after["retain"]),
-        class_accuracy_loss=worst_class_loss(*holdouts, min_rows=policy.min_class_rows),
-        slice_accuracy_loss=worst_slice,
-        small_slices=small_slices,
-        unseen_accuracy=UnseenAccuracy(before=unseen[0], after=unseen[1]),
-        forgetting=forgetting_evidence(known, changed, policy, earlier=earlier),
-        utility=Utility(
-            retain=utility_of(before["retain"], after["retain"], slices=rows.slices.get("retain")),
-            holdout=utility_of(*holdouts, slices=rows.slices.get("holdout")),
-        ),
-    )
+    forgetting = forgetting_evidence(known, changed, policy, earlier=earlier)
     return Measurement(
         before=before,
         after=after,
         signals_before=known,
         signals_after=changed,
-        evidence=evidence,
+        evidence=_evidence(before, after, forgetting, rows.slices, policy),
+    )
+
+
+def evaluation_report(scores: Mapping[str, Scores]) -> EvaluationReport:
+    """Accuracy and loss on each set, and how well forget rows can be told from holdout rows.
+
+    Args:
+        scores: Of one model on the sets "retain", "forget" and "holdout".
+
+    Raises:
+        EvidenceError: as `membership_auc`.
+    """
+    retain, forget, holdout = (scores[name] for name in ("retain", "forget", "holdout"))
+    attack = membership_auc(forget.losses, holdout.losses)
+    return EvaluationReport(
+        retain_accuracy=retain.accuracy,
+        forget_accuracy=forget.accuracy,
+        holdout_accuracy=holdout.accuracy,
+        retain_loss=retain.mean_loss,
+        forget_loss=forget.mean_loss,
+        holdout_loss=holdout.mean_loss,
+        mia_auc=attack.auc,
+        mia_standard_error=attack.standard_error,
+        retain_count=len(retain.labels),
+        forget_count=len(forget.labels),
+        holdout_count=len(holdout.labels),
+    )
+
+
+def _evidence(
+    before: Mapping[str, Scores],
+    after: Mapping[str, Scores],
+    forgetting: ForgettingEvidence,
+    slices: Mapping[str, Slices],
+    policy: GatePolicy,
+) -> Evidence:
+    retains = before["retain"], after["retain"]
+    holdouts = before["holdout"], after["holdout"]
+    classes, min_rows = before["forget"].labels, policy.min_class_rows
+    unseen = [matched_accuracy(one, classes, min_rows=min_rows) for one in holdouts]
+    worst_slice, small_slices = worst_slice_loss(
+        *holdouts, slices.get("holdout", {}), min_rows=policy.min_slice_rows
+    )
+    return Evidence(
+        before=evaluation_report(before),
+        after=evaluation_report(after),
+        holdout_accuracy_loss=accuracy_loss(*holdouts),
+        retain_accuracy_loss=accuracy_loss(*retains),
+        class_accuracy_loss=worst_class_loss(*holdouts, min_rows=min_rows),
+        slice_accuracy_loss=worst_slice,
+        small_slices=small_slices,
+        unseen_accuracy=UnseenAccuracy(before=unseen[0], after=unseen[1]),
+        forgetting=forgetting,
+        utility=Utility(
+            retain=utility_of(*retains, slices=slices.get("retain")),
+            holdout=utility_of(*holdouts, slices=slices.get("holdout")),
+        ),
     )

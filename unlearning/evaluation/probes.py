@@ -3,14 +3,11 @@
 Letters: M forget rows, H holdout rows.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from math import ceil
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +49,7 @@ def threshold_advantage(members: Tensor, others: Tensor) -> Estimate:
     """
     if min(len(members), len(others)) < _LEAST_ROWS:
         raise EvidenceError("A threshold cannot be set and tried on fewer than four rows a side.")
-    levels: Tensor = torch.cat([members[::2], others[::2]]).unique()
+    levels = torch.cat([members[::2], others[::2]]).sort().values
     gains = _rates(members[::2], levels) - _rates(others[::2], levels)
     best = levels[int(gains.argmax())].unsqueeze(0)
     hit, alarm = float(_rates(members[1::2], best)), float(_rates(others[1::2], best))
@@ -118,20 +115,21 @@ def _steps_to(goal: float, network: Network, rows: TensorRows) -> int:
 
 def _mean_loss(network: Network, rows: TensorRows) -> float:
     """Of a margin phi the loss is softplus(-phi)."""
-    return float(softplus(-network.margins(rows)).mean())
+    return float(softplus(-network.read(rows).margins).mean())
 
 
 def _descent(
     network: Network, rows: TensorRows, batches: Iterable[Tensor], rate: float
 ) -> Iterator[float]:
     """Steps of Adam down the mean loss of each batch; before each of them, that loss."""
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
+    # torch leaves a part of it without types.
+    optimiser = cast("Any", torch.optim.Adam(network.parameters(), lr=rate))
     for batch in batches:
         optimiser.zero_grad()
         total = 0.0
-        for chunk in batch.split(network.chunk_size):
+        for chunk in torch.split(batch, network.chunk_size):
             loss = network.loss(rows, chunk) * (len(chunk) / len(batch))
-            loss.backward()
+            torch.autograd.backward(loss)
             total += float(loss.detach())
         yield total
         optimiser.step()

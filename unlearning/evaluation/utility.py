@@ -3,10 +3,6 @@
 Letters: N rows, C classes.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
-# (scikit-learn comes without types)
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -6,8 +6,7 @@ Letters: M forget rows.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from unlearning.evidence.evaluation_report import EvaluationReport
-from unlearning.evidence.utility_report import Utility
+from unlearning.evidence.utility_report import EvaluationReport, Utility
 
 AttackName = Literal["loss", "lira", "rmia"]
 Outcome = Literal["forgotten", "remembered", "over-forgotten", "cannot decide"]

@@ -1,6 +1,28 @@
-"""What utility evidence consists of: numbers of two models on the same rows, side by side."""
+"""The numbers of one model on its three row sets, and those of two models side by side."""
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationReport:
+    """Model utility and forgetting of one model on the three row sets."""
+
+    retain_accuracy: float
+    """Share of retain rows classified rightly, 0 to 1; the next two alike."""
+    forget_accuracy: float
+    holdout_accuracy: float
+    retain_loss: float
+    """Mean cross-entropy loss over the retain rows, in nats; the next two alike."""
+    forget_loss: float
+    holdout_loss: float
+    mia_auc: float
+    """Membership inference, forget against holdout rows: 0.5 = forgotten, 1.0 = remembered."""
+    mia_standard_error: float
+    """Standard error of `mia_auc`."""
+    retain_count: int
+    """Retain rows measured; the next two alike."""
+    forget_count: int
+    holdout_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

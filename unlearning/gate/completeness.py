@@ -2,8 +2,8 @@
 
 from dataclasses import fields
 
-from unlearning.evidence.evaluation_report import EvaluationReport
 from unlearning.evidence.evidence import Evidence
+from unlearning.evidence.utility_report import EvaluationReport
 from unlearning.gate.gate_checks import ROUNDING, Check, check, is_number
 
 

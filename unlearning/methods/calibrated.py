@@ -9,9 +9,6 @@ or two that are solved exactly, for a larger one many that are not.
 Symbols: phi the margin of a row, g its goal, H the Huber function.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 import torch
 from torch import Tensor, nn
 

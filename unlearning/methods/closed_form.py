@@ -4,11 +4,8 @@ Symbols: phi the margin of a row, g its goal, w its weight, J_i the gradient of 
 parameters theta, C the curvature. Letters: B rows in a step, P parameters.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from math import inf
+from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -20,6 +17,8 @@ from unlearning.methods.goals import Batch, Steps
 from unlearning.methods.network import Network
 from unlearning.model.row_gradients import RowPass
 from unlearning.model.rows import TensorRows
+
+_linalg: Any = torch.linalg  # torch leaves its functions without types
 
 _MOST_STEPS = 8
 
@@ -139,5 +138,5 @@ def _step(network: Network, rows: RowPass, batch: Batch, rule: CalibrationConfig
     root = (batch.weights / (rule.ridge * away.abs().clamp(min=1))).sqrt()
     kernel = root * white.gram().double() * root.unsqueeze(1)
     kernel.diagonal().add_(1)
-    shares = root * torch.linalg.solve_ex(kernel, root * away)[0]
+    shares: Tensor = root * _linalg.solve_ex(kernel, root * away)[0]
     return whitening.lifted(white.combined(shares.to(margins.dtype)))

@@ -4,9 +4,6 @@ Symbols: phi the margin of a row, g its goal, w its weight, H the Huber function
 parameters, d a direction in parameter space, C the curvature. Letters: B rows in a step.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections import deque
 from collections.abc import Iterator, Sequence
 from math import inf

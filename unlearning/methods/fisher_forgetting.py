@@ -1,8 +1,5 @@
 """Fisher forgetting: noise on the weights that the retain rows do not need."""
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
-
 import torch
 from torch import Tensor
 

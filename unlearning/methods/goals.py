@@ -3,9 +3,6 @@
 Letters: N rows of a set, B rows in a batch.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
@@ -16,8 +13,7 @@ from torch import Tensor
 from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.errors import DivergenceError
 from unlearning.methods.network import Network, endless_batches
-from unlearning.model.forward import logits
-from unlearning.model.margins import class_groups, difficulty_levels, margin, target_margins
+from unlearning.model.margins import class_groups, difficulty_levels, target_margins
 from unlearning.model.rows import Rows, TensorRows, draw, read_chunks
 
 _WINDOW = 4
@@ -39,12 +35,12 @@ def read_goals(
 ) -> Goals:
     """Goals from the margins before the update: for forget rows by class and difficulty."""
     now, labels = _margins(network, forget)
-    held, held_labels = _margins(network, retain)
+    known = _margins(network, retain)
     unseen = _margins(network, holdout)
-    groups = class_groups(labels, held_labels, unseen[1], min_rows=rule.min_class_rows)
+    groups = class_groups(labels, known[1], unseen[1], min_rows=rule.min_class_rows)
 
     def goals(share: float) -> tuple[Tensor, float]:
-        levels = difficulty_levels((now, labels), (held, held_labels), groups, share=share)
+        levels = difficulty_levels((now, labels), known, groups, share=share)
         targets = target_margins(levels, labels, unseen, groups)
         return targets, float((now.sigmoid() - targets.sigmoid()).abs().mean())
 
@@ -57,18 +53,13 @@ def read_goals(
         raise DivergenceError(
             "The margins of the model are not finite; check the weights and the rows."
         )
-    return Goals(by_rank, held, distance)
+    return Goals(by_rank, known[0], distance)
 
 
 def _margins(network: Network, rows: Rows) -> tuple[Tensor, Tensor]:
-    """Margins [N] and labels [N] of all rows, on the CPU, chunk by chunk."""
-    parts: list[tuple[Tensor, Tensor]] = []
-    with torch.no_grad():
-        for inputs, labels in read_chunks(rows, network.chunk_size, network.device):
-            scores = logits(network.model, network.state, inputs, labels)
-            parts.append((margin(scores, labels).cpu(), labels.cpu()))
-    margins, labels = (torch.cat(part) for part in zip(*parts, strict=True))
-    return margins, labels
+    """Margins [N] and labels [N] of all rows, on the CPU."""
+    scores = network.read(rows)
+    return scores.margins, scores.labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +136,7 @@ class Steps:
             for inputs, labels in read_chunks(self._forget, _WINDOW * self._forget_size, "cpu"):
                 goals = self._goals.forget[start : start + len(labels)]
                 order = torch.randperm(len(labels), generator=self._random)
-                for index in order.split(self._forget_size):
+                for index in torch.split(order, self._forget_size):
                     yield inputs[index], labels[index], goals[index]
                 start += len(labels)
 
@@ -162,7 +153,7 @@ class Steps:
         picks = torch.randperm(self._retain.count, generator=self._random)
         picks = picks[: self._rule.sketch_rows]
         whole = self._joined((some.inputs, some.labels, self._goals.forget[places]), picks)
-        for index in torch.arange(len(whole.labels)).split(self._rule.sketch_batch):
+        for index in torch.split(torch.arange(len(whole.labels)), self._rule.sketch_batch):
             parts = (whole.inputs, whole.labels, whole.goals, whole.weights)
             yield Batch(*(part[index.to(part.device)] for part in parts), forgotten=0)
 

@@ -10,9 +10,6 @@ Symbols:
     g          the direction ∇L_r - ∇L_f                 eta  step size
 """
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Mapping
 
 import torch

@@ -1,10 +1,8 @@
 """A model as a function of a state of its own, and the mini-batches that move that state."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +12,8 @@ from unlearning.errors import DivergenceError
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.forward import fixed_mode, forward_state, logits, trainable_names
 from unlearning.model.margins import margin
-from unlearning.model.rows import TensorRows
+from unlearning.model.rows import Rows, TensorRows
+from unlearning.model.scores import Scores, scores_under
 
 REACH = 0.1
 """Length of the longest step that is trusted, as a share of the length of all parameters."""
@@ -39,22 +38,16 @@ class Network:
         for name in self.names:
             self.state[name] = self.state[name].clone().requires_grad_()
 
-    def scores(self, rows: TensorRows, index: Tensor | None = None) -> Tensor:
+    def scores(self, rows: TensorRows, index: Tensor) -> Tensor:
         """Class scores of some rows, with gradient."""
-        inputs = rows.inputs if index is None else rows.inputs[index]
-        labels = rows.labels if index is None else rows.labels[index]
-        return logits(self.model, self.state, inputs.to(self.device), labels)
+        inputs, labels = rows.inputs[index].to(self.device), rows.labels[index]
+        return logits(self.model, self.state, inputs, labels)
 
-    def read(self, rows: TensorRows) -> Tensor:
-        """Class scores of all rows [N, C], chunk by chunk, on the CPU."""
-        with torch.no_grad():
-            starts = range(0, rows.count, self.chunk_size)
-            chunks = [torch.arange(s, min(s + self.chunk_size, rows.count)) for s in starts]
-            return torch.cat([self.scores(rows, chunk).cpu() for chunk in chunks])
-
-    def margins(self, rows: TensorRows) -> Tensor:
-        """Margins of all rows [N], on the CPU."""
-        return margin(self.read(rows), rows.labels)
+    def read(self, rows: Rows) -> Scores:
+        """What it says of all rows, chunk by chunk; on the CPU, without gradient."""
+        return scores_under(
+            self.model, self.state, rows, chunk_size=self.chunk_size, device=self.device
+        )
 
     def parameters(self) -> list[Tensor]:
         """The tensors that training moved."""
@@ -120,11 +113,12 @@ def descended(
     learning_rate: float,
 ) -> dict[str, Tensor]:
     """The state after one step of Adam down each loss, in evaluation mode."""
-    optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    # torch leaves a part of it without types.
+    optimiser = cast("Any", torch.optim.Adam(network.parameters(), lr=learning_rate))
     with fixed_mode(problem.model), torch.enable_grad():
         for loss in losses:
             optimiser.zero_grad(set_to_none=True)
-            loss().backward()
+            torch.autograd.backward(loss())
             optimiser.step()
     return new_state(problem, network)
 
@@ -138,7 +132,7 @@ def new_state(problem: UnlearningProblem, network: Network) -> dict[str, Tensor]
 def epoch_batches(count: int, size: int, epochs: int, random: torch.Generator) -> Iterator[Tensor]:
     """Mini-batches of row numbers, shuffled anew in each of the epochs."""
     for _ in range(epochs):
-        yield from torch.randperm(count, generator=random).split(size)
+        yield from torch.split(torch.randperm(count, generator=random), size)
 
 
 def endless_batches(count: int, size: int, random: torch.Generator) -> Iterator[Tensor]:

@@ -1,9 +1,5 @@
 """Exact unlearning: fresh weights, trained on the retain set alone."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Iterator, Mapping
 from math import nan, prod, sqrt
 from typing import cast
@@ -16,6 +12,7 @@ from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError, is_out_of_memory
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.forward import fixed_mode, is_exported, model_copy, trainable_names
+from unlearning.model.randomness import seeded
 from unlearning.model.rows import Rows, gather
 from unlearning.training.checkpoints import Checkpoints
 from unlearning.training.training import fit, train
@@ -62,8 +59,7 @@ def trained_anew(
     if is_exported(original):
         _train_exported(model, rows, config, device, checkpoints)
     else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+        with seeded(config.seed):
             kept = _renew_layers(model)
         _restore_frozen(model, original)
         train(model, rows, config, device=device, checkpoints=checkpoints)
@@ -80,7 +76,7 @@ def retrain_obstacle(model: nn.Module) -> str:
             _renew_tensors(copy, torch.Generator())
         else:
             trainable_names(model)
-            with fixed_mode(model), torch.random.fork_rng(devices=[]):
+            with fixed_mode(model), seeded(0):
                 _renew_layers(copy)
     except UnsupportedModelError as error:
         return str(error)

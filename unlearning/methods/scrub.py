@@ -1,8 +1,5 @@
 """SCRUB: a student leaves its teacher on forget rows and stays with it on retain rows."""
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Callable, Iterator
 
 import torch
@@ -31,7 +28,7 @@ def scrub_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[s
     sets = gather(problem.forget), gather(problem.retain)
     forget, retain = sets
     with fixed_mode(problem.model):
-        teacher = {id(rows): network.read(rows) for rows in sets}
+        teacher = {id(rows): network.read(rows).values for rows in sets}
 
     def divergence(rows: TensorRows, index: Tensor) -> Tensor:
         wanted = teacher[id(rows)][index].to(network.device) / rule.temperature

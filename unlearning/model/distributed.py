@@ -4,8 +4,7 @@ The processes are the ranks of `torch.distributed`'s default group, which the ca
 Without a group there is one rank, and every function here does what its plain counterpart does.
 """
 
-# pyright: reportUnknownMemberType=false
-# (torch 2.13 leaves some of its functions without types)
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -14,6 +13,8 @@ from unlearning.config.unlearning_config import Precision
 from unlearning.errors import ConflictError, ExpungeError
 from unlearning.model.gradients import Gradient, GradientSum, gradient_sum, mean_of
 from unlearning.model.rows import Rows
+
+_distributed: Any = distributed  # torch leaves some of its functions without types
 
 
 def rank_count() -> int:
@@ -64,7 +65,7 @@ def total_count(rows: Rows) -> int:
     if not _has_group():
         return rows.count
     counts: list[int | None] = [None] * rank_count()
-    distributed.all_gather_object(counts, rows.count)
+    _distributed.all_gather_object(counts, rows.count)
     return sum(count or 0 for count in counts)
 
 
@@ -126,7 +127,7 @@ def _refuse_failed(device: str, *, failed: bool) -> None:
         return
     flags = torch.zeros(rank_count(), device=device)
     flags[own_rank()] = float(failed)
-    distributed.all_reduce(flags)
+    _distributed.all_reduce(flags)
     if not failed and bool(flags.any()):
         raise ExpungeError(
             f"Rank {int(flags.argmax())} failed in this pass and says why; mend that, run again."

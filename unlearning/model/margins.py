@@ -4,9 +4,6 @@ Symbols: z the class scores of a row, y its label, p = softmax(z).
 Letters: N rows of a set, C classes.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 import torch
 from torch import Tensor
 

@@ -4,10 +4,6 @@ Letters: B rows, T places of a row at which a layer works (1, the tokens of a te
 image), O outputs and I inputs at each. Symbol: J_i the gradient of the margin of row i in a tensor.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,7 +101,7 @@ def _flat(rows: Tensor) -> Tensor:
 
 def _combined(part: Tensor | Outer, shares: Tensor) -> Tensor:
     if not isinstance(part, Outer):
-        return torch.tensordot(shares, part, 1)
+        return cast("Any", torch).tensordot(shares, part, 1)  # torch leaves it without a type
     weighted = (shares.reshape(-1, 1, 1) * part.outputs).flatten(0, 1)
     return (weighted.T @ part.inputs.flatten(0, 1)).reshape(part.shape)
 
@@ -166,7 +162,7 @@ class RowPass:
             return value, (value, seen)
 
         read = vmap(grad(one, has_aux=True), in_dims=(None, 0, 0))
-        chunks = zip(inputs.split(self._size), labels.split(self._size), strict=True)
+        chunks = zip(torch.split(inputs, self._size), torch.split(labels, self._size), strict=True)
         with row_by_row(self._model):
             found = [read((free, zeros), *chunk) for chunk in chunks]
 

@@ -3,11 +3,7 @@
 Letters: B rows, T places of a row at which a layer works, O outputs and I inputs at each.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-# (torch 2.13 leaves some of its functions without types)
-
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeGuard, cast
@@ -73,7 +69,7 @@ def row_layers(
     """
     modules = {
         f"{name}.weight": module
-        for name, module in model.named_modules()
+        for name, module in cast("Iterator[tuple[str, nn.Module]]", model.named_modules())
         if _is_plain(module) and f"{name}.weight" in names
     }
     outputs_of: dict[str, Tensor] = {}

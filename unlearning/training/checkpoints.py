@@ -1,8 +1,5 @@
 """The state of a training between two epochs, from which it goes on with the same bits."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from typing import Any, Protocol
 
 import torch

@@ -5,12 +5,9 @@ part for parameter tensor t, alpha the weight of the restriction, H the Hessian 
 r a radius. Letters: B rows in a batch.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,9 +38,9 @@ def restricted_loss(
     with twice_differentiable():
         loss = cross_entropy(two_class_scores(model(inputs)), labels)
         parts = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
-    norms = torch.stack([torch.linalg.vector_norm(part) for part in parts])  # one per tensor
-    penalty = torch.linalg.vector_norm(norms) if restriction == "global" else norms.sum()
-    return loss + alpha * cast("Tensor", penalty)
+    norms = torch.stack([_length(part) for part in parts])  # one per tensor
+    penalty = _length(norms) if restriction == "global" else norms.sum()
+    return loss + alpha * penalty
 
 
 def restricted_backward(
@@ -67,7 +64,7 @@ def restricted_backward(
         )
         is_plain = config.restriction == "none" or config.alpha == 0.0
         with nullcontext() if is_plain else twice_differentiable():
-            loss.backward()
+            torch.autograd.backward(loss)
         return float(loss.detach())
     trainable = {name: v for name, v in model.named_parameters() if v.requires_grad}
     with _repeatable_masks(inputs.device) as rewind:
@@ -92,12 +89,16 @@ _TINY = 1e-30  # a tensor with no gradient has no direction; 0 / tiny is 0, as i
 
 def _ascent(parts: Sequence[Tensor], restriction: Restriction) -> tuple[Tensor, list[Tensor]]:
     """The norm that is restricted, and the direction u in which its gradient is H u."""
-    norms: list[Tensor] = [torch.linalg.vector_norm(part) for part in parts]
-    whole: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    norms = [_length(part) for part in parts]
+    whole = _length(torch.stack(norms))
     if restriction == "global":
         return whole, [part / whole.clamp(min=_TINY) for part in parts]
     ways = [part / norm.clamp(min=_TINY) for part, norm in zip(parts, norms, strict=True)]
     return torch.stack(norms).sum(), ways
+
+
+def _length(values: Tensor) -> Tensor:
+    return cast("Any", torch.linalg).vector_norm(values)  # torch leaves it without a type
 
 
 def _gradient_at(

@@ -1,10 +1,6 @@
 """Training of a new model, with the paper's gradient restriction."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# (torch 2.13 leaves some of its functions without types)
-
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import isfinite
 
 import torch
@@ -21,6 +17,7 @@ from unlearning.model.forward import (
     trainable_names,
 )
 from unlearning.model.gradients import is_finite
+from unlearning.model.randomness import seeded
 from unlearning.model.rows import Rows, gather
 from unlearning.training.checkpoints import Checkpoints, resumed, snapshot
 from unlearning.training.restriction import restricted_backward
@@ -84,7 +81,7 @@ def fit(
     optimiser = torch.optim.Adam(trainable, lr=config.learning_rate, fused=True)
     shuffler = torch.Generator().manual_seed(config.seed)
     count = len(labels)
-    with _own_random_numbers(config.seed, inputs.device), torch.enable_grad():
+    with seeded(config.seed, inputs.device), torch.enable_grad():
         done = resumed(checkpoints, model, optimiser, shuffler)
         for epoch in range(done + 1, config.epochs + 1):
             total = 0.0
@@ -136,11 +133,3 @@ def _check_finite(model: nn.Module, loss: float, epoch: int) -> None:
         raise DivergenceError(
             f"The loss or a weight is not finite after epoch {epoch}; lower the learning rate."
         )
-
-
-@contextmanager
-def _own_random_numbers(seed: int, device: torch.device) -> Generator[None]:
-    """A block whose random numbers (dropout) come from the seed and do not disturb the caller's."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield

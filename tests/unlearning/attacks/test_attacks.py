@@ -6,9 +6,9 @@ from torch import nn
 
 from tests.oracles import Fingerprint, linear_model
 from unlearning.attacks.attacks import Signals, available_attacks, read_signals, row_statistics
-from unlearning.errors import DataError, DivergenceError
+from unlearning.errors import DataError
 from unlearning.model.margins import margin
-from unlearning.model.scores import Scores, read_scores
+from unlearning.model.scores import read_scores
 
 
 def signals(margins, references):
@@ -67,23 +67,3 @@ def test_scores_of_other_rows_are_refused(rows):
     scores = read_scores(linear_model(5, 3), rows(20), chunk_size=7)
     with pytest.raises(DataError, match="20 rows for 19"):
         read_signals(scores, [], rows(19), chunk_size=7)
-
-
-def test_scores_have_the_losses_and_hits_of_their_rows():
-    scores = Scores(
-        torch.tensor([[0.0, 0.0], [3.0, 0.0]], dtype=torch.double), torch.tensor([1, 0])
-    )
-    summary = scores.summary()
-    assert summary.accuracy == 0.5  # a tie goes to the first class
-    assert summary.mean_loss == pytest.approx((math.log(2) + math.log(1 + math.exp(-3))) / 2)
-    assert scores.margins.tolist() == pytest.approx([0.0, 3.0])
-    assert scores.probabilities.sum(1).tolist() == pytest.approx([1.0, 1.0])
-
-
-def test_scores_that_are_no_numbers_are_refused(rows):
-    class Broken(nn.Linear):
-        def forward(self, inputs):
-            return super().forward(inputs) / 0
-
-    with pytest.raises(DivergenceError, match="finite"):
-        read_scores(Broken(5, 3), rows(4), chunk_size=2)

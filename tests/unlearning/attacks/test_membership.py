@@ -2,10 +2,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
 from tests.oracles import pairwise_auc
-from unlearning.attacks.membership import hanley_mcneil_error, membership_auc, midranks
+from unlearning.attacks.membership import hanley_mcneil_error, membership_auc
 from unlearning.errors import EvidenceError
 
 LOSSES = st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0, 9.0]), min_size=1, max_size=12)
@@ -31,21 +30,13 @@ def test_the_auc_by_hand(members, others, expected):
 
 
 @given(members=LOSSES, others=LOSSES)
-def test_the_auc_is_that_of_counted_pairs_and_of_scikit_learn(members, others):
-    truth = [1] * len(members) + [0] * len(others)
-    scores = [-loss for loss in members + others]
+def test_the_auc_is_that_of_counted_pairs(members, others):
     assert auc(members, others) == pytest.approx(pairwise_auc(members, others), abs=1e-12)
-    assert auc(members, others) == pytest.approx(roc_auc_score(truth, scores), abs=1e-12)
 
 
 @given(members=LOSSES, others=LOSSES)
 def test_swapping_the_sides_mirrors_the_auc_at_one_half(members, others):
     assert auc(members, others) + auc(others, members) == pytest.approx(1.0, abs=1e-12)
-
-
-def test_equal_scores_share_the_mean_of_their_ranks():
-    ranks = midranks(torch.tensor([3.0, 1.0, 3.0, 2.0]))
-    assert ranks.tolist() == [3.5, 1.0, 3.5, 2.0]
 
 
 def test_the_standard_error_by_hand():
@@ -71,9 +62,9 @@ def test_the_standard_error_of_a_perfect_separation_is_zero_and_not_nan(extreme)
     assert hanley_mcneil_error(extreme, 3, 1) == pytest.approx(0.0, abs=1e-8)
 
 
-@pytest.mark.parametrize("bad", [[], [[0.5]], [float("nan"), 0.5]])
+@pytest.mark.parametrize("bad", [[], [[0.5]], [float("nan"), 0.5], [0.5, float("inf")]])
 @pytest.mark.parametrize("side", ["forget", "holdout"])
-def test_losses_that_are_missing_or_nan_are_no_evidence(bad, side):
+def test_losses_that_are_missing_or_not_finite_are_no_evidence(bad, side):
     losses = {"forget": torch.tensor([0.5]), "holdout": torch.tensor([0.7])}
     losses[side] = torch.tensor(bad)
     with pytest.raises(EvidenceError, match=side):

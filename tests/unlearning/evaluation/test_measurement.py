@@ -1,14 +1,16 @@
+import json
 from dataclasses import asdict
 
 import pytest
 import torch
 from torch import nn
 
-from tests.oracles import Fingerprint
+from tests.oracles import Fingerprint, pairwise_auc
+from unlearning.attacks.membership import hanley_mcneil_error
 from unlearning.config.gate_policy import GatePolicy
-from unlearning.evaluation.evaluation import evaluate
-from unlearning.evaluation.measurement import EvidenceRows, measure_candidate
+from unlearning.evaluation.measurement import EvidenceRows, evaluation_report, measure_candidate
 from unlearning.gate.gate import decide
+from unlearning.model.scores import Scores, read_scores
 
 
 def measured(rows, original, candidate, **slices):
@@ -25,7 +27,9 @@ def test_all_evidence_is_of_the_same_rows_and_models_stay_as_they_are(rows, stat
     for known, model in zip(before, (stateful, candidate), strict=True):
         known.assert_same(model)
     for model, report in ((stateful, found.evidence.before), (candidate, found.evidence.after)):
-        expected = evaluate(model, **sets.sets(), chunk_size=32)
+        expected = evaluation_report(
+            {name: read_scores(model, one, chunk_size=7) for name, one in sets.sets().items()}
+        )
         assert asdict(report) == pytest.approx(asdict(expected))
     utility = found.evidence.utility
     assert utility is not None
@@ -56,3 +60,38 @@ def test_the_original_as_its_own_candidate_does_not_pass(rows, stateful):
     decision = decide(found.evidence, GatePolicy())
     assert not decision.passed
     assert found.evidence.holdout_accuracy_loss.value == 0.0
+
+
+def scored(*scores_and_labels):
+    scores, labels = zip(*scores_and_labels, strict=True)
+    return Scores(torch.tensor(scores, dtype=torch.double), torch.tensor(labels))
+
+
+SCORES = {
+    "retain": scored(([4.0, 0.0], 0), ([0.0, 4.0], 1), ([0.0, 4.0], 1), ([4.0, 0.0], 1)),
+    "forget": scored(([3.0, 0.0], 0), ([1.0, 0.0], 1)),
+    "holdout": scored(([3.0, 0.0], 0), ([0.0, 2.0], 1), ([0.0, 5.0], 0), ([0.0, 2.5], 1)),
+}
+
+
+def test_the_report_of_a_model_with_known_scores():
+    report = evaluation_report(SCORES)
+    losses = [SCORES[name].losses for name in ("forget", "holdout")]
+    auc = pairwise_auc(*(side.tolist() for side in losses))
+    assert (report.retain_accuracy, report.forget_accuracy, report.holdout_accuracy) == (
+        0.75, 0.5, 0.75
+    )  # fmt: skip
+    assert (report.retain_count, report.forget_count, report.holdout_count) == (4, 2, 4)
+    assert report.forget_loss == pytest.approx(float(losses[0].mean()))
+    assert report.holdout_loss == pytest.approx(float(losses[1].mean()))
+    assert report.retain_loss == pytest.approx(
+        float((3 * torch.log1p(torch.exp(torch.tensor(-4.0))) + 4.01815) / 4), rel=1e-4
+    )
+    assert report.mia_auc == pytest.approx(auc)
+    assert report.mia_standard_error == pytest.approx(hanley_mcneil_error(auc, 2, 4))
+
+
+def test_the_report_is_plain_numbers_that_json_can_carry():
+    report = evaluation_report(SCORES)
+    text = json.dumps(asdict(report), allow_nan=False)
+    assert type(report)(**json.loads(text)) == report

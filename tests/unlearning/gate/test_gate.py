@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.config.gate_policy import GatePolicy
-from unlearning.evidence.evaluation_report import EvaluationReport
 from unlearning.evidence.evidence import (
     AccuracyLoss,
     AttackResult,
@@ -20,6 +19,7 @@ from unlearning.evidence.evidence import (
     Probes,
     UnseenAccuracy,
 )
+from unlearning.evidence.utility_report import EvaluationReport
 from unlearning.gate.gate import decide, no_candidate
 
 BEFORE = EvaluationReport(

@@ -12,12 +12,13 @@ from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
-from unlearning.evaluation.evaluation import evaluate
+from unlearning.evaluation.measurement import evaluation_report
 from unlearning.methods.calibrated import calibrated_update
 from unlearning.methods.goals import Goals, Steps
 from unlearning.model.forward import two_class_scores
 from unlearning.model.margins import class_groups, difficulty_levels, margin, target_margins
 from unlearning.model.rows import TensorRows
+from unlearning.model.scores import read_scores
 from unlearning.training.training import train
 
 FEATURES = 16
@@ -69,8 +70,9 @@ class World:
         return model, update
 
     def report(self, model, forget):
-        return evaluate(
-            model, retain=self.retain, forget=forget, holdout=self.judge, chunk_size=2048
+        sets = {"retain": self.retain, "forget": forget, "holdout": self.judge}
+        return evaluation_report(
+            {name: read_scores(model, rows, chunk_size=2048) for name, rows in sets.items()}
         )
 
 

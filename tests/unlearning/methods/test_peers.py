@@ -11,8 +11,8 @@ from unlearning.methods.catalog import unlearn
 from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.model.gradients import mean_gradient
-from unlearning.model.losses import mean_loss
 from unlearning.model.rows import TensorRows
+from unlearning.model.scores import read_scores
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def losses(problem, config):
     model = linear_model(5, 3)
     model.load_state_dict(unlearn(problem, config))
     return [
-        mean_loss(model, rows, chunk_size=64) - mean_loss(problem.model, rows, chunk_size=64)
+        read_scores(model, rows, chunk_size=64).mean_loss
+        - read_scores(problem.model, rows, chunk_size=64).mean_loss
         for rows in (problem.forget, problem.retain)
     ]
 

@@ -6,8 +6,8 @@ from torch.nn.functional import cross_entropy
 from tests.oracles import linear_model, norm_of_all
 from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
-from unlearning.model.losses import score_rows
 from unlearning.model.rows import TensorRows
+from unlearning.model.scores import read_scores
 from unlearning.training.architectures import mlp
 from unlearning.training.training import batch_indices, train
 
@@ -22,7 +22,7 @@ def test_training_learns_a_separable_set(restriction):
     data, model = separable(300), mlp(5, [16], 3, seed=0)
     config = TrainingConfig(epochs=30, batch_size=16, learning_rate=1e-2, restriction=restriction)
     train(model, data, config)
-    assert score_rows(model, data, chunk_size=100).accuracy > 0.95
+    assert read_scores(model, data, chunk_size=100).accuracy > 0.95
     assert not model.training
 
 
@@ -112,10 +112,10 @@ def test_a_binary_model_with_one_log_odds_can_be_trained(restriction):
     inputs = torch.randn(40, 5)
     data = TensorRows(inputs, (inputs[:, 0] > 0).long())
     model = linear_model(5, 1)
-    before = score_rows(model, data, chunk_size=64).mean_loss
+    before = read_scores(model, data, chunk_size=64).mean_loss
     plan = TrainingConfig(epochs=20, batch_size=8, learning_rate=0.05, restriction=restriction)
     train(model, data, plan)
-    assert score_rows(model, data, chunk_size=64).mean_loss < 0.7 * before
+    assert read_scores(model, data, chunk_size=64).mean_loss < 0.7 * before
 
 
 def test_a_model_with_nothing_to_train_is_refused(rows):
