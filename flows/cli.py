@@ -48,7 +48,7 @@ def command_line(explained: Collection[str] = COMMANDS) -> App:
         version=lambda: version("expunge"),
         help="Erase people from trained models, and keep the evidence.",
         help_epilogue="Exit status: 0 done, 1 a model failed the gate, 2 wrong settings or input, "
-        "3 anything else. Places and keys are set with EXPUNGE_* variables, see the README.",
+        "3 anything else. Places and keys are set with EXPUNGE_* variables, see docs/.",
     )
     for name, line in COMMANDS.items():
         module = name.replace("-", "_")

@@ -8,8 +8,8 @@ from sample_evidence import FORGOTTEN, few
 from docs.generate.tables import code, table
 from tasks.records.certificates import NOT_PROVEN
 from tasks.report.verdicts import verdict
-from unlearning.config.config import GatePolicy
-from unlearning.evidence.evidence import Evidence, Pool, Probes, SliceDrop
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.evidence.evidence import Evidence, Pool, Probes, SliceLoss
 from unlearning.gate.gate import decide, no_candidate
 from unlearning.gate.gate_checks import Check
 
@@ -39,8 +39,8 @@ def all_checks() -> list[Check]:
 
 def _samples() -> Iterator[Evidence]:
     """Evidence with slices; of few rows, with earlier batches beside them; without canaries."""
-    drop = SliceDrop(rows=100, value=0.0, certain=0.0, column="region", group="north")
-    yield replace(FORGOTTEN, slice_drop=drop)
+    loss = SliceLoss(rows=100, value=0.0, certain=0.0, column="region", group="north")
+    yield replace(FORGOTTEN, slice_accuracy_loss=loss)
     alone = few(4)
     pool = Pool(count=300, before=195.0, after=150.0, variance=1e-4)
     pooled = replace(alone.forgetting, pooled=pool, pooled_upper=0.55, pooled_power=0.97)

@@ -3,7 +3,7 @@
 import sys
 
 from docs.generate.tables import code, first_sentence, table
-from unlearning.config.config import UnlearningConfig
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.methods.catalog import METHODS
 
 

@@ -1,48 +1,74 @@
-"""A model's options with defaults and meanings, from the configuration's classes."""
+"""A model's options with defaults and meanings, from the classes that read them."""
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from docs.generate.tables import code, field_docs, first_sentence, table
-from flows.commands.source import SourceOptions
+from flows.commands.options import EnrollOptions, SourceOptions, TrainOptions
+
+_HEAD = ("option", "default", "meaning")
 
 
 def page() -> str:
-    """A table for each section, in the order of the file."""
-    parts: list[str] = []
-    hints = get_type_hints(SourceOptions)
-    for field in fields(SourceOptions):
-        kind = hints[field.name]
-        if is_dataclass(kind):
-            parts += _sections(field.name, kind())
+    """What stands at the top of a file, then a table for each of its tables."""
+    own = _own(SourceOptions, ())
+    enroll, train = (_own(kind, own) for kind in (EnrollOptions, TrainOptions))
+    parts = ["## At the top of the file", table(_HEAD, _rows(SourceOptions, own))]
+    parts += ["Only for `expunge enroll`:", table(_HEAD, _rows(EnrollOptions, enroll))]
+    parts += ["Only for `expunge train`:", table(_HEAD, _rows(TrainOptions, train))]
+    for option in fields(TrainOptions):
+        if is_dataclass(get_type_hints(TrainOptions)[option.name]):
+            parts += _sections(option.name, _default(option))
     return "\n\n".join(parts)
 
 
 def _sections(path: str, config: Any) -> Iterator[str]:
-    docs = field_docs(type(config))
-    own = [f for f in fields(config) if not is_dataclass(getattr(config, f.name))]
-    hints = get_type_hints(type(config))
-    rows = [
-        (code(f.name), code(_typed(getattr(config, f.name))), _meaning(docs[f.name], hints[f.name]))
-        for f in own
-    ]
-    yield f"## `{path}`"
+    own = _own(type(config), ())
+    yield f"## `[{path}]`"
     yield first_sentence(type(config).__doc__)
-    yield table(("option", "default", "meaning"), rows)
-    for field in fields(config):
-        if field not in own:
-            yield from _sections(f"{path}.{field.name}", getattr(config, field.name))
+    yield table(_HEAD, _rows(type(config), own, config))
+    for option in fields(config):
+        if option not in own:
+            yield from _sections(f"{path}.{option.name}", getattr(config, option.name))
+
+
+def _own(owner: Any, others: tuple[Field[Any], ...]) -> tuple[Field[Any], ...]:
+    """The options of a class that are no tables, without those of another class."""
+    hints, known = get_type_hints(owner), {one.name for one in others}
+    return tuple(
+        f for f in fields(owner) if not is_dataclass(hints[f.name]) and f.name not in known
+    )
+
+
+def _rows(owner: type, own: tuple[Field[Any], ...], made: Any = None) -> Iterator[tuple[str, ...]]:
+    docs: dict[str, str] = {}
+    for base in reversed(owner.__mro__[:-1]):
+        docs |= field_docs(base)
+    hints = get_type_hints(owner)
+    for option in own:
+        value = _default(option) if made is None else getattr(made, option.name)
+        yield code(option.name), _typed(value), _meaning(docs[option.name], hints[option.name])
+
+
+def _default(option: Field[Any]) -> object:
+    if option.default_factory is not MISSING:
+        return option.default_factory()
+    return option.default
 
 
 def _meaning(text: str, kind: Any) -> str:
     if get_origin(kind) is not Literal:
         return text
-    return f"{text} One of {', '.join(code(_typed(value)) for value in get_args(kind))}."
+    return f"{text} One of {', '.join(_typed(value) for value in get_args(kind))}."
 
 
 def _typed(value: object) -> str:
     """As TOML writes it."""
+    if value is MISSING:
+        return "must be given"
+    if value is None or value == []:
+        return "none"
     if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+        return code(str(value).lower())
+    return code(str(value).replace("'", '"') if not isinstance(value, str) else f'"{value}"')
