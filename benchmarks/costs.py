@@ -96,7 +96,7 @@ def restriction_cost(case: Case, data: Path) -> dict[str, Any]:
 
 
 def request_cost(case: Case, data: Path) -> Iterator[dict[str, Any]]:
-    """The reference step by ledger and by a full pass, on the whole table of the case."""
+    """The published step by ledger and by a full pass, on the whole table of the case."""
     rows = load(data / case.folder, train_rows=case.train_rows)
     model = case.build(rows, 0).eval()
     config = UnlearningConfig(method="published_step")
@@ -124,7 +124,7 @@ def request_cost(case: Case, data: Path) -> Iterator[dict[str, Any]]:
 
 
 def ledger_cost(case: Case, data: Path) -> dict[str, Any]:
-    """The reference step by ledger and by a full pass, as the table grows around one request.
+    """The published step by ledger and by a full pass, as the table grows around one request.
 
     1 % of 4,000 rows are forgotten in a table of 1, 10 and 100 times 4,000 rows.
     """

@@ -5,7 +5,7 @@ from statistics import mean
 from typing import Any
 
 MARKERS = "osD^vP"
-LABELLED = {"calibrated": "calibrated (default)", "published_step": "reference step"}
+LABELLED = {"calibrated": "calibrated (default)", "published_step": "published step"}
 
 
 def plot_gap_against_cost(case: dict[str, Any], path: Path) -> None:

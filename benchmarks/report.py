@@ -21,8 +21,8 @@ behind it are in `results/*.json`.
   mean of the retrained models, with a 95 % interval over the seeds (Student's t). Each seed has an
   original, a forget set and retrained models of its own. What a method reads (at most 4,000 retain
   rows, half of the test rows) is apart from what it is judged on.
-- **floor**: the gap of one retrained model to the others; nothing can be expected below it. Where
-  that alone is above a third of the reference step's gap, so would a retrained model's be.
+- **retraining noise**: the gap of one retrained model to the others; nothing can be expected below
+  it. Where that alone is above a third of the published step's gap, so would a retrained model's be.
 - **passes**: rows through the model, a forward and backward pass counting one and a forward pass
   one third, over the rows of the training table. The ledger's own pass is made at enrolment.
 - **fewer rows**: rows through the model in retraining over those of the update.
@@ -76,12 +76,12 @@ def problems(case: dict[str, Any], share: float) -> list[dict[str, Any]]:
     return [one for one in case["problems"] if one["share"] == share]
 
 
-def floor(found: list[dict[str, Any]]) -> list[float]:
+def retraining_noise(found: list[dict[str, Any]]) -> list[float]:
     """For each problem the mean gap of one retrained model to the mean of the others."""
-    return [_floor(one["retrained"]) for one in found]
+    return [_noise(one["retrained"]) for one in found]
 
 
-def _floor(models: list[dict[str, float]]) -> float:
+def _noise(models: list[dict[str, float]]) -> float:
     gaps: list[float] = []
     for number, one in enumerate(models):
         others = models[:number] + models[number + 1 :]
@@ -108,7 +108,7 @@ def _overview(found: list[dict[str, Any]]) -> str:
                     f"{mean(one['original']['gap'] for one in here):.4f}",
                     f"{mean(theirs):.4f}",
                     f"{mean(ours):.4f}",
-                    f"{mean(floor(here)):.4f}",
+                    f"{mean(retraining_noise(here)):.4f}",
                     ratio_interval(ours, theirs),
                     f"{_holdout_loss(here):+.3f}",
                     f"{1 + ahead.index('calibrated')} of {len(ahead)}",
@@ -116,9 +116,10 @@ def _overview(found: list[dict[str, Any]]) -> str:
                     f"{_cheaper(case, here, 'calibrated'):,.0f}x",
                 ]
             )
-    head = ["case", "forgotten", "seeds", "gap: original", "reference step", "calibrated", "floor"]
+    head = ["case", "forgotten", "seeds", "gap: original", "published step", "calibrated"]
     head += [
-        "calibrated / reference",
+        "retraining noise",
+        "calibrated / published",
         "holdout less retrained",
         "place by rank",
         "fewer rows",
@@ -128,7 +129,7 @@ def _overview(found: list[dict[str, Any]]) -> str:
 
 
 def _requests(found: list[dict[str, Any]]) -> str:
-    """The reference step with and without the ledger, on the whole table of each case."""
+    """The published step with and without the ledger, on the whole table of each case."""
     rows = [
         [one["case"], f"{one['share']:.0%}", f"{one['rows'][1]:,} of {one['rows'][0]:,}",
          f"{one['full_pass_over_ledger']:.0f}x", f"{one['rows'][0] / one['rows'][1]:.0f}x"]
@@ -136,7 +137,7 @@ def _requests(found: list[dict[str, Any]]) -> str:
     ]  # fmt: skip
     head = ["case", "forgotten", "rows", "seconds: full pass / ledger", "rows: full pass / ledger"]
     return (
-        "\n## The reference step by a full pass and by the ledger\n\n"
+        "\n## The published step by a full pass and by the ledger\n\n"
         "Median of five, in turn, one run (`python -m benchmarks.costs`). The ledger saves rows; "
         "what a step costs whatever the rows, some passes over the weights, remains.\n\n"
         + _table(head, rows)
@@ -158,7 +159,7 @@ def _costs(found: dict[str, Any]) -> str:
     forms = ["case", "plain", "finite difference (default)", "exact double backward"]
     return _requests(found["request"]) + (
         "\n## One request of 40 rows while the table grows\n\n"
-        "The reference step with the ledger; median of three, one run "
+        "The published step with the ledger; median of three, one run "
         "(`python -m benchmarks.costs`).\n\n"
         + _table(growth, grown)
         + "\n## Seconds of an epoch with gradient restriction, against plain training\n\n"
@@ -229,7 +230,7 @@ def _methods(case: dict[str, Any], here: list[dict[str, Any]]) -> str:
         [
             "*retrained*",
             *_means(model for one in here for model in one["retrained"]),
-            f"{mean(floor(here)):.4f} (floor)",
+            f"{mean(retraining_noise(here)):.4f} (retraining noise)",
             f"{case['training']['epochs'] * 2}",
             "1x",
             "",

@@ -158,7 +158,7 @@ def _problems(case: Case, rows: DataSet, zoo: Zoo, plan: Plan) -> Iterator[dict[
             ours, theirs = found["calibrated"]["gap"], found["published_step"]["gap"]
             console.print(
                 f"{case.name} {share:.0%} seed {seed}: gap of the original {gap(before, known):.4f}"
-                f", reference step {theirs:.4f}, calibrated {ours:.4f}"
+                f", published step {theirs:.4f}, calibrated {ours:.4f}"
             )
             yield {
                 "share": share,

@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    ROOT / "benchmarks/RESULTS.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 _NOT_PROSE = (
