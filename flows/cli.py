@@ -68,7 +68,7 @@ def main() -> None:
         from rich.markup import escape
 
         Console(stderr=True).print(f"[bold red]expunge:[/] {escape(str(error))}", highlight=False)
-        sys.exit(_exit_status(error))
+        sys.exit(exit_status(error))
     except BrokenPipeError:
         # Whoever read our output has read enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,7 +77,7 @@ def main() -> None:
         sys.exit(EXIT_OTHER)
 
 
-def _exit_status(error: ExpungeError) -> int:
+def exit_status(error: ExpungeError) -> int:
     if isinstance(error, GateRejectedError):
         return EXIT_GATE
     if isinstance(error, (SettingsError, DataError, ModelError, RequestError)):

@@ -14,7 +14,7 @@ def page() -> str:
     rows = [("0", "", "done, or another run is at work, or a batch waits for a person")]
     rows += sorted(
         (
-            str(vars(cli)["_exit_status"](kind("why"))),
+            str(cli.exit_status(kind("why"))),
             code(kind.__name__),
             first_sentence(kind.__doc__),
         )
