@@ -78,6 +78,7 @@ def main() -> None:
 
 
 def exit_status(error: ExpungeError) -> int:
+    """The status that a command ends with after this error."""
     if isinstance(error, GateRejectedError):
         return EXIT_GATE
     if isinstance(error, (SettingsError, DataError, ModelError, RequestError)):
