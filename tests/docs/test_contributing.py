@@ -9,7 +9,7 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 def test_the_rooms_are_those_of_the_packages():
     named = dict(re.findall(r"^\| `((?:tasks|unlearning)/\w+)` \| (.+) \|$", TEXT, re.MULTILINE))
     rooms = {
-        str(file.parent.relative_to(ROOT)): ast.get_docstring(ast.parse(file.read_text()))
+        str(file.parent.relative_to(ROOT)): ast.get_docstring(ast.parse(file.read_text())) or ""
         for top in ("tasks", "unlearning")
         for file in (ROOT / top).glob("*/__init__.py")
     }

@@ -1,8 +1,9 @@
 """Figures that the pages state and that can be worked out in a moment."""
 
+from math import comb
+
 import pytest
 from docs.prose import ROOT
-from scipy.stats import multinomial
 
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.evaluation.intervals import loss_bound
@@ -11,10 +12,16 @@ from unlearning.evaluation.intervals import loss_bound
 def pass_chance(rows: int) -> float:
     """How often a harmless update passes that turns the answer of one row in ten, either way."""
     limit = GatePolicy().max_possible_loss
-    outcomes = [(g, n, rows - g - n) for g in range(rows + 1) for n in range(rows + 1 - g)]
-    chances = multinomial.pmf(outcomes, rows, [0.05, 0.05, 0.9])
-    likely = ((o, p) for o, p in zip(outcomes, chances, strict=True) if p > 1e-9)
-    return sum(p for (g, n, _), p in likely if loss_bound(g, n, rows, confidence=0.95) <= limit)
+    outcomes = [(gained, lost) for gained in range(rows + 1) for lost in range(rows + 1 - gained)]
+    likely = [(g, n, p) for g, n in outcomes if (p := chance(g, n, rows)) > 1e-9]
+    return sum(p for g, n, p in likely if loss_bound(g, n, rows, confidence=0.95) <= limit)
+
+
+def chance(gained: int, lost: int, rows: int) -> float:
+    """The chance of so many answers for the better and for the worse."""
+    turned = gained + lost
+    ways = comb(rows, gained) * comb(rows - gained, lost)
+    return ways * 0.05**turned * 0.9 ** (rows - turned)
 
 
 @pytest.mark.parametrize("rows", [150, 30])

@@ -28,7 +28,7 @@ def option_names(owner: type, prefix: str = "") -> set[str]:
     for option in fields(owner):
         kind = get_type_hints(owner)[option.name]
         found.add(prefix + option.name)
-        if is_dataclass(kind):
+        if isinstance(kind, type) and is_dataclass(kind):
             found |= option_names(kind, f"{prefix}{option.name}.")
     return found
 
