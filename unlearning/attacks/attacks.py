@@ -55,8 +55,8 @@ def read_signals(
     known = [
         read_scores(one, rows, chunk_size=chunk_size, device=device).margins for one in references
     ]
-    held = torch.stack(known) if known else scores.values.new_zeros((0, rows.count))
-    return Signals(scores.margins, scores.labels, held)
+    stacked = torch.stack(known) if known else scores.values.new_zeros((0, rows.count))
+    return Signals(scores.margins, scores.labels, stacked)
 
 
 def row_statistics(attack: AttackName, signals: Signals) -> Tensor:

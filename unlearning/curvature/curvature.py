@@ -84,8 +84,8 @@ def gauss_newton(
                 p = z.detach().softmax(1)
                 bent = p * (change - (p * change).sum(1, keepdim=True))  # [B, C]
                 back = torch.autograd.grad(z, slots, bent, materialize_grads=True)
-                for held, part in zip(total.values(), back, strict=True):
-                    held.add_(part / rows.count)
+                for one, part in zip(total.values(), back, strict=True):
+                    one.add_(part / rows.count)
         return total
 
     return product

@@ -20,7 +20,14 @@ from typing import Self
 
 from torch import Tensor
 
-from unlearning.curvature.kronecker_factors import Factors, Turn, inverse, root, turns
+from unlearning.curvature.kronecker_factors import (
+    MAX_SIDE,
+    Factors,
+    KroneckerOperator,
+    inverse,
+    inverted,
+    root,
+)
 from unlearning.errors import DivergenceError
 from unlearning.model.gradients import is_finite
 from unlearning.model.row_gradients import Outer, RowGradients
@@ -32,11 +39,13 @@ class SketchedCurvature:
     Cost: the inverses, cubic in O and I; memory for them.
     """
 
-    def __init__(self, turns: Sequence[Turn]) -> None:
-        self._turns = turns
+    def __init__(self, operators: Sequence[KroneckerOperator]) -> None:
+        self._operators = operators
 
     @classmethod
-    def from_sketches(cls, sketches: Iterable[Sequence[Tensor]], *, damping: float) -> Self:
+    def from_sketches(
+        cls, sketches: Iterable[Sequence[Tensor]], *, damping: float, max_side: int = MAX_SIDE
+    ) -> Self:
         """From sketches G = sum_i e_i sqrt(w_i) J_i over small batches (Hutchinson 1989).
 
         One backward pass gives one for any layer, and E[G G^T] = L, E[G^T G] = R over the signs.
@@ -47,19 +56,19 @@ class SketchedCurvature:
         factors: list[Factors] = []
         for sketch in sketches:
             check_finite(sketch)
-            factors = factors or [Factors.like(part) for part in sketch]
-            for held, part in zip(factors, sketch, strict=True):
-                held.add(part)
-        return cls(turns(factors, inverse, damping=damping))
+            factors = factors or [Factors.like(part, max_side=max_side) for part in sketch]
+            for known, part in zip(factors, sketch, strict=True):
+                known.add(part)
+        return cls(inverted(factors, inverse, damping=damping))
 
     def solve(self, gradient: Sequence[Tensor]) -> list[Tensor]:
         """C^-1 times a gradient, tensor by tensor."""
-        pairs = zip(self._turns, gradient, strict=True)
-        return [turn.forth(part) for turn, part in pairs]  # an inverse is its own transpose
+        pairs = zip(self._operators, gradient, strict=True)
+        return [one.transpose_times(part) for one, part in pairs]  # an inverse is symmetric
 
 
-class Whitening:
-    """S from the gradients of rows: turned by it, their inner products are those that C^-1 gives.
+class SplitPreconditioner:
+    """S, with C^-1 = S S^T, from the gradients of rows: S^T J have the inner products J C^-1 J^T.
 
     The diagonals of both factors are raised by their mean besides: L (x) R tells the directions of
     C better than how flat each of them is, and a step that is solved exactly would go far in all
@@ -68,11 +77,13 @@ class Whitening:
     Cost: the roots, cubic in O and I; memory for them.
     """
 
-    def __init__(self, turns: Sequence[Turn]) -> None:
-        self._turns = turns
+    def __init__(self, operators: Sequence[KroneckerOperator]) -> None:
+        self._operators = operators
 
     @classmethod
-    def from_rows(cls, rows: RowGradients, weights: Tensor, *, damping: float) -> Self:
+    def from_rows(
+        cls, rows: RowGradients, weights: Tensor, *, damping: float, max_side: int = MAX_SIDE
+    ) -> Self:
         """From the gradients J of weighted rows [B].
 
         Raises:
@@ -83,22 +94,22 @@ class Whitening:
         factors: list[Factors] = []
         for part in rows.parts:
             like = part.inputs.new_empty(part.shape) if isinstance(part, Outer) else part[0]
-            factors.append(Factors.like(like, level=1.0))
+            factors.append(Factors.like(like, level=1.0, max_side=max_side))
             factors[-1].add_rows(part, weights)
-        return cls(turns(factors, root, damping=damping))
+        return cls(inverted(factors, root, damping=damping))
 
-    def whitened(self, rows: RowGradients) -> RowGradients:
+    def preconditioned(self, rows: RowGradients) -> RowGradients:
         """S^T times each row's gradient."""
-        pairs = zip(self._turns, rows.parts, strict=True)
-        return RowGradients([turn.rows(part) for turn, part in pairs])
+        pairs = zip(self._operators, rows.parts, strict=True)
+        return RowGradients([one.transpose_times_rows(part) for one, part in pairs])
 
-    def lifted(self, way: Sequence[Tensor]) -> list[Tensor]:
-        """S times a combination of whitened gradients: C^-1 times that of the gradients."""
-        return [turn.back(part) for turn, part in zip(self._turns, way, strict=True)]
+    def direction(self, way: Sequence[Tensor]) -> list[Tensor]:
+        """S times a combination of preconditioned gradients: C^-1 times that of the gradients."""
+        return [one.times(part) for one, part in zip(self._operators, way, strict=True)]
 
 
 def check_finite(tensors: Iterable[Tensor]) -> None:
-    """Nothing, if every number of these gradients is finite.
+    """Refuse gradients with a number that is not finite.
 
     Raises:
         DivergenceError: one is not.

@@ -16,7 +16,7 @@ from unlearning.model.row_gradients import Outer
 _torch: Any = torch  # it leaves some of its functions without types
 
 _MATRIX = 2
-_MAX_SIDE = 4096
+MAX_SIDE = 4096
 """Sides longer than this keep only the diagonal of their factor, as in Shampoo."""
 
 _LEAST_SHARE = 1e-6
@@ -29,33 +29,34 @@ _NOT_FINITE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A matrix for each side of one tensor; for a vector the left one alone, a diagonal."""
+class KroneckerOperator:
+    """left (x) right on one tensor seen as a matrix; on a vector left alone, a diagonal."""
 
     left: Tensor
     right: Tensor | None = None
 
-    def forth(self, gradient: Tensor) -> Tensor:
-        """A gradient of the tensor, or many [B, ...], between left^T and right."""
+    def transpose_times(self, gradient: Tensor) -> Tensor:
+        """left^T G right of a gradient of the tensor, or of many [B, ...]."""
         if self.right is None:
             return self.left * gradient
         matrix = gradient.reshape(-1, len(self.left), len(self.right))
-        turned = self.left.unsqueeze(1) * matrix if self.left.ndim == 1 else self.left.T @ matrix
-        return _times(turned, self.right).reshape(gradient.shape)
+        left = self.left.unsqueeze(1) * matrix if self.left.ndim == 1 else self.left.T @ matrix
+        return _times(left, self.right).reshape(gradient.shape)
 
-    def rows(self, rows: Tensor | Outer) -> Tensor | Outer:
+    def transpose_times_rows(self, rows: Tensor | Outer) -> Tensor | Outer:
         """The same for the gradients of rows, however they are kept."""
         if not isinstance(rows, Outer):
-            return self.forth(rows)
+            return self.transpose_times(rows)
         assert self.right is not None
         outputs, inputs = _times(rows.outputs, self.left), _times(rows.inputs, self.right)
         return Outer(outputs.contiguous(), inputs.contiguous(), rows.shape)
 
-    def back(self, way: Tensor) -> Tensor:
-        """The way back: left times a direction in the tensor times right^T."""
+    def times(self, way: Tensor) -> Tensor:
+        """Left D right^T of a direction in the tensor."""
         if self.right is None:
-            return self.forth(way)
-        return Turn(_transposed(self.left), _transposed(self.right)).forth(way)
+            return self.transpose_times(way)
+        transposed = KroneckerOperator(_transposed(self.left), _transposed(self.right))
+        return transposed.transpose_times(way)
 
 
 @dataclass(slots=True)
@@ -74,12 +75,14 @@ class Factors:
     right_samples: int = 0
 
     @classmethod
-    def like(cls, value: Tensor, *, level: float = 0.0) -> "Factors":
-        """Of nothing yet, for a tensor of this shape."""
+    def like(cls, value: Tensor, *, level: float = 0.0, max_side: int = MAX_SIDE) -> "Factors":
+        """Of nothing yet, for a tensor of this shape; longer sides keep only the diagonal."""
         if value.ndim < _MATRIX or not value.numel():
             return cls(torch.zeros_like(value), None, level)
         matrix = value.flatten(1)
-        left, right = (matrix.new_zeros(_factor_shape(side)) for side in matrix.shape)
+        left, right = (
+            matrix.new_zeros((side, side) if side <= max_side else (side,)) for side in matrix.shape
+        )
         return cls(left, right, level)
 
     def add(self, value: Tensor) -> None:
@@ -128,7 +131,7 @@ class Factors:
             raise DivergenceError(_NOT_FINITE)
         return float(_diagonal(self.left).double().sum())
 
-    def turn(self, invert: Callable[[Tensor], Tensor], damping: float) -> Turn:
+    def inverted(self, invert: Callable[[Tensor], Tensor], damping: float) -> KroneckerOperator:
         """The factors inverted, all of them zero if the tensor is not to be moved.
 
         Raises:
@@ -140,15 +143,16 @@ class Factors:
         share = mean / (mean + damping) if mean > 0 else 0.0
         if share < _LEAST_SHARE:
             nothing = torch.zeros_like
-            return Turn(nothing(self.left), None if self.right is None else nothing(self.right))
+            right = None if self.right is None else nothing(self.right)
+            return KroneckerOperator(nothing(self.left), right)
         left = self._raised(self.left, self.left_samples, trace)
         if self.right is None:
-            return Turn(invert(left.div_(share)).to(self.left.dtype))
+            return KroneckerOperator(invert(left.div_(share)).to(self.left.dtype))
         # The traces of both factors are that of C, and what raising adds to the left one.
         whole = float(_diagonal(left).sum())
         left = invert(left.div_(share * whole)).to(self.left.dtype)
         right = self._raised(self.right, self.right_samples, trace)
-        return Turn(left, invert(right).to(self.left.dtype))
+        return KroneckerOperator(left, invert(right).to(self.left.dtype))
 
     def _raised(self, factor: Tensor, samples: int, trace: float) -> Tensor:
         """A factor, or its diagonal, that can be inverted."""
@@ -161,16 +165,16 @@ class Factors:
         return raised
 
 
-def turns(
+def inverted(
     factors: Sequence[Factors], invert: Callable[[Tensor], Tensor], *, damping: float
-) -> list[Turn]:
+) -> list[KroneckerOperator]:
     """The factors of all tensors inverted by `inverse` or by `root`.
 
     Raises:
         DivergenceError: a number is not finite, or a factor has no inverse.
     """
-    whole = sum(held.trace for held in factors)
-    return [held.turn(invert, damping * whole) for held in factors]
+    whole = sum(one.trace for one in factors)
+    return [one.inverted(invert, damping * whole) for one in factors]
 
 
 def inverse(factor: Tensor) -> Tensor:
@@ -205,9 +209,9 @@ def _lower(factor: Tensor) -> Tensor:
     return lower
 
 
-def _add_products(held: Tensor, one: Tensor, two: Tensor) -> None:
+def _add_products(total: Tensor, one: Tensor, two: Tensor) -> None:
     """Add one^T two, or its diagonal."""
-    held.add_(one.T @ two if held.ndim == _MATRIX else (one * two).sum(0))
+    total.add_(one.T @ two if total.ndim == _MATRIX else (one * two).sum(0))
 
 
 def _diagonal(factor: Tensor) -> Tensor:
@@ -221,7 +225,3 @@ def _transposed(side: Tensor) -> Tensor:
 
 def _times(rows: Tensor, side: Tensor) -> Tensor:
     return rows * side if side.ndim == 1 else rows @ side
-
-
-def _factor_shape(side: int) -> tuple[int, ...]:
-    return (side, side) if side <= _MAX_SIDE else (side,)

@@ -6,13 +6,13 @@ from torch import Tensor, nn
 
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DivergenceError, SettingsError, UnfitRowsError
-from unlearning.methods.calibrated import calibrated_method
+from unlearning.methods.calibrated.update import calibrated_method
 from unlearning.methods.fine_tune import fine_tune_method
 from unlearning.methods.fisher_forgetting import fisher_forgetting_method
 from unlearning.methods.gradient_ascent import gradient_ascent_method
+from unlearning.methods.iau import published_method, theory_method
 from unlearning.methods.influence import first_order_influence_method, influence_cg_method
 from unlearning.methods.neggrad_plus import neggrad_plus_method
-from unlearning.methods.paper_steps import published_method, theory_method
 from unlearning.methods.problem import Method, UnlearningProblem
 from unlearning.methods.retrain import retrain_method
 from unlearning.methods.scrub import scrub_method

@@ -1,5 +1,7 @@
 """Influence Approximation Unlearning (IAU, arXiv 2507.23257): its direction and its two steps.
 
+Several ranks may share the passes, each with its own part of the rows; all get the same state.
+
 The paper's modules are `incremental_approximation`, `gradient_correction` and, at training time,
 gradient restriction (`unlearning.training.training.restricted_loss`).
 
@@ -15,8 +17,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ModelError
+from unlearning.methods.gradient_ledger import retain_gradient
+from unlearning.methods.problem import UnlearningProblem, copied_state, model_tensors
+from unlearning.model.distributed import shared_gradient
 from unlearning.model.gradients import Gradient
+from unlearning.model.rows import Rows
 
 _ADAM_EPS = 1e-8
 
@@ -107,6 +114,43 @@ def published_step(
     return moved
 
 
-def copied_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same state in memory of its own, cut loose from autograd."""
-    return {name: value.detach().clone() for name, value in state.items()}
+def published_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
+    """The new state after the script's step (see `published_step`).
+
+    One pass over the forget rows with a ledger; without one, also one over the retain rows.
+    """
+    retain, forget = _gradients(problem, config)
+    state = model_tensors(problem.model)
+    return published_step(state, direction(retain, forget), learning_rate=config.learning_rate)
+
+
+def theory_method(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, Tensor]:
+    """The new state after the paper's plain step (see `theory_step`).
+
+    One pass over the forget rows with a ledger; without one, also one over the retain rows.
+    """
+    retain, forget = _gradients(problem, config)
+    return theory_step(
+        model_tensors(problem.model),
+        direction(retain, forget),
+        step_size=config.step_size,
+        forget_share=forget.row_count / (forget.row_count + retain.row_count),
+    )
+
+
+def _gradients(problem: UnlearningProblem, config: UnlearningConfig) -> tuple[Gradient, Gradient]:
+    """The mean gradients over retain and forget, in this order."""
+
+    def gradient_over(rows: Rows) -> Gradient:
+        return shared_gradient(
+            problem.model,
+            rows,
+            chunk_size=config.chunk_size,
+            device=problem.device,
+            precision=config.precision,
+        )
+
+    forget = gradient_over(problem.forget)
+    if problem.ledger is not None:
+        return retain_gradient(problem.ledger, forget), forget
+    return gradient_over(problem.retain), forget

@@ -1,6 +1,6 @@
 """What every unlearning method is given: a model, rows to forget, and what may be read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.gradient_ledger import Ledger
-from unlearning.methods.iau import copied_state
 from unlearning.model.rows import Rows
 from unlearning.training.checkpoints import Checkpoints
 
@@ -54,3 +53,8 @@ def model_tensors(model: nn.Module) -> dict[str, Tensor]:
             "The model keeps state that is not a tensor; move it into buffers or attributes."
         )
     return tensors
+
+
+def copied_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same state in memory of its own, cut loose from autograd."""
+    return {name: value.detach().clone() for name, value in state.items()}

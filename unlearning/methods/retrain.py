@@ -164,8 +164,8 @@ def _train_exported(
     _refuse_mode_layers(cast("fx.GraphModule", model))
     _renew_tensors(model, torch.Generator().manual_seed(config.seed))
     model.to(device)
-    held = gather(rows)
-    inputs, labels = held.inputs.to(device), held.labels.to(device)
+    whole = gather(rows)
+    inputs, labels = whole.inputs.to(device), whole.labels.to(device)
     fit(model, inputs, labels, config, checkpoints=checkpoints)
 
 

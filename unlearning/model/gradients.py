@@ -99,7 +99,7 @@ def gradient_sum(
             count += labels.shape[0]
     if not count:
         sums = {name: torch.zeros_like(leaf, dtype=torch.float64) for name, leaf in leaves.items()}
-    values = {name: held.detach().cpu() for name, held in sums.items()}
+    values = {name: total.detach().cpu() for name, total in sums.items()}
     return GradientSum(values=values, row_count=count, total_loss=total)
 
 
@@ -113,7 +113,7 @@ def mean_of(part: GradientSum) -> Gradient:
     count = part.row_count
     if count < 1:
         raise UnfitRowsError("The row set is empty; check the split that made it.")
-    values = {name: held / count for name, held in part.values.items()}
+    values = {name: total / count for name, total in part.values.items()}
     return checked_gradient(
         Gradient(values=values, row_count=count, mean_loss=part.total_loss / count)
     )

@@ -24,8 +24,8 @@ _ROWS_AT_ONCE = 256
 _BLOCK = 96
 """Rows whose inner products with those from them on are taken at once."""
 
-_MOST_PAIRS = 2**22
-"""Pairs of places whose products are held at once."""
+MOST_PAIRS = 2**22
+"""Pairs of places whose products are in memory at once."""
 
 _Named = dict[str, Tensor]
 _Seen = tuple[Tensor, _Named]
@@ -58,23 +58,24 @@ class RowGradients:
         for part in self.parts:
             yield from (part.outputs, part.inputs) if isinstance(part, Outer) else (part,)
 
-    def gram(self) -> Tensor:
+    def gram(self, *, most_pairs: int = MOST_PAIRS) -> Tensor:
         """The inner products <J_i, J_j> over all tensors, [B, B].
 
         Cost: B^2 T^2 (O + I) for outer products, B^2 O I for any other tensor; half for large B.
+        Memory: products of `most_pairs` pairs of places, or of one row with all others.
         """
-        return torch.stack([_gram(part) for part in self.parts]).sum(0)
+        return torch.stack([_gram(part, most_pairs) for part in self.parts]).sum(0)
 
     def combined(self, shares: Tensor) -> list[Tensor]:
         """sum_i shares_i J_i, tensor by tensor."""
         return [_combined(part, shares) for part in self.parts]
 
 
-def _gram(part: Tensor | Outer) -> Tensor:
+def _gram(part: Tensor | Outer, most_pairs: int) -> Tensor:
     """Block by block; below the blocks of the diagonal stands what stands above them."""
     count, size = len(part), _BLOCK
     if isinstance(part, Outer):
-        size = min(size, max(1, _MOST_PAIRS // (count * part.outputs.shape[1] ** 2)))
+        size = min(size, max(1, most_pairs // (count * part.outputs.shape[1] ** 2)))
     first = part.inputs if isinstance(part, Outer) else part
     gram = first.new_empty(count, count)
     for start in range(0, count, size):
@@ -115,7 +116,7 @@ class RowPass:
     """
 
     numbers: int
-    """Numbers that are held for each row."""
+    """Numbers that are kept for each row."""
 
     def __init__(
         self,
@@ -158,7 +159,7 @@ class RowPass:
             with watched(modules, lambda name, _: shifts[name]) as inputs_of:
                 scores = functional_call(self._model, {**fixed, **weights}, (row.unsqueeze(0),))
             value = margin(two_class_scores(scores), label.unsqueeze(0))[0]
-            seen = {name: held[0] for name, held in inputs_of.items() if held[0] is not None}
+            seen = {name: calls[0] for name, calls in inputs_of.items() if calls[0] is not None}
             return value, (value, seen)
 
         read = vmap(grad(one, has_aux=True), in_dims=(None, 0, 0))
@@ -219,7 +220,7 @@ def _attributes_kept(model: nn.Module) -> Generator[None]:
     A layer may note its inputs. What it notes of rows one by one cannot even be copied.
     """
     attributes = [(layer.__dict__, dict(layer.__dict__)) for layer in model.modules()]
-    values = [value for _, held in attributes for value in held.values()]
+    values = [value for _, known in attributes for value in known.values()]
     dicts = [cast("dict[str, Any]", value) for value in values if isinstance(value, dict)]
     lists = [cast("list[Any]", value) for value in values if isinstance(value, list)]
     named = [*attributes, *((value, dict(value)) for value in dicts)]

@@ -29,7 +29,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorRows:
-    """Rows held in memory.
+    """Rows in memory.
 
     Raises:
         DataError: labels are not int64 [N], or inputs have another number of rows.

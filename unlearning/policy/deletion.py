@@ -77,8 +77,8 @@ _MODEL = {
     ("", "ModelEnrolled"): "enrolled",
     ("enrolled", "ModelEnrolled"): "enrolled",
 }
-_TABLES = {"requests": _REQUEST, "batches": _BATCH, "models": _MODEL}
-_CHANGING = {kind: {event for _, event in table} for kind, table in _TABLES.items()}
+TRANSITIONS = {"requests": _REQUEST, "batches": _BATCH, "models": _MODEL}
+_CHANGING = {kind: {event for _, event in table} for kind, table in TRANSITIONS.items()}
 
 
 def next_status(kind: str, status: str, event: str) -> str:
@@ -89,7 +89,7 @@ def next_status(kind: str, status: str, event: str) -> str:
     """
     if event not in _CHANGING[kind]:
         return status
-    after = _TABLES[kind].get((status, event))
+    after = TRANSITIONS[kind].get((status, event))
     if after is None:
         raise ConflictError(f"{event} cannot follow status {status or 'none'!r}; run again.")
     return after

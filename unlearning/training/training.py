@@ -36,7 +36,7 @@ def train(
 
     Adam on mini-batches, shuffled anew in each epoch. The same seed gives the same bits on the CPU;
     torch's global random numbers are left alone. A last batch of one row joins the batch before,
-    since batch norm needs two. The rows are held in memory. The model ends on the device, in
+    since batch norm needs two. The rows are kept in memory. The model ends on the device, in
     evaluation mode.
 
     Args:
@@ -57,8 +57,8 @@ def train(
         raise UnsupportedModelError(
             "An exported model cannot be trained, its mode is baked in; give the module itself."
         )
-    held = gather(rows)
-    inputs, labels = held.inputs.to(device), held.labels.to(device)
+    whole = gather(rows)
+    inputs, labels = whole.inputs.to(device), whole.labels.to(device)
     model.to(device)
     _check_rows(model, inputs, labels, device)
     model.train()

@@ -1,11 +1,14 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from torch import nn
 
 from tests.oracles import Fingerprint, linear_model
 from unlearning.attacks.attacks import Signals, available_attacks, read_signals, row_statistics
+from unlearning.attacks.percentiles import percentiles
 from unlearning.errors import DataError
 from unlearning.model.margins import margin
 from unlearning.model.scores import read_scores
@@ -67,3 +70,53 @@ def test_scores_of_other_rows_are_refused(rows):
     scores = read_scores(linear_model(5, 3), rows(20), chunk_size=7)
     with pytest.raises(DataError, match="20 rows for 19"):
         read_signals(scores, [], rows(19), chunk_size=7)
+
+
+def score_arrays(rows, models, seed):
+    """Class scores of some models on some rows [K, N, 3], and labels."""
+    random = np.random.default_rng(seed)
+    return random.normal(scale=3, size=(models, rows, 3)), random.integers(0, 3, rows)
+
+
+def probabilities(scores, labels):
+    """The probability of each row's label under each model [K, N], by the softmax."""
+    powers = np.exp(scores)
+    return powers[:, np.arange(len(labels)), labels] / powers.sum(2)
+
+
+def signals_of(scores, labels):
+    """The first model is the one in question, the others its references."""
+    targets = torch.from_numpy(labels)
+    margins = [margin(torch.from_numpy(one), targets) for one in scores]
+    return Signals(margins[0], targets, torch.stack(margins[1:]))
+
+
+def test_the_likelihood_ratio_attack_is_that_of_its_paper():
+    """Carlini et al. 2022, offline: Pr[Z <= logit p], Z normal as under models that saw no row."""
+    scores, labels = score_arrays(40, 6, seed=1)
+    confidence = probabilities(scores, labels)
+    logit = np.log(confidence / (1 - confidence))
+    mean, deviation = logit[1:].mean(0), logit[1:].std()  # one variance for all rows
+    expected = norm.cdf((logit[0] - mean) / deviation)
+    found = row_statistics("lira", signals_of(scores, labels)).numpy()
+    np.testing.assert_allclose(norm.cdf(found / deviation), expected, rtol=1e-9)
+    assert (np.argsort(found) == np.argsort(expected)).all()
+
+
+def test_the_relative_attack_is_that_of_its_paper():
+    """Zarifzadeh et al. 2024, offline: Pr_z[(p(x) / Pr(x)) / (p(z) / Pr(z)) >= 1]."""
+    mine, other = score_arrays(25, 5, seed=2), score_arrays(60, 5, seed=3)
+    ratios = []
+    for scores, labels in (mine, other):
+        p = probabilities(scores, labels)
+        ratios.append(p[0] / p[1:].mean(0))
+    expected = [np.mean([x / z >= 1 for z in ratios[1]]) for x in ratios[0]]
+    members, population = signals_of(*mine), signals_of(*other)
+    found = percentiles(
+        row_statistics("rmia", members),
+        torch.zeros(25, dtype=torch.int64),  # the population of the paper is of all classes
+        row_statistics("rmia", population),
+        torch.zeros(60, dtype=torch.int64),
+        min_rows=1,
+    )
+    np.testing.assert_allclose(found.values.numpy(), expected, rtol=1e-12)

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from unlearning.curvature import kronecker_factors
-from unlearning.curvature.kronecker import SketchedCurvature, Whitening
+from unlearning.curvature.kronecker import SketchedCurvature, SplitPreconditioner
 from unlearning.errors import DivergenceError
 from unlearning.model.row_gradients import Outer, RowGradients
 
@@ -77,9 +76,8 @@ def test_a_convolution_is_a_matrix_of_its_outputs_and_the_rest():
 
 
 @pytest.mark.parametrize("diagonal_sides", ["left", "right"])
-def test_a_long_side_keeps_only_its_diagonal(monkeypatch, diagonal_sides):
+def test_a_long_side_keeps_only_its_diagonal(diagonal_sides):
     shape = (6, 2) if diagonal_sides == "left" else (2, 6)
-    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", 5)
     parts = sketches(4, shape)
     left, right = factors([one[0] for one in parts])
     if diagonal_sides == "left":
@@ -88,7 +86,7 @@ def test_a_long_side_keeps_only_its_diagonal(monkeypatch, diagonal_sides):
         right = right.diagonal().diag()
     matrix = torch.kron(left, right) / left.trace()
     gradient = sketches(1, shape, seed=1)[0]
-    found = SketchedCurvature.from_sketches(parts, damping=1e-2).solve(gradient)[0]
+    found = SketchedCurvature.from_sketches(parts, damping=1e-2, max_side=5).solve(gradient)[0]
     expected = shares_of(parts, 1e-2)[0] * torch.linalg.solve(matrix, gradient[0].flatten())
     torch.testing.assert_close(found.flatten(), expected)
 
@@ -147,15 +145,14 @@ def test_sketches_whose_squares_overflow_are_refused():
         SketchedCurvature.from_sketches([[torch.full((3, 5), 1e20)]], damping=1e-7)
 
 
-def test_a_kernel_whose_sides_are_both_long_and_a_tensor_without_entries_are_solved(monkeypatch):
-    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", 1)
+def test_a_kernel_whose_sides_are_both_long_and_a_tensor_without_entries_are_solved():
     parts = sketches(4, (3, 2, 2), (0, 4), (3, 0, 4))
     flat = [[one[0].flatten(1)] for one in parts]
     gradient = sketches(1, (3, 2, 2), (0, 4), (3, 0, 4), seed=1)[0]
-    found = SketchedCurvature.from_sketches(parts, damping=1e-2).solve(gradient)
-    expected = SketchedCurvature.from_sketches(flat, damping=1e-2).solve([gradient[0].flatten(1)])[
-        0
-    ]
+    found = SketchedCurvature.from_sketches(parts, damping=1e-2, max_side=1).solve(gradient)
+    expected = SketchedCurvature.from_sketches(flat, damping=1e-2, max_side=1).solve(
+        [gradient[0].flatten(1)]
+    )[0]
     torch.testing.assert_close(found[0], expected.reshape(3, 2, 2))
     assert [part.shape for part in found[1:]] == [(0, 4), (3, 0, 4)]
 
@@ -166,10 +163,10 @@ def row_gradients(count, *shapes, seed=0):
     return RowGradients([torch.stack(part) for part in zip(*rows, strict=True)])
 
 
-def solved(whitening, gradient):
+def solved(preconditioner, gradient):
     """C^-1 times a gradient by a root of it."""
-    white = whitening.whitened(RowGradients([part[None] for part in gradient]))
-    return whitening.lifted([part[0] for part in white.parts])
+    white = preconditioner.preconditioned(RowGradients([part[None] for part in gradient]))
+    return preconditioner.direction([part[0] for part in white.parts])
 
 
 def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
@@ -179,7 +176,7 @@ def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
     gradient = sketches(1, (4, 3), (5,), (3, 2, 2), seed=1)[0]
     # What is added to the diagonals differs: one sample has rank 3 in both factors of a 4 x 3
     # matrix here, and their mean is added once more.
-    found = solved(Whitening.from_rows(rows, weights, damping=1e-2), gradient)
+    found = solved(SplitPreconditioner.from_rows(rows, weights, damping=1e-2), gradient)
     shares = shares_of(alone, 1e-2)
     by_hand = [
         shrunk(sum(m @ m.T for m in part), 21, level=1)
@@ -195,8 +192,7 @@ def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
 
 
 @pytest.mark.parametrize("longest", [4096, 3])
-def test_outer_products_give_what_their_sums_give(monkeypatch, longest):
-    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", longest)
+def test_outer_products_give_what_their_sums_give(longest):
     generator = torch.Generator().manual_seed(3)
     outputs, inputs = (
         torch.randn(7, 9, side, generator=generator, dtype=torch.double) for side in (3, 4)
@@ -205,27 +201,28 @@ def test_outer_products_give_what_their_sums_give(monkeypatch, longest):
     dense = torch.einsum("bto,bti->boi", outputs, inputs).reshape(7, 3, 2, 2)
     weights = torch.rand(7, generator=generator, dtype=torch.double)
     both = [RowGradients([part]) for part in (outer, dense)]
-    curvatures = [Whitening.from_rows(one, weights, damping=1e-3) for one in both]
-    white = [one.whitened(rows) for one, rows in zip(curvatures, both, strict=True)]
+    curvatures = [
+        SplitPreconditioner.from_rows(one, weights, damping=1e-3, max_side=longest) for one in both
+    ]
+    white = [one.preconditioned(rows) for one, rows in zip(curvatures, both, strict=True)]
     torch.testing.assert_close(*(rows.gram() for rows in white))
     torch.testing.assert_close(*(rows.combined(weights)[0] for rows in white))
 
 
 @pytest.mark.parametrize("longest", [4096, 4, 3, 1])
-def test_whitened_rows_have_the_inner_products_that_the_inverse_gives(monkeypatch, longest):
-    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", longest)
+def test_whitened_rows_have_the_inner_products_that_the_inverse_gives(longest):
     rows = row_gradients(7, (4, 3), (5,), (3, 2, 2), (), (0, 4))
     weights = torch.rand(7, dtype=torch.double)
-    whitening = Whitening.from_rows(rows, weights, damping=1e-2)
-    white = whitening.whitened(rows)
-    moved = [solved(whitening, [part[i] for part in rows.parts]) for i in range(7)]
+    preconditioner = SplitPreconditioner.from_rows(rows, weights, damping=1e-2, max_side=longest)
+    white = preconditioner.preconditioned(rows)
+    moved = [solved(preconditioner, [part[i] for part in rows.parts]) for i in range(7)]
     products = [
         [sum((p[i] * s).sum() for p, s in zip(rows.parts, one, strict=True)) for one in moved]
         for i in range(7)
     ]
     torch.testing.assert_close(white.gram(), torch.tensor(products, dtype=torch.double))
-    lifted = whitening.lifted(white.combined(weights))
-    for number, part in enumerate(lifted):
+    direction = preconditioner.direction(white.combined(weights))
+    for number, part in enumerate(direction):
         expected = sum(w * one[number] for w, one in zip(weights, moved, strict=True))
         torch.testing.assert_close(part, expected)
 
@@ -241,13 +238,16 @@ def cancelling(off, seed):
 
 def test_a_factor_that_is_rounding_alone_is_refused():
     with pytest.raises(DivergenceError, match="rounding alone"):
-        Whitening.from_rows(cancelling(3e-4, seed=2), torch.full((100,), 0.01), damping=1e-6)
+        SplitPreconditioner.from_rows(
+            cancelling(3e-4, seed=2), torch.full((100,), 0.01), damping=1e-6
+        )
 
 
-def test_a_diagonal_that_is_rounding_alone_stays_finite(monkeypatch):
-    monkeypatch.setattr(kronecker_factors, "_MAX_SIDE", 4)
+def test_a_diagonal_that_is_rounding_alone_stays_finite():
     rows = cancelling(1e-5, seed=1)  # a sum of squares is below zero here, by more than is added
-    white = Whitening.from_rows(rows, torch.full((100,), 0.01), damping=1e-6).whitened(rows)
+    white = SplitPreconditioner.from_rows(
+        rows, torch.full((100,), 0.01), damping=1e-6, max_side=4
+    ).preconditioned(rows)
     assert all(bool(part.isfinite().all()) for part in white.tensors())
 
 
@@ -255,4 +255,4 @@ def test_row_gradients_that_are_not_finite_are_refused():
     rows = row_gradients(3, (4, 3))
     rows.parts[0][1, 2, 0] = float("inf")
     with pytest.raises(DivergenceError, match="not finite"):
-        Whitening.from_rows(rows, torch.ones(3).double(), damping=1e-3)
+        SplitPreconditioner.from_rows(rows, torch.ones(3).double(), damping=1e-3)

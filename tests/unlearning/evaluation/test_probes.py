@@ -3,7 +3,6 @@ import torch
 from torch import nn
 
 from tests.oracles import Fingerprint
-from unlearning.attacks.shadow import ShadowAttack, fit_shadow_attack
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import EvidenceError
@@ -16,7 +15,7 @@ from unlearning.evaluation.probes import (
 )
 from unlearning.methods.problem import UnlearningProblem
 from unlearning.model.rows import TensorRows
-from unlearning.model.scores import Scores, read_scores
+from unlearning.model.scores import read_scores
 from unlearning.training.training import train
 
 
@@ -122,33 +121,3 @@ def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(wo
     lame = canary_control(problem, test, UnlearningConfig(method="theory_step", step_size=1e-12))
     assert lame.planted == found.planted
     assert lame.erased == pytest.approx(lame.planted, abs=1e-3)
-
-
-def shadows(count, *, lift, seed):
-    """Scores of two classes; of members the right one is `lift` higher."""
-    random = torch.Generator().manual_seed(seed)
-    values = torch.randn((count, 2), generator=random, dtype=torch.double)
-    labels = torch.randint(2, (count,), generator=random)
-    values[torch.arange(count), labels] += lift
-    return Scores(values, labels)
-
-
-def test_the_shadow_attack_tells_members_of_another_model():
-    attack = fit_shadow_attack(
-        [shadows(500, lift=3.0, seed=n) for n in range(2)],
-        [shadows(500, lift=1.0, seed=n) for n in range(2, 4)],
-    )
-    told = attack.auc(shadows(400, lift=3.0, seed=9), shadows(400, lift=1.0, seed=10))
-    assert told.auc > 0.8
-    blind = attack.auc(shadows(400, lift=1.0, seed=9), shadows(400, lift=1.0, seed=10))
-    assert abs(blind.auc - 0.5) < 3 * blind.standard_error
-    with pytest.raises(EvidenceError, match="no shadow"):
-        fit_shadow_attack([], [])
-
-
-def test_the_shadow_attack_is_a_linear_rule_over_the_papers_inputs():
-    rule = ShadowAttack(doubles(1.0, 0.0, 0.0, 0.0), 0.0)  # softmax less label, of the label
-    sure = Scores(doubles([5.0, 0.0]), torch.tensor([0]))
-    unsure = Scores(doubles([0.0, 0.0]), torch.tensor([0]))
-    assert rule.auc(sure, unsure).auc == 1.0
-    assert rule.auc(unsure, sure).auc == 0.0

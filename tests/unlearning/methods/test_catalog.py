@@ -21,7 +21,7 @@ from unlearning.errors import (
     StaleLedgerError,
     UnsupportedModelError,
 )
-from unlearning.methods.calibrated import calibrated_update
+from unlearning.methods.calibrated.update import calibrated_update
 from unlearning.methods.catalog import METHODS, unlearn
 from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem, model_state

@@ -6,10 +6,9 @@ from torch import nn
 
 from tests.unlearning.conftest import Attending, Notes, Tempered
 from unlearning.errors import UnsupportedModelError
-from unlearning.model import row_gradients
 from unlearning.model.forward import two_class_scores
 from unlearning.model.margins import margin
-from unlearning.model.row_gradients import Outer, RowGradients, RowPass
+from unlearning.model.row_gradients import MOST_PAIRS, Outer, RowGradients, RowPass
 
 
 class Mixed(nn.Module):
@@ -96,18 +95,17 @@ def test_gram_holds_the_inner_products_of_whole_gradients(monkeypatch, count, ch
     rows = RowGradients([Outer(outputs, inputs, torch.Size((5, 6))), *others])
     whole = torch.einsum("bto,bti->boi", outputs, inputs)
     flat = torch.cat([part.reshape(count, part[0].numel()) for part in (whole, *others)], 1)
-    if chunked:
-        monkeypatch.setattr(row_gradients, "_MOST_PAIRS", 3 * count * 2**2)  # three rows at once
-    products, most = row_gradients._products, []
+    most_pairs = 3 * count * 2**2 if chunked else MOST_PAIRS  # three rows at once
+    slices, cut = [], Outer.__getitem__
 
-    def noted(one, two):
-        if isinstance(one, Outer):
-            most.append(len(one) * len(two) * 2**2)
-        return products(one, two)
+    def noted(self, rows):
+        slices.append(len(self.outputs[rows]))
+        return cut(self, rows)
 
-    monkeypatch.setattr(row_gradients, "_products", noted)
-    torch.testing.assert_close(rows.gram(), flat @ flat.T)
-    assert max(most) <= row_gradients._MOST_PAIRS
+    monkeypatch.setattr(Outer, "__getitem__", noted)
+    torch.testing.assert_close(rows.gram(most_pairs=most_pairs), flat @ flat.T)
+    together = [one * two * 2**2 for one, two in zip(slices[::2], slices[1::2], strict=True)]
+    assert 0 < max(together) <= most_pairs
 
 
 def test_the_model_keeps_its_weights_hooks_and_gradients():
@@ -117,7 +115,7 @@ def test_the_model_keeps_its_weights_hooks_and_gradients():
     rows, state, _ = pass_over(model, inputs)
     rows(state, inputs, torch.zeros(5, dtype=torch.int64))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert not any(layer._forward_hooks for layer in model.modules())
+    assert not any(vars(layer)["_forward_hooks"] for layer in model.modules())
     assert all(value.grad is None for value in model.parameters())
 
 

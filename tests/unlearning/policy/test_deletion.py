@@ -1,17 +1,16 @@
 import pytest
 
 from unlearning.errors import ConflictError
-from unlearning.policy import deletion
 from unlearning.policy.deletion import (
     STATUS_MEANING,
     TERMINAL,
+    TRANSITIONS,
     Disposition,
     count_outcomes,
     is_open,
     next_status,
 )
 
-TABLES = deletion._TABLES
 STATUSES = {
     "requests": {"", *STATUS_MEANING},
     "batches": {
@@ -28,10 +27,10 @@ STATUSES = {
     "models": {"", "enrolled"},
 }
 WAITING = ["BatchFrozen", "BatchValidated", "ApprovalRequested"]
-STEPS = [(kind, *step) for kind, table in TABLES.items() for step in table]
+STEPS = [(kind, *step) for kind, table in TRANSITIONS.items() for step in table]
 FORBIDDEN = [
     (kind, status, event)
-    for kind, table in TABLES.items()
+    for kind, table in TRANSITIONS.items()
     for status in sorted(STATUSES[kind])
     for event in sorted({event for _, event in table})
     if (status, event) not in table
@@ -42,7 +41,7 @@ def reachable(kind, start):
     found, new = set(), {start}
     while new:
         found |= new
-        new = {after for (status, _), after in TABLES[kind].items() if status in found} - found
+        new = {after for (status, _), after in TRANSITIONS[kind].items() if status in found} - found
     return found
 
 

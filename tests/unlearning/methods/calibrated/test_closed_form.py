@@ -1,5 +1,6 @@
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,12 +9,13 @@ from torch import nn
 from tests.oracles import linear_model
 from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.curvature.kronecker import Whitening
+from unlearning.curvature.kronecker import SplitPreconditioner
 from unlearning.errors import DivergenceError
-from unlearning.methods import closed_form
 from unlearning.methods import network as network_of_methods
-from unlearning.methods.calibrated import calibrated_update
-from unlearning.methods.goals import Goals, Steps
+from unlearning.methods.calibrated import closed_form
+from unlearning.methods.calibrated.batches import GoalBatches
+from unlearning.methods.calibrated.goals import Goals
+from unlearning.methods.calibrated.update import calibrated_update
 from unlearning.methods.network import Network
 from unlearning.model.forward import model_copy
 from unlearning.model.row_gradients import RowGradients, RowPass
@@ -38,21 +40,21 @@ def update(model, sets, rule):
     return calibrated_update(model, **sets, config=UnlearningConfig(calibration=rule))
 
 
-def steps_over(sets, rule, network=None, off=OFF):
-    """The steps of the problem; where a network is given, with goals a little off its margins."""
+def batches_over(sets, rule, network=None, off=OFF):
+    """The batches of the problem; where a network is given, with goals a little off its margins."""
     forget, retain = (
         network.batch_margins(sets[name].inputs, sets[name].labels).detach() if network else zeros
         for name, zeros in (("forget", torch.zeros(12)), ("retain", torch.zeros(40)))
     )
     goals = Goals(forget - off, retain, distance=1.0)
     random = torch.Generator().manual_seed(0)
-    return Steps(sets["forget"], sets["retain"], goals, rule, random, "cpu", is_exact=True)
+    return GoalBatches(sets["forget"], sets["retain"], goals, rule, random, "cpu", is_exact=True)
 
 
-def approach(network, steps, rule, example):
+def approach(network, batches, rule, example):
     """Whether the closed form arrives, for goals that are one apart at first."""
     rows = closed_form.row_pass(network, example, 12, rule)
-    return closed_form.approach_by_closed_form(network, steps, 1.0, rows, rule)
+    return closed_form.approach_by_closed_form(network, batches, 1.0, rows, rule)
 
 
 @pytest.mark.parametrize(("ridge", "off"), [(0.03, OFF), (3.0, OFF), (0.03, 5.0)])
@@ -65,11 +67,11 @@ def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, off, monk
     }
     rule = replace(ONE, ridge=ridge)
     network = Network(model, "cpu", 1024)
-    batch = next(iter(steps_over(sets, rule, network, off)))
+    batch = next(iter(batches_over(sets, rule, network, off)))
     read = RowPass(model, network.state, network.names, sets["forget"].inputs[:1])
     margins, gradients = read(network.state, batch.inputs, batch.labels)
     before = [value.detach().clone() for value in network.parameters()]
-    approach(network, steps_over(sets, rule, network, off), rule, sets["retain"])
+    approach(network, batches_over(sets, rule, network, off), rule, sets["retain"])
     step = [old - new.detach() for old, new in zip(before, network.parameters(), strict=True)]
 
     whole = torch.stack(
@@ -78,7 +80,9 @@ def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, off, monk
             for row in torch.eye(52).double()
         ]
     )
-    whitening = Whitening.from_rows(gradients, batch.weights, damping=rule.closed_form_damping)
+    preconditioner = SplitPreconditioner.from_rows(
+        gradients, batch.weights, damping=rule.closed_form_damping
+    )
     moved = torch.cat([part.flatten() for part in step])
     away = margins - batch.goals
     weights = batch.weights / away.abs().clamp(min=1)
@@ -87,9 +91,11 @@ def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, off, monk
         p.reshape(old.shape)
         for p, old in zip(pull.split([b.numel() for b in before]), before, strict=True)
     ]
-    white = whitening.whitened(RowGradients([piece[None] for piece in pieces]))
-    lifted = torch.cat([p.flatten() for p in whitening.lifted([part[0] for part in white.parts])])
-    torch.testing.assert_close(lifted, ridge * moved, rtol=1e-6, atol=1e-9)
+    white = preconditioner.preconditioned(RowGradients([piece[None] for piece in pieces]))
+    direction = torch.cat(
+        [p.flatten() for p in preconditioner.direction([part[0] for part in white.parts])]
+    )
+    torch.testing.assert_close(direction, ridge * moved, rtol=1e-6, atol=1e-9)
     assert float(moved.norm()) > 1e-3
 
 
@@ -101,8 +107,7 @@ class Noted(nn.Module):
         self.inner, self.batches, self.passes = inner, [], deque()
 
     def forward(self, inputs):
-        lanes = torch._C._functorch
-        if lanes.is_gradtrackingtensor(inputs) or lanes.is_batchedtensor(inputs):
+        if torch.func.debug_unwrap(inputs) is not inputs:
             self.passes.append(inputs.shape)  # a list would be put back
         else:
             self.batches.append(len(inputs))
@@ -122,8 +127,8 @@ def test_the_passes_are_those_that_the_docstring_names(rows):
 @pytest.mark.parametrize(("size", "found"), [(0, 24), (30, 30), (1000, 52)])
 def test_a_step_has_the_rows_it_is_given_but_retain_rows_for_every_forget_row(rows, size, found):
     rule = replace(ONE, closed_form_batch=max(size, 1))
-    steps = steps_over(problem(rows), rule)
-    assert len(next(iter(steps)).labels) == found
+    batches = batches_over(problem(rows), rule)
+    assert len(next(iter(batches)).labels) == found
 
 
 def same(one, other):
@@ -232,9 +237,9 @@ def test_what_does_not_arrive_in_eight_steps_goes_on_in_small_ones(rows):
 
 def test_a_step_that_leads_nowhere_is_taken_back(rows, monkeypatch):
     monkeypatch.setattr(
-        closed_form,
-        "_step",
-        lambda network, *_: [torch.full_like(v, float("inf")) for v in network.parameters()],
+        SplitPreconditioner,
+        "direction",
+        lambda _, way: [torch.full_like(part, float("inf")) for part in way],
     )
     found = update(linear_model(5, 3), problem(rows), ONE)
     assert all(bool(value.isfinite().all()) for value in found.values())
@@ -244,9 +249,9 @@ def test_steps_that_lead_away_are_taken_back(rows):
     sets = problem(rows)
     network = Network(linear_model(5, 3), "cpu", 1024)
     start = [value.detach().clone() for value in network.parameters()]
-    steps, read = steps_over(sets, ONE), closed_form.row_pass(network, sets["retain"], 12, ONE)
+    batches, read = batches_over(sets, ONE), closed_form.row_pass(network, sets["retain"], 12, ONE)
     # Nearer at first than one step can bring them.
-    assert not closed_form.approach_by_closed_form(network, steps, 1e-9, read, ONE)
+    assert not closed_form.approach_by_closed_form(network, batches, 1e-9, read, ONE)
     assert all(torch.equal(*pair) for pair in zip(network.parameters(), start, strict=True))
 
 
@@ -315,16 +320,16 @@ def wide_problem(model, rule):
     with torch.no_grad():
         for value in network.parameters():
             value.mul_(30)  # so that no step is cut off
-    return network, steps_over(sets, rule, network), inputs, labels
+    return network, batches_over(sets, rule, network), inputs, labels
 
 
 ARRIVING = replace(ONE, ridge=1e-6)
 
 
 def test_margins_that_are_linear_in_the_weights_arrive_in_one_step():
-    network, steps, inputs, labels = wide_problem(linear_model(200, 1), ARRIVING)
+    network, batches, inputs, labels = wide_problem(linear_model(200, 1), ARRIVING)
     before = network.batch_margins(inputs, labels).detach()
-    assert approach(network, steps, ARRIVING, TensorRows(inputs, labels))
+    assert approach(network, batches, ARRIVING, TensorRows(inputs, labels))
     moved = network.batch_margins(inputs, labels).detach() - before
     torch.testing.assert_close(moved[:12], torch.full((12,), -OFF), rtol=0, atol=5e-4)
     torch.testing.assert_close(moved[12:], torch.full((40,), LIFT), rtol=0, atol=5e-4)
@@ -334,9 +339,9 @@ def test_margins_that_are_linear_in_the_weights_arrive_in_one_step():
 def test_it_ends_once_forget_rows_are_near_and_retain_rows_lack_little(lacking, steps_taken):
     rule = replace(ARRIVING, max_steps=60, tolerance=5e-4, retain_tolerance=lacking)
     model = Noted(linear_model(200, 1))
-    network, steps, *example = wide_problem(model, rule)
-    steps.raise_goals = lambda *_: 0.5  # what they lack
-    assert approach(network, steps, rule, TensorRows(*example))
+    network, batches, *example = wide_problem(model, rule)
+    batches.multiplier = SimpleNamespace(value=LIFT, update=lambda *_: 0.5)  # what they lack
+    assert approach(network, batches, rule, TensorRows(*example))
     assert len(model.passes) == 1 + steps_taken
 
 
@@ -347,8 +352,8 @@ def test_a_step_is_never_longer_than_a_tenth_of_the_weights(rows):
     network = Network(model, "cpu", 1024)
     goals = Goals(torch.full((12,), 50.0), torch.zeros(40), distance=1.0)
     random = torch.Generator().manual_seed(0)
-    steps = Steps(sets["forget"], sets["retain"], goals, ONE, random, "cpu", is_exact=True)
+    batches = GoalBatches(sets["forget"], sets["retain"], goals, ONE, random, "cpu", is_exact=True)
     before, length = [v.detach().clone() for v in network.parameters()], network.length
-    assert not approach(network, steps, ONE, sets["retain"])
+    assert not approach(network, batches, ONE, sets["retain"])
     step = [v.detach() - old for v, old in zip(network.parameters(), before, strict=True)]
     assert network.length_of(step) == pytest.approx(0.1 * length)

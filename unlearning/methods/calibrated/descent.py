@@ -14,7 +14,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from unlearning.config.calibration_config import CalibrationConfig
 from unlearning.curvature.kronecker import SketchedCurvature
-from unlearning.methods.goals import Batch, Steps
+from unlearning.methods.calibrated.batches import Batch, GoalBatches
 from unlearning.methods.network import REACH, Network
 
 _PROBE = 1e-3
@@ -22,7 +22,7 @@ _PROBE = 1e-3
 
 
 def approach_by_descent(
-    network: Network, steps: Steps, distance: float, rule: CalibrationConfig
+    network: Network, batches: GoalBatches, distance: float, rule: CalibrationConfig
 ) -> None:
     """Take the rows to their goals by many small steps along d = m d' + C^-1 grad.
 
@@ -41,17 +41,18 @@ def approach_by_descent(
         DivergenceError: a gradient or a margin is not finite, or the curvature is rounding alone.
     """
     enough = max(rule.tolerance, rule.remaining_share * distance)
-    curvature = SketchedCurvature.from_sketches(_sketches(network, steps), damping=rule.damping)
+    curvature = SketchedCurvature.from_sketches(_sketches(network, batches), damping=rule.damping)
     way = [torch.zeros_like(value) for value in network.parameters()]
     # Over a whole round: the rows of one batch alone may be the easy ones of a sorted table.
-    round_ = deque([inf] * steps.parts, maxlen=steps.parts)
-    most = max(rule.max_steps, steps.parts)  # no row is left out
-    for _, batch in zip(range(most), steps, strict=False):
+    parts = batches.sizes.parts
+    round_ = deque([inf] * parts, maxlen=parts)
+    most = max(rule.max_steps, parts)  # no row is left out
+    for _, batch in zip(range(most), batches, strict=False):
         margins = network.batch_margins(batch.inputs, batch.labels)
         round_.append(batch.distance(margins))
-        if sum(round_) / steps.parts <= enough:
+        if sum(round_) / parts <= enough:
             return
-        steps.raise_goals(batch, margins)
+        batches.multiplier.update(batch, margins)
         loss = (batch.weights * smooth_l1_loss(margins, batch.goals, reduction="none")).sum()
         gradient = torch.autograd.grad(loss, network.parameters(), materialize_grads=True)
         with torch.no_grad():
@@ -63,9 +64,9 @@ def approach_by_descent(
             network.move(way, length=-rule.relaxation * best)
 
 
-def _sketches(network: Network, steps: Steps) -> Iterator[tuple[Tensor, ...]]:
-    for batch in steps.sketch_batches():
-        signed = batch.weights.sqrt() * steps.signs(len(batch.labels))
+def _sketches(network: Network, batches: GoalBatches) -> Iterator[tuple[Tensor, ...]]:
+    for batch in batches.sketch_batches():
+        signed = batch.weights.sqrt() * batches.signs(len(batch.labels))
         total = (signed * network.batch_margins(batch.inputs, batch.labels)).sum()
         yield torch.autograd.grad(total, network.parameters(), materialize_grads=True)
 

@@ -1,4 +1,4 @@
-"""Calibrated IAU: forget rows are moved to where unseen rows stand, retain rows are held.
+"""Calibrated IAU: forget rows are moved to where unseen rows stand, retain rows are kept.
 
 IAU raises the loss of the forget rows (incremental approximation) while it lowers that of the
 retain rows (gradient correction), by one step whose size nothing in the data decides. Here, our
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
-from unlearning.methods.closed_form import approach_by_closed_form, row_pass
-from unlearning.methods.descent import approach_by_descent
-from unlearning.methods.goals import Steps, read_goals
+from unlearning.methods.calibrated.batches import GoalBatches
+from unlearning.methods.calibrated.closed_form import approach_by_closed_form, row_pass
+from unlearning.methods.calibrated.descent import approach_by_descent
+from unlearning.methods.calibrated.goals import read_goals
 from unlearning.methods.network import Network
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.forward import autocast, fixed_mode
@@ -40,8 +41,8 @@ def calibrated_update(
 
     Minimises mean_f H(phi - g) + b mean_r H(phi - g) in evaluation mode, b = `retain_weight`, or
     more in proportion for fewer than `full_weight_rows` forget rows. Retain rows start at their
-    goal, so they are held; what they lack on average for all that is added to their goals from step
-    to step (see `Steps.raise_goals`). No gradient ever comes from the holdout. At most
+    goal, so they are kept there; what they lack on average for all that is added to their goals
+    from step to step (see `GoalMultiplier`). No gradient ever comes from the holdout. At most
     `closed_form_rows` forget rows go there in closed form (see `approach_by_closed_form`); more of
     them, those of a model that `row_pass` says no to, and those that did not arrive, in many small
     steps (see `approach_by_descent`). It ends when the mean of |sigmoid(phi) - sigmoid(g)| over the
@@ -75,15 +76,15 @@ def calibrated_update(
         return random_rows(rows, count, config.seed) if rows.count > count else gather(rows)
 
     with fixed_mode(model), torch.enable_grad(), autocast(device, "float32"):
-        held, unseen = sample(retain, rule.retain_sample), sample(holdout, rule.holdout_sample)
-        goals = read_goals(network, forget, held, unseen, rule)
+        known, unseen = sample(retain, rule.retain_sample), sample(holdout, rule.holdout_sample)
+        goals = read_goals(network, forget, known, unseen, rule)
         if goals.distance > rule.tolerance:
-            rows = row_pass(network, held, forget.count, rule)
-            sets = forget, held, goals, rule, random, device
+            rows = row_pass(network, known, forget.count, rule)
+            sets = forget, known, goals, rule, random, device
             if rows is None or not approach_by_closed_form(
-                network, Steps(*sets, is_exact=True), goals.distance, rows, rule
+                network, GoalBatches(*sets, is_exact=True), goals.distance, rows, rule
             ):
-                approach_by_descent(network, Steps(*sets), goals.distance, rule)
+                approach_by_descent(network, GoalBatches(*sets), goals.distance, rule)
     return {n: v.detach().cpu() for n, v in zip(network.names, network.parameters(), strict=True)}
 
 

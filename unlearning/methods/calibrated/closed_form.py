@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, fx
 
 from unlearning.config.calibration_config import CalibrationConfig
-from unlearning.curvature.kronecker import Whitening, check_finite
+from unlearning.curvature.kronecker import SplitPreconditioner, check_finite
 from unlearning.errors import DivergenceError, UnsupportedModelError, is_out_of_memory
-from unlearning.methods.goals import Batch, Steps
+from unlearning.methods.calibrated.batches import Batch, GoalBatches
 from unlearning.methods.network import Network
 from unlearning.model.row_gradients import RowPass
 from unlearning.model.rows import TensorRows
@@ -26,7 +26,7 @@ _TRIED = 16
 """Rows that a model is tried on."""
 
 _MOST_NUMBERS = 2**26
-"""Numbers of row gradients held at once, 256 MiB; some three times as many at the peak."""
+"""Numbers of row gradients in memory at once, 256 MiB; some three times as many at the peak."""
 
 
 def row_pass(
@@ -81,7 +81,7 @@ def _agree(found: Tensor, right: Tensor, noise: float) -> bool:
 
 
 def approach_by_closed_form(
-    network: Network, steps: Steps, distance: float, rows: RowPass, rule: CalibrationConfig
+    network: Network, batches: GoalBatches, distance: float, rows: RowPass, rule: CalibrationConfig
 ) -> bool:
     """Take the rows to their goals by Gauss-Newton steps that are solved exactly.
 
@@ -105,7 +105,7 @@ def approach_by_closed_form(
     enough = max(rule.tolerance, rule.remaining_share * distance)
     start = [value.detach().clone() for value in network.parameters()]
     try:
-        now = _walk(network, steps, rows, rule)
+        now = _walk(network, batches, rows, rule)
     except (DivergenceError, UnsupportedModelError):
         now = inf
     if now > distance:
@@ -113,14 +113,14 @@ def approach_by_closed_form(
     return now <= enough
 
 
-def _walk(network: Network, steps: Steps, rows: RowPass, rule: CalibrationConfig) -> float:
+def _walk(network: Network, batches: GoalBatches, rows: RowPass, rule: CalibrationConfig) -> float:
     """Take the steps; how far forget rows are from their goals then."""
     most, distance = min(rule.max_steps, _MOST_STEPS), inf
-    for number, batch in zip(range(most + 1), steps, strict=False):
+    for number, batch in zip(range(most + 1), batches, strict=False):
         if number > 0:
             with torch.no_grad():
                 margins = network.batch_margins(batch.inputs, batch.labels)
-            lack, distance = steps.raise_goals(batch, margins), batch.distance(margins)
+            lack, distance = batches.multiplier.update(batch, margins), batch.distance(margins)
             if distance <= rule.tolerance and lack <= rule.retain_tolerance:
                 break
         if number < most:
@@ -131,12 +131,12 @@ def _walk(network: Network, steps: Steps, rows: RowPass, rule: CalibrationConfig
 def _step(network: Network, rows: RowPass, batch: Batch, rule: CalibrationConfig) -> list[Tensor]:
     margins, gradients = rows(network.state, batch.inputs, batch.labels)
     damping = rule.closed_form_damping
-    whitening = Whitening.from_rows(gradients, batch.weights, damping=damping)
-    white = whitening.whitened(gradients)
+    preconditioner = SplitPreconditioner.from_rows(gradients, batch.weights, damping=damping)
+    split = preconditioner.preconditioned(gradients)
     away = (margins - batch.goals).double()
     # With R the root of M, so that weights may be 0: (K + M^-1)^-1 = R (R K R + 1)^-1 R.
     root = (batch.weights / (rule.ridge * away.abs().clamp(min=1))).sqrt()
-    kernel = root * white.gram().double() * root.unsqueeze(1)
+    kernel = root * split.gram().double() * root.unsqueeze(1)
     kernel.diagonal().add_(1)
     shares: Tensor = root * _linalg.solve_ex(kernel, root * away)[0]
-    return whitening.lifted(white.combined(shares.to(margins.dtype)))
+    return preconditioner.direction(split.combined(shares.to(margins.dtype)))
