@@ -63,7 +63,7 @@ test-core: $(STAMP) ## The mathematics and the decisions alone: no server, no fi
 test-tasks: $(STAMP) ## Whatever touches an outside system, one room at a time
 	$(PYTEST) -m "not slow and not gpu" tests/tasks $(ARGS)
 
-coverage: $(STAMP) ## The same as test, and which branches no test takes
+coverage: $(STAMP) ## The same as test, and which branches no test takes; half as slow again
 	$(PYTEST) -m "not slow and not gpu" --cov --cov-report=term:skip-covered $(ARGS)
 
 docs: $(STAMP)   ## Build the documentation; open build/site/index.html

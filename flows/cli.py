@@ -62,7 +62,7 @@ def main() -> None:
     try:
         load_settings()
         _log_to_console()
-        command_line(explained=sys.argv[1:2])()
+        command_line(explained=sys.argv[1:2])(sys.argv[1:])
     except ExpungeError as error:
         from rich.console import Console
         from rich.markup import escape

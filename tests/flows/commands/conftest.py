@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from erased_world import template, world
 
 from flows.cli import main
+
+__all__ = ["template", "world"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Printed:
 
 
 @pytest.fixture
-def expunge(home, monkeypatch, capsys) -> Callable[..., Printed]:
-    """Calls `expunge` with arguments, on the store of a fresh home."""
+def expunge(monkeypatch, capsys) -> Callable[..., Printed]:
+    """Calls `expunge` with arguments, on the store of the home that another fixture made."""
     logger = logging.getLogger("expunge")
     monkeypatch.setattr(logger, "handlers", [logging.NullHandler()])
     monkeypatch.setattr(logger, "propagate", logger.propagate)

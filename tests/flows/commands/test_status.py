@@ -1,0 +1,34 @@
+import json
+
+import pytest
+
+
+@pytest.mark.usefixtures("home")
+def test_an_empty_store_says_what_to_do(expunge):
+    said = expunge("status")
+    assert said.status == 0
+    assert "No request was processed yet; submit a file, then run." in said.out
+
+
+@pytest.mark.usefixtures("home")
+def test_everything_is_one_json_object(expunge):
+    found = json.loads(expunge("status", "--json").out)
+    assert found.keys() >= {"requests", "batches", "waiting", "models", "alarms"}
+    assert found["requests"] == found["alarms"] == []
+
+
+@pytest.mark.usefixtures("world")
+def test_requests_and_models_stand_in_tables(expunge):
+    said = " ".join(expunge("status").out.split())
+    assert "8 requests, such as R-0" in said
+    assert "erased" in said
+    assert "232 rows of train" in said
+    assert "retrain" in said
+
+
+def test_an_alias_on_what_remembers_is_an_alarm(expunge, world):
+    world.set_alias(1)
+    said = " ".join(expunge("status").out.split())
+    assert "ALARM" in said
+    assert "version 1" in said
+    assert "run `expunge run`" in said

@@ -1,0 +1,45 @@
+import json
+
+import pytest
+from tables import MARK
+from terminal import request
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "requests.jsonl"
+    path.write_text("\n".join(json.dumps(request(i)) for i in range(3)))
+    return path
+
+
+def test_files_are_stored_and_counted_without_quoting_anybody(expunge, file, tmp_path):
+    broken = tmp_path / "broken.csv.gz"
+    broken.write_bytes(b"this is not gzip")
+    said = expunge("submit", file, broken)
+    assert said.status == 0
+    assert "Stored requests.jsonl in" in said.out
+    assert "(3 rows)" in said.out
+    assert "Stored broken.csv.gz in" in said.out
+    assert "will be quarantined" in said.out
+    assert "Next: expunge run" in said.out
+    assert MARK not in said.out + said.err
+
+
+def test_a_name_is_shown_as_it_is(expunge, file):
+    odd = file.rename(file.with_name("[red]r.jsonl"))
+    assert "Stored [red]r.jsonl in" in expunge("submit", odd).out
+
+
+def test_another_file_of_the_same_name_is_refused(expunge, file):
+    expunge("submit", file)
+    file.write_text(json.dumps(request(9)))
+    assert (
+        "Another file named requests.jsonl was submitted before" in expunge("submit", file).sentence
+    )
+
+
+def test_no_file_and_a_missing_file_are_told(expunge, tmp_path):
+    assert "Name at least one file" in expunge("submit").sentence
+    assert "No such file" in expunge("submit", tmp_path / "nowhere.jsonl").sentence

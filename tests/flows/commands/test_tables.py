@@ -1,0 +1,38 @@
+from rich.console import Console
+
+from flows.commands.tables import next_command, request_table
+from tasks.records.status import RequestSummary
+
+
+def summary(number, status="erased", reason="", request_id=None):
+    name = f"CASE-{number}" if request_id is None else request_id
+    return RequestSummary(f"r-{number}", name, status, False, reason, "", "b-1", "", "")
+
+
+def shown(*found):
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(request_table("Requests", found))
+    return capture.get().splitlines()
+
+
+def test_requests_that_ended_alike_share_a_line_if_they_are_many():
+    lines = shown(*map(summary, range(5)), summary(7, "on_hold", "Under a legal hold."))
+    (many,) = (line for line in lines if "erased" in line)
+    assert "5 requests, such as CASE-0" in many
+    (one,) = (line for line in lines if "CASE-7" in line)
+    assert "on hold" in one
+    assert "Under a legal hold." in one
+
+
+def test_few_requests_have_a_line_each_and_those_without_a_number_their_record():
+    text = "\n".join(shown(summary(1), summary(2), summary(3, request_id="")))
+    assert "CASE-1" in text
+    assert "CASE-2" in text
+    assert "record r-3" in text
+
+
+def test_who_decides_is_told_what_to_type():
+    assert next_command("waiting", "b-1").count("expunge ") == 2
+    assert "expunge reject b-1 --by NAME --reason TEXT" in next_command("waiting", "b-1")
+    assert "reject" not in next_command("rejected", "b-1")
