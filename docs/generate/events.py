@@ -8,7 +8,7 @@ def page() -> str:
     """Every event that changes a status, by the kind of its stream."""
     rows = [
         (code(name), kind)
-        for kind, found in vars(deletion)["_TABLES"].items()
+        for kind, found in deletion.TRANSITIONS.items()
         for name in sorted({event for _, event in found})
     ]
     return table(("event", "stream"), rows)

@@ -15,7 +15,7 @@ def meanings() -> str:
 
 def transitions(kind: str) -> str:
     """What follows what in a stream of this kind."""
-    found = vars(deletion)["_TABLES"][kind]
+    found = deletion.TRANSITIONS[kind]
     rows = [
         (code(before) if before else "(new)", code(event), code(after))
         for (before, event), after in found.items()
