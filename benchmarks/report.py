@@ -22,7 +22,7 @@ behind it are in `results/*.json`.
   original, a forget set and retrained models of its own. What a method reads (at most 4,000 retain
   rows, half of the test rows) is apart from what it is judged on.
 - **retraining noise**: the gap of one retrained model to the others; nothing can be expected below
-  it. Where that alone is above a third of the published step's gap, so would a retrained model's be.
+  it. Where that alone is above a third of the published step's gap, so would a retrained one's be.
 - **passes**: rows through the model, a forward and backward pass counting one and a forward pass
   one third, over the rows of the training table. The ledger's own pass is made at enrolment.
 - **fewer rows**: rows through the model in retraining over those of the update.
