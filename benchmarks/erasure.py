@@ -21,7 +21,7 @@ from rich.table import Table
 
 from tasks.erasure import erasure
 from tasks.intake import batches
-from tasks.store import journal
+from tasks.journal import journal
 from tasks.store.opening import open_store
 from tasks.tables import delta
 

@@ -24,16 +24,16 @@ from deltalake import write_deltalake
 from rich.console import Console
 from rich.table import Table
 
-from tasks.datasets.spec import DatasetSpec
+from tasks.environment.settings import load_settings
 from tasks.erasure import erasure
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, record_enrollment
+from tasks.journal import journal
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import record_enrollment
 from tasks.records import certificates
 from tasks.records.status import requests, status
 from tasks.registry import mlflow_registry
 from tasks.report import mlflow_mirror
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.store.files import FileStore
 from tasks.store.objects import ObjectInfo
 from tasks.subjects import late_holds, open_batches, resolution, suppression_list

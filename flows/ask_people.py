@@ -12,7 +12,7 @@ from prefect.states import Running
 from pydantic import Field
 
 from tasks import steps
-from tasks.settings import load_settings
+from tasks.environment.settings import load_settings
 
 _MOST_SECONDS_BETWEEN_LOOKS = 10
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from cyclopts import App
 
-from tasks.settings import load_settings
+from tasks.environment.settings import load_settings
 from unlearning.errors import (
     DataError,
     ExpungeError,

@@ -4,7 +4,8 @@ from prefect import State, flow
 
 from flows.ask_people import ask_people, is_asking
 from flows.unlearn_model import unlearn_model
-from tasks import steps
+from tasks import pipeline, steps
+from tasks.steps import TASKS
 from unlearning.errors import GateRejectedError
 
 
@@ -27,7 +28,7 @@ def process_deletions() -> int:
 
 def work_off(models: list[str]) -> int:
     """Every open batch, and those that wait; raises the first trouble once all were looked at."""
-    troubles = steps.enforce_floors()
+    troubles = steps.enforce_alias_floors()
     batches = steps.open_batches()
     states = [process_batch(batch, models, return_state=True) for batch in batches]
     states += process_waiting(models)
@@ -43,18 +44,7 @@ def work_off(models: list[str]) -> int:
 @flow(name="process-batch", flow_run_name="batch {batch}", result_serializer="json")
 def process_batch(batch: str, models: list[str]) -> list[str]:
     """Take one batch from validation to certificates; returns what people must look at, if any."""
-    steps.validate_batch(batch)
-    steps.resolve_rows(batch)
-    plans = [plan for model in models if (plan := steps.plan_unlearning(batch, model))]
-    if not steps.seek_approval(batch, plans):
-        steps.mirror_audit(batch)
-        return []
-    outcomes = [unlearn_model(batch, model) for model in models]
-    if any(one.status == "blocked" for one in outcomes):
-        steps.mirror_audit(batch)
-    else:
-        erase_tables(batch)
-    return [f"{one.model} {one.status}: {one.reason}" for one in outcomes if one.reason]
+    return pipeline.process_batch(TASKS, batch, models, unlearn_model)
 
 
 def process_waiting(models: list[str]) -> list[State]:
@@ -68,21 +58,3 @@ def process_waiting(models: list[str]) -> list[State]:
         for again in (batch, *steps.outdated_batches()):
             states.append(process_batch(again, models, return_state=True))
     return states
-
-
-def erase_tables(batch: str) -> None:
-    """Note who is erased, erase the rows and every ledger over them, then certify.
-
-    The next ledgers are another flow's affair (`flows.refresh_ledgers`): a pass over a whole table
-    must not hold up a certificate.
-    """
-    steps.suppress_subjects(batch)
-    for table in steps.tables_to_erase(batch):
-        steps.erase_rows(batch, table)
-        steps.purge_files(batch, table)
-        for model in steps.advance_models(batch, table):
-            steps.drop_ledgers(model)
-        steps.drop_references(batch, table)
-    steps.certify_requests(batch)
-    steps.mirror_audit(batch)
-    steps.close_batch(batch)

@@ -14,7 +14,7 @@ def replay_erasures() -> int:
         ConflictError: an alias was dropped, or a restored table does not fit a model; whatever
             could be mended or requested was.
     """
-    troubles = steps.enforce_floors()
+    troubles = steps.enforce_alias_floors()
     troubles += steps.restore_snapshots()
     count = steps.request_replays()
     if troubles:

@@ -14,7 +14,7 @@ def retire_versions() -> int:
         ConflictError: a version that remembers erased people is served; people must move the alias.
         ExpungeError: a version could not be purged; the others were.
     """
-    models = steps.lineages()
+    models = steps.enrolled_names()
     retired = [steps.retire_versions(model, return_state=True) for model in models]
     purged = [state for model in models for state in purge_due(model)]
     leftovers = steps.drop_leftovers(return_state=True)

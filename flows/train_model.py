@@ -3,7 +3,7 @@
 from prefect import flow
 
 from tasks import steps
-from tasks.enrolling.enroll import ModelSource
+from tasks.enrolling.source import ModelSource
 from unlearning.config.training_config import TrainingConfig
 
 
@@ -12,7 +12,7 @@ def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingCo
     """Train with gradient restriction, register, enrol, compute the gradient ledger."""
     source = steps.pin_source(source)
     version = steps.train_version(source, hidden, config)
-    steps.adopt_version(source.retrained_as(config), version, trust_pickle=False)
+    steps.enroll_version(source.retrained_as(config), version, trust_pickle=False)
     steps.request_replays()
     steps.refresh_ledger(source.model)
     steps.refresh_references(source.model)
@@ -22,7 +22,7 @@ def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingCo
 @flow(name="enroll-model", flow_run_name="enroll", result_serializer="json")
 def enroll_model(source: ModelSource, version: int | None, trust_pickle: bool) -> str:
     """Check that a registered version fits its table, enrol it, compute the gradient ledger."""
-    steps.adopt_version(source, version, trust_pickle)
+    steps.enroll_version(source, version, trust_pickle)
     steps.request_replays()
     key = steps.refresh_ledger(source.model)
     steps.refresh_references(source.model)

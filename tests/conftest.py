@@ -12,21 +12,13 @@ import servers
 from counts import pytest_runtest_makereport, pytest_terminal_summary  # noqa: F401 - hooks
 from hypothesis import HealthCheck, settings
 
-from tasks.intake import batches
-from tasks.registry import mlflow_registry
-from tasks.settings import load_settings
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
 
 # How long an example takes says nothing about ours: torch starts slowly, machines are busy.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = str(servers.PATIENCE_S)
-
-
-def forget_settings():
-    load_settings.cache_clear()
-    mlflow_registry.client.cache_clear()
-    batches._subjects.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +27,7 @@ def _clean_environment(monkeypatch):
     for name in list(os.environ):
         if name.startswith(("EXPUNGE_", "MLFLOW_")):
             monkeypatch.delenv(name)
-    forget_settings()
     yield
-    forget_settings()
     if "mlflow" in sys.modules:
         sys.modules["mlflow"].set_tracking_uri(None)  # MLflow keeps what a test chose for ever
 
@@ -59,16 +49,21 @@ def home(tmp_path, monkeypatch, mlflow_template) -> Path:
     path.mkdir()
     shutil.copy(mlflow_template, path / "mlflow.db")
     monkeypatch.setenv("EXPUNGE_HOME", str(path))
-    forget_settings()
     return path
 
 
 @pytest.fixture
-def store(home):
-    """The object store of the fresh home."""
-    found = open_store()
-    found.check()
+def services(home) -> Services:
+    """Everything that a part of a run is handed, over the fresh home."""
+    found = Services.open(load_settings())
+    found.store.check()
     return found
+
+
+@pytest.fixture
+def store(services):
+    """The object store of the fresh home."""
+    return services.store
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +81,6 @@ def s3_bucket(s3_endpoint, monkeypatch) -> str:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.ACCESS_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.SECRET_KEY)
     monkeypatch.setenv("EXPUNGE_S3_ENDPOINT_URL", s3_endpoint)
-    forget_settings()
     client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1")
     name = f"bucket-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=name)
@@ -95,14 +89,19 @@ def s3_bucket(s3_endpoint, monkeypatch) -> str:
 
 
 @pytest.fixture(params=["file", "s3"])
-def any_store(request, home):
+def any_services(request, home) -> Services:
     """The same contract on a directory and on a real S3 server with a versioned bucket."""
-    if request.param == "file":
-        found = open_store()
-    else:
-        found = open_store(f"s3://{request.getfixturevalue('s3_bucket')}/some/prefix")
-    found.check()
+    is_file = request.param == "file"
+    uri = "" if is_file else f"s3://{request.getfixturevalue('s3_bucket')}/some/prefix"
+    found = Services.open(load_settings(), uri)
+    found.store.check()
     return found
+
+
+@pytest.fixture
+def any_store(any_services):
+    """The store alone."""
+    return any_services.store
 
 
 @pytest.fixture(scope="session")

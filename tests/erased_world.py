@@ -6,25 +6,21 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
-from conftest import forget_settings
 from deltalake import DeltaTable, write_deltalake
 from durable import durable
 from tables import rows, subject, write_tables
 
-from tasks.attempts import candidates, evidence, planning, promotion
-from tasks.datasets.spec import DatasetSpec
+from tasks import pipeline
 from tasks.enrolling import enroll, train
-from tasks.enrolling.enroll import ModelSource
-from tasks.erasure import erasable, erasure
-from tasks.intake import batches
-from tasks.models.enrollment import enrolled_models, read_enrollment, record_enrollment, stream
+from tasks.enrolling.source import ModelSource
+from tasks.environment.settings import load_settings
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import DatasetSpec
+from tasks.journal.reading import enrolled_models, read_enrollment, record_enrollment
 from tasks.records import certificates
-from tasks.registry import mlflow_registry
-from tasks.report import mlflow_mirror
-from tasks.store import journal
-from tasks.store.opening import open_store
-from tasks.subjects import late_holds, open_batches, replay, resolution, suppression_list
-from tasks.versions import erasure_floor
+from tasks.registry.services import Services
+from tasks.subjects import open_batches, replay
+from tasks.versions import alias_floor
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -36,11 +32,18 @@ TRAINING = TrainingConfig(epochs=5, batch_size=32)
 GONE = range(8)
 
 
+class Unreported(pipeline.Steps):
+    """The steps of an erasure but for the page about it, whose pictures take a second."""
+
+    def mirror_audit(self, batch):
+        """Tested in tests/tasks/report."""
+
+
 class World:
     """Two tables, an enrolled model that forgot the first subjects, and a copy from before that."""
 
-    def __init__(self, store, folder):
-        self.store, self.folder = store, folder
+    def __init__(self, services, folder):
+        self.services, self.folder = services, folder
         self.table, self.holdout = (
             f"file://{p}" for p in write_tables(folder, train=ROWS, holdout=200)
         )
@@ -48,6 +51,10 @@ class World:
         shutil.copytree(folder / "train", folder / "backup")
         self.submit("R", GONE)
         self.run()
+
+    @property
+    def store(self):
+        return self.services.store
 
     def source(self, **changes):
         facts = {
@@ -68,8 +75,8 @@ class World:
         return ModelSource(**(facts | changes))
 
     def train(self):
-        version = train.train_version(self.store, self.source(), (8,), TRAINING)
-        return enroll.adopt_version(self.store, self.source(), version, trust_pickle=False)
+        version = train.train_version(self.services, self.source(), (8,), TRAINING)
+        return enroll.enroll_version(self.services, self.source(), version, trust_pickle=False)
 
     def restore(self):
         shutil.rmtree(self.folder / "train")
@@ -89,41 +96,21 @@ class World:
 
     def run(self):
         """What `expunge run` does, without an orchestrator."""
-        erasure_floor.enforce(self.store)
-        for batch in open_batches.open_batches(self.store):
+        alias_floor.enforce(self.services)
+        for batch in open_batches.open_batches(self.services):
             self.process(batch)
 
     def process(self, batch):
-        batches.validate(self.store, batch)
-        late_holds.withhold(self.store, batch)
-        suppression_list.take_off_withheld(self.store, batch)
-        resolution.resolve(self.store, batch)
-        for model in [e.model for e in enrolled_models(self.store)]:
-            self.unlearn(batch, model)
-        erasable.refuse_unasked(self.store, batch)
-        suppression_list.suppress(self.store, batch)
-        suppression_list.put_on_found(self.store, batch)
-        for table in erasure.tables_of(self.store, batch):
-            erasable.refuse_unasked(self.store, batch)
-            erasure.erase_rows(self.store, batch, table)
-            erasure.purge_files(self.store, batch, table)
-            erasure.advance_models(self.store, batch, table)
-        resolution.close_search(self.store, batch)
-        certificates.certify(self.store, batch)
-        mlflow_mirror.close(self.store, batch)
+        """The way of one batch; every model must pass its gate."""
+        models = [e.model for e in enrolled_models(self.services.journal)]
+        assert pipeline.process_batch(Unreported(self.services), batch, models) == []
 
     def unlearn(self, batch, model):
-        attempt = planning.plan(self.store, batch, model)
-        if attempt is None:
-            return
-        candidates.make_candidate(self.store, attempt)
-        evidence.evaluate_candidate(self.store, attempt)
-        decision = evidence.judge_candidate(self.store, attempt)
-        assert decision.passed, decision
-        promotion.promote(self.store, attempt, promotion.register(self.store, attempt))
+        outcome = pipeline.unlearn_model(Unreported(self.services), batch, model)
+        assert outcome.status in ("promoted", "untouched"), outcome
 
     def replay(self):
-        return replay.restore_snapshots(self.store), replay.request_replays(self.store)
+        return replay.restore_snapshots(self.services), replay.request_replays(self.services)
 
     def hold(self, number):
         line = json.dumps({"subject_id": subject(number)})
@@ -138,13 +125,13 @@ class World:
         return {int(s.rpartition("-")[2]) for s in found["subject_id"].to_pylist()}
 
     def requests(self):
-        return {e.facts["request_id"]: e for _, e in journal.heads(self.store, "requests")}
+        return {e.facts.request_id: e for _, e in self.services.journal.requests()}
 
     def certificate(self, request):
         return json.loads(self.store.get(certificates.certificate_key(request)))
 
     def champion(self):
-        return mlflow_registry.alias_version("income")
+        return self.services.registry.alias_version("income")
 
     def effects(self):
         return durable(self.store)
@@ -153,24 +140,26 @@ class World:
         first = rows(ROWS, seed=1).filter([i in numbers for i in range(ROWS)])
         write_deltalake(self.table, first, mode="append")
 
-    def events(self, name):
-        return [e for e in journal.read(self.store, stream("income")) if e.name == name]
+    def events(self, kind):
+        """Facts of this type in the model's stream."""
+        events = self.services.journal.read(model_stream("income"))
+        return [e for e in events if isinstance(e.facts, kind)]
 
     def set_alias(self, version):
-        mlflow_registry.set_alias("income", version)
+        self.services.registry.set_alias("income", version)
 
     def enroll_copy(self, enrollment, model):
         """The version of an enrolment as the first one of another model on the same tables."""
-        mlflow_registry.client().create_registered_model(model)
-        version = mlflow_registry.client().get_model_version(
+        self.services.registry.client.create_registered_model(model)
+        version = self.services.registry.client.get_model_version(
             enrollment.model, str(enrollment.version)
         )
-        mlflow_registry.client().create_model_version(model, version.source)
-        mlflow_registry.set_alias(model, 1)
-        record_enrollment(self.store, replace(enrollment, model=model, version=1))
+        self.services.registry.client.create_model_version(model, version.source)
+        self.services.registry.set_alias(model, 1)
+        record_enrollment(self.services.journal, replace(enrollment, model=model, version=1))
 
     def enrolled(self):
-        return read_enrollment(self.store, "income")
+        return read_enrollment(self.services.journal, "income")
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +170,7 @@ def template(tmp_path_factory, mlflow_template):
     shutil.copy(mlflow_template, folder / "home" / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXPUNGE_HOME", str(folder / "home"))
-        forget_settings()
-        made = World(open_store(), folder / "tables")
+        made = World(Services.open(load_settings()), folder / "tables")
     for name in ("home", "tables"):
         shutil.copytree(folder / name, folder / f"{name}-as-it-was")
     return folder, made
@@ -192,8 +180,6 @@ def template(tmp_path_factory, mlflow_template):
 def world(template, monkeypatch):
     folder, made = template
     monkeypatch.setenv("EXPUNGE_HOME", str(folder / "home"))
-    forget_settings()
-    suppression_list._cached.cache_clear()
     # In place, for MLflow keeps the database open.
     with (
         sqlite3.connect(folder / "home-as-it-was" / "mlflow.db") as before,
@@ -203,4 +189,5 @@ def world(template, monkeypatch):
     for kept, used in (("home-as-it-was/store", "home/store"), ("tables-as-it-was", "tables")):
         shutil.rmtree(folder / used)
         shutil.copytree(folder / kept, folder / used)
+    made.services = Services.open(load_settings())
     return made

@@ -3,7 +3,8 @@
 from rich.console import Console
 
 from tasks.approval.approvals import decide
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
 
 
 def approve(batch: str, *, by: str, reason: str = "") -> None:
@@ -20,9 +21,9 @@ def approve(batch: str, *, by: str, reason: str = "") -> None:
     reason
         Why, if there is anything to say.
     """
-    store = open_store()
-    store.check()
-    asked = decide(store, batch, "approve", name=by, reason=reason)
+    services = Services.open(load_settings())
+    services.store.check()
+    asked = decide(services, batch, "approve", name=by, reason=reason)
     console = Console()
     console.print(f"Approved batch {batch}, preflight {asked.digest}", highlight=False)
     console.print("Next: [bold]expunge run[/]", highlight=False)

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from flows.commands.options import table_uri
+from tasks.environment.settings import load_settings
 
 
 def convert_table(table: str, *, subject_column: str = "subject_id") -> None:
@@ -17,7 +18,7 @@ def convert_table(table: str, *, subject_column: str = "subject_id") -> None:
     """
     from tasks.tables import conversion
 
-    found = conversion.convert_table(table_uri(table), subject_column)
+    found = conversion.convert_table(load_settings(), table_uri(table), subject_column)
     Console().print(
         f"{found['table']}: {found['rows']} rows in {found['files']} files, version "
         f"{found['version']}. Next: [bold]expunge enroll[/] or [bold]expunge train[/]",

@@ -6,8 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.commands.options import EnrollOptions, SourceFlags, flag, options_of
-from tasks.models.enrollment import Loss
-from tasks.settings import prepare_prefect
+from tasks.environment.settings import prepare_prefect
+from tasks.journal.events.enrollment import Loss
 
 
 @Parameter(name="*")

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tasks.environment.settings import load_settings
 from tasks.intake import legal_holds
 from tasks.intake.submission import printable
-from tasks.store.opening import open_store
+from tasks.registry.services import Services
 
 
 def hold(file: Path, *, release: bool = False) -> None:
@@ -21,12 +22,12 @@ def hold(file: Path, *, release: bool = False) -> None:
     release
         Remove the hold that was placed with a file of this name.
     """
-    store = open_store()
-    store.check()
+    services = Services.open(load_settings())
+    services.store.check()
     name = printable(file.name)
     if release:
-        legal_holds.release(store, file.name)
+        legal_holds.release(services, file.name)
         said = f"Released the holds of {name}"
     else:
-        said = f"{legal_holds.place(store, file)} rows of {name} are on hold from now on"
+        said = f"{legal_holds.place(services, file)} rows of {name} are on hold from now on"
     Console().print(said, highlight=False, markup=False)  # a name may look like Rich's markup

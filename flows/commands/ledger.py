@@ -1,10 +1,10 @@
 """`expunge ledger`: compute missing gradient ledgers."""
 
 from tasks.enrolling.gradient_ledgers import refresh_ledger
-from tasks.hardware.ranks import rank_group
-from tasks.models.enrollment import enrolled_models
-from tasks.settings import prepare_prefect
-from tasks.store.opening import open_store
+from tasks.environment.ranks import rank_group
+from tasks.environment.settings import load_settings, prepare_prefect
+from tasks.journal.reading import enrolled_models
+from tasks.registry.services import Services
 
 
 def ledger(*models: str) -> None:
@@ -18,10 +18,12 @@ def ledger(*models: str) -> None:
     models
         Enrolled models; all of them if omitted.
     """
-    store = open_store()
-    store.check()
-    wanted = list(models) or [e.model for e in enrolled_models(store) if not e.is_withdrawn]
-    with rank_group() as is_first:
+    services = Services.open(load_settings())
+    services.store.check()
+    wanted = list(models) or [
+        e.model for e in enrolled_models(services.journal) if not e.is_withdrawn
+    ]
+    with rank_group(services.settings) as is_first:
         if is_first:
             prepare_prefect()
             from flows.refresh_ledgers import refresh_ledgers
@@ -29,4 +31,4 @@ def ledger(*models: str) -> None:
             refresh_ledgers(wanted)
         else:
             for model in wanted:
-                refresh_ledger(store, model)
+                refresh_ledger(services, model)

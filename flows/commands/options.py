@@ -10,9 +10,8 @@ from cyclopts import Parameter
 
 from flows.commands.options_file import Layer, checked, joined, laid_over, meaning, read_file
 from flows.commands.options_template import template
-from tasks.datasets.spec import DatasetSpec
-from tasks.enrolling.enroll import ModelSource
-from tasks.models.enrollment import Loss
+from tasks.enrolling.source import ModelSource
+from tasks.journal.events.enrollment import DatasetSpec, Loss
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy

@@ -3,7 +3,8 @@
 from rich.console import Console
 
 from tasks.approval.approvals import decide
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
 
 
 def reject(batch: str, *, by: str, reason: str) -> None:
@@ -20,9 +21,9 @@ def reject(batch: str, *, by: str, reason: str) -> None:
     reason
         Why; shown with every request of the batch.
     """
-    store = open_store()
-    store.check()
-    decide(store, batch, "reject", name=by, reason=reason)
+    services = Services.open(load_settings())
+    services.store.check()
+    decide(services, batch, "reject", name=by, reason=reason)
     console = Console()
     console.print(f"Rejected batch {batch}; its requests stay open", highlight=False)
     console.print(f"To go on all the same: [bold]expunge approve {batch} --by NAME[/]")

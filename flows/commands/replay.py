@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-from tasks.settings import prepare_prefect
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings, prepare_prefect
+from tasks.registry.services import Services
 
 
 def replay() -> None:
@@ -13,8 +13,8 @@ def replay() -> None:
     does so every hour. Aliases are put back at once; subjects who are back get requests, which
     `expunge run` works off. Safe to repeat: with nothing to mend it changes nothing.
     """
-    store = open_store()
-    store.check()
+    services = Services.open(load_settings())
+    services.store.check()
     prepare_prefect()
     from flows.replay_erasures import replay_erasures
 

@@ -3,10 +3,9 @@
 from rich.console import Console
 from rich.table import Table
 
-from tasks.models.enrollment import enrolled_models
-from tasks.settings import prepare_prefect
-from tasks.store.objects import ObjectStore
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings, prepare_prefect
+from tasks.journal.reading import enrolled_models
+from tasks.registry.services import Services
 from tasks.versions.retirement import survey
 from unlearning.policy.retirement import Verb
 
@@ -31,8 +30,8 @@ def retire(*, dry_run: bool = False) -> None:
     dry_run
         Only show what would be done.
     """
-    store = open_store()
-    store.check()
+    services = Services.open(load_settings())
+    services.store.check()
     try:
         if not dry_run:
             prepare_prefect()
@@ -40,15 +39,15 @@ def retire(*, dry_run: bool = False) -> None:
 
             retire_versions()
     finally:
-        Console().print(_table(store))
+        Console().print(_table(services))
 
 
-def _table(store: ObjectStore) -> Table:
+def _table(services: Services) -> Table:
     table = Table(title="Old model versions", title_justify="left", header_style="bold")
     for name in ("model", "version", "state", "purge on", "reason"):
         table.add_column(name, overflow="fold")
-    for enrollment in enrolled_models(store):
-        for action in survey(store, enrollment.model):
+    for enrollment in enrolled_models(services.journal):
+        for action in survey(services, enrollment.model):
             table.add_row(
                 enrollment.model,
                 str(action.version),

@@ -3,10 +3,10 @@
 from rich.console import Console
 
 from flows.commands.tables import print_batches, print_waiting
-from tasks.settings import load_settings, prepare_prefect
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings, prepare_prefect
+from tasks.registry.services import Services
 from tasks.subjects.open_batches import has_work, unfinished
-from tasks.versions.erasure_floor import breaches
+from tasks.versions.alias_floor import breaches
 
 
 def run() -> None:
@@ -16,24 +16,25 @@ def run() -> None:
     with nothing new it changes nothing. A batch that is larger than a model's approval policy
     allows waits, with status 0, until somebody approves it.
     """
-    store = open_store()
-    store.check()
+    services = Services.open(load_settings())
+    services.store.check()
     console = Console()
-    if not has_work(store) and not any(breaches(store)):
+    if not has_work(services) and not any(breaches(services)):
         console.print(
-            f"Nothing new in {store.uri}: every request is answered or on hold.", highlight=False
+            f"Nothing new in {services.store.uri}: every request is answered or on hold.",
+            highlight=False,
         )
         return
-    before = set(unfinished(store))
+    before = set(unfinished(services))
     prepare_prefect()
     from flows.process_deletions import process_deletions
 
     try:
         process_deletions()
     finally:
-        print_batches(console, store, before)
-        print_waiting(console, store)
-        console.print(f"Next: [bold]expunge status[/]; store {load_settings().store_uri}")
+        print_batches(console, services, before)
+        print_waiting(console, services)
+        console.print(f"Next: [bold]expunge status[/]; store {services.settings.store_uri}")
     _refresh_ledgers(console)
 
 

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.commands.tables import print_waiting, request_table
+from tasks.environment.settings import load_settings
 from tasks.records.status import RequestSummary, standstills
 from tasks.records.status import status as read_status
-from tasks.store.objects import ObjectStore
-from tasks.store.opening import open_store
-from tasks.versions.erasure_floor import breaches
+from tasks.registry.services import Services
+from tasks.versions.alias_floor import breaches
 from unlearning.errors import DataError, SettingsError, TransientError
 
 
@@ -24,10 +24,10 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     as_json
         Print everything as JSON, one object with requests, batches, waiting, models and alarms.
     """
-    store = open_store()
-    store.check()
-    found = read_status(store)
-    found["alarms"] = [*_alarms(store), *standstills(store)]
+    services = Services.open(load_settings())
+    services.store.check()
+    found = read_status(services)
+    found["alarms"] = [*_alarms(services), *standstills(services)]
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for
         return
@@ -38,7 +38,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         console.print("No request was processed yet; submit a file, then run.")
     else:
         console.print(request_table("Requests", [RequestSummary(**r) for r in found["requests"]]))
-    print_waiting(console, store)
+    print_waiting(console, services)
     console.print(_enrolled_table(found["models"]))
 
 
@@ -60,10 +60,10 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _alarms(store: ObjectStore) -> list[str]:
+def _alarms(services: Services) -> list[str]:
     """Aliases that the next run puts back; what stands in the journal is shown without MLflow."""
     try:
-        return [f"{breach.text}; run `expunge run`." for breach in breaches(store)]
+        return [f"{breach.text}; run `expunge run`." for breach in breaches(services)]
     except (TransientError, SettingsError, DataError) as error:
         return [f"Nobody knows where the aliases point. {error}"]
 

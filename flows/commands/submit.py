@@ -4,9 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tasks.environment.settings import load_settings
 from tasks.intake.inbox import INCOMING
 from tasks.intake.submission import submit_file
-from tasks.store.opening import open_store
+from tasks.registry.services import Services
 from unlearning.errors import SettingsError
 
 
@@ -24,10 +25,10 @@ def submit(*files: Path) -> None:
     """
     if not files:
         raise SettingsError("Name at least one file to submit.")
-    store = open_store()
-    store.check()
+    services = Services.open(load_settings())
+    services.store.check()
     console = Console()
     for path in files:
         # Plain: a name may look like Rich's markup.
-        console.print(submit_file(store, path, INCOMING), highlight=False, markup=False)
+        console.print(submit_file(services, path, INCOMING), highlight=False, markup=False)
     console.print("Next: [bold]expunge run[/]", highlight=False)

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from tasks.approval.questions import Preflight, waiting
+from tasks.approval.questions import waiting
 from tasks.intake.batches import report_key
+from tasks.journal.events.preflight import Preflight
 from tasks.records.status import ModelSummary, RequestSummary, batch_models, requests
-from tasks.store.journal import heads
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
 from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.budget import is_exact
 from unlearning.policy.deadlines import span
@@ -26,25 +26,25 @@ _COLORS = {
 _ALIKE = 3
 
 
-def print_batches(console: Console, store: ObjectStore, older: Iterable[str]) -> None:
+def print_batches(console: Console, services: Services, older: Iterable[str]) -> None:
     """Requests and models of every batch that the last run worked on."""
-    names = [name for name, _ in heads(store, "batches")]
-    touched = set(older) | {n for n in names if n == _newest(store)}
-    for batch in (n for n in names if n in touched):
-        found = list(requests(store, batch))
+    heads = dict(services.journal.batches())
+    newest = max(heads, key=lambda name: (heads[name].at, name), default="")
+    for batch in (name for name in heads if name in {*older, newest}):
+        found = list(requests(services, batch))
         if not found:  # a later batch took them all over
             continue
         console.print(request_table(f"Requests of batch {batch}", found))
-        for model in batch_models(store, batch):
+        for model in batch_models(services, batch):
             console.print(model_table(model))
-        if any(store.list_objects(report_key(batch))):
+        if any(services.store.list_objects(report_key(batch))):
             # One line however long, so that it can be clicked or copied.
-            console.print(f"Report: {store.uri}/{report_key(batch)}", soft_wrap=True)
+            console.print(f"Report: {services.store.uri}/{report_key(batch)}", soft_wrap=True)
 
 
-def print_waiting(console: Console, store: ObjectStore) -> None:
+def print_waiting(console: Console, services: Services) -> None:
     """Every batch that waits for a person, what it would do, and the next command."""
-    for status, asked in waiting(store):
+    for status, asked in waiting(services):
         word = "was rejected" if status == "rejected" else "waits for approval"
         why = f" {' '.join(asked.reasons)}" if asked.reasons else ""
         console.print(f"Batch {asked.batch} {word}.{why}", highlight=False)
@@ -94,10 +94,6 @@ def _or_unknown(value: float | None, form: str) -> str:
     return "unknown" if value is None else format(value, form)
 
 
-def _newest(store: ObjectStore) -> str:
-    return max(((e.at, n) for n, e in heads(store, "batches")), default=("", ""))[1]
-
-
 def request_table(title: str, found: Iterable[RequestSummary]) -> Table:
     """One line per request; requests with the same outcome and reason share a line if many."""
     table = Table(title=title, title_justify="left", header_style="bold")
@@ -130,17 +126,18 @@ def model_table(model: ModelSummary) -> Table:
     how = "by a retrain" if model.method == "retrain" else how
     title += f"{how} ({model.reason.rstrip('.')}), " if model.reason else ""
     failed = ", ".join(model.failed)
-    verdict = f"[red]gate failed: {failed}[/]" if failed else "gate passed"
+    decision = f"[red]gate failed: {failed}[/]" if failed else "gate passed"
     if failed and model.passed:
-        verdict = f"gate passed, not shown: {failed}"
-    verdict += f", {model.outcome}" if model.outcome else ""
-    table = Table(title=title + verdict, title_justify="left", header_style="bold")
+        decision = f"gate passed, not shown: {failed}"
+    decision += f", {model.outcome}" if model.outcome else ""
+    table = Table(title=title + decision, title_justify="left", header_style="bold")
     table.add_column("")
     for name in ("before", "after"):
         table.add_column(name, justify="right")
     table.add_column("meaning")
+    before, after = model.before.as_dict(), model.after.as_dict()
     for key, name, meaning in _METRICS:
-        table.add_row(name, f"{model.before[key]:.3f}", f"{model.after[key]:.3f}", meaning)
+        table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", meaning)
     return table
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from tasks.environment.settings import load_settings
 from tasks.records.status import trace_subject, trace_version
-from tasks.store.opening import open_store
+from tasks.registry.services import Services
 from tasks.subjects.suppression_list import load
 
 Hyphen = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
@@ -26,14 +27,14 @@ def trace(*, subject: Hyphen = None, model: str | None = None, version: int = 0)
     version
         Version of that model.
     """
-    store = open_store()
-    store.check()
+    services = Services.open(load_settings())
+    services.store.check()
     if subject is not None:
         wanted = sys.stdin.readline().strip() if subject == "-" else subject
-        load(store)  # under another key than the list's nobody would be found
-        found = trace_subject(store, wanted)
+        load(services)  # under another key than the list's nobody would be found
+        found = trace_subject(services, wanted)
     elif model is not None and version:
-        found = trace_version(store, model, version)
+        found = trace_version(services, model, version)
     else:
         Console(stderr=True).print("Name a --subject, or a --model with its --version.")
         sys.exit(2)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from cyclopts import Parameter
 
 from flows.commands.options import SourceFlags, TrainOptions, flag, options_of
-from tasks.settings import prepare_prefect
+from tasks.environment.settings import prepare_prefect
 from unlearning.config.training_config import TrainingConfig
 
 TRAINED_AS_RETRAINED = "unlearning.retraining"

@@ -5,13 +5,16 @@ afterwards. Those rows stay where they are, their requests join a later batch, a
 erased nothing may teach that model those rows again, nor ask it to forget them twice.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, stream
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal.events import ids
+from tasks.journal.events.batches import ForgottenEarlier
+from tasks.journal.events.catalog import batch_stream, model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.events.models import ForgettingSettled
+from tasks.journal.reading import enrolled_models, read_batch, read_model
+from tasks.registry.services import Services
 from unlearning.policy.deletion import is_open
 
 
@@ -25,89 +28,88 @@ class Forgotten:
     """Key of the attempt that was promoted."""
     records: frozenset[str]
 
-    def also_in(self, store: ObjectStore, batch: str) -> list[str]:
+    def also_in(self, services: Services, batch: str) -> list[str]:
         """Records of another batch for the same subjects."""
-        mine = batches.dispositions(store, self.batch)
+        mine = batches.dispositions(services, self.batch)
         subjects = {d.subject for d in mine if d.record_id in self.records}
-        return sorted(d.record_id for d in batches.accepted(store, batch) if d.subject in subjects)
+        return sorted(
+            d.record_id for d in batches.accepted(services, batch) if d.subject in subjects
+        )
 
 
-def forgotten_by(store: ObjectStore, enrollment: Enrollment) -> list[Forgotten]:
+def forgotten_by(services: Services, enrollment: Enrollment) -> list[Forgotten]:
     """Requests that the weights in service have forgotten and whose rows are still there.
 
-    Weights of another origin, enrolled since, have forgotten nothing.
+    Weights of another origin, enrolled since, have forgotten nothing. Cost: one read of every batch
+    that is not noted as settled.
     """
-    lineage: list[tuple[str, str]] = []
-    digest = ""
-    for event in journal.read(store, stream(enrollment.model)):
-        if event.name == "ModelEnrolled" and event.facts["digest"] != digest:
-            lineage, digest = [], event.facts["digest"]
-        elif event.name == "ChampionPromoted":
-            digest = event.facts["digest"]
-            if "batch" in event.facts:  # promotions of older releases do not say for whom
-                lineage.append((event.facts["batch"], event.facts["attempt"]))
-    found = (
-        Forgotten(batch, attempt, _unanswered(store, batch, attempt)) for batch, attempt in lineage
-    )
-    return [one for one in found if one.records]
+    return [one for one in _all_forgotten(services, enrollment.model) if one.records]
 
 
-def forgotten_subjects(store: ObjectStore, enrollment: Enrollment) -> set[str]:
+def forgotten_subjects(services: Services, enrollment: Enrollment) -> set[str]:
     """Raw ids of the subjects of those requests; never leaves a task."""
-    found = forgotten_by(store, enrollment)
+    found = forgotten_by(services, enrollment)
     return {
         subject
         for one in found
-        for subject in batches.subjects_by_record(store, one.batch, one.records).values()
+        for subject in batches.subjects_by_record(services, one.batch, one.records).values()
     }
 
 
-def note_forgotten(store: ObjectStore, batch: str, enrollment: Enrollment) -> None:
+def note_forgotten(services: Services, batch: str, enrollment: Enrollment) -> None:
     """Record which requests of the batch earlier attempts on this model speak for, once each."""
-    for one in forgotten_by(store, enrollment):
-        records = [] if one.batch == batch else one.also_in(store, batch)
+    for one in forgotten_by(services, enrollment):
+        records = [] if one.batch == batch else one.also_in(services, batch)
         if records:
-            facts = {
-                "model": enrollment.model,
-                "batch": one.batch,
-                "attempt": one.attempt,
-                "records": records,
-            }
-            key = f"{enrollment.model}/before/{one.attempt}"
-            name = batches.stream(batch)
-            journal.append(store, journal.Entry(name, key, "ForgottenBefore", facts))
+            facts = ForgottenEarlier(
+                model=enrollment.model,
+                batch=one.batch,
+                attempt=one.attempt,
+                records=tuple(records),
+            )
+            event_id = ids.forgotten_earlier(enrollment.model, one.attempt)
+            services.journal.append(batch_stream(batch), event_id, facts)
 
 
-def _unanswered(store: ObjectStore, batch: str, attempt: str) -> frozenset[str]:
+def note_settled(services: Services) -> None:
+    """Record, once, which batches left no row in a table that a model has forgotten.
+
+    Nobody asks them again: else whoever asks what a model forgot would read every batch for ever.
+    """
+    for enrollment in enrolled_models(services.journal):
+        found = _all_forgotten(services, enrollment.model)
+        left = {one.batch for one in found if one.records}
+        for batch in dict.fromkeys(one.batch for one in found if one.batch not in left):
+            stream = model_stream(enrollment.model)
+            services.journal.append(stream, ids.settled(batch), ForgettingSettled(batch=batch))
+
+
+def _all_forgotten(services: Services, model: str) -> list[Forgotten]:
+    attempts = read_model(services.journal, model).forgotten
+    return [
+        Forgotten(batch, attempt, _unanswered(services, batch, attempt))
+        for attempt, batch in attempts.items()
+    ]
+
+
+def _unanswered(services: Services, batch: str, attempt: str) -> frozenset[str]:
     """Records of the batch, as it was when the attempt was planned, that no table has lost yet."""
-    if _is_erased(store, batch):
+    if _is_erased(services, batch):
         return frozenset()
-    events = journal.read(store, batches.stream(batch))
-    planned = max(e.number for e in events if e.id.startswith(f"{attempt}/planned"))
-    records = {d.record_id for d in batches.accepted(store, batch, at=planned)}
-    heads = journal.latest(store, "requests", records)
+    planned = read_batch(services.journal, batch).attempts[attempt].planned_in
+    records = {d.record_id for d in batches.accepted(services, batch, at=planned)}
+    heads = services.journal.latest(records)
     return frozenset(records - {name for name, event in heads.items() if not is_open(event.status)})
 
 
-def _is_erased(store: ObjectStore, batch: str) -> bool:
+def _is_erased(services: Services, batch: str) -> bool:
     """Whether the batch was closed for everybody, by itself or by the one that took it over."""
-    while True:
-        events = journal.read(store, batches.stream(batch))
-        if any(_keeps_some(event) for event in events):
+    while batch:
+        history = read_batch(services.journal, batch)
+        # What a hold kept out of it waits for another batch.
+        if history.withheld or "on_hold" in history.counts:
             return False
-        if any(event.name == "BatchClosed" for event in events):
+        if history.is_closed:
             return True
-        heir = next(_heirs(events), None)
-        if heir is None:
-            return False
-        batch = heir
-
-
-def _keeps_some(event: journal.Event) -> bool:
-    """Whether a hold kept requests out of the batch, which wait for another one."""
-    judged = event.facts.get("counts", {}) if event.name == "BatchValidated" else {}
-    return event.name == "RequestsWithheld" or "on_hold" in judged
-
-
-def _heirs(events: list[journal.Event]) -> Iterator[str]:
-    return (e.facts["by"] for e in events if e.name == "BatchSuperseded")
+        batch = history.superseded_by
+    return False

@@ -2,22 +2,25 @@
 
 import logging
 from dataclasses import replace
-from typing import Any
 
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from tasks.attempts.attempt import Attempt, once_in, plan_facts
 from tasks.attempts.checkpoints import StoredCheckpoints
-from tasks.attempts.inputs import halves, inputs, kept_rows
+from tasks.attempts.inputs import inputs, retain_rows, split_sample
 from tasks.enrolling.gradient_ledgers import read_ledger, store_ledger
-from tasks.hardware.device import pick_device
-from tasks.hardware.memory import fitting
+from tasks.enrolling.timed_trainings import note_retrain, retrain_forecast
+from tasks.environment.device import pick_device
+from tasks.environment.memory import fitting
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, read_enrollment
-from tasks.models.timed_trainings import note_retrain, retrain_forecast
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.journal import journal
+from tasks.journal.effects import once
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.attempts import CandidateIntended, CandidateMade
+from tasks.journal.events.catalog import batch_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import read_enrollment
+from tasks.registry.services import Services
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
@@ -33,37 +36,42 @@ from unlearning.policy.ladder import stronger
 log = logging.getLogger("expunge.candidates")
 
 
-def make_candidate(store: ObjectStore, attempt: Attempt) -> dict[str, Any]:
+def make_candidate(services: Services, attempt: Attempt) -> CandidateMade:
     """Unlearn the batch's rows from the parent and keep the new weights in the store, once.
 
     Raises:
         UnsupportedModelError: the method does not fit the model, or it is a retrain that certainly
             cannot end before the earliest due date.
     """
-    key = _key(attempt.key)
-    _refuse_too_late(store, attempt)
+    key = attempt.ids.candidate
+    _refuse_too_late(services, attempt)
 
-    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
-        if not any(info.key == key for info in store.list_objects(key)):
+    def find(_: CandidateIntended) -> CandidateMade | None:
+        if not any(info.key == key for info in services.store.list_objects(key)):
             return None
-        state = load(store.get(key))
-        facts = {**plan_facts(plan), "candidate": key, "digest": model_digest(state)}
-        return facts | _retrained(store, attempt, state)
+        return _made(services, attempt, load(services.store.get(key)))
 
-    def make(_: dict[str, Any]) -> None:
-        store.put_if_absent(key, save(_unlearn(store, attempt)))
+    def make(_: CandidateIntended) -> None:
+        services.store.put_if_absent(key, save(_unlearn(services, attempt)))
 
-    return once_in(store, attempt, "unlearned", "CandidateMade", find=find, make=make)
+    return once(
+        services.journal,
+        batch_stream(attempt.batch),
+        key=attempt.ids.unlearned,
+        plan=CandidateIntended(model=attempt.model, attempt=attempt.key),
+        find=find,
+        make=make,
+    )
 
 
-def _refuse_too_late(store: ObjectStore, attempt: Attempt) -> None:
+def _refuse_too_late(services: Services, attempt: Attempt) -> None:
     """Also of a retrain that the plan begins with; one that is under way goes on."""
-    begun = (_key(attempt.key), _checkpoint(attempt))
-    if not is_exact(attempt.method) or any(any(store.list_objects(key)) for key in begun):
+    begun = (attempt.ids.candidate, attempt.ids.checkpoint)
+    if not is_exact(attempt.method) or any(any(services.store.list_objects(key)) for key in begun):
         return
-    enrollment = read_enrollment(store, attempt.model)
-    found = retrain_forecast(store, enrollment, attempt.forget_count)
-    reason = why_too_late(found, batches.days_left(store, attempt.batch))
+    enrollment = read_enrollment(services.journal, attempt.model)
+    found = retrain_forecast(services, enrollment, attempt.forget_count)
+    reason = why_too_late(found, batches.days_left(services, attempt.batch))
     if reason:
         raise UnsupportedModelError(
             f"{reason} Train {attempt.model} elsewhere, on a copy of its table without the "
@@ -71,29 +79,36 @@ def _refuse_too_late(store: ObjectStore, attempt: Attempt) -> None:
         )
 
 
-def _retrained(store: ObjectStore, attempt: Attempt, state: dict[str, Tensor]) -> dict[str, Any]:
-    """How many rows a retrained candidate learned from, and which tensors it has from its parent.
+def _made(services: Services, attempt: Attempt, state: dict[str, Tensor]) -> CandidateMade:
+    """With how many rows a retrained candidate learned from, and what it has from its parent.
 
     Those are frozen layers and data in buffers. Whoever froze them knows whether they ever learned
     from the rows; a retrain cannot.
     """
+    made = CandidateMade(
+        model=attempt.model,
+        attempt=attempt.key,
+        candidate=attempt.ids.candidate,
+        digest=model_digest(state),
+    )
     if not is_exact(attempt.method):
-        return {"kept_from_parent": []}
-    enrollment, parent, _ = inputs(store, attempt)
-    return {
-        "kept_from_parent": same_values(parent.state_dict(), state),
-        "trained_rows": kept_rows(store, attempt, enrollment).count,
-    }
+        return made
+    enrollment, parent, _ = inputs(services, attempt)
+    return replace(
+        made,
+        kept_from_parent=tuple(same_values(parent.state_dict(), state)),
+        trained_rows=retain_rows(services, attempt, enrollment).count,
+    )
 
 
-def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
-    enrollment, parent, forget = inputs(store, attempt)
-    retain = _retain(store, attempt, enrollment)
-    ledger = _ledger(store, attempt.method, enrollment, parent)
-    holdout, _ = halves(store, attempt, enrollment, "holdout")
-    is_resumed = any(store.list_objects(_checkpoint(attempt)))
+def _unlearn(services: Services, attempt: Attempt) -> dict[str, Tensor]:
+    enrollment, parent, forget = inputs(services, attempt)
+    retain = _retain(services, attempt, enrollment)
+    ledger = _ledger(services, attempt.method, enrollment, parent)
+    holdout, _ = split_sample(services, attempt, enrollment, "holdout")
+    is_resumed = any(services.store.list_objects(attempt.ids.checkpoint))
     started = journal.now()
-    checkpoints = StoredCheckpoints(store, _checkpoint(attempt))
+    checkpoints = StoredCheckpoints(services.store, attempt.ids.checkpoint)
     config = update_config(enrollment, attempt)
 
     def new_state(chunk_size: int, device: str) -> dict[str, Tensor]:
@@ -108,11 +123,11 @@ def _unlearn(store: ObjectStore, attempt: Attempt) -> dict[str, Tensor]:
         )
         return _new_state(problem, replace(config, chunk_size=chunk_size), attempt)
 
-    state = fitting(new_state, chunk_size=config.chunk_size, device=pick_device())
+    state = fitting(new_state, chunk_size=config.chunk_size, device=pick_device(services.settings))
     seconds = (journal.now() - started).total_seconds()
     log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
     if is_exact(attempt.method) and not is_resumed:
-        note_retrain(store, attempt.model, attempt.key, config.retraining, retain.count, seconds)
+        note_retrain(services, attempt, config.retraining, retain.count, seconds)
     return {name: value.cpu().contiguous() for name, value in state.items()}
 
 
@@ -123,24 +138,24 @@ def update_config(enrollment: Enrollment, attempt: Attempt) -> UnlearningConfig:
     return replace(enrollment.unlearning, method=attempt.method)
 
 
-def _retain(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> Rows:
+def _retain(services: Services, attempt: Attempt, enrollment: Enrollment) -> Rows:
     """A sample of the retain set; the whole set to retrain on."""
     if is_exact(attempt.method):
-        return kept_rows(store, attempt, enrollment)
-    retain, _ = halves(store, attempt, enrollment, "retain")
+        return retain_rows(services, attempt, enrollment)
+    retain, _ = split_sample(services, attempt, enrollment, "retain")
     return retain.rows
 
 
 def _ledger(
-    store: ObjectStore, method: str, enrollment: Enrollment, parent: nn.Module
+    services: Services, method: str, enrollment: Enrollment, parent: nn.Module
 ) -> Ledger | None:
     """The ledger, if the method takes one; a missing one is computed first."""
     if method not in GRADIENT_METHODS:
         return None
-    if read_ledger(store, enrollment) is None:
+    if read_ledger(services, enrollment) is None:
         log.warning("%s has no gradient ledger yet: one pass over its table", enrollment.model)
-        store_ledger(store, enrollment, parent)
-    return read_ledger(store, enrollment)
+        store_ledger(services, enrollment, parent)
+    return read_ledger(services, enrollment)
 
 
 def _new_state(
@@ -159,21 +174,8 @@ def _new_state(
         ) from error
 
 
-def load_candidate(store: ObjectStore, attempt: Attempt, parent: nn.Module) -> nn.Module:
-    """A copy of the parent with the candidate's weights."""
-    return read_candidate(store, attempt.key, parent)
-
-
-def read_candidate(store: ObjectStore, attempt: str, parent: nn.Module) -> nn.Module:
-    """A copy of the parent with the weights of the candidate of the attempt with this key."""
+def load_candidate(services: Services, attempt: Attempt, parent: nn.Module) -> nn.Module:
+    """A copy of the parent with the weights of the attempt's candidate."""
     module = model_copy(parent)
-    module.load_state_dict(load(store.get(_key(attempt))))
+    module.load_state_dict(load(services.store.get(attempt.ids.candidate)))
     return module
-
-
-def _checkpoint(attempt: Attempt) -> str:
-    return f"checkpoints/{attempt.key}.safetensors"
-
-
-def _key(attempt: str) -> str:
-    return f"candidates/{attempt}.safetensors"

@@ -1,148 +1,149 @@
 """Evidence on a candidate: what it still knows, what it still can, and the gate's decision."""
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
+from typing import cast
 
-from pydantic import TypeAdapter
-
-from tasks.attempts.attempt import Attempt, config_digest, entry
 from tasks.attempts.candidates import load_candidate
 from tasks.attempts.curves import keep_curves
-from tasks.attempts.inputs import halves, inputs
-from tasks.attempts.probes import Subject, probe
-from tasks.enrolling.reference_models import read_references
-from tasks.hardware.device import pick_device
-from tasks.hardware.memory import fitting
-from tasks.intake import batches
-from tasks.models.enrollment import read_enrollment, stream
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.attempts.inputs import inputs, split_sample
+from tasks.attempts.probes import CandidateUnderTest, probe
+from tasks.enrolling.reference_models import read_reference_models
+from tasks.environment.device import pick_device
+from tasks.environment.memory import fitting
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.attempts import (
+    CandidateAccepted,
+    CandidateEvaluated,
+    CandidateRejected,
+    Judged,
+)
+from tasks.journal.events.catalog import batch_stream, model_stream
+from tasks.journal.events.models import CandidateMeasured
+from tasks.journal.reading import read_batch, read_enrollment, read_model
+from tasks.registry.services import Services
 from unlearning.evaluation.measurement import EvidenceRows, Measurement, measure_candidate
 from unlearning.evidence.evidence import AttackName, Evidence, Pool, Probes
 from unlearning.gate.gate import GateDecision, decide
 from unlearning.policy.budget import is_exact
 
-_EVIDENCE = TypeAdapter(Evidence)
-_DECISION = TypeAdapter(GateDecision)
-
 log = logging.getLogger("expunge.evidence")
 
 
-def evaluate_candidate(store: ObjectStore, attempt: Attempt) -> Evidence:
+def evaluate_candidate(services: Services, attempt: Attempt) -> Evidence:
     """Utility and forgetting of parent and candidate on rows that the update did not see, once."""
-    done = journal.find(store, batches.stream(attempt.batch), f"{attempt.key}/evaluated")
+    done = read_batch(services.journal, attempt.batch).attempts[attempt.key].evaluated
     if done is None:
-        measured = _measure(store, attempt)
-        rows = read_enrollment(store, attempt.model).policy.min_class_rows
-        kept = keep_curves(store, attempt.key, measured, min_class_rows=rows)
-        facts = {"model": attempt.model, **asdict(measured.evidence), "curves": kept}
-        done = journal.append(store, entry(attempt, "evaluated", "CandidateEvaluated", facts))
-    evidence = _EVIDENCE.validate_python(done.facts)
-    _remember(store, attempt, evidence)
-    return evidence
+        measured = _measure(services, attempt)
+        rows = read_enrollment(services.journal, attempt.model).policy.min_class_rows
+        found = CandidateEvaluated(
+            model=attempt.model,
+            attempt=attempt.key,
+            evidence=measured.evidence,
+            curves=keep_curves(services.store, attempt, measured, min_class_rows=rows),
+        )
+        stream = batch_stream(attempt.batch)
+        event = services.journal.append(stream, attempt.ids.evaluated, found)
+        done = cast("CandidateEvaluated", event.facts)
+    _remember(services, attempt, done.evidence)
+    return done.evidence
 
 
-def judge_candidate(store: ObjectStore, attempt: Attempt) -> GateDecision:
+def judge_candidate(services: Services, attempt: Attempt) -> GateDecision:
     """The gate's decision on the candidate, recorded once with every check."""
-    policy = read_enrollment(store, attempt.model).policy
-    evidence = evaluate_candidate(store, attempt)
+    policy = read_enrollment(services.journal, attempt.model).policy
+    evidence = evaluate_candidate(services, attempt)
     decision = decide(evidence, policy, exact=is_exact(attempt.method))
-    event = "CandidateAccepted" if decision.passed else "CandidateRejected"
-    facts = {"model": attempt.model, **asdict(decision)}
-    judged = journal.append(store, entry(attempt, "judged", event, facts))
-    return _DECISION.validate_python(judged.facts)
+    kind = CandidateAccepted if decision.passed else CandidateRejected
+    facts = kind(model=attempt.model, attempt=attempt.key, decision=decision)
+    judged = services.journal.append(batch_stream(attempt.batch), attempt.ids.judged, facts)
+    return cast("Judged", judged.facts).decision
 
 
-def _measure(store: ObjectStore, attempt: Attempt) -> Measurement:
-    enrollment, parent, forget = inputs(store, attempt)
-    read_retain, retain = halves(store, attempt, enrollment, "retain")
-    read_holdout, holdout = halves(store, attempt, enrollment, "holdout")
-    candidate = load_candidate(store, attempt, parent)
-    references = read_references(store, enrollment, parent)
-    rows = EvidenceRows(
-        retain=retain.rows,
-        forget=forget,
-        holdout=holdout.rows,
-        slices={"retain": retain.slices, "holdout": holdout.slices},
-    )
-    earlier = _earlier(store, attempt)
+def _measure(services: Services, attempt: Attempt) -> Measurement:
+    """What is asked of parent and candidate alike, and the further questions to the candidate."""
+    asked = _under_test(services, attempt)
+    enrollment, earlier = asked.enrollment, _earlier(services, attempt)
 
     def measure(chunk_size: int, device: str) -> Measurement:
         return measure_candidate(
-            parent,
-            candidate,
-            references.models,
-            rows,
+            asked.parent,
+            asked.candidate,
+            asked.references.models,
+            asked.judged,
             enrollment.policy,
             chunk_size=chunk_size,
             device=device,
             earlier=earlier,
         )
 
-    size = enrollment.unlearning.chunk_size
-    measured = fitting(measure, chunk_size=size, device=pick_device())
+    size, device = asked.chunk_size, asked.device
+    measured = fitting(measure, chunk_size=size, device=device)
 
     def ask(chunk_size: int, device: str) -> Probes:
-        subject = Subject(
-            attempt=attempt,
-            enrollment=enrollment,
-            parent=parent,
-            candidate=candidate,
-            references=references,
-            forget=forget,
-            read={"retain": read_retain.rows, "holdout": read_holdout.rows},
-            unseen=holdout.rows,
-            chunk_size=chunk_size,
-            device=device,
-        )
-        return probe(store, subject, measured)
+        smaller = replace(asked, chunk_size=chunk_size, device=device)
+        return probe(services, smaller, measured)
 
-    probes = fitting(ask, chunk_size=size, device=pick_device())
+    probes = fitting(ask, chunk_size=size, device=device)
     return replace(measured, evidence=replace(measured.evidence, probes=probes))
 
 
-def _remember(store: ObjectStore, attempt: Attempt, evidence: Evidence) -> None:
-    """Note the batch's part of the pool in the model's own stream, for later batches."""
-    if is_exact(attempt.method):
-        return
-    facts = {
-        "batch": attempt.batch,
-        "method": attempt.method,
-        "rung": attempt.rung,
-        "config": attempt.config_digest,
-        "attack": evidence.forgetting.judged.attack,
-        "own": asdict(evidence.forgetting.own),
-    }
-    name = stream(attempt.model)
-    journal.append(
-        store, journal.Entry(name, f"{attempt.key}/measured", "ForgettingMeasured", facts)
+def _under_test(services: Services, attempt: Attempt) -> CandidateUnderTest:
+    enrollment, parent, forget = inputs(services, attempt)
+    read_retain, retain = split_sample(services, attempt, enrollment, "retain")
+    read_holdout, holdout = split_sample(services, attempt, enrollment, "holdout")
+    return CandidateUnderTest(
+        attempt=attempt,
+        enrollment=enrollment,
+        parent=parent,
+        candidate=load_candidate(services, attempt, parent),
+        references=read_reference_models(services, enrollment, parent),
+        read={"retain": read_retain.rows, "holdout": read_holdout.rows},
+        judged=EvidenceRows(
+            retain=retain.rows,
+            forget=forget,
+            holdout=holdout.rows,
+            slices={"retain": retain.slices, "holdout": holdout.slices},
+        ),
+        unseen=holdout.rows,
+        chunk_size=enrollment.unlearning.chunk_size,
+        device=pick_device(services.settings),
     )
 
 
-def _earlier(store: ObjectStore, attempt: Attempt) -> list[tuple[AttackName, Pool]]:
+def _remember(services: Services, attempt: Attempt, evidence: Evidence) -> None:
+    """Note cost, change and part of the pool in the model's own stream, for later batches."""
+    history = read_batch(services.journal, attempt.batch).attempts[attempt.key]
+    facts = CandidateMeasured(
+        attempt=attempt.key,
+        batch=attempt.batch,
+        method=attempt.method,
+        rung=attempt.rung,
+        config=attempt.config_digest,
+        forget_count=attempt.forget_count,
+        row_count=attempt.row_count,
+        seconds=history.seconds,
+        holdout_change=evidence.after.holdout_accuracy - evidence.before.holdout_accuracy,
+        attack=evidence.forgetting.judged.attack,
+        own=evidence.forgetting.own,
+    )
+    services.journal.append(model_stream(attempt.model), attempt.ids.measured, facts)
+
+
+def _earlier(services: Services, attempt: Attempt) -> list[tuple[AttackName, Pool]]:
     """What the same update did to these weights and those before them, in batches that are done.
 
-    The latest measurement of each batch counts: an earlier one was of the same rows.
+    The latest measurement of each batch counts: an earlier one was of the same rows. A retrain has
+    none: what it never saw needs no pool.
     """
-    events = _lineage(journal.read(store, stream(attempt.model)))
-    finished = {e.facts["batch"] for e in events if e.name == "ChampionPromoted"}
-    wanted = (attempt.method, attempt.rung, config_digest(store, attempt.model))
-    latest = {
-        e.facts["batch"]: (e.facts["attack"], Pool(**e.facts["own"]))
-        for e in events
-        if e.name == "ForgettingMeasured"
-        and e.facts["batch"] in finished - {attempt.batch}
-        and (e.facts["method"], e.facts["rung"], e.facts["config"]) == wanted
+    if is_exact(attempt.method):
+        return []
+    history = read_model(services.journal, attempt.model)
+    wanted = (attempt.method, attempt.rung, history.config_digest)
+    others = history.finished - {attempt.batch}
+    latest: dict[str, tuple[AttackName, Pool]] = {
+        one.batch: (one.attack, one.own)
+        for one in history.measured_of_origin
+        if one.batch in others and (one.method, one.rung, one.config) == wanted
     }
     return list(latest.values())
-
-
-def _lineage(events: list[journal.Event]) -> list[journal.Event]:
-    """The events since other weights were enrolled, of which nothing is known yet."""
-    begin, digest = 0, ""
-    for number, event in enumerate(events):
-        if event.name in ("ModelEnrolled", "ChampionPromoted"):
-            if event.name == "ModelEnrolled" and event.facts["digest"] != digest:
-                begin = number
-            digest = event.facts["digest"]
-    return events[begin:]

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
-from tasks.attempts.attempt import Attempt, entry
-from tasks.hardware.memory import memory_errors
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.environment.memory import memory_errors
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.attempts import CandidateFailed, MemoryRanOut
+from tasks.journal.events.catalog import batch_stream
+from tasks.registry.services import Services
 from unlearning.errors import (
     EvidenceError,
     ModelError,
@@ -15,15 +15,14 @@ from unlearning.errors import (
     StaleLedgerError,
     UnfitRowsError,
 )
-from unlearning.policy.digests import SHORT, bytes_digest
 
-log = logging.getLogger("expunge.trials")
+log = logging.getLogger("expunge.failures")
 
 
 def failure_of(
-    store: ObjectStore,
+    services: Services,
     attempt: Attempt,
-    part: Callable[[ObjectStore, Attempt], object],
+    part: Callable[[Services, Attempt], object],
     *,
     may_climb: Callable[[], bool] = lambda: False,
 ) -> str:
@@ -32,9 +31,8 @@ def failure_of(
     A model that cannot be unlearned or measured in one way, or with these rows, must not keep its
     requests open for ever, so the reason is recorded and the next rung is for the ladder to choose.
     It is not the end of the attempt: a later run tries again, since somebody may have mended the
-    cause. So is
-    memory that ran out, if another rung that takes less `may_climb`; else it is what the batch
-    waits for.
+    cause. So is memory that ran out, if another rung that takes less `may_climb`; else it is what
+    the batch waits for.
 
     Raises:
         ExpungeError: what another rung could not mend either, such as a table that is away, a
@@ -42,26 +40,26 @@ def failure_of(
     """
     try:
         with memory_errors():
-            part(store, attempt)
+            part(services, attempt)
     except StaleLedgerError:
         raise
     except OutOfMemoryError as error:
         if may_climb():
-            return _failed(store, attempt, str(error))
-        name = getattr(part, "__name__", "part")
-        facts = {"model": attempt.model, "attempt": attempt.key, "reason": str(error)}
-        journal.append(store, entry(attempt, f"memory/{name}", "MemoryRanOut", facts))
+            return _failed(services, attempt, str(error))
+        event_id = attempt.ids.out_of_memory(getattr(part, "__name__", "part"))
+        facts = MemoryRanOut(model=attempt.model, attempt=attempt.key, reason=str(error))
+        services.journal.append(batch_stream(attempt.batch), event_id, facts)
         log.error("ALARM: Batch %s stands still for %s. %s", attempt.batch, attempt.model, error)  # noqa: TRY400
         raise
     except (ModelError, EvidenceError, UnfitRowsError) as error:
-        return _failed(store, attempt, str(error), is_of_rows=isinstance(error, UnfitRowsError))
+        return _failed(services, attempt, str(error), is_of_rows=isinstance(error, UnfitRowsError))
     return ""
 
 
-def _failed(store: ObjectStore, attempt: Attempt, reason: str, *, is_of_rows: bool = False) -> str:
+def _failed(services: Services, attempt: Attempt, reason: str, *, is_of_rows: bool = False) -> str:
     log.warning("%s: the %s led nowhere. %s", attempt.model, attempt.rung, reason)
-    facts: dict[str, Any] = {"model": attempt.model, "attempt": attempt.key, "reason": reason}
-    facts |= {"is_of_rows": True} if is_of_rows else {}
-    key = f"failed/{bytes_digest(reason.encode())[:SHORT]}"
-    journal.append(store, entry(attempt, key, "CandidateFailed", facts))
+    facts = CandidateFailed(
+        model=attempt.model, attempt=attempt.key, reason=reason, is_of_rows=is_of_rows
+    )
+    services.journal.append(batch_stream(attempt.batch), attempt.ids.failed(reason), facts)
     return reason

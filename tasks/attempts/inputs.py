@@ -3,29 +3,31 @@
 from torch import nn
 
 from tasks.attempts.already_forgotten import forgotten_subjects
-from tasks.attempts.attempt import Attempt
 from tasks.datasets.rows import TableRows
 from tasks.datasets.samples import Sample, sample_with_slices
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment, read_enrollment
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import read_enrollment
 from tasks.registry.model_files import load_model
-from tasks.store.objects import ObjectStore
-from tasks.subjects.reappearance import ids_to_leave_out
-from tasks.subjects.suppression_list import not_known_to
+from tasks.registry.services import Services
+from tasks.subjects.reappearance import suppressed_ids
+from tasks.subjects.suppression_list import never_learned_by
 from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
 from unlearning.model.rows import rows_digest
 from unlearning.model.weights import model_digest
 
 
-def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module, TableRows]:
+def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module, TableRows]:
     """Enrolment as planned, parent and forget rows, all compared with the plan.
 
     Raises:
         ConflictError: the registry holds other weights under the parent's version.
         SnapshotChangedError: the table no longer holds the planned rows.
     """
-    enrollment = read_enrollment(store, attempt.model)
+    enrollment = read_enrollment(services.journal, attempt.model)
     parent = load_model(
+        services.registry,
         attempt.model,
         attempt.parent_version,
         trust_pickle=enrollment.trust_pickle,
@@ -36,7 +38,7 @@ def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module,
             f"Version {attempt.parent_version} of {attempt.model} holds other weights than were "
             f"enrolled; enrol it again with `expunge enroll {attempt.model}`."
         )
-    forget = forget_rows(store, attempt.batch, enrollment)
+    forget = forget_rows(services, attempt.batch, enrollment)
     if forget.count != attempt.forget_count or rows_digest(forget) != attempt.forget_digest:
         raise SnapshotChangedError(
             f"The rows to forget from {enrollment.snapshot} changed since they were planned; "
@@ -45,37 +47,40 @@ def inputs(store: ObjectStore, attempt: Attempt) -> tuple[Enrollment, nn.Module,
     return enrollment, parent, forget
 
 
-def forget_rows(store: ObjectStore, batch: str, enrollment: Enrollment) -> TableRows:
+def forget_rows(services: Services, batch: str, enrollment: Enrollment) -> TableRows:
     """The batch's rows that the model has learned and not forgotten since, in any batch."""
-    by_id = batches.pseudonyms(batches.subjects(store, batch))
-    erased = not_known_to(store, enrollment, before=batch)
-    forgotten = forgotten_subjects(store, enrollment)
+    by_id = batches.pseudonyms(services, batches.subjects(services, batch))
+    erased = never_learned_by(services, enrollment, before=batch)
+    forgotten = forgotten_subjects(services, enrollment)
     wanted = {s for s, who in by_id.items() if who not in erased} - forgotten
-    return TableRows(enrollment.dataset, enrollment.dataset_version, only=sorted(wanted))
+    return TableRows(
+        services.settings, enrollment.dataset, enrollment.dataset_version, only=sorted(wanted)
+    )
 
 
-def halves(
-    store: ObjectStore, attempt: Attempt, enrollment: Enrollment, kind: str
+def split_sample(
+    services: Services, attempt: Attempt, enrollment: Enrollment, kind: str
 ) -> tuple[Sample, Sample]:
     """Two disjoint samples: one the update may read, one for the evidence alone.
 
-    A row is in the same half in every batch, so that what references or updates learned from once
-    is never evidence later.
+    A row is in the same part in every batch, so that what reference models or updates learned from
+    once is never evidence later.
 
     Raises:
-        EvidenceError: a half is empty.
+        EvidenceError: a part is empty.
     """
     config = enrollment.unlearning
     count = config.retain_sample if kind == "retain" else config.holdout_sample
     version = attempt.dataset_version if kind == "retain" else attempt.holdout_version
     uri = enrollment.dataset.uri if kind == "retain" else enrollment.holdout
-    erased = ids_to_leave_out(store, enrollment.dataset, version, uri=uri)
+    erased = suppressed_ids(services, enrollment.dataset, version, uri=uri)
     sample = sample_with_slices(
+        services.settings,
         enrollment.dataset,
         version,
         count=2 * count,
         seed=config.seed,
-        without=[*_gone(store, attempt, enrollment), *erased],
+        without=[*_gone(services, attempt, enrollment), *erased],
         uri=uri,
     )
     read, judged = sample.halves()
@@ -90,14 +95,14 @@ def halves(
     return read, judged
 
 
-def kept_rows(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> TableRows:
+def retain_rows(services: Services, attempt: Attempt, enrollment: Enrollment) -> TableRows:
     """Every row of the planned snapshot but those that were, are or will be forgotten."""
-    erased = ids_to_leave_out(store, enrollment.dataset, attempt.dataset_version)
-    gone = [*_gone(store, attempt, enrollment), *erased]
-    return TableRows(enrollment.dataset, attempt.dataset_version, without=gone)
+    erased = suppressed_ids(services, enrollment.dataset, attempt.dataset_version)
+    gone = [*_gone(services, attempt, enrollment), *erased]
+    return TableRows(services.settings, enrollment.dataset, attempt.dataset_version, without=gone)
 
 
-def _gone(store: ObjectStore, attempt: Attempt, enrollment: Enrollment) -> list[str]:
+def _gone(services: Services, attempt: Attempt, enrollment: Enrollment) -> list[str]:
     """Subjects of this batch, and of earlier ones that were forgotten and not erased yet."""
-    mine = set(batches.subjects(store, attempt.batch))
-    return sorted(mine | forgotten_subjects(store, enrollment))
+    mine = set(batches.subjects(services, attempt.batch))
+    return sorted(mine | forgotten_subjects(services, enrollment))

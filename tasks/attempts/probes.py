@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from tasks.attempts.attempt import Attempt
-from tasks.attempts.candidates import read_candidate, update_config
-from tasks.enrolling.reference_models import References
-from tasks.intake import batches
-from tasks.models.enrollment import Enrollment
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.attempts.candidates import load_candidate, update_config
+from tasks.enrolling.reference_models import ReferenceModels
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.histories.attempt import AttemptHistory
+from tasks.journal.histories.batch import BatchHistory
+from tasks.journal.reading import read_batch
+from tasks.registry.services import Services
 from unlearning.errors import EvidenceError, ModelError
-from unlearning.evaluation.measurement import Measurement
+from unlearning.evaluation.measurement import EvidenceRows, Measurement
 from unlearning.evaluation.probes import (
     CanaryTest,
     canary_control,
@@ -24,50 +25,51 @@ from unlearning.evaluation.probes import (
 )
 from unlearning.evidence.evidence import Canaries, Estimate, Probes
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.model.rows import Rows, TensorRows, draw
+from unlearning.model.rows import TensorRows, draw
 from unlearning.model.scores import read_scores
 from unlearning.policy.budget import is_exact
 
-log = logging.getLogger("expunge.probing")
+log = logging.getLogger("expunge.probes")
 
 _CANARIES, _LEAST_CANARIES = 256, 128
 _RELEARNED = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Subject:
-    """The candidate in question and everything that is asked about it."""
+class CandidateUnderTest:
+    """The candidate, and all that is needed to ask about it."""
 
     attempt: Attempt
     enrollment: Enrollment
     parent: nn.Module
     candidate: nn.Module
-    references: References
-    forget: Rows
+    references: ReferenceModels
     read: dict[str, TensorRows]
     """Rows that updates may read, by the names "retain" and "holdout"."""
+    judged: EvidenceRows
+    """Rows that the candidate was measured on."""
     unseen: TensorRows
-    """Holdout rows that no update reads: those that the candidate was measured on."""
+    """The holdout rows among them, which no update reads."""
     chunk_size: int
     """Rows that are asked about at a time; changes no answer beyond rounding."""
     device: str
 
 
-def probe(store: ObjectStore, subject: Subject, measured: Measurement) -> Probes:
+def probe(services: Services, asked: CandidateUnderTest, measured: Measurement) -> Probes:
     """The answers; a question that cannot be asked of so few rows is left open."""
     forget, holdout = measured.after["forget"], measured.after["holdout"]
-    shadow = subject.references.shadow
+    shadow = asked.references.shadow
     attack = None if shadow is None else shadow.auc(forget, holdout)
-    canaries = _canaries(subject, measured)
+    canaries = _canaries(asked, measured)
     return Probes(
         threshold_advantage=_threshold(measured),
         shadow_auc=None
         if attack is None
         else Estimate(value=attack.auc, error=attack.standard_error),
-        relearning_speed=_relearning(subject, measured),
+        relearning_speed=_relearning(asked, measured),
         canaries=canaries if isinstance(canaries, Canaries) else None,
         no_canaries=canaries if isinstance(canaries, str) else "",
-        distance_to_retrained=_distance(store, subject, measured),
+        distance_to_retrained=_distance(services, asked, measured),
     )
 
 
@@ -80,26 +82,26 @@ def _threshold(measured: Measurement) -> Estimate | None:
         return None
 
 
-def _relearning(subject: Subject, measured: Measurement) -> float:
-    some, places = draw(subject.forget, _RELEARNED)
+def _relearning(asked: CandidateUnderTest, measured: Measurement) -> float:
+    some, places = draw(asked.judged.forget, _RELEARNED)
     known = measured.before["forget"].losses[places]
     return relearning_speed(
-        subject.candidate,
+        asked.candidate,
         some,
-        subject.unseen,
+        asked.unseen,
         goal=float(known.mean()),
-        chunk_size=subject.chunk_size,
-        device=subject.device,
+        chunk_size=asked.chunk_size,
+        device=asked.device,
     )
 
 
-def _canaries(subject: Subject, measured: Measurement) -> Canaries | str:
+def _canaries(asked: CandidateUnderTest, measured: Measurement) -> Canaries | str:
     """Learned and erased by the same update; or why not, which for a retrain needs no words."""
-    unseen, policy = subject.unseen, subject.enrollment.policy
+    unseen, policy = asked.unseen, asked.enrollment.policy
     # As many as forget rows: what it costs to erase them goes with the batch.
-    wanted = min(max(subject.attempt.forget_count, _LEAST_CANARIES), _CANARIES)
+    wanted = min(max(asked.attempt.forget_count, _LEAST_CANARIES), _CANARIES)
     count = min(wanted, unseen.count // 4)
-    if is_exact(subject.attempt.method):
+    if is_exact(asked.attempt.method):
         return ""
     if count < wanted:
         return (
@@ -108,13 +110,13 @@ def _canaries(subject: Subject, measured: Measurement) -> Canaries | str:
         )
     random = torch.Generator().manual_seed(0)
     problem = UnlearningProblem(
-        model=subject.parent,
-        forget=subject.forget,
-        retain=subject.read["retain"],
-        holdout=subject.read["holdout"],
-        device=subject.device,
+        model=asked.parent,
+        forget=asked.judged.forget,
+        retain=asked.read["retain"],
+        holdout=asked.read["holdout"],
+        device=asked.device,
     )
-    config = update_config(subject.enrollment, subject.attempt)
+    config = update_config(asked.enrollment, asked.attempt)
     try:
         test = CanaryTest(
             unseen=unseen,
@@ -124,34 +126,30 @@ def _canaries(subject: Subject, measured: Measurement) -> Canaries | str:
             false_alarm=policy.false_alarm,
             min_class_rows=policy.min_class_rows,
         )
-        return canary_control(problem, test, replace(config, chunk_size=subject.chunk_size))
+        return canary_control(problem, test, replace(config, chunk_size=asked.chunk_size))
     except ModelError as error:
-        log.warning("%s: no canaries. %s", subject.attempt.model, error)
+        log.warning("%s: no canaries. %s", asked.attempt.model, error)
         return f"They could not be learned and erased. {error}"
 
 
-def _distance(store: ObjectStore, subject: Subject, measured: Measurement) -> float | None:
+def _distance(services: Services, asked: CandidateUnderTest, measured: Measurement) -> float | None:
     """Between a retrained candidate and the update before it, on the holdout rows."""
-    if not is_exact(subject.attempt.method):
+    if not is_exact(asked.attempt.method):
         return None
-    updates = _updates(journal.read(store, batches.stream(subject.attempt.batch)), subject.attempt)
+    updates = _updates(read_batch(services.journal, asked.attempt.batch), asked.attempt)
     if not updates:
         return None
-    update = read_candidate(store, updates[-1], subject.parent)
-    size, device = subject.chunk_size, subject.device
-    scores = read_scores(update, subject.unseen, chunk_size=size, device=device)
+    latest = max(updates, key=lambda one: one.made_at)
+    update = load_candidate(services, latest.attempt, asked.parent)
+    size, device = asked.chunk_size, asked.device
+    scores = read_scores(update, asked.unseen, chunk_size=size, device=device)
     return prediction_distance(scores.probabilities, measured.after["holdout"].probabilities)
 
 
-def _updates(events: list[journal.Event], retrain: Attempt) -> list[str]:
-    """Keys of the candidates that updates made of the same parent to forget the same rows."""
-    same = ("model", "parent_digest", "forget_digest")
-    comparable = {
-        e.facts["key"]
-        for e in events
-        if e.name == "UnlearningPlanned"
-        and all(e.facts[name] == getattr(retrain, name) for name in same)
-        and not is_exact(e.facts["method"])
-    }
-    made = (e.facts["attempt"] for e in events if e.name == "CandidateMade")
-    return [key for key in made if key in comparable]
+def _updates(batch: BatchHistory, retrain: Attempt) -> list[AttemptHistory]:
+    """Attempts whose update made a candidate of the same parent forget the same rows."""
+    return [
+        one
+        for one in batch.attempts.values()
+        if one.made and one.attempt.forgets_as(retrain) and not is_exact(one.attempt.method)
+    ]

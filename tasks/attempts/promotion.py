@@ -1,23 +1,31 @@
 """Register a candidate as a new model version with its lineage, and promote it."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version as package_version
 from typing import Any
 
 import numpy as np
 
-from tasks.attempts.attempt import Attempt, once_in, plan_facts
 from tasks.attempts.candidates import load_candidate
 from tasks.attempts.evidence import evaluate_candidate
 from tasks.attempts.inputs import inputs
 from tasks.foreign_errors import translated
-from tasks.intake import batches
-from tasks.models.enrollment import read_enrollment, stream
+from tasks.journal import journal
+from tasks.journal.effects import once
+from tasks.journal.events.attempt import Attempt
+from tasks.journal.events.attempts import (
+    CandidateMade,
+    PromotionIntended,
+    RegistrationIntended,
+    VersionPromoted,
+    VersionRegistered,
+)
+from tasks.journal.events.catalog import batch_stream, model_stream
+from tasks.journal.events.models import ChampionPromoted
+from tasks.journal.reading import read_batch, read_enrollment
 from tasks.registry import mlflow_registry, model_files
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
 from tasks.subjects import late_holds
 from unlearning.errors import UnsupportedModelError
 from unlearning.model.rows import Rows
@@ -25,72 +33,90 @@ from unlearning.model.rows import Rows
 log = logging.getLogger("expunge.promotion")
 
 
-def register(store: ObjectStore, attempt: Attempt) -> int:
+def register(services: Services, attempt: Attempt) -> int:
     """The candidate's version number; created once, in the form of its parent, with its lineage."""
-    effect = f"{attempt.key}/registered"
+    effect = attempt.ids.registered
 
-    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
-        number = mlflow_registry.find_version(attempt.model, effect)
-        return None if number is None else {**plan_facts(plan), "version": number}
+    def find(_: RegistrationIntended) -> VersionRegistered | None:
+        number = services.registry.find_version(attempt.model, effect)
+        if number is None:
+            return None
+        return VersionRegistered(model=attempt.model, attempt=attempt.key, version=number)
 
-    def make(_: dict[str, Any]) -> None:
-        run_id = mlflow_registry.ensure_run(
+    def make(_: RegistrationIntended) -> None:
+        run_id = services.registry.ensure_run(
             mlflow_registry.AUDIT_EXPERIMENT,
             attempt.key,
             f"unlearn {attempt.model} {attempt.batch}",
         )
-        source = _log_candidate(store, attempt, run_id)
-        _log_lineage(store, attempt, run_id)
-        mlflow_registry.create_version(attempt.model, source, run_id, lineage_tags(store, attempt))
+        source = _log_candidate(services, attempt, run_id)
+        _log_lineage(services, attempt, run_id)
+        services.registry.create_version(
+            attempt.model, source, run_id, lineage_tags(services, attempt)
+        )
 
-    facts = once_in(store, attempt, "registered", "VersionRegistered", find=find, make=make)
-    log.info("%s: registered version %d", attempt.model, facts["version"])
-    return facts["version"]
-
-
-def promote(store: ObjectStore, attempt: Attempt, version: int) -> None:
-    """Move the alias from the parent to the new version, once, if nobody moved it meanwhile."""
-
-    def find(plan: dict[str, Any]) -> dict[str, Any] | None:
-        if mlflow_registry.alias_version(attempt.model) != version:
-            return None
-        return {**plan_facts(plan), "version": version, "digest": _candidate_digest(store, attempt)}
-
-    def make(_: dict[str, Any]) -> None:
-        late_holds.refuse_held(store, attempt.batch)
-        mlflow_registry.move_alias(attempt.model, parent=attempt.parent_version, version=version)
-
-    facts = once_in(store, attempt, "promoted", "ChampionPromoted", find=find, make=make)
-    promoted = journal.Entry(
-        stream(attempt.model),
-        f"{attempt.key}/promoted",
-        "ChampionPromoted",
-        {
-            **facts,
-            "batch": attempt.batch,
-            "parent_version": attempt.parent_version,
-            "forget_count": attempt.forget_count,
-            "method": attempt.method,
-            "reason": attempt.reason,
-            **_trained_rows(store, attempt),
-        },
+    done = once(
+        services.journal,
+        batch_stream(attempt.batch),
+        key=effect,
+        plan=RegistrationIntended(model=attempt.model, attempt=attempt.key),
+        find=find,
+        make=make,
     )
-    journal.append(store, promoted)
+    log.info("%s: registered version %d", attempt.model, done.version)
+    return done.version
+
+
+def promote(services: Services, attempt: Attempt, version: int) -> None:
+    """Move the alias from the parent to the new version, once, if nobody moved it meanwhile."""
+    made = _made(services, attempt)
+
+    def find(_: PromotionIntended) -> VersionPromoted | None:
+        if services.registry.alias_version(attempt.model) != version:
+            return None
+        return VersionPromoted(
+            model=attempt.model, attempt=attempt.key, version=version, digest=made.digest
+        )
+
+    def make(_: PromotionIntended) -> None:
+        late_holds.refuse_held(services, attempt.batch)
+        services.registry.move_alias(attempt.model, parent=attempt.parent_version, version=version)
+
+    done = once(
+        services.journal,
+        batch_stream(attempt.batch),
+        key=attempt.ids.promoted,
+        plan=PromotionIntended(model=attempt.model, attempt=attempt.key),
+        find=find,
+        make=make,
+    )
+    facts = ChampionPromoted(
+        attempt=attempt.key,
+        batch=attempt.batch,
+        version=done.version,
+        digest=done.digest,
+        parent_version=attempt.parent_version,
+        forget_count=attempt.forget_count,
+        method=attempt.method,
+        reason=attempt.reason,
+        trained_rows=made.trained_rows,
+    )
+    services.journal.append(model_stream(attempt.model), attempt.ids.promoted, facts)
     log.info("%s: version %d is the champion", attempt.model, version)
 
 
-def lineage_tags(store: ObjectStore, attempt: Attempt) -> dict[str, str]:
+def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:
     """What the new version descends from, as tags of the model version."""
-    enrollment = read_enrollment(store, attempt.model)
+    enrollment = read_enrollment(services.journal, attempt.model)
     deletions = enrollment.deletions.after(
         attempt.forget_count, attempt.method, row_count=attempt.row_count
     )
     return {
-        mlflow_registry.EFFECT_TAG: f"{attempt.key}/registered",
+        mlflow_registry.EFFECT_TAG: attempt.ids.registered,
         "expunge.batch": attempt.batch,
         "expunge.parent_version": str(attempt.parent_version),
         "expunge.parent_digest": attempt.parent_digest,
-        "expunge.digest": _candidate_digest(store, attempt),
+        "expunge.digest": _made(services, attempt).digest,
         "expunge.dataset": enrollment.dataset.uri,
         "expunge.dataset_version": str(attempt.dataset_version),
         "expunge.dataset_version_before": str(attempt.dataset_version),
@@ -105,36 +131,28 @@ def lineage_tags(store: ObjectStore, attempt: Attempt) -> dict[str, str]:
     }
 
 
-def _trained_rows(store: ObjectStore, attempt: Attempt) -> dict[str, int]:
-    """Rows that a retrained candidate learned from, as far as they are on record."""
-    made = _made(store, attempt)
-    return {"trained_rows": made["trained_rows"]} if "trained_rows" in made else {}
-
-
-def _candidate_digest(store: ObjectStore, attempt: Attempt) -> str:
-    return _made(store, attempt)["digest"]
-
-
-def _made(store: ObjectStore, attempt: Attempt) -> Mapping[str, Any]:
-    made = journal.find(store, batches.stream(attempt.batch), f"{attempt.key}/unlearned")
+def _made(services: Services, attempt: Attempt) -> CandidateMade:
+    made = read_batch(services.journal, attempt.batch).attempts[attempt.key].made
     if made is None:
         raise UnsupportedModelError("The candidate was never made; run the batch from its start.")
-    return made.facts
+    return made
 
 
-def _log_candidate(store: ObjectStore, attempt: Attempt, run_id: str) -> str:
-    enrollment, _, forget = inputs(store, attempt)
+def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
+    enrollment, _, forget = inputs(services, attempt)
     original = model_files.load_model(
+        services.registry,
         attempt.model,
         attempt.parent_version,
         trust_pickle=enrollment.trust_pickle,
         is_parent=True,
     )
-    module = load_candidate(store, attempt, original.module)
-    return model_files.log_successor(run_id, original, module, _example(original.example, forget))
+    module = load_candidate(services, attempt, original.module)
+    example = input_example(original.example, forget)
+    return model_files.log_successor(run_id, original, module, example)
 
 
-def _example(example: Any, forget: Rows) -> Any:
+def input_example(example: Any, forget: Rows) -> Any:
     """The parent's input example, or zeros if it is one of the rows being forgotten."""
     if example is None:
         first, _ = next(iter(forget.chunks(1)))
@@ -147,13 +165,13 @@ def _example(example: Any, forget: Rows) -> Any:
     return example
 
 
-def _log_lineage(store: ObjectStore, attempt: Attempt, run_id: str) -> None:
+def _log_lineage(services: Services, attempt: Attempt, run_id: str) -> None:
     """Parameters, metrics, parent model and dataset of the attempt's run."""
     from mlflow.entities import Dataset, DatasetInput, LoggedModelInput, Metric, Param
 
-    enrollment = read_enrollment(store, attempt.model)
-    client = mlflow_registry.client()
-    evidence = evaluate_candidate(store, attempt)
+    enrollment = read_enrollment(services.journal, attempt.model)
+    client = services.registry.client
+    evidence = evaluate_candidate(services, attempt)
     now = int(journal.now().timestamp() * 1000)
     metrics = [
         Metric(f"{name}_{when}", float(value), now, 0)
@@ -167,7 +185,7 @@ def _log_lineage(store: ObjectStore, attempt: Attempt, run_id: str) -> None:
     params = [Param(k, str(v)) for k, v in values.items()]
     source = f'{{"uri": "{enrollment.dataset.uri}"}}'
     dataset = Dataset(enrollment.model, attempt.forget_digest[:12], "delta", source)
-    parent = mlflow_registry.logged_model_id(attempt.model, attempt.parent_version)
+    parent = services.registry.logged_model_id(attempt.model, attempt.parent_version)
     with translated("MLflow"):
         client.log_batch(run_id, metrics=metrics, params=params)
         client.log_inputs(

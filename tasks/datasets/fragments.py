@@ -18,7 +18,7 @@ SCAN = {
         use_buffered_stream=True, buffer_size=1 << 20, pre_buffer=False
     ),
 }
-"""Column chunks are read through a small buffer: with pre-buffering, a whole row group is held."""
+"""Column chunks are read through a small buffer: pre-buffering reads a whole row group."""
 
 
 Group = tuple[ds.ParquetFileFragment, int]

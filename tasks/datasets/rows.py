@@ -12,9 +12,10 @@ from deltalake import DeltaTable
 from torch import Tensor
 
 from tasks.datasets.fragments import TableShare
-from tasks.datasets.spec import DatasetSpec
 from tasks.datasets.streams import cut, read_ahead
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.tables.delta import arrow_dataset, arrow_schema, matching, open_table
 from unlearning.errors import DataError, UnfitRowsError
 from unlearning.model.rows import TensorRows
@@ -31,6 +32,7 @@ class TableRows:
 
     def __init__(
         self,
+        settings: Settings,
         spec: DatasetSpec,
         version: int | None,
         *,
@@ -42,6 +44,7 @@ class TableRows:
         """Open the table.
 
         Args:
+            settings: How the table is reached.
             spec: How its rows become inputs and labels.
             version: Version of the table; None for the newest.
             only: The subjects whose rows are meant; None for all.
@@ -50,7 +53,7 @@ class TableRows:
             part: Rank and number of ranks: together they read every row once, each its own.
         """
         self._spec = spec
-        table = open_table(uri or spec.uri, version)
+        table = open_table(settings, uri or spec.uri, version)
         where = None if only is None else matching(table, spec.subject, only)
         if without:
             where = ~matching(table, spec.subject, without)
@@ -79,11 +82,13 @@ class TableRows:
                 yield inputs, labels
 
 
-def label_counts(spec: DatasetSpec, version: int | None) -> Counter[int]:
+def label_counts(settings: Settings, spec: DatasetSpec, version: int | None) -> Counter[int]:
     """Rows of the table by class; cost: one pass over the label column, in memory of a batch."""
     counts: Counter[int] = Counter()
     with translated("table"):
-        for batch in arrow_dataset(open_table(spec.uri, version)).to_batches(columns=[spec.label]):
+        for batch in arrow_dataset(open_table(settings, spec.uri, version)).to_batches(
+            columns=[spec.label]
+        ):
             found = batch[spec.label].value_counts()
             counts.update(dict(zip(*(one.to_pylist() for one in found.flatten()), strict=True)))
     return counts
@@ -153,7 +158,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
-def check_columns(spec: DatasetSpec, version: int | None) -> None:
+def check_columns(settings: Settings, spec: DatasetSpec, version: int | None) -> None:
     """Refuse a specification that the table does not fit.
 
     Cost: the schema; with slices also a pass over their columns, ended at the first refusal.
@@ -162,7 +167,7 @@ def check_columns(spec: DatasetSpec, version: int | None) -> None:
         DataError: a column is missing or has a type that cannot be used, or a slice names people
             or has more than 50 values.
     """
-    table = open_table(spec.uri, version)
+    table = open_table(settings, spec.uri, version)
     schema = arrow_schema(table)
     wanted = (*spec.features, spec.label, spec.subject, *spec.slices)
     missing = [name for name in wanted if name not in schema.names]

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from tasks.datasets.fragments import SCAN, Group, row_groups
 from tasks.datasets.rows import joined, to_tensors
-from tasks.datasets.spec import DatasetSpec
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.tables.delta import arrow_dataset, matching, open_table
 from unlearning.errors import UnfitRowsError
 from unlearning.model.rows import TensorRows, content_halves
@@ -20,10 +21,10 @@ from unlearning.model.rows import TensorRows, content_halves
 _POOL = 4
 """Rows that are read for each row of the sample, where the table has them."""
 
-_GROUPS, _BYTES = 256, 1 << 30
+ENOUGH_GROUPS, ENOUGH_BYTES = 256, 1 << 30
 """Row groups, or bytes in them, that are enough if they hold rows enough."""
 
-_LEAST_GROUPS = 8
+LEAST_GROUPS = 8
 """Row groups that are read however large they are: one alone may be one class, or one day."""
 
 
@@ -49,6 +50,7 @@ class Sample:
 
 
 def sample_rows(
+    settings: Settings,
     spec: DatasetSpec,
     version: int | None,
     *,
@@ -59,11 +61,14 @@ def sample_rows(
 ) -> TensorRows:
     """The rows of `sample_with_slices` alone."""
     bare = replace(spec, slices=())
-    found = sample_with_slices(bare, version, count=count, seed=seed, without=without, uri=uri)
+    found = sample_with_slices(
+        settings, bare, version, count=count, seed=seed, without=without, uri=uri
+    )
     return found.rows
 
 
 def sample_with_slices(
+    settings: Settings,
     spec: DatasetSpec,
     version: int | None,
     *,
@@ -85,7 +90,7 @@ def sample_with_slices(
         UnfitRowsError: no row is left, or a feature or label is missing.
     """
     spec = spec if uri is None else replace(spec, uri=uri)
-    table = open_table(spec.uri, version)
+    table = open_table(settings, spec.uri, version)
     # A slice may be a feature or the label, and a column can be read only once.
     columns = list(dict.fromkeys([*spec.features, spec.label, *spec.slices]))
     where = ~matching(table, spec.subject, without) if without else None
@@ -128,15 +133,15 @@ def draw_groups(
     """
     rows = np.array([count for _, count in groups], dtype=float)
     sizes = [sum(part.total_byte_size for part in group.row_groups) for group, _ in groups]
-    weights = np.maximum(rows, least / _GROUPS)
+    weights = np.maximum(rows, least / ENOUGH_GROUPS)
 
     def chances(end: float) -> np.ndarray:
         return -np.expm1(-weights * end)
 
     def are_enough(expected: np.ndarray) -> bool:
         number, size = expected.sum(), expected @ np.array(sizes, dtype=float)
-        many = number >= reach * _GROUPS
-        large = size >= reach * _BYTES and number >= reach * _LEAST_GROUPS
+        many = number >= reach * ENOUGH_GROUPS
+        large = size >= reach * ENOUGH_BYTES and number >= reach * LEAST_GROUPS
         return bool(expected @ rows >= reach * least and (many or large))
 
     if not are_enough(np.ones(len(groups))):
@@ -171,7 +176,7 @@ def _batches(
 
 
 class _Pool:
-    """The rows with the smallest keys so far; a little more than the sample is held."""
+    """The rows with the smallest keys so far; a little more than the sample is kept."""
 
     def __init__(self, count: int) -> None:
         self._count = count

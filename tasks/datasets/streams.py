@@ -13,20 +13,20 @@ _END = object()
 
 def cut(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:
     """The same rows in the same order, `size` at a time and a rest, however they were stored."""
-    held: list[pa.RecordBatch] = []
+    pieces: list[pa.RecordBatch] = []
     missing = size
     for batch in batches:
         start = 0
         while start < batch.num_rows:
             piece = batch.slice(start, missing)
-            held.append(piece)
+            pieces.append(piece)
             start += piece.num_rows
             missing -= piece.num_rows
             if not missing:
-                yield pa.Table.from_batches(held)
-                held, missing = [], size
-    if held:
-        yield pa.Table.from_batches(held)
+                yield pa.Table.from_batches(pieces)
+                pieces, missing = [], size
+    if pieces:
+        yield pa.Table.from_batches(pieces)
 
 
 def read_ahead(source: Generator[T], *, depth: int = 2) -> Generator[T]:

@@ -7,12 +7,16 @@ from safetensors.torch import load, save
 from torch import nn
 
 from tasks.datasets.rows import TableRows
-from tasks.hardware.device import pick_device
-from tasks.hardware.memory import fitting
-from tasks.models.enrollment import Enrollment, enrolled_models, ledger_key, read_enrollment, stream
-from tasks.registry import mlflow_registry, model_files
-from tasks.store import journal
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.environment.device import pick_device
+from tasks.environment.memory import fitting
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.events.models import LedgerStored
+from tasks.journal.reading import enrolled_models, read_enrollment, read_model
+from tasks.registry import model_files
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from tasks.subjects.reappearance import unknown_ids
 from tasks.tables.delta import is_readable
 from unlearning.errors import (
@@ -37,7 +41,7 @@ from unlearning.model.weights import model_digest
 log = logging.getLogger("expunge.ledgers")
 
 
-def refresh_ledger(store: ObjectStore, model: str) -> str:
+def refresh_ledger(services: Services, model: str) -> str:
     """Compute the model's gradient ledger unless the store has it; returns its key.
 
     Under torchrun every rank calls it: all share the pass, and the first one writes.
@@ -47,35 +51,35 @@ def refresh_ledger(store: ObjectStore, model: str) -> str:
         SnapshotChangedError: the table has another number of rows than were enrolled.
         TransientError: a batch erased rows while they were read; the next try reads the new rows.
     """
-    enrollment = read_enrollment(store, model)
-    key = ledger_key(enrollment)
-    missing = agree("" if _has_ledger(store, enrollment) else key)
+    enrollment = read_enrollment(services.journal, model)
+    key = enrollment.ledger_key
+    missing = agree("" if _has_ledger(services, enrollment) else key)
     if missing:
         refuse_other(key, missing)
         module = model_files.load_model(
-            model, enrollment.version, trust_pickle=enrollment.trust_pickle
+            services.registry, model, enrollment.version, trust_pickle=enrollment.trust_pickle
         ).module
         try:
-            store_ledger(store, enrollment, module)
+            store_ledger(services, enrollment, module)
         except DataError:
-            _refuse_overtaken(enrollment)
+            _refuse_overtaken(services, enrollment)
             raise
     if own_rank() == 0:
-        mlflow_registry.tag_version(model, enrollment.version, {"expunge.ledger": key})
-        drop_stale_ledgers(store, model)
+        services.registry.tag_version(model, enrollment.version, {"expunge.ledger": key})
+        drop_stale_ledgers(services, model)
     return key
 
 
-def _refuse_overtaken(enrollment: Enrollment) -> None:
+def _refuse_overtaken(services: Services, enrollment: Enrollment) -> None:
     """An erasure never waits for a pass over the table: the pass begins again."""
-    if not is_readable(enrollment.dataset.uri, enrollment.dataset_version):
+    if not is_readable(services.settings, enrollment.dataset.uri, enrollment.dataset_version):
         raise TransientError(
             f"Rows of {enrollment.snapshot} were erased while the ledger of {enrollment.model} was "
             "computed; try again later."
         ) from None
 
 
-def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) -> None:
+def store_ledger(services: Services, enrollment: Enrollment, module: nn.Module) -> None:
     """Compute the mean gradient over the whole snapshot and keep it: one pass over the table.
 
     Raises:
@@ -83,22 +87,22 @@ def store_ledger(store: ObjectStore, enrollment: Enrollment, module: nn.Module) 
         SnapshotChangedError: the table has another number of rows than were enrolled.
         DivergenceError: a loss or gradient is not finite.
     """
-    gradient = _gradient(enrollment, module, unknown_ids(store, enrollment))
+    gradient = _gradient(services, enrollment, module, unknown_ids(services, enrollment))
     if own_rank() != 0:
         return
     ledger = Ledger(gradient, model_digest=enrollment.digest, dataset=enrollment.snapshot)
-    key = ledger_key(enrollment)
-    store.put(key, save(ledger_tensors(ledger), metadata=ledger_metadata(ledger)))
-    facts = {"ledger": key, "row_count": gradient.row_count, "version": enrollment.version}
-    journal.append(
-        store, journal.Entry(stream(enrollment.model), f"ledger/{key}", "LedgerStored", facts)
-    )
+    key = enrollment.ledger_key
+    services.store.put(key, save(ledger_tensors(ledger), metadata=ledger_metadata(ledger)))
+    facts = LedgerStored(ledger=key, row_count=gradient.row_count, version=enrollment.version)
+    services.journal.append(model_stream(enrollment.model), ids.ledger(key), facts)
     log.info("%s version %d: gradient ledger stored", enrollment.model, enrollment.version)
     # A batch may have erased rows, and the old ledgers with them, while this one was computed.
-    drop_stale_ledgers(store, enrollment.model)
+    drop_stale_ledgers(services, enrollment.model)
 
 
-def _gradient(enrollment: Enrollment, module: nn.Module, without: list[str]) -> Gradient:
+def _gradient(
+    services: Services, enrollment: Enrollment, module: nn.Module, without: list[str]
+) -> Gradient:
     if model_digest(module.state_dict()) != enrollment.digest:
         raise ConflictError(
             f"Version {enrollment.version} of {enrollment.model} holds other weights than were "
@@ -106,6 +110,7 @@ def _gradient(enrollment: Enrollment, module: nn.Module, without: list[str]) -> 
         )
     ranks = rank_count()
     rows = TableRows(
+        services.settings,
         enrollment.dataset,
         enrollment.dataset_version,
         without=without,
@@ -121,7 +126,7 @@ def _gradient(enrollment: Enrollment, module: nn.Module, without: list[str]) -> 
             precision=enrollment.unlearning.precision,
         )
 
-    size, device = enrollment.unlearning.chunk_size, pick_device()
+    size, device = enrollment.unlearning.chunk_size, pick_device(services.settings)
     # Ranks wait for each other: one alone must not begin anew.
     gradient = (
         fitting(gradient_of, chunk_size=size, device=device)
@@ -136,7 +141,7 @@ def _gradient(enrollment: Enrollment, module: nn.Module, without: list[str]) -> 
     return gradient
 
 
-def read_ledger(store: ObjectStore, enrollment: Enrollment) -> Ledger | None:
+def read_ledger(services: Services, enrollment: Enrollment) -> Ledger | None:
     """The ledger of this version over this snapshot; None when it was not computed yet.
 
     Raises:
@@ -144,7 +149,7 @@ def read_ledger(store: ObjectStore, enrollment: Enrollment) -> Ledger | None:
         DivergenceError: a number in it is not finite.
     """
     try:
-        data = store.get(ledger_key(enrollment))
+        data = services.store.get(enrollment.ledger_key)
     except MissingObjectError:
         return None
     try:
@@ -159,22 +164,21 @@ def read_ledger(store: ObjectStore, enrollment: Enrollment) -> Ledger | None:
     return ledger
 
 
-def drop_stale_ledgers(store: ObjectStore, model: str) -> None:
+def drop_stale_ledgers(services: Services, model: str) -> None:
     """Delete the model's ledgers over other snapshots: they are means over rows erased since."""
-    events = journal.read(store, stream(model))
-    current = {ledger_key(enrollment) for enrollment in enrolled_models(store)}
-    for digest in sorted({e.facts["digest"] for e in events if "digest" in e.facts}):
+    current = {enrollment.ledger_key for enrollment in enrolled_models(services.journal)}
+    for digest in sorted(read_model(services.journal, model).digests):
         folder = f"ledgers/{digest}/"
-        for info in list(store.list_objects(folder)):
+        for info in list(services.store.list_objects(folder)):
             if info.key not in current:
-                store.delete(info.key)
-        store.purge_noncurrent(folder)
+                services.store.delete(info.key)
+        services.store.purge_noncurrent(folder)
 
 
-def _has_ledger(store: ObjectStore, enrollment: Enrollment) -> bool:
+def _has_ledger(services: Services, enrollment: Enrollment) -> bool:
     """Whether a usable ledger lies there; a damaged one counts as none and is written anew."""
     try:
-        return read_ledger(store, enrollment) is not None
+        return read_ledger(services, enrollment) is not None
     except ModelError as error:
         log.warning("%s: %s", enrollment.model, error)
         return False

@@ -7,14 +7,13 @@ import numpy as np
 from torch import nn
 
 from tasks.datasets.rows import TableRows
-from tasks.enrolling.enroll import ModelSource, pinned
+from tasks.enrolling.source import ModelSource, pinned
+from tasks.environment.device import pick_device
 from tasks.foreign_errors import translated
-from tasks.hardware.device import pick_device
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.mlflow_registry import LEFT_OUT_TAG
-from tasks.settings import load_settings
-from tasks.store.objects import ObjectStore
-from tasks.subjects.reappearance import ids_to_leave_out, look
+from tasks.registry.services import Services
+from tasks.subjects.reappearance import scan_table, suppressed_ids
 from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import DataError
 from unlearning.model.weights import model_digest
@@ -26,27 +25,27 @@ log = logging.getLogger("expunge.training")
 
 
 def train_version(
-    store: ObjectStore, source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig
+    services: Services, source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig
 ) -> int:
     """Train a multilayer perceptron with gradient restriction; register it under the alias.
 
     Rows of erased subjects who are back in the table are left out.
     """
-    source = pinned(source)
-    seen = look(store, source.dataset.uri, source.dataset.subject, source.dataset_version)
-    without = ids_to_leave_out(store, source.dataset, source.dataset_version)
-    module = _train(source, hidden, config, without)
+    source = pinned(services, source)
+    seen = scan_table(services, source.dataset.uri, source.dataset.subject, source.dataset_version)
+    without = suppressed_ids(services, source.dataset, source.dataset_version)
+    module = _train(services, source, hidden, config, without)
     effect = (
         f"train/{_training_key(source, hidden, config)}/{model_digest(module.state_dict())[:SHORT]}"
     )
-    version = mlflow_registry.find_version(source.model, effect)
+    version = services.registry.find_version(source.model, effect)
     if version is None:
-        run_id = mlflow_registry.ensure_run(
+        run_id = services.registry.ensure_run(
             mlflow_registry.TRAINING_EXPERIMENT, effect, f"train {source.model}"
         )
-        _log_parameters(run_id, config, hidden)
+        _log_parameters(services, run_id, config, hidden)
         # Two rows: with one, torch.export would fix the batch size at one.
-        example = np.zeros((2, *_input_shape(source)), dtype=np.float32)
+        example = np.zeros((2, *_input_shape(services, source)), dtype=np.float32)
         uri = model_files.log_new(run_id, module.cpu(), example)
         tags = {
             mlflow_registry.EFFECT_TAG: effect,
@@ -54,21 +53,25 @@ def train_version(
             "expunge.restriction": config.restriction,
             "expunge.alpha": str(config.alpha),
         }
-        mlflow_registry.create_version(source.model, uri, run_id, tags)
-        version = mlflow_registry.find_version(source.model, effect)
+        services.registry.create_version(source.model, uri, run_id, tags)
+        version = services.registry.find_version(source.model, effect)
     if version is None:
         raise DataError(f"MLflow lost the version of {source.model} that was just created.")
-    mlflow_registry.set_alias(source.model, version)
-    log.info("%s version %d trained, alias %s", source.model, version, load_settings().alias)
+    services.registry.set_alias(source.model, version)
+    log.info("%s version %d trained, alias %s", source.model, version, services.settings.alias)
     return version
 
 
 def _train(
-    source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig, without: list[str]
+    services: Services,
+    source: ModelSource,
+    hidden: tuple[int, ...],
+    config: TrainingConfig,
+    without: list[str],
 ) -> nn.Module:
     spec, version = source.dataset, source.dataset_version
-    rows = TableRows(spec, version, without=without)
-    inputs = int(np.prod(_input_shape(source)))
+    rows = TableRows(services.settings, spec, version, without=without)
+    inputs = int(np.prod(_input_shape(services, source)))
     classes = 1 + max(int(labels.max()) for _, labels in rows.chunks(65536))
     module = mlp(inputs=inputs, hidden=hidden, classes=classes, seed=config.seed)
 
@@ -76,12 +79,12 @@ def _train(
         if epoch == config.epochs or epoch % max(1, config.epochs // 6) == 0:
             log.info("epoch %d of %d: loss %.4f", epoch, config.epochs, loss)
 
-    train(module, rows, config, device=pick_device(), on_epoch=report)
+    train(module, rows, config, device=pick_device(services.settings), on_epoch=report)
     return module
 
 
-def _input_shape(source: ModelSource) -> tuple[int, ...]:
-    inputs, _ = next(TableRows(source.dataset, source.dataset_version).chunks(1))
+def _input_shape(services: Services, source: ModelSource) -> tuple[int, ...]:
+    inputs, _ = next(TableRows(services.settings, source.dataset, source.dataset_version).chunks(1))
     return tuple(inputs.shape[1:])
 
 
@@ -90,11 +93,13 @@ def _training_key(source: ModelSource, hidden: tuple[int, ...], config: Training
     return bytes_digest(repr((facts, asdict(config))).encode())[:SHORT]
 
 
-def _log_parameters(run_id: str, config: TrainingConfig, hidden: tuple[int, ...]) -> None:
+def _log_parameters(
+    services: Services, run_id: str, config: TrainingConfig, hidden: tuple[int, ...]
+) -> None:
     from mlflow.entities import Param
 
     params = {**asdict(config), "hidden": ",".join(map(str, hidden))}
     with translated("MLflow"):
-        mlflow_registry.client().log_batch(
+        services.registry.client.log_batch(
             run_id, params=[Param(k, str(v)) for k, v in params.items()]
         )

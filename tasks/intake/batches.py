@@ -1,19 +1,30 @@
-"""A batch of deletion requests: its verdicts, and who is in it."""
+"""A batch of deletion requests: what was decided about each, and who is in it."""
 
 import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from functools import cache, lru_cache
 from importlib.metadata import version as package_version
 
 from tasks.intake import inbox, legal_holds
 from tasks.intake.validation_report import render_report
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.objects import MissingObjectError, ObjectStore
-from tasks.store.opening import open_store
+from tasks.journal import journal
+from tasks.journal.events import ids
+from tasks.journal.events.batches import BatchValidated
+from tasks.journal.events.catalog import batch_stream, request_stream
+from tasks.journal.events.requests import (
+    RequestAccepted,
+    RequestDuplicated,
+    RequestFact,
+    RequestHeld,
+    RequestQuarantined,
+    RequestReleased,
+)
+from tasks.journal.journal import Entry
+from tasks.journal.reading import read_batch
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from unlearning.policy.deadlines import due_date
 from unlearning.policy.deletion import Disposition, count_outcomes
 from unlearning.policy.digests import pseudonym
@@ -21,10 +32,10 @@ from unlearning.policy.digests import pseudonym
 log = logging.getLogger("expunge.batches")
 
 _EVENTS = {
-    "accepted": "RequestAccepted",
-    "quarantined": "RequestQuarantined",
-    "duplicate": "RequestDuplicated",
-    "on_hold": "RequestHeld",
+    "accepted": RequestAccepted,
+    "quarantined": RequestQuarantined,
+    "duplicate": RequestDuplicated,
+    "on_hold": RequestHeld,
 }
 
 
@@ -33,132 +44,116 @@ def report_key(batch: str) -> str:
     return f"reports/{batch}/erasure.html"
 
 
-def stream(batch: str) -> str:
-    """The batch's stream in the journal."""
-    return f"batches/{batch}"
-
-
-def pseudonyms(subjects: Iterable[str]) -> dict[str, str]:
+def pseudonyms(services: Services, subjects: Iterable[str]) -> dict[str, str]:
     """Pseudonym of each subject id; like the ids, it never leaves a task."""
-    key = load_settings().pseudonym_secret()
+    key = services.settings.pseudonym_secret()
     return {subject: pseudonym(key, subject) for subject in subjects}
 
 
-def pseudonyms_on_hold(store: ObjectStore) -> set[str]:
+def pseudonyms_on_hold(services: Services) -> set[str]:
     """Pseudonyms of all subjects under a hold."""
-    key = load_settings().pseudonym_secret()
-    return {pseudonym(key, subject) for subject in legal_holds.subjects_on_hold(store)}
+    key = services.settings.pseudonym_secret()
+    return {pseudonym(key, subject) for subject in legal_holds.subjects_on_hold(services)}
 
 
-def validate(store: ObjectStore, batch: str) -> dict[str, int]:
-    """Judge every record of a batch once, journal each verdict, keep what is unusable."""
-    done = journal.find(store, stream(batch), "validated")
+def validate(services: Services, batch: str) -> dict[str, int]:
+    """Judge every record of a batch once, journal each disposition, keep what is unusable."""
+    done = read_batch(services.journal, batch).validated
     if done is not None:
-        return done.facts["counts"]
-    judged = _judge_once(store, batch)
-    released = set(inbox.read_manifest(store, batch).released)
-    journal.append_all(store, (_entry(batch, d, released) for d in judged))
-    _keep_quarantined(store, batch, judged)
+        return done.counts
+    judged = _judge_once(services, batch)
+    released = set(inbox.read_manifest(services, batch).released)
+    services.journal.append_all(_entry(batch, d, released) for d in judged)
+    _keep_quarantined(services, batch, judged)
     counts = count_outcomes(judged)
     report = f"reports/{batch}/validation.html"
-    store.put(report, render_report(batch, judged).encode())
-    facts = {"counts": counts, "report": report, "code_version": package_version("expunge")}
-    journal.append(store, journal.Entry(stream(batch), "validated", "BatchValidated", facts))
+    services.store.put(report, render_report(batch, judged).encode())
+    facts = BatchValidated(counts=counts, report=report, code_version=package_version("expunge"))
+    services.journal.append(batch_stream(batch), ids.VALIDATED, facts)
     log.info("Batch %s: %s", batch, ", ".join(f"{n} {o}" for o, n in counts.items()))
     return counts
 
 
-def _judge_once(store: ObjectStore, batch: str) -> list[Disposition]:
-    # The verdict depends on the clock and the holds of its moment, so the first one is kept.
-    key = f"batches/{batch}/dispositions.json"
+def _judge_once(services: Services, batch: str) -> list[Disposition]:
+    # It depends on the clock and the holds of its moment, so the first one is kept.
     try:
-        return dispositions(store, batch)
+        return dispositions(services, batch)
     except MissingObjectError:
         from tasks.intake.validation import judge, judge_again
 
-        known = set(inbox.read_manifest(store, batch).released)
-        new = list(inbox.new_records(store, batch))
+        known = set(inbox.read_manifest(services, batch).released)
+        new = list(inbox.new_records(services, batch))
         log.info("Batch %s: validating %d new records, %d known", batch, len(new), len(known))
-        secret = load_settings().pseudonym_secret()
-        judged = judge(store, new, secret) + judge_again(store, known, secret)
-        store.put_if_absent(key, json.dumps([asdict(d) for d in judged]).encode())
-        return dispositions(store, batch)
+        secret = services.settings.pseudonym_secret()
+        judged = judge(services, new, secret) + judge_again(services, known, secret)
+        data = json.dumps([asdict(d) for d in judged]).encode()
+        services.store.put_if_absent(_dispositions_key(batch), data)
+        return dispositions(services, batch)
 
 
-def dispositions(store: ObjectStore, batch: str) -> list[Disposition]:
+def dispositions(services: Services, batch: str) -> list[Disposition]:
     """What validation decided about each record of the batch."""
-    return list(_dispositions(store.uri, batch))
+    return list(services.frozen.parsed(_dispositions_key(batch), _dispositions))
 
 
-@lru_cache(maxsize=4)  # they never change, and every step of a large batch asks
-def _dispositions(uri: str, batch: str) -> tuple[Disposition, ...]:
-    body = open_store(uri).get(f"batches/{batch}/dispositions.json")
-    return tuple(Disposition(**d) for d in json.loads(body))
+def _dispositions_key(batch: str) -> str:
+    return f"batches/{batch}/dispositions.json"
 
 
-def accepted(store: ObjectStore, batch: str, *, at: int | None = None) -> list[Disposition]:
+def _dispositions(data: bytes) -> tuple[Disposition, ...]:
+    return tuple(Disposition(**d) for d in json.loads(data))
+
+
+def accepted(services: Services, batch: str, *, at: int | None = None) -> list[Disposition]:
     """The batch's records that are to be erased, less those withheld since for a hold.
 
     `at` is the number of an event of the batch: the records as they were then.
     """
-    events = [e for e in journal.read(store, stream(batch)) if at is None or e.number < at]
-    out = {r for e in events if e.name == "RequestsWithheld" for r in e.facts["records"]}
-    judged = dispositions(store, batch)
+    withheld = read_batch(services.journal, batch).withheld
+    out = {r for number, _, records in withheld if at is None or number < at for r in records}
+    judged = dispositions(services, batch)
     return [d for d in judged if d.outcome == "accepted" and d.record_id not in out]
 
 
-def days_left(store: ObjectStore, batch: str) -> int:
+def days_left(services: Services, batch: str) -> int:
     """Days to the earliest due date of the batch's requests; negative once it has passed."""
-    received = [datetime.fromisoformat(d.received_at) for d in accepted(store, batch)]
+    received = [datetime.fromisoformat(d.received_at) for d in accepted(services, batch)]
     today = journal.now().date()
     return min(((due_date(one.date()) - today).days for one in received), default=0)
 
 
-def _entry(batch: str, d: Disposition, released: set[str]) -> journal.Entry:
+def _entry(batch: str, d: Disposition, released: set[str]) -> Entry[RequestFact]:
     event = _EVENTS[d.outcome]
     if d.record_id in released and d.outcome == "accepted":
-        event = "RequestReleased"
-    facts = {**asdict(d), "batch": batch}
-    return journal.Entry(f"requests/{d.record_id}", f"{batch}/disposition", event, facts)
+        event = RequestReleased
+    facts = event(disposition=d, batch=batch)
+    return Entry(request_stream(d.record_id), ids.disposition(batch), facts)
 
 
-def _keep_quarantined(store: ObjectStore, batch: str, judged: Sequence[Disposition]) -> None:
+def _keep_quarantined(services: Services, batch: str, judged: Sequence[Disposition]) -> None:
     reasons = {d.record_id: d.reason for d in judged if d.outcome == "quarantined"}
-    files = {f.file_id: f.key for f in inbox.read_manifest(store, batch).files}
+    files = {f.file_id: f.key for f in inbox.read_manifest(services, batch).files}
     rows = [
         {
             "record_id": r.record_id,
-            "file": files.get(r.record_id.rpartition("-")[0], "of an earlier batch"),
+            "file": files.get(inbox.file_of(r.record_id), "of an earlier batch"),
             "reason": reasons[r.record_id],
             "row": r.row.fields,
         }
-        for r in inbox.read_records(store, batch)
+        for r in inbox.read_records(services, batch)
         if r.record_id in reasons
     ]
-    inbox.keep_quarantined(store, batch, rows)
-
-
-@cache
-def _subjects(uri: str, batch: str, wanted: frozenset[str]) -> dict[str, str]:
-    store = open_store(uri)
-    return {
-        r.record_id: str(r.row.fields["subject_id"])
-        for r in inbox.read_records(store, batch)
-        if r.record_id in wanted
-    }
+    inbox.keep_quarantined(services, batch, rows)
 
 
 def subjects_by_record(
-    store: ObjectStore, batch: str, records: Collection[str] | None = None
+    services: Services, batch: str, records: Collection[str] | None = None
 ) -> dict[str, str]:
-    """Raw subject id of these records, or of each accepted one; never leaves a task.
-
-    Read from requests/ again.
-    """
-    wanted = [d.record_id for d in accepted(store, batch)] if records is None else records
-    return _subjects(store.uri, batch, frozenset(wanted))
+    """Raw subject id of these records, or of each accepted one; never leaves a task."""
+    wanted = [d.record_id for d in accepted(services, batch)] if records is None else records
+    return inbox.subject_ids(services, batch, frozenset(wanted))
 
 
-def subjects(store: ObjectStore, batch: str) -> list[str]:
+def subjects(services: Services, batch: str) -> list[str]:
     """Raw subject ids of the batch, each once, sorted; never leaves a task."""
-    return sorted(set(subjects_by_record(store, batch).values()))
+    return sorted(set(subjects_by_record(services, batch).values()))

@@ -6,12 +6,17 @@ Everything here lies below requests/, the one place besides the tables that hold
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
 from tasks.intake.request_files import MAX_BYTES, TOO_LARGE, RawRow, parse
-from tasks.store import journal, lease
-from tasks.store.objects import MissingObjectError, ObjectInfo, ObjectStore
+from tasks.journal.events import ids
+from tasks.journal.events.batches import BatchFrozen
+from tasks.journal.events.catalog import batch_stream
+from tasks.registry.services import Services
+from tasks.store import lease
+from tasks.store.objects import MissingObjectError, ObjectInfo
 from unlearning.errors import RequestError, SnapshotChangedError
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest
 
@@ -41,8 +46,8 @@ class Manifest:
     """What a batch consists of: new files, and records of earlier files looked at again."""
 
     batch: str
-    files: list[RequestFile]
-    released: list[str]
+    files: tuple[RequestFile, ...]
+    released: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,17 @@ class Record:
     row: RawRow
 
 
-def new_files(store: ObjectStore) -> list[ObjectInfo]:
+def new_files(services: Services) -> list[ObjectInfo]:
     """Incoming objects that no batch has claimed yet."""
-    claimed = {info.key.removeprefix(_CLAIMS) for info in store.list_objects(_CLAIMS)}
+    claimed = {info.key.removeprefix(_CLAIMS) for info in services.store.list_objects(_CLAIMS)}
     return [
         info
-        for info in store.list_objects(INCOMING)
+        for info in services.store.list_objects(INCOMING)
         if not info.is_folder and f"{_file_id(info)}.json" not in claimed
     ]
 
 
-def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]) -> str:
+def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]) -> str:
     """Freeze files and released records into a batch; the same input always gives the same id.
 
     `released` gives the number of each record's latest event, so that a record which comes back a
@@ -73,7 +78,7 @@ def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]
     Raises:
         ConflictError: another run took over, so that these files are its affair.
     """
-    frozen = [copied for info in files if (copied := _copy(store, info)) is not None]
+    frozen = [copied for info in files if (copied := _copy(services, info)) is not None]
     if not (frozen or released):
         return ""
     facts = {
@@ -81,17 +86,18 @@ def freeze(store: ObjectStore, files: list[ObjectInfo], released: dict[str, int]
         "released": sorted(released),
         "as_of": released,
     }
-    batch = f"b-{facts_digest(facts)[:SHORT]}"
+    exact = [asdict(f) | {"key": _bytes_of(f.key)} for f in frozen]
+    batch = f"b-{facts_digest(facts | {'files': exact})[:SHORT]}"
     body = json.dumps({"batch": batch, **facts}, indent=1).encode()
-    store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
-    counts = {"file_count": len(frozen), "released_count": len(released)}
-    lease.check(store)
-    journal.append(store, journal.Entry(f"batches/{batch}", "frozen", "BatchFrozen", counts))
-    claim(store, batch)
+    services.store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
+    lease.check(services.store)
+    counts = BatchFrozen(file_count=len(frozen), released_count=len(released))
+    services.journal.append(batch_stream(batch), ids.FROZEN, counts)
+    claim(services, batch)
     return batch
 
 
-def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:
+def _copy(services: Services, info: ObjectInfo) -> RequestFile | None:
     """Keep the file's bytes: the sender may overwrite or remove it. None if it is gone already."""
     file_id = _file_id(info)
     if info.size > MAX_BYTES:  # may be larger than the memory of this machine
@@ -99,57 +105,92 @@ def _copy(store: ObjectStore, info: ObjectInfo) -> RequestFile | None:
     if info.is_link:
         return RequestFile(file_id, info.key, info.version, "", _LINK)
     try:
-        store.put_if_absent(f"{_FILES}{file_id}", store.get(info.key))
+        services.store.put_if_absent(f"{_FILES}{file_id}", services.store.get(info.key))
     except MissingObjectError:
-        is_there = info in store.list_objects(info.key)
+        is_there = info in services.store.list_objects(info.key)
         return RequestFile(file_id, info.key, info.version, "", _UNNAMEABLE) if is_there else None
-    kept = store.get(f"{_FILES}{file_id}")
+    kept = services.store.get(f"{_FILES}{file_id}")
     return RequestFile(file_id, info.key, info.version, bytes_digest(kept))
 
 
-def claim(store: ObjectStore, batch: str) -> list[RequestFile]:
+def claim(services: Services, batch: str) -> list[RequestFile]:
     """Mark the files of a batch as taken; returns those that it has. Safe to repeat.
 
     A file belongs to the batch that claims it first: a run that slept through its own replacement
     may have frozen it into another one.
     """
-    return [f for f in read_manifest(store, batch).files if _claim(store, batch, f)]
+    return [f for f in read_manifest(services, batch).files if _claim(services, batch, f)]
 
 
-def _claim(store: ObjectStore, batch: str, file: RequestFile) -> bool:
+def _claim(services: Services, batch: str, file: RequestFile) -> bool:
     body = json.dumps({"batch": batch, **asdict(file)}).encode()
-    return store.put_if_absent(f"{_CLAIMS}{file.file_id}.json", body)
+    return services.store.put_if_absent(f"{_CLAIMS}{file.file_id}.json", body)
 
 
-def read_manifest(store: ObjectStore, batch: str) -> Manifest:
+def read_manifest(services: Services, batch: str) -> Manifest:
     """The frozen manifest of a batch."""
-    body = json.loads(store.get(f"{_MANIFESTS}{batch}.json"))
-    return Manifest(batch, [RequestFile(**f) for f in body["files"]], body["released"])
+    return services.frozen.parsed(f"{_MANIFESTS}{batch}.json", _manifest)
 
 
-def new_records(store: ObjectStore, batch: str) -> Iterator[Record]:
+def _manifest(data: bytes) -> Manifest:
+    body = json.loads(data)
+    files = tuple(RequestFile(**f) for f in body["files"])
+    return Manifest(body["batch"], files, tuple(body["released"]))
+
+
+def new_records(services: Services, batch: str) -> Iterator[Record]:
     """Every row of the files that belong to a batch, without those of earlier batches."""
-    for file in claim(store, batch):
-        yield from _file_records(store, file)
+    for file in claim(services, batch):
+        yield from _file_records(services, file)
 
 
-def read_records(store: ObjectStore, batch: str) -> Iterator[Record]:
+def read_records(services: Services, batch: str) -> Iterator[Record]:
     """Every row of a batch; a file that cannot be read is one record with its problem."""
-    manifest = read_manifest(store, batch)
-    for file in manifest.files:
-        yield from _file_records(store, file)
-    for file_id in sorted({_file_of(record_id) for record_id in manifest.released}):
-        body = json.loads(store.get(f"{_CLAIMS}{file_id}.json"))
-        body.pop("batch")
-        wanted = set(manifest.released)
-        yield from (r for r in _file_records(store, RequestFile(**body)) if r.record_id in wanted)
+    released = set(read_manifest(services, batch).released)
+    for file, is_whole in _files(services, batch):
+        found = _file_records(services, file)
+        yield from found if is_whole else (r for r in found if r.record_id in released)
 
 
-def keep_quarantined(store: ObjectStore, batch: str, rows: list[dict[str, Any]]) -> None:
+def subject_ids(services: Services, batch: str, wanted: frozenset[str]) -> dict[str, str]:
+    """Raw subject id of each of these records of the batch; never leaves a task.
+
+    Every file is read once. Cost: a look at each of its records that names somebody.
+    """
+    found: dict[str, str] = {}
+    for file, _ in _files(services, batch):
+        if not file.problem:
+            parse = partial(_subjects, file)
+            ids = services.frozen.parsed(f"{_FILES}{file.file_id}", parse)
+            found |= {record: ids[record] for record in ids if record in wanted}
+    return found
+
+
+def _subjects(file: RequestFile, data: bytes) -> dict[str, str]:
+    """Whom each record of a file names."""
+    fields = ((r.record_id, r.row.fields) for r in _records(file, data))
+    return {record: str(row["subject_id"]) for record, row in fields if "subject_id" in row}
+
+
+def _files(services: Services, batch: str) -> Iterator[tuple[RequestFile, bool]]:
+    """The files of a batch, and whether all their records are its own."""
+    manifest = read_manifest(services, batch)
+    yield from ((file, True) for file in manifest.files)
+    for file_id in sorted({file_of(record_id) for record_id in manifest.released}):
+        yield services.frozen.parsed(f"{_CLAIMS}{file_id}.json", _claimed), False
+
+
+def _claimed(data: bytes) -> RequestFile:
+    body = json.loads(data)
+    body.pop("batch")
+    return RequestFile(**body)
+
+
+def keep_quarantined(services: Services, batch: str, rows: list[dict[str, Any]]) -> None:
     """Keep unusable rows, with their reasons, where their sender can be helped."""
     if rows:
         lines = "\n".join(json.dumps(_spelled(row), default=str) for row in rows)
-        store.put(f"{_QUARANTINE}{batch}.jsonl", lines.encode())
+        services.store.put(f"{_QUARANTINE}{batch}.jsonl", lines.encode())
 
 
 def _spelled(value: Any) -> Any:
@@ -161,11 +202,14 @@ def _spelled(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not isfinite(value) else value
 
 
-def _file_records(store: ObjectStore, file: RequestFile) -> Iterator[Record]:
+def _file_records(services: Services, file: RequestFile) -> Iterator[Record]:
     if file.problem:
         yield Record(f"{file.file_id}-file", RawRow(0, {}, f"file {file.problem}"))
         return
-    data = store.get(f"{_FILES}{file.file_id}")
+    yield from _records(file, services.store.get(f"{_FILES}{file.file_id}"))
+
+
+def _records(file: RequestFile, data: bytes) -> Iterator[Record]:
     if bytes_digest(data) != file.digest:
         raise SnapshotChangedError(
             f"The kept copy of request file {file.file_id} was changed; restore {_FILES}."
@@ -180,8 +224,14 @@ def _file_records(store: ObjectStore, file: RequestFile) -> Iterator[Record]:
 
 
 def _file_id(info: ObjectInfo) -> str:
-    return facts_digest({"key": info.key, "version": info.version})[:SHORT]
+    return facts_digest({"key": _bytes_of(info.key), "version": info.version})[:SHORT]
 
 
-def _file_of(record_id: str) -> str:
+def _bytes_of(key: str) -> str:
+    """The key's bytes in hex: the name of a file need not be text, and only text has a digest."""
+    return key.encode(errors="surrogateescape").hex()
+
+
+def file_of(record_id: str) -> str:
+    """Id of the request file that a record comes from."""
     return record_id.rpartition("-")[0]

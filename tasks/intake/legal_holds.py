@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tasks.intake.request_files import RawRow, parse, plain_text
 from tasks.intake.submission import printable, read_local, store_new
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from unlearning.errors import DataError, RequestError, SettingsError
 
 PREFIX = "requests/holds/"
@@ -15,7 +16,7 @@ SUBJECT_ID = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,254}[^\s\x00-\x1f])?\Z"
 _NEEDED = ("subject_id",)
 
 
-def place(store: ObjectStore, path: Path) -> int:
+def place(services: Services, path: Path) -> int:
     """Put a file of holds in force; returns for how many rows.
 
     Raises:
@@ -30,24 +31,26 @@ def place(store: ObjectStore, path: Path) -> int:
     except (RequestError, DataError) as error:
         reason = f"file {error}." if isinstance(error, RequestError) else str(error)
         raise SettingsError(f"{printable(path.name)} is no hold: {reason}") from error
-    store_new(store, PREFIX, path, data)
+    store_new(services, PREFIX, path, data)
     return len(rows)
 
 
-def release(store: ObjectStore, name: str) -> None:
+def release(services: Services, name: str) -> None:
     """Release the holds of a file.
 
     Raises:
         SettingsError: no file of this name is in force.
     """
-    names = [i.key.removeprefix(PREFIX) for i in store.list_objects(PREFIX) if not i.is_folder]
+    names = [
+        i.key.removeprefix(PREFIX) for i in services.store.list_objects(PREFIX) if not i.is_folder
+    ]
     if name not in names:
         others = ", ".join(map(printable, names)) or "none"
         raise SettingsError(f"No hold is named {printable(name)}; in force are: {others}.")
-    store.delete(PREFIX + name)
+    services.store.delete(PREFIX + name)
 
 
-def subjects_on_hold(store: ObjectStore) -> set[str]:
+def subjects_on_hold(services: Services) -> set[str]:
     """Ids of all subjects under a hold; never leaves the task that asks.
 
     Raises:
@@ -55,7 +58,7 @@ def subjects_on_hold(store: ObjectStore) -> set[str]:
             be erased until it is mended.
     """
     held: set[str] = set()
-    for info in store.list_objects(PREFIX):
+    for info in services.store.list_objects(PREFIX):
         if info.is_folder:
             continue
         if info.is_link:
@@ -64,7 +67,7 @@ def subjects_on_hold(store: ObjectStore) -> set[str]:
                 "then run again."
             )
         try:
-            rows = parse(info.key, store.get(info.key), needed=_NEEDED)
+            rows = parse(info.key, services.store.get(info.key), needed=_NEEDED)
         except RequestError as error:
             raise DataError(
                 f"A hold file of {PREFIX} cannot be used: file {error}. Mend it, or release it "

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from tasks.intake.request_files import parse
-from tasks.store.objects import ObjectStore
+from tasks.registry.services import Services
 from unlearning.errors import RequestError, SettingsError
 
 
-def submit_file(store: ObjectStore, path: Path, prefix: str) -> str:
+def submit_file(services: Services, path: Path, prefix: str) -> str:
     """Store a file below `prefix` under its own name; returns one sentence on what was stored.
 
     A file that cannot be read is stored too: the run quarantines it with its reason, so that the
@@ -17,12 +17,12 @@ def submit_file(store: ObjectStore, path: Path, prefix: str) -> str:
         SettingsError: there is no such file, or another content lies under its name already.
     """
     data = read_local(path)
-    store_new(store, prefix, path, data)
+    store_new(services, prefix, path, data)
     try:
         found = f"{len(parse(path.name, data))} rows"
     except RequestError as error:
         found = f"will be quarantined: file {error}"
-    return f"Stored {printable(path.name)} in {store.uri}/{prefix} ({found})"
+    return f"Stored {printable(path.name)} in {services.store.uri}/{prefix} ({found})"
 
 
 def read_local(path: Path) -> bytes:
@@ -39,13 +39,13 @@ def read_local(path: Path) -> bytes:
         ) from error
 
 
-def store_new(store: ObjectStore, prefix: str, path: Path, data: bytes) -> None:
+def store_new(services: Services, prefix: str, path: Path, data: bytes) -> None:
     """Store the bytes below `prefix` under the file's own name.
 
     Raises:
         SettingsError: another content lies there already.
     """
-    if not store.put_if_absent(prefix + path.name, data):
+    if not services.store.put_if_absent(prefix + path.name, data):
         raise SettingsError(
             f"Another file named {printable(path.name)} was submitted before; rename this one and "
             "try again."

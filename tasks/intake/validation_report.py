@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from tasks.store import journal
+from tasks.journal import journal
 from unlearning.policy.deletion import STATUS_MEANING, Disposition, count_outcomes
 
 _TEMPLATE = Path(__file__).with_name("validation_report.html")

@@ -3,17 +3,25 @@
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.approval.questions import approver
 from tasks.intake import batches
-from tasks.records.certified_models import certified_models, models_for
-from tasks.store import journal, lease
-from tasks.store.objects import ObjectStore
-from tasks.subjects.resolution import TableMatches, matches
+from tasks.journal.events import ids
+from tasks.journal.events.batches import FilesPurged
+from tasks.journal.events.catalog import request_stream
+from tasks.journal.events.requests import RequestErased, RequestFact, SubjectNotFound
+from tasks.journal.histories.request import request_history
+from tasks.journal.histories.table import TableHistory
+from tasks.journal.journal import Entry
+from tasks.journal.reading import read_batch
+from tasks.records.certified_models import CertifiedModel, certified_models, models_for
+from tasks.registry.services import Services
+from tasks.store import lease
+from tasks.subjects.matches import TableMatches, matches
 from tasks.subjects.suppression_list import earlier_requests
-from unlearning.errors import ConflictError
+from unlearning.errors import ConflictError, DataError
 from unlearning.policy.deadlines import due_date
 from unlearning.policy.deletion import Disposition
 from unlearning.policy.digests import bytes_digest
@@ -36,10 +44,24 @@ NOT_PROVEN = [
     ),
     "This file is not signed.",
 ]
-_SEARCH = ("objects_searched", "bytes_searched", "ids_searched", "ids_searched_as_words", "hits")
 
 
-def certify(store: ObjectStore, batch: str) -> int:
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """What the certificates of a batch rest on, as it was recorded."""
+
+    found: list[TableMatches]
+    tables: dict[str, dict[str, Any]]
+    """What was done in each table, by its URI."""
+    models: list[CertifiedModel]
+    earlier: dict[str, list[str]]
+    """Requests by which subjects had been erased before, by pseudonym."""
+    approver: str
+    decided_at: str
+    code_version: str
+
+
+def certify(services: Services, batch: str) -> int:
     """Write a certificate for every accepted request of the batch and close the request.
 
     Every effect that a certificate names was read back before; the same batch always gives the
@@ -48,13 +70,11 @@ def certify(store: ObjectStore, batch: str) -> int:
     Raises:
         ConflictError: another run took over, or another certificate lies in the place of one.
     """
-    lease.check(store)
-    found = matches(store, batch)
-    evidence = _evidence(store, batch) | {"earlier": earlier_requests(store, batch)}
-    wanted = batches.accepted(store, batch)
+    lease.check(services.store)
+    grounds, wanted = _grounds(services, batch), batches.accepted(services, batch)
     with ThreadPoolExecutor(16) as pool:
-        made = pool.map(lambda d: _certify_one(store, batch, d, found, evidence), wanted)
-        journal.append_all(store, made)
+        made = pool.map(lambda d: _certify_one(services, batch, d, grounds), wanted)
+        services.journal.append_all(made)
     log.info("%d certificates", len(wanted))
     return len(wanted)
 
@@ -65,92 +85,123 @@ def certificate_key(request_id: str) -> str:
 
 
 def _certify_one(
-    store: ObjectStore,
-    batch: str,
-    request: Disposition,
-    found: list[TableMatches],
-    evidence: dict[str, Any],
-) -> journal.Entry:
+    services: Services, batch: str, request: Disposition, grounds: _Grounds
+) -> Entry[RequestFact]:
     """Write a certificate; returns what is to be journalled."""
-    located = [m for m in found if request.record_id in m.rows]
-    earlier = [certificate_key(r) for r in evidence["earlier"].get(request.subject, [])]
-    body = {
+    located = [m for m in grounds.found if request.record_id in m.rows]
+    earlier = [certificate_key(r) for r in grounds.earlier.get(request.subject, [])]
+    body = _body(batch, request, grounds, located)
+    if earlier:
+        body["earlier_certificates"] = earlier
+    body["decided_at"] = grounds.decided_at
+    body["code_version"] = grounds.code_version
+    data = _written(services, batch, request, json.dumps(body, indent=2, allow_nan=False).encode())
+    reason = _reason(request, located, is_unlearned=bool(body.get("models")))
+    answered = RequestErased if located else SubjectNotFound
+    answer = answered(
+        batch=batch,
+        request_id=request.request_id,
+        subject=request.subject,
+        reason=f"{reason}; erased before, see {earlier[0]}" if earlier else reason,
+        certificate=certificate_key(request.request_id),
+        certificate_digest=bytes_digest(data),
+    )
+    return Entry(request_stream(request.record_id), ids.certified(batch), answer)
+
+
+def _body(
+    batch: str, request: Disposition, grounds: _Grounds, located: list[TableMatches]
+) -> dict[str, Any]:
+    """What was asked, searched, erased and unlearned."""
+    body: dict[str, Any] = {
         "type": TYPE,
         "outcome": "erased" if located else "not_found",
         "request": _request(request),
         "batch": batch,
-        "tables_searched": [{"table": m.uri, "version": m.version} for m in found],
+        "tables_searched": [{"table": m.uri, "version": m.version} for m in grounds.found],
     }
-    if located:
-        erased = {t["table"]: t for t in evidence["tables"]}
-        body["tables"] = [
-            {**erased.get(m.uri, _gone(m.uri)), "rows_of_this_request": m.rows[request.record_id]}
-            for m in located
-        ]
-        tables = {m.uri for m in located}
-        body["models"] = models_for(evidence["models"], request.record_id, tables)
-        body["not_proven"] = NOT_PROVEN
-        if evidence["approved_by"]:
-            body["approved_by"] = evidence["approved_by"]
-    if earlier:
-        body["earlier_certificates"] = earlier
-    body["decided_at"] = evidence["decided_at"]
-    body["code_version"] = evidence["code_version"]
-    key = certificate_key(request.request_id)
-    data = _written(store, batch, request, json.dumps(body, indent=2, allow_nan=False).encode())
-    event = "RequestErased" if located else "SubjectNotFound"
-    facts = {"batch": batch, "certificate": key, "request_id": request.request_id}
-    facts["certificate_digest"] = bytes_digest(data)
-    facts["subject"] = request.subject
-    facts["reason"] = _reason(request, located, is_unlearned=bool(body.get("models")))
-    if earlier:
-        facts["reason"] += f"; erased before, see {earlier[0]}"
-    return journal.Entry(f"requests/{request.record_id}", f"{batch}/certified", event, facts)
+    if not located:
+        return body
+    body["tables"] = [
+        {
+            **grounds.tables.get(m.uri, _gone(m.uri)),
+            "rows_of_this_request": m.rows[request.record_id],
+        }
+        for m in located
+    ]
+    tables = {m.uri for m in located}
+    body["models"] = models_for(grounds.models, request.record_id, tables)
+    body["not_proven"] = NOT_PROVEN
+    if grounds.approver:
+        body["approved_by"] = grounds.approver
+    return body
 
 
-def _written(store: ObjectStore, batch: str, request: Disposition, data: bytes) -> bytes:
+def _written(services: Services, batch: str, request: Disposition, data: bytes) -> bytes:
     """The certificate's bytes as they lie in the store: those of the first run that came so far.
 
     A later one may say more, such as that the model went out of service since; what was said holds
     for the moment that it names.
     """
     key = certificate_key(request.request_id)
-    if store.put_if_absent(key, data):
+    if services.store.put_if_absent(key, data):
         return data
-    before = store.get(key)
-    told = journal.find(store, f"requests/{request.record_id}", f"{batch}/certified")
-    if told is None:
+    before = services.store.get(key)
+    told = request_history(services.journal.read(request_stream(request.record_id)))
+    answer = told.answer_in(batch)
+    if answer is None:
         known, made = json.loads(before), json.loads(data)
         same = all(known[name] == made[name] for name in ("batch", "request", "outcome"))
     else:
-        same = told.facts["certificate_digest"] == bytes_digest(before)
+        same = answer.certificate_digest == bytes_digest(before)
     if not same:
         raise ConflictError(f"Another certificate lies under {key}; look at it before going on.")
     return before
 
 
-def _by_table(events: list[journal.Event], name: str) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for event in events:
-        if event.name == name:
-            found.setdefault(event.facts["table"], []).append(event.facts)
-    return found
+def _grounds(services: Services, batch: str) -> _Grounds:
+    """Tables and models of the batch as their outcomes were recorded."""
+    history = read_batch(services.journal, batch)
+    if history.validated is None:
+        raise DataError(f"Batch {batch} was never validated, so it answers nobody; run again.")
+    return _Grounds(
+        found=matches(services, batch),
+        tables={uri: _erased(uri, one) for uri, one in history.tables.items() if one.purged},
+        models=certified_models(services, batch),
+        earlier=earlier_requests(services, batch),
+        approver=history.approver,
+        decided_at=history.decided_at,
+        code_version=history.validated.code_version,
+    )
 
 
-def _erased(erased: list[dict[str, Any]], purged: list[dict[str, Any]]) -> dict[str, Any]:
+def _erased(uri: str, table: TableHistory) -> dict[str, Any]:
     """What was done in one table, its rounds as one; others may have written between them."""
-    first, last = erased[0], erased[-1]
-    before = {k: first[k] for k in ("version_before", "rows_before")}
-    matched = sum(one["rows_matched"] for one in erased)
-    appended = last["rows_after"] - first["rows_before"] + matched
+    first, last = table.erased[0], table.erased[-1]
+    matched = sum(one.rows_matched for one in table.erased)
     return {
-        **last,
-        **before,
+        "table": uri,
+        "version_before": first.version_before,
+        "rows_before": first.rows_before,
         "rows_matched": matched,
-        "rows_appended": appended,
-        "files_removed": sum(one["files_removed"] for one in purged),
-        "files_left_over": purged[-1]["leftover_files"],
-        **{k: v for k, v in purged[-1].items() if k in _SEARCH},
+        "rows_appended": last.rows_after - first.rows_before + matched,
+        "version_after": last.version_after,
+        "rows_after": last.rows_after,
+        "rows_matched_after": last.rows_matched_after,
+        "files_removed": sum(one.files_removed for one in table.purged),
+        **_searched(table.purged[-1]),
+    }
+
+
+def _searched(purged: FilesPurged) -> dict[str, int]:
+    """The last search of the table's folder for what should not be there."""
+    return {
+        "files_left_over": purged.leftover_files,
+        "objects_searched": purged.objects_searched,
+        "bytes_searched": purged.bytes_searched,
+        "ids_searched": purged.ids_searched,
+        "ids_searched_as_words": purged.ids_searched_as_words,
+        "hits": purged.hits,
     }
 
 
@@ -187,19 +238,3 @@ def _reason(request: Disposition, located: list[TableMatches], *, is_unlearned: 
 def _gone_before(*, is_unlearned: bool) -> str:
     done = "purged from the files" + (" and unlearned" if is_unlearned else "")
     return f"others had deleted the rows before; {done}"
-
-
-def _evidence(store: ObjectStore, batch: str) -> dict[str, Any]:
-    """Tables and models of the batch as their outcomes were recorded."""
-    events = journal.read(store, batches.stream(batch))
-    erased, purged = (_by_table(events, name) for name in ("RowsErased", "FilesPurged"))
-    tables = [_erased(erased[uri], rounds) for uri, rounds in purged.items()]
-    validated = next(e for e in events if e.name == "BatchValidated")
-    decided = [e.at for e in events if e.name in ("RowsResolved", "FilesPurged", "TableGone")]
-    return {
-        "tables": tables,
-        "models": certified_models(store, batch),
-        "approved_by": approver(events),
-        "decided_at": decided[-1],
-        "code_version": validated.facts["code_version"],
-    }

@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from tasks.approval import questions
 from tasks.intake import batches
-from tasks.models.enrollment import enrolled_models, ledger_key, stream
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.journal.events.attempts import CandidateEvaluated, MemoryRanOut
+from tasks.journal.events.catalog import request_stream, to_json
+from tasks.journal.events.event import Event
+from tasks.journal.events.requests import RequestFact
+from tasks.journal.histories.attempt import AttemptHistory
+from tasks.journal.reading import enrolled_models, read_batch, read_model
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from tasks.versions.old_versions import retirement_counts
 from unlearning.errors import DataError
+from unlearning.evidence.utility_report import EvaluationReport
 from unlearning.policy.deletion import STATUS_MEANING, is_open
 from unlearning.policy.digests import pseudonym
 
@@ -42,8 +46,8 @@ class ModelSummary:
     version: int | None
     forget_count: int
     seconds: float
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: EvaluationReport
+    after: EvaluationReport
     failed: list[str]
     passed: bool
     """Whether the gate let it pass, be it with checks that failed and were tolerated."""
@@ -55,74 +59,69 @@ class ModelSummary:
     """What the evidence says of the forget rows."""
 
 
-def requests(store: ObjectStore, batch: str | None = None) -> Iterator[RequestSummary]:
+def requests(services: Services, batch: str | None = None) -> Iterator[RequestSummary]:
     """Every record, or those of one batch, in record order."""
-    for record_id, event in _heads(store, batch):
-        if batch in (None, event.facts["batch"]):
+    for record_id, event in _heads(services, batch):
+        if batch in (None, event.facts.batch):
             yield RequestSummary(
                 record_id=record_id,
-                request_id=event.facts["request_id"],
+                request_id=event.facts.request_id,
                 status=event.status,
                 is_open=is_open(event.status),
-                reason=event.facts["reason"],
+                reason=event.facts.reason,
                 meaning=STATUS_MEANING[event.status],
-                batch=event.facts["batch"],
+                batch=event.facts.batch,
                 at=event.at,
-                certificate=event.facts.get("certificate", ""),
+                certificate=event.facts.certificate,
             )
 
 
-def _heads(store: ObjectStore, batch: str | None) -> Iterator[tuple[str, journal.Event]]:
+def _heads(services: Services, batch: str | None) -> Iterator[tuple[str, Event[RequestFact]]]:
     """Latest events of every record, or of those that were ever in the batch."""
     if batch is None:
-        yield from journal.heads(store, "requests")
+        yield from services.journal.requests()
         return
     with suppress(MissingObjectError):  # not validated yet
-        mine = [d.record_id for d in batches.dispositions(store, batch)]
-        yield from sorted(journal.latest(store, "requests", mine).items())
+        mine = [d.record_id for d in batches.dispositions(services, batch)]
+        yield from sorted(services.journal.latest(mine).items())
 
 
-def batch_models(store: ObjectStore, batch: str) -> list[ModelSummary]:
-    """What the batch did to each model, latest attempt each."""
-    events = journal.read(store, batches.stream(batch))
-    by_id = {e.id: e for e in events}
-    plans = {e.facts["model"]: e.facts for e in events if e.name == "UnlearningPlanned"}
-    evaluated = [p for p in plans.values() if f"{p['key']}/evaluated" in by_id]
-    return [_model(plan, by_id) for plan in evaluated]
+def batch_models(services: Services, batch: str) -> list[ModelSummary]:
+    """What the batch did to each model whose latest candidate was measured."""
+    latest = read_batch(services.journal, batch).plans.values()
+    return [_model(one, one.evaluated) for one in latest if one.evaluated]
 
 
-def _model(plan: dict[str, Any], by_id: dict[str, journal.Event]) -> ModelSummary:
-    key = plan["key"]
-    started, ended = by_id[f"{key}/unlearned/intent"], by_id[f"{key}/unlearned"]
-    promoted, judged = by_id.get(f"{key}/promoted"), by_id.get(f"{key}/judged")
+def _model(history: AttemptHistory, evaluated: CandidateEvaluated) -> ModelSummary:
+    attempt, decision = history.attempt, history.decision
     return ModelSummary(
-        model=plan["model"],
-        parent_version=plan["parent_version"],
-        version=promoted.facts["version"] if promoted else None,
-        forget_count=plan["forget_count"],
-        seconds=_seconds(started.at, ended.at),
-        before=by_id[f"{key}/evaluated"].facts["before"],
-        after=by_id[f"{key}/evaluated"].facts["after"],
-        failed=[c["name"] for c in judged.facts["checks"] if not c["passed"]] if judged else [],
-        passed=judged is not None and judged.name == "CandidateAccepted",
-        reason=plan.get("reason", ""),
-        method=plan["method"],
-        rung=plan.get("rung", "update"),
-        outcome=judged.facts.get("outcome", "") if judged else "",
+        model=attempt.model,
+        parent_version=attempt.parent_version,
+        version=history.promoted.version if history.promoted else None,
+        forget_count=attempt.forget_count,
+        seconds=history.seconds,
+        before=evaluated.evidence.before,
+        after=evaluated.evidence.after,
+        failed=list(decision.failed_names) if decision else [],
+        passed=history.passed,
+        reason=attempt.reason,
+        method=attempt.method,
+        rung=attempt.rung,
+        outcome=decision.outcome if decision else "",
     )
 
 
-def status(store: ObjectStore) -> dict[str, Any]:
+def status(services: Services) -> dict[str, Any]:
     """Everything `expunge status --json` prints."""
     return {
-        "requests": [asdict(r) for r in requests(store)],
+        "requests": [asdict(r) for r in requests(services)],
         "batches": [
             {"batch": name, "status": event.status, "at": event.at}
-            for name, event in journal.heads(store, "batches")
+            for name, event in services.journal.batches()
         ],
         "waiting": [
             {"status": status, "next": f"expunge approve {asked.batch}", **asdict(asked)}
-            for status, asked in questions.waiting(store)
+            for status, asked in questions.waiting(services)
         ],
         "models": [
             {
@@ -135,54 +134,49 @@ def status(store: ObjectStore) -> dict[str, Any]:
                 "deletions": asdict(e.deletions),
                 "budget": asdict(e.budget),
                 "is_withdrawn": e.is_withdrawn,
-                "old_versions": retirement_counts(store, e.model),
-                "has_ledger": any(store.list_objects(ledger_key(e))),
+                "old_versions": retirement_counts(services, e.model),
+                "has_ledger": any(services.store.list_objects(e.ledger_key)),
             }
-            for e in enrolled_models(store)
+            for e in enrolled_models(services.journal)
         ],
     }
 
 
-def standstills(store: ObjectStore) -> list[str]:
+def standstills(services: Services) -> list[str]:
     """Batches that got no further for want of memory, one sentence or two each."""
     return [
-        f"Batch {name} stands still for {event.facts['model']}. {event.facts['reason']}"
-        for name, event in journal.open_heads(store, "batches")
-        if event.name == "MemoryRanOut"
+        f"Batch {name} stands still for {event.facts.model}. {event.facts.reason}"
+        for name, event in services.journal.open_batches()
+        if isinstance(event.facts, MemoryRanOut)
     ]
 
 
-def trace_subject(store: ObjectStore, subject_id: str) -> list[dict[str, Any]]:
+def trace_subject(services: Services, subject_id: str) -> list[dict[str, Any]]:
     """Every event of every request of a subject, found by pseudonym."""
-    wanted = pseudonym(load_settings().pseudonym_secret(), subject_id)
-    found = []
-    for name, head in journal.heads(store, "requests"):
-        if head.facts.get("subject") == wanted:
-            events = journal.read(store, f"requests/{name}")
-            found.append({"record_id": name, "events": [asdict(e) for e in events]})
+    wanted = pseudonym(services.settings.pseudonym_secret(), subject_id)
+    found: list[dict[str, Any]] = []
+    for name, head in services.journal.requests():
+        if head.facts.subject == wanted:
+            events = services.journal.read(request_stream(name))
+            found.append({"record_id": name, "events": [to_json(e) for e in events]})
     return found
 
 
-def trace_version(store: ObjectStore, model: str, version: int) -> list[dict[str, Any]]:
+def trace_version(services: Services, model: str, version: int) -> list[dict[str, Any]]:
     """The erasures that led to a model version, newest first.
 
     Raises:
         DataError: the model or version is unknown here.
     """
-    events = journal.read(store, stream(model))
-    promoted = {e.facts["version"]: e for e in events if e.name == "ChampionPromoted"}
-    known = {e.facts["version"] for e in events if e.name == "ModelEnrolled"} | set(promoted)
-    if version not in known:
+    history = read_model(services.journal, model)
+    if version not in history.weights.attempts:
         raise DataError(f"Version {version} of {model} is not enrolled; see `expunge status`.")
-    chain = []
-    while version in promoted:
-        event = promoted[version]
-        batch = event.facts["batch"]
-        erased = [r.request_id for r in requests(store, batch) if r.status == "erased"]
-        chain.append({"version": version, "at": event.at, "requests": erased, **event.facts})
-        version = event.facts["parent_version"]
+    chain: list[dict[str, Any]] = []
+    while version in history.promoted:
+        event = history.promoted[version]
+        mine = requests(services, event.facts.batch)
+        erased = [r.request_id for r in mine if r.status == "erased"]
+        facts = asdict(event.facts)
+        chain.append({"version": version, "at": event.at, "requests": erased, **facts})
+        version = event.facts.parent_version
     return chain
-
-
-def _seconds(start: str, end: str) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tasks.environment.settings import Settings, artifact_settings
 from tasks.foreign_errors import translated
-from tasks.settings import artifact_settings, load_settings
 from tasks.store.objects import ObjectStore
 from tasks.store.opening import open_store
 from unlearning.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What lies at a place."""
+class FilesLeft:
+    """How much lies at a place."""
 
     objects: int
     """Files or objects."""
@@ -28,25 +28,25 @@ class Look:
         return not self.objects and not self.old_versions
 
 
-def look(place: str) -> Look:
+def files_left(settings: Settings, place: str) -> FilesLeft:
     """Count what lies below a place."""
-    store = _store(place)
+    store = _store(settings, place)
     if store is None:
         with translated("MLflow"):
-            return Look(sum(1 for _ in _files(_repository(place))), None)
-    return Look(sum(1 for _ in store.list_objects("")), store.count_noncurrent(""))
+            return FilesLeft(sum(1 for _ in _files(_repository(settings, place))), None)
+    return FilesLeft(sum(1 for _ in store.list_objects("")), store.count_noncurrent(""))
 
 
-def wipe(place: str) -> None:
+def wipe(settings: Settings, place: str) -> None:
     """Remove everything below a place, in a versioned bucket every version of it as well.
 
     Raises:
         DataError: a link lies there, and what it points to would stay.
     """
-    _refuse_links(place)
+    _refuse_links(settings, place)
     with translated("MLflow"):
-        _repository(place).delete_artifacts()
-    store = _store(place)
+        _repository(settings, place).delete_artifacts()
+    store = _store(settings, place)
     if store is None:
         return
     for info in list(store.list_objects("")):
@@ -54,8 +54,8 @@ def wipe(place: str) -> None:
     store.purge_noncurrent("")
 
 
-def _refuse_links(place: str) -> None:
-    store = _store(place)
+def _refuse_links(settings: Settings, place: str) -> None:
+    store = _store(settings, place)
     links = 0 if store is None else sum(info.is_link for info in store.list_objects(""))
     if links:
         raise DataError(
@@ -64,20 +64,20 @@ def _refuse_links(place: str) -> None:
         )
 
 
-def _store(place: str) -> ObjectStore | None:
+def _store(settings: Settings, place: str) -> ObjectStore | None:
     """The place as an object store; None if only MLflow can reach it."""
     scheme = urlsplit(place).scheme
     if not scheme:
-        return open_store(Path(place).resolve().as_uri())
+        return open_store(Path(place).resolve().as_uri(), settings)
     if scheme not in ("file", "s3"):
         return None
-    return open_store(place, artifact_settings())
+    return open_store(place, artifact_settings(settings))
 
 
-def _repository(place: str) -> Any:
+def _repository(settings: Settings, place: str) -> Any:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    return get_artifact_repository(place, tracking_uri=load_settings().tracking_uri)
+    return get_artifact_repository(place, tracking_uri=settings.tracking_uri)
 
 
 def _files(repository: Any, folder: str | None = None) -> Iterator[str]:

@@ -1,11 +1,11 @@
 """MLflow's registry: load a version, register a candidate with its lineage, move an alias."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cached_property
 from typing import Any
 
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
-from tasks.settings import load_settings
 from unlearning.errors import (
     ConflictError,
     MissingDataError,
@@ -21,153 +21,149 @@ LEFT_OUT_TAG = "expunge.suppression"
 """Tag with the digest of the suppression list whose subjects a training left out."""
 
 
-@cache
-def client() -> Any:
-    """The MLflow client of this process."""
-    from mlflow import MlflowClient
+class Registry:
+    """The registry and tracking server of these settings."""
 
-    settings = load_settings()
-    if not settings.mlflow_tracking_uri:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    return MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
 
+    @cached_property
+    def client(self) -> Any:
+        """The MLflow client, made when it is first asked for."""
+        from mlflow import MlflowClient
 
-def check_registry() -> None:
-    """Raise UnreachableError unless MLflow answers."""
-    try:
+        if not self.settings.mlflow_tracking_uri:
+            self.settings.home.mkdir(parents=True, exist_ok=True)
+        uri = self.settings.tracking_uri
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def check_registry(self) -> None:
+        """Raise UnreachableError unless MLflow answers."""
+        try:
+            with translated("MLflow"):
+                self.client.search_registered_models(max_results=1)
+        except TransientError as error:
+            raise UnreachableError(
+                f"MLflow at {self.settings.tracking_uri} does not answer; start it or change "
+                "EXPUNGE_MLFLOW_TRACKING_URI."
+            ) from error
+
+    def experiment_id(self, name: str) -> str:
+        """The experiment of this name, created if need be."""
         with translated("MLflow"):
-            client().search_registered_models(max_results=1)
-    except TransientError as error:
-        raise UnreachableError(
-            f"MLflow at {load_settings().tracking_uri} does not answer; start it or change "
-            "EXPUNGE_MLFLOW_TRACKING_URI."
-        ) from error
+            found = self.client.get_experiment_by_name(name)
+            if found is not None:
+                return found.experiment_id
+            return self.client.create_experiment(
+                name, artifact_location=self._below_artifacts(name)
+            )
 
+    def _below_artifacts(self, name: str) -> str | None:
+        location = self.settings.artifact_location
+        return f"{location}/{name}" if location else None
 
-def experiment_id(name: str) -> str:
-    """The experiment of this name, created if need be."""
-    with translated("MLflow"):
-        found = client().get_experiment_by_name(name)
+    def alias_version(self, model: str) -> int | None:
+        """The version that the serving alias points to; None when nothing holds it."""
+        try:
+            with translated("MLflow"):
+                aliases = self.client.get_registered_model(model).aliases
+        except MissingDataError:  # with the model, its alias is gone
+            return None
+        version = aliases.get(self.settings.alias)
+        return None if version is None else int(version)
+
+    def is_registered(self, model: str) -> bool:
+        """Whether MLflow knows a model of this name."""
+        with translated("MLflow"):
+            return bool(self.client.search_registered_models(f"name = {quoted(model)}"))
+
+    def move_alias(self, model: str, *, parent: int, version: int) -> None:
+        """Point the serving alias from `parent` to `version`.
+
+        Raises:
+            ConflictError: somebody moved the alias since the parent was read.
+        """
+        current = self.alias_version(model)
+        if current not in (parent, version):
+            raise ConflictError(
+                f"The alias {self.settings.alias!r} of {model} was moved to version {current} "
+                f"meanwhile; run again to unlearn from that version."
+            )
+        with translated("MLflow"):
+            self.client.set_registered_model_alias(model, self.settings.alias, str(version))
+
+    def drop_alias(self, model: str) -> None:
+        """Take the serving alias away from whichever version holds it."""
+        with translated("MLflow"):
+            self.client.delete_registered_model_alias(model, self.settings.alias)
+
+    def create_version(self, model: str, source: str, run_id: str, tags: Mapping[str, str]) -> None:
+        """Register a logged model; its tags, our effect key among them, come in the same call.
+
+        Its id goes along, because a tracking server refuses a source that it cannot place.
+        """
+        logged = source.removeprefix("models:/")
+        with translated("MLflow"):
+            if not self.is_registered(model):
+                self.client.create_registered_model(model)
+            self.client.create_model_version(
+                model, source, run_id=run_id, tags=dict(tags), model_id=logged
+            )
+
+    def find_version(self, model: str, effect: str) -> int | None:
+        """The version of this effect key; the lowest, should a re-sent call have made two."""
+        with translated("MLflow"):
+            found = self.client.search_model_versions(
+                f"name = {quoted(model)} and tags.`{EFFECT_TAG}` = '{effect}'"
+            )
+        return min((int(v.version) for v in found), default=None)
+
+    def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags on a model version."""
+        with translated("MLflow"):
+            for name, value in tags.items():
+                self.client.set_model_version_tag(model, str(version), name, value)
+
+    def version_tags(self, model: str, version: int) -> dict[str, str]:
+        """The tags of a model version."""
+        with translated("MLflow"):
+            return dict(self.client.get_model_version(model, str(version)).tags)
+
+    def find_run(self, experiment: str, effect: str) -> str | None:
+        """The run that carries this effect key."""
+        with translated("MLflow"):
+            found = self.client.search_runs(
+                [self.experiment_id(experiment)], f"tags.`{EFFECT_TAG}` = '{effect}'", max_results=1
+            )
+        return found[0].info.run_id if found else None
+
+    def ensure_run(self, experiment: str, effect: str, name: str) -> str:
+        """The run of this effect key, created with it if need be."""
+        found = self.find_run(experiment, effect)
         if found is not None:
-            return found.experiment_id
-        return client().create_experiment(name, artifact_location=_below_artifacts(name))
-
-
-def _below_artifacts(name: str) -> str | None:
-    location = load_settings().artifact_location
-    return f"{location}/{name}" if location else None
-
-
-def alias_version(model: str) -> int | None:
-    """The version that the serving alias points to; None when nothing holds it."""
-    try:
+            return found
         with translated("MLflow"):
-            aliases = client().get_registered_model(model).aliases
-    except MissingDataError:  # with the model, its alias is gone
-        return None
-    version = aliases.get(load_settings().alias)
-    return None if version is None else int(version)
+            run = self.client.create_run(
+                self.experiment_id(experiment), run_name=name, tags={EFFECT_TAG: effect}
+            )
+        return run.info.run_id
 
+    def logged_model_id(self, model: str, version: int) -> str | None:
+        """The id of the logged model behind a version; None for versions of another making."""
+        with translated("MLflow"):
+            source = self.client.get_model_version(model, str(version)).source or ""
+        name = source.rstrip("/").rpartition("/")[2]
+        return name if name.startswith("m-") else None
 
-def is_registered(model: str) -> bool:
-    """Whether MLflow knows a model of this name."""
-    with translated("MLflow"):
-        return bool(client().search_registered_models(f"name = '{quoted(model)}'"))
-
-
-def move_alias(model: str, *, parent: int, version: int) -> None:
-    """Point the serving alias from `parent` to `version`.
-
-    Raises:
-        ConflictError: somebody moved the alias since the parent was read.
-    """
-    current = alias_version(model)
-    if current not in (parent, version):
-        raise ConflictError(
-            f"The alias {load_settings().alias!r} of {model} was moved to version {current} "
-            f"meanwhile; run again to unlearn from that version."
-        )
-    with translated("MLflow"):
-        client().set_registered_model_alias(model, load_settings().alias, str(version))
-
-
-def drop_alias(model: str) -> None:
-    """Take the serving alias away from whichever version holds it."""
-    with translated("MLflow"):
-        client().delete_registered_model_alias(model, load_settings().alias)
-
-
-def create_version(model: str, source: str, run_id: str, tags: Mapping[str, str]) -> None:
-    """Register a logged model; its tags, our effect key among them, come in the same call.
-
-    Its id goes along, because a tracking server refuses a source that it cannot place.
-    """
-    logged = source.removeprefix("models:/")
-    with translated("MLflow"):
-        if not is_registered(model):
-            client().create_registered_model(model)
-        client().create_model_version(
-            model, source, run_id=run_id, tags=dict(tags), model_id=logged
-        )
-
-
-def find_version(model: str, effect: str) -> int | None:
-    """The version that carries this effect key; the lowest, should a re-sent call have made two."""
-    with translated("MLflow"):
-        found = client().search_model_versions(
-            f"name = '{quoted(model)}' and tags.`{EFFECT_TAG}` = '{effect}'"
-        )
-    return min((int(v.version) for v in found), default=None)
-
-
-def tag_version(model: str, version: int, tags: Mapping[str, str]) -> None:
-    """Set tags on a model version."""
-    with translated("MLflow"):
-        for name, value in tags.items():
-            client().set_model_version_tag(model, str(version), name, value)
-
-
-def version_tags(model: str, version: int) -> dict[str, str]:
-    """The tags of a model version."""
-    with translated("MLflow"):
-        return dict(client().get_model_version(model, str(version)).tags)
-
-
-def find_run(experiment: str, effect: str) -> str | None:
-    """The run that carries this effect key."""
-    with translated("MLflow"):
-        found = client().search_runs(
-            [experiment_id(experiment)], f"tags.`{EFFECT_TAG}` = '{effect}'", max_results=1
-        )
-    return found[0].info.run_id if found else None
-
-
-def ensure_run(experiment: str, effect: str, name: str) -> str:
-    """The run of this effect key, created with it if need be."""
-    found = find_run(experiment, effect)
-    if found is not None:
-        return found
-    with translated("MLflow"):
-        run = client().create_run(
-            experiment_id(experiment), run_name=name, tags={EFFECT_TAG: effect}
-        )
-    return run.info.run_id
+    def set_alias(self, model: str, version: int) -> None:
+        """Point the serving alias to a version, whatever it pointed to before."""
+        with translated("MLflow"):
+            self.client.set_registered_model_alias(model, self.settings.alias, str(version))
 
 
 def quoted(name: str) -> str:
-    """The name as it stands between quotes in a search of MLflow's."""
-    return name.replace("'", "\\'")
+    """The name in quotes for a search of MLflow's, which knows no escapes.
 
-
-def logged_model_id(model: str, version: int) -> str | None:
-    """The id of the logged model behind a version; None for versions of another making."""
-    with translated("MLflow"):
-        source = client().get_model_version(model, str(version)).source or ""
-    name = source.rstrip("/").rpartition("/")[2]
-    return name if name.startswith("m-") else None
-
-
-def set_alias(model: str, version: int) -> None:
-    """Point the serving alias to a version, whatever it pointed to before."""
-    with translated("MLflow"):
-        client().set_registered_model_alias(model, load_settings().alias, str(version))
+    A name with quotes of both kinds cannot be searched for, and MLflow says so.
+    """
+    return f'"{name}"' if "'" in name else f"'{name}'"

@@ -11,9 +11,9 @@ from pickle import PROTO, UnpicklingError
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
+from tasks.environment.memory import memory_errors
 from tasks.foreign_errors import translated
-from tasks.hardware.memory import memory_errors
-from tasks.registry.mlflow_registry import RETIRED_TAG, client
+from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
 from unlearning.errors import (
     ExpungeError,
     MissingDataError,
@@ -39,7 +39,12 @@ class LoadedModel:
 
 
 def load_model(
-    model: str, version: int, *, trust_pickle: bool = False, is_parent: bool = False
+    registry: Registry,
+    model: str,
+    version: int,
+    *,
+    trust_pickle: bool = False,
+    is_parent: bool = False,
 ) -> LoadedModel:
     """Load a version that was logged by `mlflow.pytorch`, in its safe form unless trusted.
 
@@ -54,7 +59,7 @@ def load_model(
     import mlflow
 
     if not is_parent:
-        _refuse_retired(model, version)
+        _refuse_retired(registry, model, version)
     uri = f"models:/{model}/{version}"
     with translated("MLflow"):
         directory = Path(mlflow.artifacts.download_artifacts(uri))
@@ -70,12 +75,18 @@ def load_model(
             "log it in MLflow's pt2 form, or enrol it with --trust-pickle."
         )
     with _pickle_allowed(trust_pickle), translated("MLflow"):
-        module = _read_module(directory, f"{model} version {version}")
+        module = read_module(directory, f"{model} version {version}")
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     return LoadedModel(module, is_exported, directory, info.signature, example)
 
 
-def _read_module(directory: Path, name: str) -> "nn.Module":
+def read_module(directory: Path, name: str) -> "nn.Module":
+    """The module that MLflow loads from a version's files; `name` says in errors which it is.
+
+    Raises:
+        MissingDataError: the files are damaged.
+        SettingsError: they are whole, but need packages that are not installed here.
+    """
     import mlflow
 
     try:
@@ -116,9 +127,8 @@ def _is_whole(file: Path, error: Exception) -> bool:
         return is_pickle and not isinstance(error, (EOFError, UnpicklingError))
 
 
-def _refuse_retired(model: str, version: int) -> None:
-    with translated("MLflow"):
-        tags = client().get_model_version(model, str(version)).tags
+def _refuse_retired(registry: Registry, model: str, version: int) -> None:
+    tags = registry.version_tags(model, version)
     if RETIRED_TAG in tags:
         raise ModelError(
             f"{model} version {version} is retired, because it remembers erased people; use the "

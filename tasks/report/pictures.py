@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from tasks.report import figures
 from tasks.report.figures import When
-from tasks.report.verdicts import in_hundred
+from tasks.report.shares import in_hundred
 from unlearning.evaluation.curves import ClassAccuracy, Curves, RocCurve, overlap
 
 _TENTH = 0.1

@@ -8,8 +8,12 @@ from jinja2 import Environment, StrictUndefined
 
 from tasks.intake.batches import report_key
 from tasks.records.certificates import NOT_PROVEN
-from tasks.report.facts import BatchFacts, ModelFacts, RungFacts, batch_facts
+from tasks.registry.services import Services
+from tasks.report.batch_facts import BatchFacts, batch_facts
+from tasks.report.check_answers import answer_of
 from tasks.report.figures import figures
+from tasks.report.forgetting_words import power_sentence
+from tasks.report.model_facts import ModelFacts, RungFacts
 from tasks.report.pictures import pictures
 from tasks.report.sentences import (
     RUNG,
@@ -18,9 +22,9 @@ from tasks.report.sentences import (
     model_headline,
     rung_result,
 )
+from tasks.report.shares import in_hundred
 from tasks.report.utility import utility_lines, utility_sentences
-from tasks.report.verdicts import in_hundred, power_sentence, verdict
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.store.objects import MissingObjectError
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
 from unlearning.policy.deletion import STATUS_MEANING
@@ -28,16 +32,16 @@ from unlearning.policy.deletion import STATUS_MEANING
 _TEMPLATE = Path(__file__).with_name("report.html")
 
 
-def write_report(store: ObjectStore, batch: str) -> BatchFacts:
+def write_report(services: Services, batch: str) -> BatchFacts:
     """Write the page as the batch stands now, unless it is there already; returns what it tells."""
-    facts = batch_facts(store, batch)
+    facts = batch_facts(services, batch)
     key, page = report_key(batch), render_erasure(facts).encode()
     try:
-        is_there = store.get(key) == page
+        is_there = services.store.get(key) == page
     except MissingObjectError:
         is_there = False
     if not is_there:
-        store.put(key, page)
+        services.store.put(key, page)
     return facts
 
 
@@ -77,11 +81,11 @@ def _model(model: ModelFacts) -> dict[str, Any]:
     return {
         "facts": model,
         "headline": model_headline(model),
-        "plan": last.plan,
-        "is_exact": is_exact(last.plan["method"]),
+        "attempt": last.attempt,
+        "is_exact": is_exact(last.attempt.method),
         "not_shown": _not_shown(last),
         "rungs": [_rung(model, rung) for rung in model.rungs],
-        "checks": [verdict(c, last.evidence) for c in _checks(last)],
+        "checks": [answer_of(c, last.evidence) for c in _checks(last)],
         "evidence": last.evidence and asdict(last.evidence),
         "utility": utility_lines(last.evidence) if last.evidence else [],
         "utility_notes": utility_sentences(last.evidence) if last.evidence else [],
@@ -99,17 +103,17 @@ def _checks(rung: RungFacts) -> tuple[Check, ...]:
 
 def _not_shown(rung: RungFacts) -> tuple[str, ...]:
     """Checks of a retrain that failed on too few rows; weak evidence of an update is a failure."""
-    if rung.decision is None or not is_exact(rung.plan["method"]):
+    if rung.decision is None or not is_exact(rung.attempt.method):
         return ()
     return rung.decision.not_shown
 
 
 def _rung(model: ModelFacts, rung: RungFacts) -> dict[str, Any]:
-    name, method = rung.plan["rung"], rung.plan["method"]
+    name, method = rung.attempt.rung, rung.attempt.method
     return {
         "name": RUNG.get(name, name),
         "method": "" if method == name else method.replace("_", " "),
-        "reason": rung.plan["reason"] or "As the model's enrolment says.",
+        "reason": rung.attempt.reason or "As the model's enrolment says.",
         "result": rung_result(model, rung),
     }
 

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.report.facts import BatchFacts, ModelFacts, RungFacts
-from tasks.report.verdicts import in_hundred, points, verdict
+from tasks.report.batch_facts import BatchFacts
+from tasks.report.check_answers import answer_of
+from tasks.report.model_facts import ModelFacts, RungFacts
+from tasks.report.shares import in_hundred, points
 from unlearning.evidence.evidence import Evidence
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
@@ -50,7 +52,7 @@ def rung_result(model: ModelFacts, rung: RungFacts) -> str:
     failed = [_question(check) for check in rung.decision.checks if not check.passed]
     if rung.decision.passed:
         said = "Passed the gate"
-        if failed and is_exact(rung.plan["method"]):
+        if failed and is_exact(rung.attempt.method):
             said += f" (on too few rows to tell: {' '.join(failed)})"
         elif failed:
             said = "Accepted although the test cannot decide"
@@ -100,7 +102,7 @@ def further_answers(evidence: Evidence) -> list[str]:
 
 
 def _promoted(model: ModelFacts) -> Headline:
-    decision, method = model.last.decision, model.last.plan["method"]
+    decision, method = model.last.decision, model.last.attempt.method
     if decision is None or model.last.troubles:
         text = f"Version {model.version} serves, but {_lower(model.last.troubles[0])}"
         return Headline("reserved", "Replaced; part of the evidence is missing", text)
@@ -160,7 +162,7 @@ def _waiting(facts: BatchFacts) -> Headline:
 
 
 def _rejected(facts: BatchFacts) -> Headline:
-    name, reason = facts.answer.get("name", "Somebody"), facts.answer.get("reason", "")
+    name, reason = (facts.answer.name, facts.answer.reason) if facts.answer else ("Somebody", "")
     text = (
         f"{name} rejected the batch: {reason.rstrip('.')}. The requests stay open until somebody "
         "approves; a valid request must be answered."
@@ -185,7 +187,7 @@ def _open(_: BatchFacts) -> Headline:
 
 
 def _question(check: Check) -> str:
-    return verdict(check, None).question
+    return answer_of(check, None).question
 
 
 def _lower(text: str) -> str:

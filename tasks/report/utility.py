@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.report.verdicts import points
+from tasks.report.shares import points
 from unlearning.evidence.evidence import Evidence
 from unlearning.evidence.utility_report import Change, GroupUtility, SetUtility
 

@@ -1,8 +1,13 @@
-"""The steps of the flows as Prefect tasks: one side effect each, all with one retry policy.
+"""The steps of the flows as Prefect tasks, all with one retry policy.
 
-Arguments and results are references and counts: the orchestrator stores them.
+Those of an erasure are `tasks.pipeline.Steps`, a line each. Arguments and results are references
+and counts: the orchestrator stores them.
 """
 
+import sys
+from typing import cast
+
+from tasks.pipeline import Steps
 from tasks.steps.batch import (
     describe_question,
     plan_unlearning,
@@ -11,7 +16,7 @@ from tasks.steps.batch import (
     seek_approval,
     validate_batch,
 )
-from tasks.steps.enrolling import adopt_version, pin_source, train_version
+from tasks.steps.enrolling import enroll_version, pin_source, train_version
 from tasks.steps.erasure import (
     advance_models,
     certify_requests,
@@ -33,11 +38,12 @@ from tasks.steps.model import (
     make_candidate,
     promote_version,
     register_version,
+    retire_versions,
     withdraw_model,
 )
 from tasks.steps.run import (
     check_settings,
-    enforce_floors,
+    enforce_alias_floors,
     give_back_lease,
     open_batches,
     outdated_batches,
@@ -48,18 +54,20 @@ from tasks.steps.run import (
 from tasks.steps.upkeep import (
     drop_leftovers,
     due_versions,
+    enrolled_names,
     ledger_models,
-    lineages,
     purge_version,
     refresh_ledger,
     refresh_references,
     request_replays,
     restore_snapshots,
-    retire_versions,
 )
 
+TASKS = cast("Steps", sys.modules[__name__])
+"""The steps of `tasks.pipeline` as Prefect runs them."""
+
 __all__ = [
-    "adopt_version",
+    "TASKS",
     "advance_models",
     "block_batch",
     "certify_requests",
@@ -72,13 +80,14 @@ __all__ = [
     "drop_leftovers",
     "drop_references",
     "due_versions",
-    "enforce_floors",
+    "enforce_alias_floors",
+    "enroll_version",
+    "enrolled_names",
     "erase_rows",
     "evaluate_candidate",
     "give_back_lease",
     "judge_candidate",
     "ledger_models",
-    "lineages",
     "make_candidate",
     "mirror_audit",
     "open_batches",

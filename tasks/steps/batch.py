@@ -1,48 +1,23 @@
 """One batch: validated, resolved, planned and answered for."""
 
 from tasks.approval import approvals, questions
-from tasks.attempts import planning
-from tasks.attempts.attempt import Attempt
-from tasks.intake import batches
-from tasks.steps.policy import STEP
-from tasks.store.opening import open_store
-from tasks.subjects import late_holds, resolution, suppression_list
+from tasks.pipeline import Steps
+from tasks.steps.policy import STEP, step
+from tasks.steps.process import services
 
-
-@STEP
-def validate_batch(batch: str) -> dict[str, int]:
-    """Judge every record of the batch, then take out those held since; counts by outcome."""
-    counts = batches.validate(open_store(), batch)
-    late_holds.withhold(open_store(), batch)
-    suppression_list.take_off_withheld(open_store(), batch)
-    return counts
-
-
-@STEP
-def resolve_rows(batch: str) -> dict[str, int]:
-    """Find the subjects' rows in every table that is new or changed; counts only."""
-    return resolution.resolve(open_store(), batch)
-
-
-@STEP
-def plan_unlearning(batch: str, model: str) -> Attempt | None:
-    """What to unlearn from this model; None if it never saw the subjects."""
-    return planning.plan(open_store(), batch, model)
-
-
-@STEP
-def seek_approval(batch: str, plans: list[Attempt]) -> bool:
-    """Whether the planned attempts may be made; if not, people have been asked."""
-    return approvals.seek_approval(open_store(), batch, plans)
+validate_batch = step(Steps.validate_batch)
+resolve_rows = step(Steps.resolve_rows)
+plan_unlearning = step(Steps.plan_unlearning)
+seek_approval = step(Steps.seek_approval)
 
 
 @STEP
 def describe_question(batch: str) -> str:
     """What a person who answers for the batch must know."""
-    return questions.describe(open_store(), batch)
+    return questions.describe(services(), batch)
 
 
 @STEP
 def record_answer(batch: str, decision: approvals.Decision, name: str, reason: str) -> None:
     """A person's answer on record, and its requests told."""
-    approvals.decide(open_store(), batch, decision, name=name, reason=reason)
+    approvals.decide(services(), batch, decision, name=name, reason=reason)

@@ -1,25 +1,25 @@
-"""A model trained or taken over."""
+"""A model trained or enrolled."""
 
 from tasks.enrolling import enroll, train
+from tasks.enrolling.source import ModelSource, pinned
 from tasks.steps.policy import STEP
-from tasks.store.opening import open_store
+from tasks.steps.process import services
+from unlearning.config.training_config import TrainingConfig
 
 
 @STEP
-def pin_source(source: enroll.ModelSource) -> enroll.ModelSource:
+def pin_source(source: ModelSource) -> ModelSource:
     """The source at one table version, for training and enrolment alike."""
-    return enroll.pinned(source)
+    return pinned(services(), source)
 
 
 @STEP
-def train_version(
-    source: enroll.ModelSource, hidden: tuple[int, ...], config: enroll.TrainingConfig
-) -> int:
+def train_version(source: ModelSource, hidden: tuple[int, ...], config: TrainingConfig) -> int:
     """A freshly trained version under the serving alias."""
-    return train.train_version(open_store(), source, hidden, config)
+    return train.train_version(services(), source, hidden, config)
 
 
 @STEP
-def adopt_version(source: enroll.ModelSource, version: int | None, trust_pickle: bool) -> str:
+def enroll_version(source: ModelSource, version: int | None, trust_pickle: bool) -> str:
     """A registered version enrolled."""
-    return enroll.adopt_version(open_store(), source, version, trust_pickle=trust_pickle).model
+    return enroll.enroll_version(services(), source, version, trust_pickle=trust_pickle).model

@@ -1,75 +1,15 @@
 """The batch's rows out of the tables, and the certificates about it."""
 
-from tasks.enrolling import gradient_ledgers, reference_models
-from tasks.erasure import erasable, erasure
-from tasks.records import certificates
-from tasks.report import mlflow_mirror
-from tasks.steps.policy import STEP
-from tasks.store.opening import open_store
-from tasks.subjects import resolution, suppression_list
+from tasks.pipeline import Steps
+from tasks.steps.policy import step
 
-
-@STEP
-def suppress_subjects(batch: str) -> int:
-    """The batch's subjects on the suppression list, after a last look for rows and models."""
-    resolution.resolve(open_store(), batch)
-    erasable.refuse_unasked(open_store(), batch)
-    return suppression_list.suppress(open_store(), batch) + suppression_list.put_on_found(
-        open_store(), batch
-    )
-
-
-@STEP
-def tables_to_erase(batch: str) -> list[str]:
-    """Tables in which the batch has rows."""
-    return erasure.tables_of(open_store(), batch)
-
-
-@STEP
-def erase_rows(batch: str, table: str) -> None:
-    """The rows deleted from the table, if every model that learned from them was asked."""
-    erasable.refuse_unasked(open_store(), batch)
-    erasure.erase_rows(open_store(), batch, table)
-
-
-@STEP
-def purge_files(batch: str, table: str) -> None:
-    """Files and object versions that still held the rows removed."""
-    erasure.purge_files(open_store(), batch, table)
-
-
-@STEP
-def advance_models(batch: str, table: str) -> list[str]:
-    """Every model of the table pointed to the table's new version."""
-    return erasure.advance_models(open_store(), batch, table)
-
-
-@STEP
-def drop_ledgers(model: str) -> None:
-    """The model's ledgers over erased rows deleted; they are computed anew elsewhere."""
-    gradient_ledgers.drop_stale_ledgers(open_store(), model)
-
-
-@STEP
-def drop_references(batch: str, table: str) -> list[str]:
-    """References that learned from rows of an erased holdout table deleted."""
-    return reference_models.drop_references(open_store(), batch, table)
-
-
-@STEP
-def certify_requests(batch: str) -> int:
-    """One certificate for every accepted request, from a search that is over."""
-    resolution.close_search(open_store(), batch)
-    return certificates.certify(open_store(), batch)
-
-
-@STEP
-def mirror_audit(batch: str) -> None:
-    """The batch's events readable in MLflow."""
-    mlflow_mirror.mirror(open_store(), batch)
-
-
-@STEP
-def close_batch(batch: str) -> None:
-    """The batch closed."""
-    mlflow_mirror.close(open_store(), batch)
+suppress_subjects = step(Steps.suppress_subjects)
+tables_to_erase = step(Steps.tables_to_erase)
+erase_rows = step(Steps.erase_rows)
+purge_files = step(Steps.purge_files)
+advance_models = step(Steps.advance_models)
+drop_ledgers = step(Steps.drop_ledgers)
+drop_references = step(Steps.drop_references)
+certify_requests = step(Steps.certify_requests)
+mirror_audit = step(Steps.mirror_audit)
+close_batch = step(Steps.close_batch)

@@ -3,16 +3,14 @@
 import logging
 
 from tasks.approval import approvals, questions
-from tasks.attempts import ladder
-from tasks.hardware.device import pick_device
-from tasks.models.enrollment import enrolled_models
-from tasks.registry import mlflow_registry
-from tasks.settings import load_settings
+from tasks.attempts import withdrawal
+from tasks.environment.device import pick_device
+from tasks.journal.reading import enrolled_models
 from tasks.steps.policy import STEP
+from tasks.steps.process import services
 from tasks.store import lease
-from tasks.store.opening import open_store
 from tasks.subjects import open_batches as batches_at_work
-from tasks.versions import erasure_floor
+from tasks.versions import alias_floor
 from unlearning.errors import DataError
 
 log = logging.getLogger("expunge.steps")
@@ -21,9 +19,10 @@ log = logging.getLogger("expunge.steps")
 @STEP
 def check_settings() -> None:
     """Refuse to start unless store and MLflow answer and the device asked for is there."""
-    open_store().check()
-    mlflow_registry.check_registry()
-    pick_device()
+    at_hand = services()
+    at_hand.store.check()
+    at_hand.registry.check_registry()
+    pick_device(at_hand.settings)
 
 
 @STEP
@@ -32,18 +31,18 @@ def served_models() -> list[str]:
 
     Under the lease: a withdrawal that was cut off is finished first.
     """
-    store = open_store()
-    ladder.settle_withdrawals(store)
-    enrolled = list(enrolled_models(store))
+    at_hand = services()
+    withdrawal.finish_withdrawals(at_hand)
+    enrolled = list(enrolled_models(at_hand.journal))
     found = [e.model for e in enrolled if not e.is_withdrawn]
     if not enrolled:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
     for model in found:
-        if mlflow_registry.alias_version(model) is None:
+        if at_hand.registry.alias_version(model) is None:
             raise DataError(
-                f"No version of {model} holds the alias {load_settings().alias!r}, so nobody knows "
-                "which one answers; set it in MLflow on the version in service. Until then all "
-                "requests wait."
+                f"No version of {model} holds the alias {at_hand.settings.alias!r}, so nobody "
+                "knows which one answers; set it in MLflow on the version in service. Until then "
+                "all requests wait."
             )
     return found
 
@@ -51,7 +50,7 @@ def served_models() -> list[str]:
 @STEP
 def take_lease() -> bool:
     """Whether this run may work; another one may be at it."""
-    holder = lease.take(open_store())
+    holder = lease.take(services().store)
     if holder:
         log.warning("Another run is at work (%s), so this one ends; nothing was done", holder)
     return not holder
@@ -60,13 +59,13 @@ def take_lease() -> bool:
 @STEP
 def give_back_lease() -> None:
     """The next run may work."""
-    lease.give_back(open_store())
+    lease.give_back(services().store)
 
 
 @STEP
 def open_batches() -> list[str]:
     """Batches to work on: unfinished ones first, then whatever is new."""
-    found = batches_at_work.open_batches(open_store())
+    found = batches_at_work.open_batches(services())
     if not found:
         log.info("Nothing new: every request is answered or on hold")
     return found
@@ -75,17 +74,17 @@ def open_batches() -> list[str]:
 @STEP
 def waiting_batches() -> list[str]:
     """Batches that wait for approval."""
-    found = questions.waiting(open_store())
+    found = questions.waiting(services())
     return [asked.batch for status, asked in found if status != "rejected"]
 
 
 @STEP
 def outdated_batches() -> list[str]:
     """Batches whose plan was overtaken while they waited for approval."""
-    return approvals.outdated(open_store())
+    return approvals.outdated(services())
 
 
 @STEP
-def enforce_floors() -> list[str]:
+def enforce_alias_floors() -> list[str]:
     """Aliases that point to versions which remember put back; a sentence for each one dropped."""
-    return erasure_floor.enforce(open_store())
+    return alias_floor.enforce(services())

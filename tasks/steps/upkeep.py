@@ -1,68 +1,62 @@
 """What other flows do: ledgers, old versions, and who came back."""
 
 from tasks.enrolling import gradient_ledgers, reference_models
-from tasks.models.enrollment import enrolled_models
+from tasks.journal.reading import enrolled_models
 from tasks.steps.policy import STEP
-from tasks.store.opening import open_store
+from tasks.steps.process import services
 from tasks.subjects import replay
-from tasks.versions import retirement
+from tasks.versions import leftovers, purging
 
 
 @STEP
 def restore_snapshots() -> list[str]:
     """Models pointed to tables that were restored; a sentence for each one that does not fit."""
-    return replay.restore_snapshots(open_store())
+    return replay.restore_snapshots(services())
 
 
 @STEP
 def request_replays() -> int:
     """Requests for erased subjects who are back in a table; returns for how many."""
-    return replay.request_replays(open_store())
+    return replay.request_replays(services())
 
 
 @STEP
 def refresh_ledger(model: str) -> str:
     """The gradient ledger of the model's current version."""
-    return gradient_ledgers.refresh_ledger(open_store(), model)
+    return gradient_ledgers.refresh_ledger(services(), model)
 
 
 @STEP
 def ledger_models() -> list[str]:
     """Every enrolled model in service, in name order."""
-    return [e.model for e in enrolled_models(open_store()) if not e.is_withdrawn]
+    return [e.model for e in enrolled_models(services().journal) if not e.is_withdrawn]
 
 
 @STEP
 def refresh_references(model: str) -> str:
     """The reference models behind the attacks on the model."""
-    return reference_models.refresh_references(open_store(), model)
+    return reference_models.refresh_references(services(), model)
 
 
 @STEP
-def lineages() -> list[str]:
+def enrolled_names() -> list[str]:
     """Every model that was ever enrolled, in name order."""
-    return [e.model for e in enrolled_models(open_store())]
-
-
-@STEP
-def retire_versions(model: str) -> list[str]:
-    """Versions that remember erased people out of use; what people must look at."""
-    return retirement.retire(open_store(), model)
+    return [e.model for e in enrolled_models(services().journal)]
 
 
 @STEP
 def due_versions(model: str) -> list[int]:
     """Retired versions whose days are over."""
-    return retirement.due(open_store(), model)
+    return purging.due(services(), model)
 
 
 @STEP
 def purge_version(model: str, version: int) -> None:
     """The version gone from MLflow and from every place that kept its files."""
-    retirement.purge(open_store(), model, version)
+    purging.purge(services(), model, version)
 
 
 @STEP
 def drop_leftovers() -> int:
     """Weights of closed batches gone from the store."""
-    return retirement.drop_leftovers(open_store())
+    return leftovers.drop_leftovers(services())

@@ -1,6 +1,4 @@
-"""The truth: objects, the journal of events, the lease, and effects made exactly once.
+"""Objects: six verbs on a directory or a bucket, and the lease that lets one run at a time work.
 
-Everything else in `tasks` may forget; what is not written here did not happen. Only this room talks
-to the object store's protocol, and only create-only writes change any state. It knows nothing of
-models, tables or people.
+Only this room talks to the object store's protocol, and only create-only writes change any state.
 """

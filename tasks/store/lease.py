@@ -10,7 +10,7 @@ look and the effect a process can still fall asleep: then a Delta commit conflic
 version is found rather than made again, and the journal refuses a status that was moved on.
 
 No clock of another machine decides anything. Who finds a lease that was not given back watches its
-sign of life by its own monotonic clock, and takes over after `_PATIENCE_S` without one; at once if
+sign of life by its own monotonic clock, and takes over after `PATIENCE_S` without one; at once if
 the holder was a process of this very machine that no longer exists. Prefect's own concurrency limit
 is not enough: its leases lie in its server, which does not see effects.
 """
@@ -31,9 +31,12 @@ from unlearning.errors import ConflictError, ExpungeError
 log = logging.getLogger("expunge.lease")
 
 PREFIX = "lease/"
-_BEAT_S = 5.0
-_PATIENCE_S = 60.0
-_LOOK_S = 1.0
+BEAT_S = 5.0
+"""Seconds between two signs of life."""
+PATIENCE_S = 60.0
+"""Seconds without one until a holder is taken for dead."""
+LOOK_S = 1.0
+"""Seconds between two looks for one."""
 _GONE = ("", "Z", "X")  # no such process, or one that ended and was not collected yet
 
 
@@ -63,7 +66,7 @@ class _Seen:
     is_done: bool
 
 
-class _Held:
+class _Lease:
     """A lease of this process and the thread that keeps it alive."""
 
     def __init__(self, store: ObjectStore, number: int) -> None:
@@ -79,7 +82,7 @@ class _Held:
 
     def _beat(self) -> None:
         count = 0
-        while not self._over.wait(_BEAT_S):
+        while not self._over.wait(BEAT_S):
             count += 1
             try:
                 self._store.put(_key(self.number, "beat"), str(count).encode())
@@ -87,17 +90,17 @@ class _Held:
                 log.warning("The lease could not be renewed: %s", error)
 
 
-_held: dict[str, _Held] = {}
+_leases: dict[str, _Lease] = {}
 
 
 def take(store: ObjectStore) -> str:
     """Take the lease; returns "" if this process has it now, else the name of who has it.
 
-    Costs nothing if it is free, a few seconds if another run is alive, `_PATIENCE_S` if its holder
+    Costs nothing if it is free, a few seconds if another run is alive, `PATIENCE_S` if its holder
     died on another machine.
     """
-    me = _this_process()
-    if store.uri in _held:
+    me = this_process()
+    if store.uri in _leases:
         return me.name
     while not (seen := _look(store)).is_done:
         holder = _holder(store, seen.number)
@@ -114,18 +117,18 @@ def take(store: ObjectStore) -> str:
     if latest != number:
         return _name(store, latest)
     _clean_up(store, number)
-    _held[store.uri] = _Held(store, number)
+    _leases[store.uri] = _Lease(store, number)
     return ""
 
 
 def give_back(store: ObjectStore) -> None:
     """Let the next run begin; without a lease, nothing."""
-    held = _held.get(store.uri)
-    if held is not None:
-        held.stop()
-        store.put_if_absent(_key(held.number, "done"), b"{}")
-        store.delete(_key(held.number, "beat"))
-        del _held[store.uri]
+    mine = _leases.get(store.uri)
+    if mine is not None:
+        mine.stop()
+        store.put_if_absent(_key(mine.number, "done"), b"{}")
+        store.delete(_key(mine.number, "beat"))
+        del _leases[store.uri]
 
 
 def check(store: ObjectStore) -> None:
@@ -134,8 +137,8 @@ def check(store: ObjectStore) -> None:
     Raises:
         ConflictError: another run took the lease from this process, or holds it and this one none.
     """
-    held, seen = _held.get(store.uri), _look(store)
-    if seen.number == held.number if held else seen.is_done:
+    mine, seen = _leases.get(store.uri), _look(store)
+    if seen.number == mine.number if mine else seen.is_done:
         return
     raise ConflictError(
         f"Another run ({_name(store, seen.number)}) is at work on {store.uri}; nothing more was "
@@ -154,9 +157,9 @@ def _look(store: ObjectStore) -> _Seen:
 def _lives(store: ObjectStore, seen: _Seen) -> bool:
     """Whether the objects change while this process watches; it stops watching when they do."""
     log.info("Another run holds the lease; looking whether it is alive")
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        time.sleep(_LOOK_S)
+        time.sleep(LOOK_S)
         now = _look(store)
         if now != seen:
             return not now.is_done
@@ -185,7 +188,8 @@ def _key(number: int, kind: str) -> str:
     return f"{PREFIX}{number:06d}.{kind}"
 
 
-def _this_process() -> Holder:
+def this_process() -> Holder:
+    """This process as the holder of a lease."""
     pid = os.getpid()
     return Holder(socket.gethostname(), pid, _machine(), _process(pid)[1], secrets.token_hex(8))
 

@@ -2,19 +2,17 @@
 
 from urllib.parse import unquote, urlsplit
 
-from tasks.settings import Settings, load_settings
+from tasks.environment.settings import Settings
 from tasks.store.objects import ObjectStore
 from unlearning.errors import SettingsError
 
 
-def open_store(uri: str | None = None, settings: Settings | None = None) -> ObjectStore:
-    """The store at `uri` (default: the configured one).
+def open_store(uri: str, settings: Settings) -> ObjectStore:
+    """The store at `uri`, reached with these settings.
 
     Raises:
         SettingsError: the URI is neither file:// nor s3://.
     """
-    settings = settings or load_settings()
-    uri = uri or settings.store_uri
     parts = urlsplit(uri)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         from tasks.store.files import FileStore

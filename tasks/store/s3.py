@@ -9,8 +9,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
-from tasks.settings import Settings
 from tasks.store.objects import CHUNK, MissingObjectError, ObjectInfo
 from unlearning.errors import DataError, SettingsError, TransientError, UnreachableError
 
@@ -37,7 +37,7 @@ class S3Store:
         self.prefix = f"{prefix}/" if prefix else ""
         self.uri = f"s3://{bucket}/{prefix}".rstrip("/")
         # A session of its own: the library's shared one keeps the first credentials it saw.
-        self._client: Any = boto3.Session().client(
+        self.client: Any = boto3.Session().client(
             "s3",
             endpoint_url=settings.s3_endpoint_url,
             region_name=settings.s3_region,
@@ -48,7 +48,7 @@ class S3Store:
         """Raise SettingsError unless the bucket exists and can be listed; retried if it is away."""
         try:
             with translated("object store"):
-                self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+                self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
         except (DataError, TransientError) as error:
             kind = UnreachableError if isinstance(error, TransientError) else SettingsError
             raise kind(
@@ -68,7 +68,7 @@ class S3Store:
 
     def _body(self, key: str) -> Any:
         try:
-            return self._client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"]
+            return self.client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"]
         except ClientError as error:
             if error.response["Error"]["Code"] in _ABSENT:
                 raise MissingObjectError(f"No object {key!r} in {self.uri}.") from error
@@ -77,7 +77,7 @@ class S3Store:
     def put(self, key: str, data: bytes) -> None:
         """Write the object."""
         with translated("object store"):
-            self._client.put_object(Bucket=self.bucket, Key=self._key(key), Body=data)
+            self.client.put_object(Bucket=self.bucket, Key=self._key(key), Body=data)
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """A conditional PUT; a refusal is settled by reading back.
@@ -88,7 +88,7 @@ class S3Store:
         for _ in range(_PUTS):
             with translated("object store"):
                 try:
-                    self._client.put_object(
+                    self.client.put_object(
                         Bucket=self.bucket, Key=self._key(key), Body=data, IfNoneMatch="*"
                     )
                 except ClientError as error:
@@ -102,7 +102,7 @@ class S3Store:
 
     def list_objects(self, prefix: str) -> Iterator[ObjectInfo]:
         """Current objects below the prefix; the version is the object's ETag and time."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
+        pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=self._key(prefix)
         )
         with translated("object store"):
@@ -129,7 +129,7 @@ class S3Store:
             for item in old:
                 self._delete_version(item)
             for item in uploads:
-                self._client.abort_multipart_upload(
+                self.client.abort_multipart_upload(
                     Bucket=self.bucket, Key=item["Key"], UploadId=item["UploadId"]
                 )
         return len(old) + len(uploads)
@@ -140,7 +140,7 @@ class S3Store:
             return len(self._noncurrent(prefix)) + len(self._uploads(prefix))
 
     def _uploads(self, prefix: str) -> list[dict[str, Any]]:
-        pages = self._client.get_paginator("list_multipart_uploads").paginate(
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(
             Bucket=self.bucket, Prefix=self._key(prefix)
         )
         return [item for page in pages for item in page.get("Uploads", [])]
@@ -150,7 +150,7 @@ class S3Store:
         return [item for item in found if item["marker"] or not item["IsLatest"]]
 
     def _versions(self, full_prefix: str) -> list[dict[str, Any]]:
-        pages = self._client.get_paginator("list_object_versions").paginate(
+        pages = self.client.get_paginator("list_object_versions").paginate(
             Bucket=self.bucket, Prefix=full_prefix
         )
         found: list[dict[str, Any]] = []
@@ -160,7 +160,7 @@ class S3Store:
         return found
 
     def _delete_version(self, item: dict[str, Any]) -> None:
-        self._client.delete_object(Bucket=self.bucket, Key=item["Key"], VersionId=item["VersionId"])
+        self.client.delete_object(Bucket=self.bucket, Key=item["Key"], VersionId=item["VersionId"])
 
     def _key(self, key: str) -> str:
         return self.prefix + key

@@ -1,21 +1,28 @@
 """Legal holds that come while a batch is at work: whom they protect, and whom they are late for."""
 
 import logging
-from dataclasses import asdict
-from typing import Any
 
 from tasks.intake import batches
-from tasks.store import journal, lease
-from tasks.store.objects import ObjectStore
-from tasks.subjects.resolution import subject_tables
+from tasks.journal.events import ids
+from tasks.journal.events.batches import RequestsWithheld
+from tasks.journal.events.catalog import batch_stream, request_stream
+from tasks.journal.events.requests import HoldTooLate, RequestHeld, told_because
+from tasks.journal.journal import Entry
+from tasks.journal.reading import read_batch
+from tasks.registry.services import Services
+from tasks.store import lease
+from tasks.subjects.matches import subject_tables
 from tasks.tables.delta import count_by_subject, open_table
 from unlearning.errors import ConflictError
 from unlearning.policy.deletion import TERMINAL, Disposition
 
-log = logging.getLogger("expunge.withholding")
+log = logging.getLogger("expunge.late-holds")
+
+_TOO_LATE = "a legal hold was placed when no table held a row of the subject any more"
+_IN_TIME = "a legal hold was placed"
 
 
-def withhold(store: ObjectStore, batch: str) -> int:
+def withhold(services: Services, batch: str) -> int:
     """Take requests out of the batch whose subject came under a hold since; returns how many.
 
     A hold that is placed while a batch waits or runs protects the rows as long as a table holds
@@ -23,44 +30,41 @@ def withhold(store: ObjectStore, batch: str) -> int:
     until the vacuum: to undo it, held rows would have to be written anew, among those that others
     have written since. Such a request ends as erased, and the hold is reported.
     """
-    protected, late = _under_hold(store, batch)
+    protected, late = _under_hold(services, batch)
     if protected:
-        lease.check(store)  # a run that was replaced knows nothing of what is erased by now
-        records = sorted(d.record_id for d in protected)
-        number = len(journal.read(store, batches.stream(batch))) + 1
-        facts: dict[str, Any] = {"records": records}
-        entry = journal.Entry(
-            batches.stream(batch), f"withheld/{number}", "RequestsWithheld", facts
-        )
-        journal.append(store, entry)
-    _journal_withheld(store, batch)
-    _report_late(store, batch, late)
+        # A run that was replaced knows nothing of what is erased by now.
+        lease.check(services.store)
+        facts = RequestsWithheld(records=tuple(sorted(d.record_id for d in protected)))
+        number = read_batch(services.journal, batch).event_count + 1
+        services.journal.append(batch_stream(batch), ids.withheld(number), facts)
+    _journal_withheld(services, batch)
+    _report_late(services, batch, late)
     return len(protected)
 
 
-def _under_hold(store: ObjectStore, batch: str) -> tuple[list[Disposition], list[Disposition]]:
+def _under_hold(services: Services, batch: str) -> tuple[list[Disposition], list[Disposition]]:
     """The batch's requests under a hold: those whose rows it protects, and those it is late for."""
-    held = batches.pseudonyms_on_hold(store)
-    named = _open(store, [d for d in batches.accepted(store, batch) if d.subject in held])
-    if not named or journal.find(store, batches.stream(batch), "suppressed") is None:
+    held = batches.pseudonyms_on_hold(services)
+    named = _open(services, [d for d in batches.accepted(services, batch) if d.subject in held])
+    if not (named and read_batch(services.journal, batch).is_suppressed):
         return named, []  # nothing was deleted yet
-    by_record = batches.subjects_by_record(store, batch)
+    by_record = batches.subjects_by_record(services, batch)
     wanted = {by_record[d.record_id] for d in named}
     there: set[str] = set()
-    for uri, column in subject_tables(store, batch).items():
-        there |= count_by_subject(open_table(uri), column, wanted).keys()
+    for uri, column in subject_tables(services, batch).items():
+        there |= count_by_subject(open_table(services.settings, uri), column, wanted).keys()
     protected = [d for d in named if by_record[d.record_id] in there]
     return protected, [d for d in named if by_record[d.record_id] not in there]
 
 
-def _open(store: ObjectStore, requests: list[Disposition]) -> list[Disposition]:
+def _open(services: Services, requests: list[Disposition]) -> list[Disposition]:
     """Those that are not answered yet; what is answered nobody can take back."""
-    heads = journal.latest(store, "requests", [d.record_id for d in requests])
+    heads = services.journal.latest(d.record_id for d in requests)
     answered = {name for name, event in heads.items() if event.status in TERMINAL}
     return [d for d in requests if d.record_id not in answered]
 
 
-def _report_late(store: ObjectStore, batch: str, late: list[Disposition]) -> None:
+def _report_late(services: Services, batch: str, late: list[Disposition]) -> None:
     if not late:
         return
     log.error(
@@ -69,56 +73,42 @@ def _report_late(store: ObjectStore, batch: str, late: list[Disposition]) -> Non
         len(late),
         batch,
     )
-    reason = "a legal hold was placed when no table held a row of the subject any more"
-    journal.append_all(
-        store,
-        (
-            journal.Entry(
-                f"requests/{d.record_id}",
-                f"{batch}/hold-too-late",
-                "HoldTooLate",
-                {**asdict(d), "batch": batch, "reason": reason},
-            )
-            for d in late
-        ),
+    services.journal.append_all(
+        Entry(
+            request_stream(d.record_id),
+            ids.hold_too_late(batch),
+            HoldTooLate(disposition=told_because(d, _TOO_LATE), batch=batch),
+        )
+        for d in late
     )
 
 
-def _journal_withheld(store: ObjectStore, batch: str) -> None:
-    withheld = {e: set(records) for e, records in _withheld(store, batch).items()}
-    named = set().union(*withheld.values())
-    mine = [d for d in batches.dispositions(store, batch) if d.record_id in named]
-    journal.append_all(
-        store,
-        (
-            journal.Entry(
-                f"requests/{d.record_id}",
-                f"{batch}/{event_id}",
-                "RequestHeld",
-                {**asdict(d), "batch": batch, "reason": "a legal hold was placed"},
-            )
-            for d in _open(store, mine)
-            for event_id, records in withheld.items()
-            if d.record_id in records
-        ),
+def _journal_withheld(services: Services, batch: str) -> None:
+    """Tell every withheld request that is open, also where an earlier run stopped before that."""
+    history = read_batch(services.journal, batch)
+    named = history.withheld_records
+    mine = [d for d in batches.dispositions(services, batch) if d.record_id in named]
+    services.journal.append_all(
+        Entry(
+            request_stream(d.record_id),
+            ids.in_request(batch, event_id),
+            RequestHeld(disposition=told_because(d, _IN_TIME), batch=batch),
+        )
+        for d in _open(services, mine)
+        for _, event_id, records in history.withheld
+        if d.record_id in records
     )
 
 
-def refuse_held(store: ObjectStore, batch: str) -> None:
+def refuse_held(services: Services, batch: str) -> None:
     """Stop before an effect that cannot be undone if a hold now protects rows of the batch.
 
     Raises:
         ConflictError: at least one is held; the next run takes those requests out.
     """
-    protected, _ = _under_hold(store, batch)
+    protected, _ = _under_hold(services, batch)
     if protected:
         raise ConflictError(
             f"A legal hold was placed on {len(protected)} subjects of batch {batch} meanwhile; run "
             "again to go on without them."
         )
-
-
-def _withheld(store: ObjectStore, batch: str) -> dict[str, list[str]]:
-    """Records taken out of the batch, by the event that did it."""
-    events = journal.read(store, batches.stream(batch))
-    return {e.id: e.facts["records"] for e in events if e.name == "RequestsWithheld"}

@@ -9,11 +9,10 @@ from functools import partial
 
 from deltalake import DeltaTable
 
-from tasks.datasets.spec import DatasetSpec
 from tasks.foreign_errors import translated
-from tasks.models.enrollment import Enrollment
-from tasks.settings import load_settings
-from tasks.store.objects import MissingObjectError, ObjectStore
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from tasks.subjects import suppression_list
 from tasks.tables.delta import arrow_dataset, count_rows, open_table, used_files
 from unlearning.policy.digests import SHORT, facts_digest, pseudonym
@@ -22,8 +21,8 @@ log = logging.getLogger("expunge.reappearance")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a look at one version of a table found; holds no subject id."""
+class TableScan:
+    """Whom a scan of one version of a table found; holds no subject id."""
 
     version: int
     fingerprint: str
@@ -35,30 +34,32 @@ class Look:
     """Rows of each subject on the list who is back, by pseudonym."""
 
 
-def look(store: ObjectStore, uri: str, column: str, version: int | None = None) -> Look:
+def scan_table(services: Services, uri: str, column: str, version: int | None = None) -> TableScan:
     """Look for everybody on the suppression list in a version of a table, or in its newest.
 
     Cost: one pass over the subject column; for the same files and the same list, one small object.
     """
-    table = open_table(uri, version)
-    listed = suppression_list.load(store)
+    table = open_table(services.settings, uri, version)
+    listed = suppression_list.load(services)
     print_of, digest = fingerprint(table), listed.digest
     place = facts_digest({"table": uri, "column": column})[:SHORT]
     key = f"scans/{place}/{table.version()}.json"
-    known = _read(store, key)
+    known = _read(services, key)
     if known is not None and (known.fingerprint, known.listed) == (print_of, digest):
         return known
     rows: Counter[str] = Counter()
     if listed.subjects:
-        for who, _, count in _found(table, column, listed.subjects):
+        for who, _, count in _found(services, table, column, listed.subjects):
             rows[who] += count
-    found = Look(table.version(), print_of, digest, count_rows(table), dict(sorted(rows.items())))
-    store.put(key, json.dumps(asdict(found)).encode())
+    found = TableScan(
+        table.version(), print_of, digest, count_rows(table), dict(sorted(rows.items()))
+    )
+    services.store.put(key, json.dumps(asdict(found)).encode())
     return found
 
 
 def raw_ids(
-    store: ObjectStore,
+    services: Services,
     uri: str,
     column: str,
     version: int | None,
@@ -66,34 +67,35 @@ def raw_ids(
 ) -> list[str]:
     """The ids of the erased subjects who are back, or of those `among` them; never leaves a task.
 
-    Cost: that of `look`; only if it finds somebody, another pass over the subject column.
+    Cost: that of `scan_table`; only if it finds somebody, another pass over the subject column.
     """
-    back = look(store, uri, column, version).rows.keys()
+    back = scan_table(services, uri, column, version).rows.keys()
     wanted = frozenset(back if among is None else back & among)
     if not wanted:
         return []
-    return sorted({i for _, i, _ in _found(open_table(uri, version), column, wanted)})
+    table = open_table(services.settings, uri, version)
+    return sorted({i for _, i, _ in _found(services, table, column, wanted)})
 
 
-def ids_to_leave_out(
-    store: ObjectStore, spec: DatasetSpec, version: int | None, *, uri: str | None = None
+def suppressed_ids(
+    services: Services, spec: DatasetSpec, version: int | None, *, uri: str | None = None
 ) -> list[str]:
     """The subjects of a table whom nothing may learn from; never leaves a task."""
-    found = raw_ids(store, uri or spec.uri, spec.subject, version)
+    found = raw_ids(services, uri or spec.uri, spec.subject, version)
     if found:
         log.warning("%s: rows of %d erased subjects are left out", uri or spec.uri, len(found))
     return found
 
 
-def unknown_ids(store: ObjectStore, enrollment: Enrollment) -> list[str]:
+def unknown_ids(services: Services, enrollment: Enrollment) -> list[str]:
     """Subjects in the model's snapshot whom it never learned, since they are back from erasure."""
-    spec, among = enrollment.dataset, suppression_list.not_known_to(store, enrollment)
-    return raw_ids(store, spec.uri, spec.subject, enrollment.dataset_version, among)
+    spec, among = enrollment.dataset, suppression_list.never_learned_by(services, enrollment)
+    return raw_ids(services, spec.uri, spec.subject, enrollment.dataset_version, among)
 
 
-def known_count(store: ObjectStore, enrollment: Enrollment, found: Look) -> int:
+def known_count(services: Services, enrollment: Enrollment, found: TableScan) -> int:
     """How many rows of that version count as the model's: all but those of `unknown_ids`."""
-    out = suppression_list.not_known_to(store, enrollment)
+    out = suppression_list.never_learned_by(services, enrollment)
     return found.row_count - sum(rows for who, rows in found.rows.items() if who in out)
 
 
@@ -105,10 +107,10 @@ def fingerprint(table: DeltaTable) -> str:
 
 
 def _found(
-    table: DeltaTable, column: str, wanted: frozenset[str]
+    services: Services, table: DeltaTable, column: str, wanted: frozenset[str]
 ) -> Iterator[tuple[str, str, int]]:
     """(pseudonym, id, rows) of the wanted subjects, batch by batch of rows."""
-    named = partial(pseudonym, load_settings().pseudonym_secret())
+    named = partial(pseudonym, services.settings.pseudonym_secret())
     with translated("table"):
         for batch in arrow_dataset(table).to_batches(columns=[column]):
             counted = batch.column(0).drop_null().value_counts()
@@ -119,8 +121,8 @@ def _found(
                     yield who, subject, count
 
 
-def _read(store: ObjectStore, key: str) -> Look | None:
+def _read(services: Services, key: str) -> TableScan | None:
     try:
-        return Look(**json.loads(store.get(key)))
+        return TableScan(**json.loads(services.store.get(key)))
     except MissingObjectError:
         return None

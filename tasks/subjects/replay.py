@@ -11,13 +11,23 @@ from dataclasses import dataclass
 from tasks.intake import inbox
 from tasks.intake.batches import pseudonyms
 from tasks.intake.request_files import parse
-from tasks.models.enrollment import Enrollment, enrolled_models, stream
-from tasks.store import journal
-from tasks.store.objects import ObjectStore
-from tasks.subjects.reappearance import Look, fingerprint, known_count, look, raw_ids
+from tasks.journal import journal
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.events.models import SnapshotRestored
+from tasks.journal.reading import enrolled_models, read_model
+from tasks.registry.services import Services
+from tasks.subjects.reappearance import (
+    TableScan,
+    fingerprint,
+    known_count,
+    raw_ids,
+    scan_table,
+)
 from tasks.tables.delta import open_table
 from unlearning.errors import DataError, RequestError
-from unlearning.policy.deletion import ERASING, is_open, replay_id
+from unlearning.policy.deletion import ERASING, replay_id
 from unlearning.policy.digests import SHORT, facts_digest
 
 log = logging.getLogger("expunge.replay")
@@ -27,7 +37,7 @@ _NAME = "replay-"
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Place:
+class SearchedTable:
     """A version of a table to look for erased subjects in; None is its newest."""
 
     uri: str
@@ -35,7 +45,7 @@ class Place:
     version: int | None = None
 
 
-def request_replays(store: ObjectStore) -> int:
+def request_replays(services: Services) -> int:
     """Write a request for each erased subject who is back in a table; returns for how many.
 
     Whoever has an open request already, for example because a legal hold names them, gets none. The
@@ -43,89 +53,88 @@ def request_replays(store: ObjectStore) -> int:
     writes nothing.
     """
     count = 0
-    for place in sorted(_places(store), key=str):
-        found = look(store, place.uri, place.column, place.version)
+    for table in sorted(_searched_tables(services), key=str):
+        found = scan_table(services, table.uri, table.column, table.version)
         if found.rows:
-            count += _request(store, place, found)
+            count += _request(services, table, found)
     return count
 
 
-def restore_snapshots(store: ObjectStore) -> list[str]:
+def restore_snapshots(services: Services) -> list[str]:
     """Point models to the newest version of tables that were restored from a copy.
 
     Only where the rows add up: the restored table holds as many rows as the model was last known to
     be trained on, not counting erased subjects. A sentence for each model where they do not.
     """
-    if any(event.status in ERASING for _, event in journal.heads(store, "batches")):
+    if any(event.status in ERASING for _, event in services.journal.open_batches()):
         return []  # a run is changing these tables, or must first be continued
-    models = [e for e in enrolled_models(store) if not e.is_withdrawn]
-    return [why for e in models if (why := _restore(store, e))]
+    models = [e for e in enrolled_models(services.journal) if not e.is_withdrawn]
+    return [why for e in models if (why := _restore(services, e))]
 
 
-def _places(store: ObjectStore) -> set[Place]:
+def _searched_tables(services: Services) -> set[SearchedTable]:
     """Every table of every model; also the snapshot of a model that learned from erased rows."""
     found = set()
-    for enrollment in enrolled_models(store):
+    for enrollment in enrolled_models(services.journal):
         column = enrollment.dataset.subject
-        found |= {Place(uri, column) for uri in enrollment.tables}
+        found |= {SearchedTable(uri, column) for uri in enrollment.tables}
         if enrollment.relearned and not enrollment.is_withdrawn:
-            found.add(Place(enrollment.dataset.uri, column, enrollment.dataset_version))
+            found.add(SearchedTable(enrollment.dataset.uri, column, enrollment.dataset_version))
     return found
 
 
-def _request(store: ObjectStore, place: Place, found: Look) -> int:
-    back = frozenset(found.rows) - _asked_for(store)
+def _request(services: Services, table: SearchedTable, found: TableScan) -> int:
+    back = frozenset(found.rows) - _asked_for(services)
     if not back:
         return 0
     log.error(
         "ALARM: %s holds %d rows of %d subjects who were erased before; requests are written.",
-        place.uri,
+        table.uri,
         sum(found.rows[who] for who in back),
         len(back),
     )
     now = journal.now().isoformat(timespec="seconds")
     state = facts_digest({"fingerprint": found.fingerprint, "list": found.listed})[:SHORT]
-    ids = raw_ids(store, place.uri, place.column, found.version, back)
+    raw = raw_ids(services, table.uri, table.column, found.version, back)
     lines = [
         {"request_id": replay_id(who, state), "subject_id": subject, "received_at": now}
-        for subject, who in pseudonyms(ids).items()
+        for subject, who in pseudonyms(services, raw).items()
     ]
     name = facts_digest({"requests": sorted(line["request_id"] for line in lines)})[:SHORT]
     # Another run may have been quicker, with the same requests at another moment.
-    store.put_if_absent(
+    services.store.put_if_absent(
         f"{inbox.INCOMING}{_NAME}{name}.jsonl",
         "\n".join(json.dumps(line) for line in lines).encode(),
     )
     return len(back)
 
 
-def _asked_for(store: ObjectStore) -> set[str]:
+def _asked_for(services: Services) -> set[str]:
     """Pseudonyms of everybody with an open request, or with one of ours that no run has taken."""
-    heads = (event for _, event in journal.heads(store, "requests"))
-    subjects = {event.facts.get("subject", "") for event in heads if is_open(event.status)}
+    subjects = {event.facts.subject for _, event in services.journal.open_requests()}
     ours = f"{inbox.INCOMING}{_NAME}"
-    for info in inbox.new_files(store):
+    for info in inbox.new_files(services):
         if info.key.startswith(ours):
-            subjects |= _named(info.key, store.get(info.key))
+            subjects |= _named(info.key, services.store.get(info.key))
     return subjects
 
 
 def _named(key: str, data: bytes) -> set[str]:
     """Pseudonyms in the request ids of a file; a file that is not ours may hold anything."""
     try:
-        ids = [str(row.fields.get("request_id")) for row in parse(key, data)]
+        named = [str(row.fields.get("request_id")) for row in parse(key, data)]
     except RequestError:
         return set()
-    return {found[1] for one in ids if (found := re.match(replay_id(r"([0-9a-f]+)", ""), one))}
+    return {found[1] for one in named if (found := re.match(replay_id(r"([0-9a-f]+)", ""), one))}
 
 
-def _restore(store: ObjectStore, enrollment: Enrollment) -> str:
+def _restore(services: Services, enrollment: Enrollment) -> str:
     """Point one model to the restored table if need be; a sentence if the rows do not add up."""
-    if _is_in_place(enrollment):
+    if _is_in_place(services, enrollment):
         return ""
-    spec, name = enrollment.dataset, stream(enrollment.model)
-    found = look(store, spec.uri, spec.subject)
-    rows = known_count(store, enrollment, found)
+    spec = enrollment.dataset
+    found = scan_table(services, spec.uri, spec.subject)
+    rows = known_count(services, enrollment, found)
     if rows != enrollment.row_count:
         why = (
             f"{spec.uri} was restored with {rows} rows of subjects who were not erased, but "
@@ -134,24 +143,25 @@ def _restore(store: ObjectStore, enrollment: Enrollment) -> str:
         )
         log.error("ALARM: %s.", why)
         return why
-    facts = {
-        "dataset_version": found.version,
-        "row_count": rows,
-        "fingerprint": found.fingerprint,
-        "version_before": enrollment.dataset_version,
-        "erased_rows": found.row_count - rows,
-    }
-    number = len(journal.read(store, name)) + 1
-    journal.append(store, journal.Entry(name, f"restored/{number}", "SnapshotRestored", facts))
+    facts = SnapshotRestored(
+        dataset_version=found.version,
+        row_count=rows,
+        fingerprint=found.fingerprint,
+        version_before=enrollment.dataset_version,
+        erased_rows=found.row_count - rows,
+    )
+    number = read_model(services.journal, enrollment.model).event_count + 1
+    services.journal.append(model_stream(enrollment.model), ids.restored(number), facts)
     log.warning("%s: snapshot is version %d of the table", enrollment.model, found.version)
     return ""
 
 
-def _is_in_place(enrollment: Enrollment) -> bool:
+def _is_in_place(services: Services, enrollment: Enrollment) -> bool:
     """Whether the table still has the snapshot's version, with the files it had."""
     try:
-        table = open_table(enrollment.dataset.uri, enrollment.dataset_version)
+        table = open_table(services.settings, enrollment.dataset.uri, enrollment.dataset_version)
     except DataError:
-        open_table(enrollment.dataset.uri)  # a table that is gone altogether is another trouble
+        # A table that is gone altogether is another trouble.
+        open_table(services.settings, enrollment.dataset.uri)
         return False
     return enrollment.fingerprint in ("", fingerprint(table))

@@ -11,19 +11,21 @@ table was new by then, and whose rows were in it, in suppression/also/<batch>/.
 import json
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from tasks.intake import batches
-from tasks.models.enrollment import Enrollment
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.effects import once
-from tasks.store.objects import MissingObjectError, ObjectStore
-from tasks.store.opening import open_store
-from tasks.subjects.resolution import matches
+from tasks.journal import journal
+from tasks.journal.effects import once
+from tasks.journal.events import ids
+from tasks.journal.events.batches import SubjectsSuppressed, SuppressionIntended
+from tasks.journal.events.catalog import batch_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.packs import read_packed
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
+from tasks.subjects.matches import located_records, matches
 from tasks.tables.delta import is_table, open_table
 from unlearning.errors import SettingsError
 from unlearning.policy.deletion import Disposition
@@ -34,7 +36,6 @@ log = logging.getLogger("expunge.suppression")
 _PREFIX = "suppression/"
 _WITHOUT = f"{_PREFIX}without/"
 _ALSO = f"{_PREFIX}also/"
-_READERS = 16
 _KEY_CHECK = "\0the key of the suppression list"
 """No subject id can be this: ids hold no control characters."""
 
@@ -64,42 +65,41 @@ class SuppressionList:
         return [who[subject] for who in self.by_batch.values() if subject in who]
 
 
-def suppress(store: ObjectStore, batch: str) -> int:
+def suppress(services: Services, batch: str) -> int:
     """Put the subjects that the batch erases on the list, once; returns how many.
 
     Whoever is on it already and is named again stays on it under this batch too.
     """
     key = _key(batch)
 
-    def find(_: dict[str, Any]) -> dict[str, Any] | None:
+    def find(_: SuppressionIntended) -> SubjectsSuppressed | None:
         try:
-            return {"list": key, "count": len(_read(store, key)["subjects"])}
+            return SubjectsSuppressed(list=key, count=len(_read(services, key)["subjects"]))
         except MissingObjectError:
             return None
 
-    def make(_: dict[str, Any]) -> None:
-        store.put_if_absent(key, json.dumps(_record(store, batch), indent=1).encode())
+    def make(_: SuppressionIntended) -> None:
+        services.store.put_if_absent(key, json.dumps(_record(services, batch), indent=1).encode())
 
     facts = once(
-        store,
-        batches.stream(batch),
-        key="suppressed",
-        event="SubjectsSuppressed",
-        plan={"list": key},
+        services.journal,
+        batch_stream(batch),
+        key=ids.SUPPRESSED,
+        plan=SuppressionIntended(list=key),
         find=find,
         make=make,
     )
-    log.info("Batch %s: %d subjects on the suppression list", batch, facts["count"])
-    return facts["count"]
+    log.info("Batch %s: %d subjects on the suppression list", batch, facts.count)
+    return facts.count
 
 
-def put_on_found(store: ObjectStore, batch: str) -> int:
-    """Put on the list whose rows were found after the batch wrote it; returns how many.
+def suppress_found_later(services: Services, batch: str) -> int:
+    """Put on the list those whose rows were found after the batch wrote it; returns how many.
 
     Tables are stated once: by now the batch may have erased its rows in those of before.
     """
-    listed, record = load(store).by_batch.get(batch, {}), _record(store, batch)
-    stated = {uri for one in _records(store) if one["batch"] == batch for uri in one["tables"]}
+    listed, record = load(services).by_batch.get(batch, {}), _record(services, batch)
+    stated = {uri for one in _records(services) if one["batch"] == batch for uri in one["tables"]}
     late = {
         "subjects": {who: name for who, name in record["subjects"].items() if who not in listed},
         "tables": {uri: now for uri, now in record["tables"].items() if uri not in stated},
@@ -107,43 +107,41 @@ def put_on_found(store: ObjectStore, batch: str) -> int:
     if any(late.values()):
         name = facts_digest({kind: sorted(found) for kind, found in late.items()})[:SHORT]
         data = json.dumps({**record, **late}, indent=1).encode()
-        store.put_if_absent(f"{_ALSO}{batch}/{name}.json", data)
+        services.store.put_if_absent(f"{_ALSO}{batch}/{name}.json", data)
     return len(late["subjects"])
 
 
-def take_off_withheld(store: ObjectStore, batch: str) -> int:
+def lift_withheld(services: Services, batch: str) -> int:
     """Take off the list whom the batch put there and was then told to keep; returns how many."""
-    listed = load(store).by_batch.get(batch, {})
-    kept = {d.subject for d in batches.accepted(store, batch)} if listed else set()
+    listed = load(services).by_batch.get(batch, {})
+    kept = {d.subject for d in batches.accepted(services, batch)} if listed else set()
     out = {"batch": batch, "subjects": sorted(set(listed) - kept)}
     if out["subjects"]:
-        store.put_if_absent(
+        services.store.put_if_absent(
             f"{_WITHOUT}{batch}/{facts_digest(out)[:SHORT]}.json", json.dumps(out).encode()
         )
     return len(out["subjects"])
 
 
-def take_off_superseded(store: ObjectStore, batch: str) -> None:
+def lift_superseded(services: Services, batch: str) -> None:
     """Take off the list whomever the batch put there: it erased nobody, and another one will."""
-    subjects = sorted(load(store).by_batch.get(batch, {}))
+    subjects = sorted(load(services).by_batch.get(batch, {}))
     if subjects:
         name = facts_digest({"superseded": subjects})[:SHORT]
         body = json.dumps({"batch": batch, "subjects": subjects})
-        store.put_if_absent(f"{_WITHOUT}{batch}/{name}.json", body.encode())
+        services.store.put_if_absent(f"{_WITHOUT}{batch}/{name}.json", body.encode())
 
 
-def load(store: ObjectStore) -> SuppressionList:
+def load(services: Services) -> SuppressionList:
     """The list as it stands.
 
     Raises:
         SettingsError: it was written under another pseudonym key, so that it recognises nobody.
     """
-    keys = [info.key for info in store.list_objects(_PREFIX)]
-    with ThreadPoolExecutor(_READERS) as readers:
-        found = dict(zip(keys, readers.map(lambda key: _cached(store.uri, key), keys), strict=True))
+    found = _objects(services)
     records = [record for key, record in found.items() if not key.startswith(_WITHOUT)]
     records.sort(key=lambda record: (record["at"], record["batch"]))
-    if any(record["key"] != _key_check() for record in records):
+    if any(record["key"] != _key_check(services) for record in records):
         raise SettingsError(
             "The suppression list was made under another EXPUNGE_PSEUDONYM_KEY and recognises "
             "nobody under this one; set the key it was made with."
@@ -151,75 +149,80 @@ def load(store: ObjectStore) -> SuppressionList:
     by_batch: dict[str, dict[str, str]] = {}
     for record in records:
         by_batch.setdefault(record["batch"], {}).update(record["subjects"])
-    for key in (key for key in keys if key.startswith(_WITHOUT)):
-        for subject in found[key]["subjects"]:
-            by_batch[found[key]["batch"]].pop(subject, None)
-    return SuppressionList(by_batch, tuple(k for k in keys if k.startswith((_WITHOUT, _ALSO))))
+    for lifted in (one for key, one in found.items() if key.startswith(_WITHOUT)):
+        for subject in lifted["subjects"]:
+            by_batch[lifted["batch"]].pop(subject, None)
+    return SuppressionList(by_batch, tuple(k for k in found if k.startswith((_WITHOUT, _ALSO))))
 
 
-def earlier_requests(store: ObjectStore, batch: str) -> dict[str, list[str]]:
+def earlier_requests(services: Services, batch: str) -> dict[str, list[str]]:
     """By pseudonym, the requests by which subjects of the batch had been erased before it."""
-    try:
-        return _read(store, _key(batch))["earlier"]
-    except MissingObjectError:  # a batch of an older release
-        return {}
+    return _read(services, _key(batch))["earlier"]
 
 
-def last_version_with(store: ObjectStore, uri: str) -> int | None:
-    """The newest version of a table that still held rows which a batch then erased; None if none.
+def version_before_erasure(services: Services, uri: str) -> int | None:
+    """The newest version of a table that still had rows which a batch then erased; None if none.
 
     A batch that runs after a restore counts for more than one before it: it is the table's present.
     """
-    found = [record for record in _records(store) if uri in record["tables"]]
+    found = [record for record in _records(services) if uri in record["tables"]]
     return max(found, key=lambda record: record["at"])["tables"][uri] if found else None
 
 
-def not_known_to(store: ObjectStore, enrollment: Enrollment, *, before: str = "") -> frozenset[str]:
+def never_learned_by(
+    services: Services, enrollment: Enrollment, *, before: str = ""
+) -> frozenset[str]:
     """Pseudonyms of erased subjects whose rows, wherever they turn up, the model never learned.
 
     That is everybody on the list but those in the rows that it was trained on all the same before
     it was enrolled; a later batch makes it forget them. What the batch `before` says is left out:
     to itself, its rows are still to be forgotten.
     """
-    whole = load(store)
+    whole = load(services)
     listed = SuppressionList({name: who for name, who in whole.by_batch.items() if name != before})
     if not enrollment.relearned:
         return listed.subjects
-    body = json.loads(store.get(enrollment.relearned))
+    body = _read(services, enrollment.relearned)
     since = (who for batch, who in listed.by_batch.items() if batch not in body["batches"])
     return listed.subjects - frozenset(body["subjects"]).difference(*since)
 
 
-def record_relearned(store: ObjectStore, digest: str, subjects: list[str]) -> str:
+def record_relearned(services: Services, digest: str, subjects: list[str]) -> str:
     """Note who was on the list and yet in the rows that these weights learned; returns its key."""
-    body = {"subjects": sorted(subjects), "batches": sorted(load(store).by_batch)}
-    key = f"relearned/{digest}/{facts_digest(body)[:12]}.json"
-    store.put_if_absent(key, json.dumps(body, indent=1).encode())
+    body = {"subjects": sorted(subjects), "batches": sorted(load(services).by_batch)}
+    key = f"relearned/{digest}/{facts_digest(body)[:SHORT]}.json"
+    services.store.put_if_absent(key, json.dumps(body, indent=1).encode())
     return key
 
 
-def _records(store: ObjectStore) -> list[dict[str, Any]]:
+def _records(services: Services) -> list[dict[str, Any]]:
     """What batches put on the list, first or later."""
-    keys = [info.key for info in store.list_objects(_PREFIX)]
-    return [_cached(store.uri, key) for key in keys if not key.startswith(_WITHOUT)]
+    found = _objects(services)
+    return [record for key, record in found.items() if not key.startswith(_WITHOUT)]
 
 
-def _record(store: ObjectStore, batch: str) -> dict[str, Any]:
-    listed, found = load(store), matches(store, batch)
-    accepted = batches.accepted(store, batch)
-    located = {record for m in found for record in m.rows}
+def _objects(services: Services) -> dict[str, dict[str, Any]]:
+    """Every object of the list by its key; read in packs, for it grows with every batch."""
+    keys = [info.key for info in services.store.list_objects(_PREFIX)]
+    read = read_packed(services.store, services.frozen, _PREFIX, keys, json.loads)
+    return dict(zip(keys, read, strict=True))
+
+
+def _record(services: Services, batch: str) -> dict[str, Any]:
+    listed, found = load(services), matches(services, batch)
+    accepted, located = batches.accepted(services, batch), located_records(services, batch)
     subjects: dict[str, str] = {}
     for request in accepted:
         if request.record_id in located or request.subject in listed.subjects:
             subjects.setdefault(request.subject, request.request_id)
-    wanted = {m.uri for m in found if located & set(m.rows) and is_table(m.uri)}
+    wanted = {m.uri for m in found if located & set(m.rows) and is_table(services.settings, m.uri)}
     return {
         "batch": batch,
         "at": journal.now().isoformat(timespec="milliseconds"),
-        "key": _key_check(),
+        "key": _key_check(services),
         "subjects": subjects,
         "earlier": dict(_earlier(listed, accepted)),
-        "tables": {uri: open_table(uri).version() for uri in sorted(wanted)},
+        "tables": {uri: open_table(services.settings, uri).version() for uri in sorted(wanted)},
     }
 
 
@@ -232,17 +235,12 @@ def _earlier(
             yield subject, before
 
 
-def _key_check() -> str:
-    return pseudonym(load_settings().pseudonym_secret(), _KEY_CHECK)
+def _key_check(services: Services) -> str:
+    return pseudonym(services.settings.pseudonym_secret(), _KEY_CHECK)
 
 
-@cache  # they never change
-def _cached(uri: str, key: str) -> dict[str, Any]:
-    return _read(open_store(uri), key)
-
-
-def _read(store: ObjectStore, key: str) -> dict[str, Any]:
-    return json.loads(store.get(key))
+def _read(services: Services, key: str) -> dict[str, Any]:
+    return services.frozen.parsed(key, json.loads)
 
 
 def _key(batch: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.store.opening import open_store
 from tasks.tables import transaction_log
@@ -39,7 +40,7 @@ class Search:
     """Keys of objects; never the ids."""
 
 
-def search(uri: str, column: str, subjects: Iterable[str]) -> Search:
+def search(settings: Settings, uri: str, column: str, subjects: Iterable[str]) -> Search:
     """Look for the ids in every object of the table; nothing is skipped by statistics.
 
     The subject column is decoded, dictionaries with entries that no row uses included. Log entries
@@ -52,8 +53,8 @@ def search(uri: str, column: str, subjects: Iterable[str]) -> Search:
     """
     wanted = set(subjects)
     words = Words(wanted)
-    store, table = open_store(uri), open_table(uri)
-    refuse_links(uri)
+    store, table = open_store(uri, settings), open_table(settings, uri)
+    refuse_links(settings, uri)
     hits = set(_decoded(table, column, wanted))
     hits |= {key for key, entry in transaction_log.read(store) if words.within(_texts(entry))}
     count = size = 0
@@ -121,8 +122,8 @@ class Words:
     def _runs(self, data: bytes) -> Iterator[bytes]:
         """Maximal runs of letters that are as long as one of the words."""
         inside = np.frombuffer(data.translate(self._marks), np.bool_)
-        for step in _DOUBLED:  # then each place tells of the eight bytes that begin there
-            inside = inside[:-step] & inside[step:]
+        for width in _DOUBLED:  # then each place tells of the eight bytes that begin there
+            inside = inside[:-width] & inside[width:]
         places = np.flatnonzero(inside)
         if not len(places):
             return

@@ -13,8 +13,8 @@ import pyarrow.dataset as ds
 from deltalake import Schema, convert_to_deltalake
 from pyarrow import fs
 
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
-from tasks.settings import load_settings
 from tasks.store.opening import open_store
 from tasks.tables.delta import (
     count_rows,
@@ -34,7 +34,7 @@ _READERS = 8
 _FOREIGN = {"metadata/": "an Iceberg table", ".hoodie/": "a Hudi table"}
 
 
-def convert_table(uri: str, subject: str) -> dict[str, Any]:
+def convert_table(settings: Settings, uri: str, subject: str) -> dict[str, Any]:
     """Make a folder of parquet files a Delta table whose log names nobody; safe to repeat.
 
     The files stay as they are. Cost: their footers, and one pass over columns of a type that Delta
@@ -46,23 +46,23 @@ def convert_table(uri: str, subject: str) -> dict[str, Any]:
     place = urlsplit(uri)
     if place.scheme == "file" and Path(url2pathname(place.path)).is_file():
         raise DataError(f"{uri} is a file; give the folder of parquet files that it lies in.")
-    refuse_links(uri)
-    if not is_table(uri):
-        _convert(uri, subject)
-    table = open_table(uri)
+    refuse_links(settings, uri)
+    if not is_table(settings, uri):
+        _convert(settings, uri, subject)
+    table = open_table(settings, uri)
     if subject not in [field.name for field in table.schema().fields]:
         raise DataError(f"{uri} has no column {subject!r}; name another with --subject-column.")
     keep_ids_out_of_log(table, subject)
-    table = open_table(uri)
+    table = open_table(settings, uri)
     facts = {"table": uri, "version": table.version(), "files": len(table.file_uris())}
     return {**facts, "rows": count_rows(table)}
 
 
-def _convert(uri: str, subject: str) -> None:
-    names = _parquet_files(uri)
+def _convert(settings: Settings, uri: str, subject: str) -> None:
+    names = _parquet_files(settings, uri)
     partitions = _partitions(uri, names, subject)
     with translated("table"):
-        data = _dataset(uri, names, partitions)
+        data = _dataset(settings, uri, names, partitions)
     _check_schemas(uri, data, partitions, subject)
     _check_values(uri, data)
     with translated("table"):
@@ -72,17 +72,17 @@ def _convert(uri: str, subject: str) -> None:
             partition_by=Schema.from_arrow(_part(data.schema, partitions)) if partitions else None,
             partition_strategy="hive" if partitions else None,
             configuration=statistics_columns(_others(data.schema, partitions), subject),
-            storage_options=storage_options(uri),
+            storage_options=storage_options(settings, uri),
         )
         rows = data.count_rows()
-    if count_rows(open_table(uri)) != rows:
+    if count_rows(open_table(settings, uri)) != rows:
         raise DataError(f"{uri} has other rows as a table than as a folder; remove _delta_log.")
     log.info("%s: converted %d files", uri, len(names))
 
 
-def _parquet_files(uri: str) -> list[str]:
+def _parquet_files(settings: Settings, uri: str) -> list[str]:
     """Every data file; whatever else lies there would be lost in a vacuum or escape it."""
-    keys = [info.key for info in open_store(uri).list_objects("")]
+    keys = [info.key for info in open_store(uri, settings).list_objects("")]
     for start, what in _FOREIGN.items():
         if any(key.startswith(start) for key in keys):
             raise DataError(
@@ -128,20 +128,22 @@ def _partitions(uri: str, names: list[str], subject: str) -> list[str]:
     return list(partitions)
 
 
-def _dataset(uri: str, names: Iterable[str], partitions: list[str]) -> ds.FileSystemDataset:
+def _dataset(
+    settings: Settings, uri: str, names: Iterable[str], partitions: list[str]
+) -> ds.FileSystemDataset:
     return ds.dataset(  # type: ignore[return-value]
         list(names),
-        filesystem=_files(uri),
+        filesystem=_files(settings, uri),
         format="parquet",
         partitioning=ds.HivePartitioning.discover() if partitions else None,
     )
 
 
-def _files(uri: str) -> fs.FileSystem:
+def _files(settings: Settings, uri: str) -> fs.FileSystem:
     local = local_files(uri)
     if local is not None:
         return local
-    place, settings, options = urlsplit(uri), load_settings(), storage_options(uri) or {}
+    place, options = urlsplit(uri), storage_options(settings, uri) or {}
     remote = fs.S3FileSystem(
         access_key=options.get("AWS_ACCESS_KEY_ID"),
         secret_key=options.get("AWS_SECRET_ACCESS_KEY"),

@@ -1,4 +1,4 @@
-"""Delta tables: find the rows of subjects, count them, erase them for good."""
+"""Delta tables: open them, find the rows of subjects, count them, keep ids out of the log."""
 
 import re
 from collections.abc import Iterable
@@ -7,24 +7,23 @@ from urllib.request import url2pathname
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable
+from deltalake import DeltaTable
 from pyarrow import fs
 
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
-from tasks.settings import load_settings
 from tasks.store.opening import open_store
 from unlearning.errors import DataError
 
 SKIPPING = "delta.dataSkippingStatsColumns"
 """The table property that says which columns have statistics in the log."""
 _INDEXED = 32
-_MARK = "expunge"
 _FEATURES = frozenset(
     {"timestampNtz", "appendOnly", "invariants", "checkConstraints", "changeDataFeed"}
 )
 
 
-def open_table(uri: str, version: int | None = None) -> DeltaTable:
+def open_table(settings: Settings, uri: str, version: int | None = None) -> DeltaTable:
     """The Delta table at `uri`, at a version or at its newest.
 
     Raises:
@@ -32,15 +31,15 @@ def open_table(uri: str, version: int | None = None) -> DeltaTable:
             rows could not be erased for good.
     """
     with translated("table", uri):
-        table = DeltaTable(uri, version=version, storage_options=storage_options(uri))
+        table = DeltaTable(uri, version=version, storage_options=storage_options(settings, uri))
         _refuse_features(table, uri)
     return table
 
 
-def is_table(uri: str) -> bool:
+def is_table(settings: Settings, uri: str) -> bool:
     """Whether there is a Delta table at `uri`."""
     with translated("table", uri):
-        return DeltaTable.is_deltatable(uri, storage_options(uri))
+        return DeltaTable.is_deltatable(uri, storage_options(settings, uri))
 
 
 def _refuse_features(table: DeltaTable, uri: str) -> None:
@@ -77,13 +76,12 @@ def local_files(uri: str) -> fs.FileSystem | None:
     return fs.SubTreeFileSystem(url2pathname(place.path), fs.LocalFileSystem())
 
 
-def storage_options(uri: str) -> dict[str, str] | None:
+def storage_options(settings: Settings, uri: str) -> dict[str, str] | None:
     """What deltalake needs to reach `uri`; S3 credentials come from the standard chain."""
     if not uri.startswith("s3://"):
         return None
     import boto3
 
-    settings = load_settings()
     options = {"AWS_REGION": settings.s3_region}
     credentials = boto3.Session().get_credentials()
     if credentials is not None:
@@ -149,13 +147,13 @@ def has_rows(table: DeltaTable, where: ds.Expression, column: str) -> bool:
         return any(batch.num_rows for batch in batches)
 
 
-def refuse_links(uri: str) -> None:
+def refuse_links(settings: Settings, uri: str) -> None:
     """A deletion would leave the rows in the files that links in the table's folder point to.
 
     Raises:
         DataError: the folder holds a link.
     """
-    links = sum(info.is_link for info in open_store(uri).list_objects(""))
+    links = sum(info.is_link for info in open_store(uri, settings).list_objects(""))
     if links:  # their names may be those of people
         raise DataError(
             f"{links} files of {uri} are links, and what they point to would keep the rows; put "
@@ -193,72 +191,16 @@ def statistics_columns(names: list[str], subject: str) -> dict[str, str]:
     return {SKIPPING: ",".join(f"`{name}`" for name in others)}
 
 
-def delete_rows(uri: str, column: str, subjects: Iterable[str], mark: str = "") -> None:
-    """Delete the subjects' rows by a merge with a table of ids; the commit bears the mark.
-
-    A predicate would be written into the table's log, ids and all, and would have to be quoted.
-    """
-    table = open_table(uri)
-    ids = pa.table({"id": subject_array(table, column, subjects)})
-    quoted = column.replace('"', '""')
-    with translated("table"):
-        table.merge(
-            ids,
-            f'target."{quoted}" = source.id',
-            source_alias="source",
-            target_alias="target",
-            commit_properties=CommitProperties(custom_metadata={_MARK: mark}),
-        ).when_matched_delete().execute()
-
-
-def deletions(table: DeltaTable, mark: str, since: int) -> dict[int, int]:
-    """Rows deleted by each commit that bears the mark, by version, oldest first."""
-    newer = table.version() - since
-    with translated("table"):
-        found = table.history(newer) if newer else []
-    return {
-        entry["version"]: int(entry["operationMetrics"]["num_target_rows_deleted"])
-        for entry in reversed(found)
-        if entry.get(_MARK) == mark and entry["version"] > since
-    }
-
-
-def vacuum(uri: str) -> None:
-    """Remove every file that the newest version does not use."""
-    with translated("table"):
-        open_table(uri).vacuum(
-            retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
-        )
-
-
-def remove_old_versions(uri: str) -> None:
-    """Remove old object versions, delete markers and unfinished uploads below the table."""
-    open_store(uri).purge_noncurrent("")
-
-
-def leftover_files(uri: str) -> int:
-    """How many files or old object versions below the table are not part of its newest version."""
-    store = open_store(uri)
-    used = used_files(open_table(uri))
-    present = {i.key for i in store.list_objects("") if not i.key.startswith("_delta_log/")}
-    missing = used - present
-    if missing:
-        raise DataError(f"{len(missing)} data files of the table are missing; restore them first.")
-    return len(
-        {key for key in present if key.endswith(".parquet")} - used
-    ) + store.count_noncurrent("")
-
-
-def is_readable(uri: str, version: int) -> bool:
+def is_readable(settings: Settings, uri: str, version: int) -> bool:
     """Whether every file of this version is still there; a full vacuum takes those of older ones.
 
     Cost: the log and a listing of the table.
     """
     try:
-        used = used_files(open_table(uri, version))
+        used = used_files(open_table(settings, uri, version))
     except DataError:
         return False
-    return used <= {info.key for info in open_store(uri).list_objects("")}
+    return used <= {info.key for info in open_store(uri, settings).list_objects("")}
 
 
 def used_files(table: DeltaTable) -> set[str]:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import pyarrow.parquet as pq
 
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.store.objects import ObjectInfo, ObjectStore
 from tasks.store.opening import open_store
@@ -17,15 +18,15 @@ PREFIX = "_delta_log/"
 _VERSION_DIGITS = 20
 
 
-def names_people(uri: str, column: str) -> bool:
+def names_people(settings: Settings, uri: str, column: str) -> bool:
     """Whether the log tells ids of rows that are gone.
 
     It does so by statistics on the subject column of files that the newest version does not use,
     and by conditions of earlier deletions. Whole or cut short, long or a single digit: no value
     is compared.
     """
-    live = used_files(open_table(uri))
-    return any(_tells(entry, column, live) for _, entry in read(open_store(uri)))
+    live = used_files(open_table(settings, uri))
+    return any(_tells(entry, column, live) for _, entry in read(open_store(uri, settings)))
 
 
 def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
@@ -41,16 +42,16 @@ def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
             yield from ((info.key, json.loads(line)) for line in lines)
 
 
-def trim(uri: str) -> None:
+def trim(settings: Settings, uri: str) -> None:
     """Replace the log by a checkpoint of the newest version; what came before it is removed.
 
     This is Delta's own clean-up of its log, without the days of grace: nothing is lost that the
     full vacuum has left, and a writer that was still at an older version gets an error.
     """
     with translated("table"):
-        table = open_table(uri)
+        table = open_table(settings, uri)
         table.create_checkpoint()
-    store, newest = open_store(uri), table.version()
+    store, newest = open_store(uri, settings), table.version()
     for info in list(store.list_objects(PREFIX)):
         if _version(info) < newest:
             store.delete(info.key)

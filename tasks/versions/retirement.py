@@ -1,176 +1,124 @@
-"""Retire model versions that remember erased people, and purge them when their days are over."""
+"""Retire model versions that remember erased people: out of use, and to be purged later."""
 
 import logging
-from collections.abc import Iterator
+from dataclasses import fields
 from datetime import date
-from typing import Any
 
-from tasks.models.enrollment import enrolled_models, stream
-from tasks.registry import artifacts, model_versions
+from tasks.journal import journal
+from tasks.journal.effects import once
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.versions import FilePlace, RetirementIntended, VersionRetired
+from tasks.registry import model_versions
 from tasks.registry.model_versions import Registered
-from tasks.settings import load_settings
-from tasks.store import journal
-from tasks.store.effects import Facts, once
-from tasks.store.objects import ObjectStore
-from tasks.versions.old_versions import PURGED, RETIRED, Lineage, old_versions, read_lineage
+from tasks.registry.services import Services
+from tasks.versions.old_versions import VersionHistory, old_versions, read_version_history
 from unlearning.errors import ConflictError
 from unlearning.policy.retirement import Action, plan_retirement, purge_day
 
 log = logging.getLogger("expunge.retirement")
 
-_SCRATCH = ("candidates/", "checkpoints/")
 
-
-def survey(store: ObjectStore, model: str) -> list[Action]:
+def survey(services: Services, model: str) -> list[Action]:
     """What is to be done with each old version of the model today."""
-    return plan_retirement(old_versions(store, model, _today()), today=_today())
+    today = _today()
+    return plan_retirement(old_versions(services, model, today), today=today)
 
 
-def retire(store: ObjectStore, model: str) -> list[str]:
+def retire(services: Services, model: str) -> list[str]:
     """Retire every version that remembers erased people; returns what people must look at.
 
     Retired is: marked in MLflow, no longer loaded by expunge, without alias, and with a day from
     which it is purged. A version that is served is left alone, and people are called.
     """
-    alarms = []
-    lineage = read_lineage(store, model)
-    for action in survey(store, model):
+    alarms: list[str] = []
+    versions = read_version_history(services, model)
+    for action in survey(services, model):
         if action.verb == "alarm":
             alarms.append(_alarm(model, action))
         elif action.verb != "none":
-            _retire(store, lineage, action.version)
+            _retire(services, versions, action.version)
     return alarms
 
 
-def due(store: ObjectStore, model: str) -> list[int]:
-    """The versions to purge today."""
-    return [a.version for a in survey(store, model) if a.verb == "purge"]
+def _retire(services: Services, versions: VersionHistory, version: int) -> None:
+    known = versions.model.retired.get(version)
+    if known is None:
+        _retire_first(services, versions, version)
+    elif _is_in_use(services, known):
+        log.error("ALARM: %s version %d is retired and was in use again.", known.model, version)
+        _quarantine(services, known)
 
 
-def purge(store: ObjectStore, model: str, version: int) -> dict[str, Any]:
-    """Delete a retired version with all its files, once, and list every place afterwards.
-
-    Raises:
-        ConflictError: it is not due, is served, or something needs it.
-    """
-    retired = journal.find(store, stream(model), f"retired/{version}")
-    if retired is None:
-        raise ConflictError(f"{model} version {version} is not retired; run `expunge retire`.")
-    ours = [place["uri"] for place in retired.facts["places"] if place["is_own"]]
-    folders = _own_folders(store, retired.facts)
-    plan: Facts = {k: retired.facts[k] for k in ("model", "version", "digest", "logged_models")}
-    plan["places"] = [{"place": uri, "before": _files(artifacts.look(uri))} for uri in ours]
-    plan["folders"] = [{"place": f, "before": _count(store, f)} for f in folders]
-
-    def find(planned: Facts) -> Facts | None:
-        if not model_versions.is_deleted(model, version, planned["logged_models"]):
+def _retire_first(services: Services, versions: VersionHistory, version: int) -> None:
+    def find(planned: RetirementIntended) -> VersionRetired | None:
+        if _is_in_use(services, planned):
             return None
-        looked_at = list(_look_again(store, planned))
-        if any(one["after"] for one in looked_at):
-            return None
-        names = ("model", "version", "digest", "logged_models")
-        return {**{n: planned[n] for n in names}, "looked_at": looked_at}
+        return VersionRetired(**{f.name: getattr(planned, f.name) for f in fields(planned)})
 
-    def make(planned: Facts) -> None:
-        _refuse_unless_due(store, model, version)
-        model_versions.delete_version(model, version, planned["logged_models"])
-        for one in planned["places"]:
-            artifacts.wipe(one["place"])
-        for one in planned["folders"]:
-            _wipe(store, one["place"])
-
-    key = f"purged/{version}"
-    facts = once(
-        store, stream(model), key=key, event=PURGED, plan=plan, find=find, make=make
-    )  # fmt: skip
-    count = sum(one["before"] for one in facts["looked_at"])
-    log.info("%s: purged version %d, %d files; none is left", model, version, count)
-    return facts
+    retired = once(
+        services.journal,
+        model_stream(versions.enrollment.model),
+        key=ids.retired(version),
+        plan=_retirement(services, versions, version),
+        find=find,
+        make=lambda planned: _quarantine(services, planned),
+    )
+    _tell(retired)
 
 
-def drop_leftovers(store: ObjectStore) -> int:
-    """Delete weights that no open batch will ask for again; returns how many objects.
-
-    A batch drops its own when it closes, but not if another one took over its requests.
-    """
-    # Listed first: whatever is made after that belongs to a plan that is read below.
-    found = [info.key for folder in _SCRATCH for info in store.list_objects(folder)]
-    wanted = {
-        event.facts["key"]
-        for batch, head in (journal.heads(store, "batches") if found else ())
-        if head.status != "closed"
-        for event in journal.read(store, f"batches/{batch}")
-        if event.name == "UnlearningPlanned"
-    }
-    dropped = [k for k in found if k.partition("/")[2].partition(".")[0] not in wanted]
-    for key in dropped:
-        store.delete(key)
-    if dropped:
-        log.info("%d candidates and checkpoints of closed batches deleted", len(dropped))
-    return len(dropped)
+def _is_in_use(services: Services, one: RetirementIntended | VersionRetired) -> bool:
+    """Whether somebody could load or serve the version; nobody can once MLflow has it no more."""
+    found = _registered(services, one)
+    return found is not None and not model_versions.is_quarantined(found)
 
 
-def _retire(store: ObjectStore, lineage: Lineage, version: int) -> None:
-    model = lineage.enrollment.model
-
-    def now() -> Registered | None:
-        return model_versions.registered_versions(model).get(version)
-
-    def find(planned: Facts) -> Facts | None:
-        found = now()
-        if found is not None and not model_versions.is_quarantined(found):
-            return None
-        return {k: v for k, v in planned.items() if k != "effect"}
-
-    def make(planned: Facts) -> None:
-        found = now()
-        if found is not None:
-            _refuse_served(model, found)
-            model_versions.quarantine(model, found, planned["retired_on"])
-
-    key = f"retired/{version}"
-    is_new = lineage.facts(RETIRED, version) is None
-    plan = _retirement_plan(lineage, version) if is_new else {}
-    facts = once(store, stream(model), key=key, event=RETIRED, plan=plan, find=find, make=make)
-    if is_new:
-        _tell(facts)
-    elif find(facts) is None:
-        log.error("ALARM: %s version %d is retired and was in use again.", model, version)
-        make(facts)
+def _quarantine(services: Services, one: RetirementIntended | VersionRetired) -> None:
+    found = _registered(services, one)
+    if found is not None:
+        _refuse_served(services, one.model, found)
+        on = one.retired_on.isoformat()
+        model_versions.quarantine(services.registry, one.model, found, on)
 
 
-def _retirement_plan(lineage: Lineage, version: int) -> Facts:
-    remembered, found = lineage.remembered[version], lineage.registered.get(version)
-    model, today = lineage.enrollment.model, _today()
+def _registered(services: Services, one: RetirementIntended | VersionRetired) -> Registered | None:
+    return model_versions.registered_versions(services.registry, one.model).get(one.version)
+
+
+def _retirement(services: Services, versions: VersionHistory, version: int) -> RetirementIntended:
+    """What is known of the version now, while its files can still be found."""
+    remembered, found = versions.remembered[version], versions.registered.get(version)
+    model, today = versions.enrollment.model, _today()
     places: dict[str, bool] = {}
     if found is not None:
-        own = model_versions.own_place(model, found)
+        own = model_versions.own_place(services.registry, model, found)
         places[own.uri] = own.is_own
-    logged = model_versions.logged_models(found, remembered.effect)
+    logged = model_versions.logged_models(services.registry, found, remembered.attempt)
     places |= {uri.rstrip("/"): True for uri in logged.values()}
-    return {
-        "model": model,
-        "version": version,
-        "digest": remembered.digest,
-        "batch": remembered.batch,
-        "why": remembered.why,
-        "attempt": remembered.effect.partition("/")[0],
-        "source": found.source if found else "",
-        "aliases": model_versions.side_aliases(found) if found else [],
-        "logged_models": sorted(logged),
-        "places": [{"uri": uri, "is_own": places[uri]} for uri in sorted(places)],
-        "retired_on": today.isoformat(),
-        "purge_on": purge_day(today, load_settings().retirement_days).isoformat(),
-    }
+    aliases = model_versions.side_aliases(services.registry, found) if found else []
+    return RetirementIntended(
+        model=model,
+        version=version,
+        digest=remembered.digest,
+        batch=remembered.batch,
+        why=remembered.why,
+        attempt=remembered.attempt,
+        source=found.source if found else "",
+        aliases=tuple(aliases),
+        logged_models=tuple(sorted(logged)),
+        places=tuple(FilePlace(uri=uri, is_own=places[uri]) for uri in sorted(places)),
+        retired_on=today,
+        purge_on=purge_day(today, services.settings.retirement_days),
+    )
 
 
-def _tell(facts: Facts) -> None:
-    model, version = facts["model"], facts["version"]
-    log.info("%s: version %d is retired, to be purged on %s", model, version, facts["purge_on"])
-    if facts["aliases"]:
-        names = ", ".join(facts["aliases"])
+def _tell(retired: VersionRetired) -> None:
+    model, version = retired.model, retired.version
+    log.info("%s: version %d is retired, to be purged on %s", model, version, retired.purge_on)
+    if retired.aliases:
+        names = ", ".join(retired.aliases)
         log.warning("%s: version %d lost the aliases %s", model, version, names)
-    if not facts["places"]:
+    if not retired.places:
         log.error(
             "ALARM: %s version %d was deleted in MLflow before it was retired, so that nobody "
             "knows where its files are; find and delete them.",
@@ -188,54 +136,12 @@ def _alarm(model: str, action: Action) -> str:
     return text
 
 
-def _refuse_served(model: str, found: Registered) -> None:
-    if load_settings().alias in found.aliases:
+def _refuse_served(services: Services, model: str, found: Registered) -> None:
+    if services.settings.alias in found.aliases:
         raise ConflictError(
             f"The serving alias was moved to {model} version {found.version} meanwhile, which "
             "remembers erased people; move it to another version, then run again."
         )
-
-
-def _refuse_unless_due(store: ObjectStore, model: str, version: int) -> None:
-    for action in survey(store, model):
-        if action.version == version and action.verb != "purge":
-            raise ConflictError(
-                f"{model} version {version} must stay for now: {action.reason}; look at it with "
-                "`expunge retire --dry-run`."
-            )
-
-
-def _look_again(store: ObjectStore, planned: Facts) -> Iterator[dict[str, Any]]:
-    for one in planned["places"]:
-        seen = artifacts.look(one["place"])
-        looked = {**one, "after": _files(seen)}
-        # Behind a tracking server nobody can see what a versioned bucket still keeps.
-        yield looked if seen.old_versions is not None else {**looked, "old_versions": "not seen"}
-    for one in planned["folders"]:
-        yield {**one, "after": _count(store, one["place"])}
-
-
-def _files(seen: artifacts.Look) -> int:
-    return seen.objects + (seen.old_versions or 0)
-
-
-def _own_folders(store: ObjectStore, retired: Facts) -> list[str]:
-    """Where the store itself may keep weights of the version, or gradients at them."""
-    attempt, digest = retired["attempt"], retired["digest"]
-    found = [f"{folder}{attempt}.safetensors" for folder in _SCRATCH if attempt.startswith("a-")]
-    current = {e.digest for e in enrolled_models(store) if not e.is_withdrawn}
-    # Another model may have been enrolled with the very same weights.
-    return found + ([f"ledgers/{digest}/"] if digest and digest not in current else [])
-
-
-def _count(store: ObjectStore, prefix: str) -> int:
-    return sum(1 for _ in store.list_objects(prefix)) + store.count_noncurrent(prefix)
-
-
-def _wipe(store: ObjectStore, prefix: str) -> None:
-    for info in list(store.list_objects(prefix)):
-        store.delete(info.key)
-    store.purge_noncurrent(prefix)
 
 
 def _today() -> date:

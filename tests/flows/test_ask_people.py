@@ -14,7 +14,8 @@ from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
 
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
 
 pytestmark = pytest.mark.integration
 
@@ -31,8 +32,8 @@ def terminal(terminal):
 
 
 def objects(terminal) -> list[tuple[str, str]]:
-    store = open_store((terminal.home / "store").as_uri())
-    return durable(store)
+    services = Services.open(load_settings(), (terminal.home / "store").as_uri())
+    return durable(services.store)
 
 
 def versions(terminal) -> tuple[int, int]:

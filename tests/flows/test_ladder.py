@@ -6,8 +6,8 @@ from durable import durable
 from mlflow import MlflowClient
 from terminal import SMALL, request
 
-from tasks.store import journal
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
 
 pytestmark = pytest.mark.integration
 
@@ -51,10 +51,10 @@ def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(termina
     assert "retain_accuracy_loss" in reason[2]
 
     # Nothing changed, so a second run changes nothing and says the same.
-    store = open_store((terminal.home / "store").as_uri())
-    before = durable(store)
+    services = Services.open(load_settings(), (terminal.home / "store").as_uri())
+    before = durable(services.store)
     assert "retain_accuracy_loss" in terminal.expunge("run", status=1)
-    after = durable(store)
+    after = durable(services.store)
     assert after == before
 
     # A better update, or a policy that somebody answers for, unblocks the same requests.
@@ -66,9 +66,9 @@ def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(termina
 
 def rungs(terminal):
     """Every rung that was planned, in order, and what was chosen after it."""
-    store = open_store((terminal.home / "store").as_uri())
+    services = Services.open(load_settings(), (terminal.home / "store").as_uri())
     (batch,) = {b["batch"] for b in terminal.status()["batches"]}
-    events = journal.read(store, f"batches/{batch}")
+    events = services.journal.read(f"batches/{batch}")
     return [e.facts["rung"] for e in events if e.name in ("UnlearningPlanned", "RungChosen")]
 
 

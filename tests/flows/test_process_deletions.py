@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
 
-from tasks.settings import Settings
+from tasks.environment.settings import Settings, load_settings
 from tasks.store.opening import open_store
 from tasks.tables.delta import count_by_subject, leftover_files, open_table
 
@@ -56,7 +56,7 @@ def test_from_request_to_promoted_version_and_certificate(terminal):
 
 def store_of(terminal):
     settings = Settings(home=terminal.home, store=terminal.environment.get("EXPUNGE_STORE", ""))
-    return open_store(settings.store_uri)
+    return open_store(settings.store_uri, load_settings())
 
 
 def check_requests(terminal):
@@ -94,13 +94,13 @@ def check_registry(terminal):
 def check_tables(terminal):
     for place in (terminal.train_table, terminal.holdout_table):
         uri = place if "://" in place else Path(place).as_uri()
-        table = open_table(uri)
+        table = open_table(load_settings(), uri)
         assert count_by_subject(table, "subject_id", map(subject, FORGOTTEN)) == {}
     uri = terminal.train_table
     uri = uri if "://" in uri else Path(uri).as_uri()
-    assert open_table(uri).count() == 1500 - len(FORGOTTEN)
-    assert leftover_files(uri) == 0
-    assert open_store(uri).count_noncurrent("") == 0
+    assert open_table(load_settings(), uri).count() == 1500 - len(FORGOTTEN)
+    assert leftover_files(load_settings(), uri) == 0
+    assert open_store(uri, load_settings()).count_noncurrent("") == 0
 
 
 def check_certificates(terminal):

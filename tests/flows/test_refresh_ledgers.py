@@ -6,7 +6,8 @@ import pytest
 import servers
 from terminal import request
 
-from tasks.store.opening import open_store
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
 
 pytestmark = pytest.mark.integration
 
@@ -14,14 +15,14 @@ PROJECT = Path(__file__).parents[2]
 
 
 def ledgers(terminal) -> list[str]:
-    store = open_store((terminal.home / "store").as_uri())
-    return [info.key for info in store.list_objects("ledgers/")]
+    services = Services.open(load_settings(), (terminal.home / "store").as_uri())
+    return [info.key for info in services.store.list_objects("ledgers/")]
 
 
 def drop(terminal) -> None:
-    store = open_store((terminal.home / "store").as_uri())
+    services = Services.open(load_settings(), (terminal.home / "store").as_uri())
     for key in ledgers(terminal):
-        store.delete(key)
+        services.store.delete(key)
 
 
 @pytest.mark.slow

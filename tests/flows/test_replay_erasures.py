@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from tables import MARK, subject
 from terminal import request
 
+from tasks.environment.settings import load_settings
 from tasks.tables.delta import count_by_subject, open_table
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -47,7 +48,9 @@ def test_a_restore_is_replayed(terminal):
     assert champion(terminal) == 2
     terminal.expunge("run")
     subjects = [subject(i) for i in FORGOTTEN]
-    assert count_by_subject(open_table(train.as_uri()), "subject_id", subjects) == {}
+    assert (
+        count_by_subject(open_table(load_settings(), train.as_uri()), "subject_id", subjects) == {}
+    )
     assert champion(terminal) == 2
     outcomes = terminal.outcomes()
     assert (len(outcomes), set(outcomes.values())) == (300, {"erased"})

@@ -52,7 +52,7 @@ def _begin(place: Place, name: str) -> tuple:
 def _run(place: Place, counter: Counter) -> list[str]:
     from tasks.store import lease
 
-    lease._BEAT_S, lease._LOOK_S, lease._PATIENCE_S = 0.2, 0.2, 3.0
+    lease.BEAT_S, lease.LOOK_S, lease.PATIENCE_S = 0.2, 0.2, 3.0
     return spoilt_run(place, counter, None)
 
 

@@ -21,6 +21,9 @@ from matrix.world import (
 )
 from tables import MARK, rows, subject
 
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
+
 _REQUESTS = {
     **{(case, "erased"): 1 for case in ERASED},
     ("CASE-00000", "duplicate"): 1,
@@ -66,37 +69,35 @@ class Ending:
 
 def broken(place: Place, calls: list[str], ending: Ending) -> list[str]:
     """Every invariant that does not hold, in words; `calls` were made by all runs together."""
-    from tasks.store.opening import open_store
 
-    store = open_store()
+    services = Services.open(load_settings())
     checks = (
-        certified(store, ending),
-        requests(store, ending.requests),
+        certified(services, ending),
+        requests(services, ending.requests),
         once(calls, ending),
         tables(place, ending),
-        journal_streams(store),
-        leftovers(store),
-        raw_ids(store, place),
+        journal_streams(services),
+        leftovers(services),
+        raw_ids(services, place),
     )
     return [problem for check in checks for problem in check]
 
 
-def certified(store: Any, ending: Ending) -> Iterator[str]:
+def certified(services, ending: Ending) -> Iterator[str]:
     """I-01, I-03, I-04: certificates stand on absent rows and on a champion that forgot them."""
-    from tasks.registry import mlflow_registry
 
-    found = {i.key for i in store.list_objects("certificates/")}
+    found = {i.key for i in services.store.list_objects("certificates/")}
     if found != ending.certificates:
         yield f"I-03 certificates {sorted(found ^ ending.certificates)} are too many or missing"
-    if ending.is_served != (mlflow_registry.alias_version(MODEL) is not None):
+    if ending.is_served != (services.registry.alias_version(MODEL) is not None):
         yield f"I-04 the model {'lost' if ending.is_served else 'kept'} its alias"
     for key in found:
-        yield from _told_of_the_model(key, json.loads(store.get(key)), ending)
+        yield from _told_of_the_model(key, json.loads(services.store.get(key)), ending)
     if not ending.is_served:
         return
     forgot = set(_forgotten_batches())
     for key in found:
-        one = json.loads(store.get(key))
+        one = json.loads(services.store.get(key))
         if one["outcome"] == "erased" and one.get("models") and one["batch"] not in forgot:
             yield f"I-01 the champion does not descend from a version that forgot what {key} says"
 
@@ -112,25 +113,24 @@ def _told_of_the_model(key: str, one: dict[str, Any], ending: Ending) -> Iterato
 
 def _forgotten_batches() -> Iterator[str]:
     """Batches that the champion or one of its ancestors passed the gate for."""
-    from tasks.registry import mlflow_registry
-
-    number = mlflow_registry.alias_version(MODEL)
+    registry = Services.open(load_settings()).registry
+    number = registry.alias_version(MODEL)
     while number:
-        tags = mlflow_registry.client().get_model_version(MODEL, str(number)).tags
+        tags = registry.client.get_model_version(MODEL, str(number)).tags
         if tags.get("expunge.gate") == "passed":
             yield tags["expunge.batch"]
         number = int(tags.get("expunge.parent_version", 0))
 
 
-def requests(store: Any, expected: Mapping[tuple[str, str], int]) -> Iterator[str]:
+def requests(services, expected: Mapping[tuple[str, str], int]) -> Iterator[str]:
     """I-02, I-08: every record in the one state that it belongs in, and in no second one."""
     from tasks.records.status import status
     from unlearning.policy.deletion import TERMINAL
 
-    found = Count((r["request_id"] or UNUSABLE, r["status"]) for r in status(store)["requests"])
+    found = Count((r["request_id"] or UNUSABLE, r["status"]) for r in status(services)["requests"])
     if found != Count(dict(expected)):
         yield f"I-02 the requests stand otherwise: {sorted(found.items())}"
-    for name, events in _streams(store).items():
+    for name, events in _streams(services).items():
         if name.startswith("requests/"):
             ends = [e.status for e in events if e.status in TERMINAL]
             if len(ends) > 1 and len({*ends}) > 1:
@@ -151,22 +151,22 @@ def tables(place: Place, ending: Ending) -> Iterator[str]:
 
     originals = (rows(TRAIN_ROWS, seed=1), rows(HOLDOUT_ROWS, first=TRAIN_ROWS, seed=2))
     for number, (uri, original) in enumerate(zip(place.tables(), originals, strict=True)):
-        found = open_table(uri).to_pyarrow_table().sort_by("subject_id")
+        found = open_table(load_settings(), uri).to_pyarrow_table().sort_by("subject_id")
         kept = [s not in ending.gone[number] for s in original["subject_id"].to_pylist()]
         expected = original.filter(kept).sort_by("subject_id")
         if found.num_rows != expected.num_rows:
             yield f"I-05 {uri} has {found.num_rows} rows, {expected.num_rows} are right"
         elif found.cast(expected.schema).to_pylist() != expected.to_pylist():
             yield f"I-05 rows of {uri} that nobody asked to erase were changed"
-        if left := leftover_files(uri):
+        if left := leftover_files(load_settings(), uri):
             yield f"I-01 {uri} has {left} files of older versions"
 
 
-def journal_streams(store: Any) -> Iterator[str]:
+def journal_streams(services) -> Iterator[str]:
     """I-06: numbers without a gap, every id once, every status the one that the table gives."""
     from unlearning.policy.deletion import next_status
 
-    for name, events in _streams(store).items():
+    for name, events in _streams(services).items():
         if [e.number for e in events] != list(range(1, len(events) + 1)):
             yield f"I-06 {name} has gaps: {[e.number for e in events]}"
         twice = [i for i, n in Count(e.id for e in events).items() if n > 1]
@@ -179,26 +179,25 @@ def journal_streams(store: Any) -> Iterator[str]:
                 yield f"I-06 {name} {event.number} says {event.status}, the table {status}"
 
 
-def _streams(store: Any) -> dict[str, list]:
-    from tasks.store import journal
+def _streams(services) -> dict[str, list]:
 
     kinds = ("requests", "batches", "models")
-    names = [f"{kind}/{name}" for kind in kinds for name, _ in journal.heads(store, kind)]
-    return {name: journal.read(store, name) for name in names}
+    names = [f"{kind}/{name}" for kind in kinds for name, _ in services.journal.heads(kind)]
+    return {name: services.journal.read(name) for name in names}
 
 
-def leftovers(store: Any) -> Iterator[str]:
+def leftovers(services) -> Iterator[str]:
     """Nothing that only work in progress needs: candidates, checkpoints, half-written objects."""
     for folder in ("candidates/", "checkpoints/"):
-        for info in store.list_objects(folder):
+        for info in services.store.list_objects(folder):
             yield f"{info.key} was left behind"
 
 
-def raw_ids(store: Any, place: Place) -> Iterator[str]:
+def raw_ids(services, place: Place) -> Iterator[str]:
     """I-06: no raw subject id outside requests/ and the tables, in any file or object."""
     mark = MARK.encode()
-    for info in store.list_objects(""):
-        if not info.key.startswith("requests/") and mark in store.get(info.key):
+    for info in services.store.list_objects(""):
+        if not info.key.startswith("requests/") and mark in services.store.get(info.key):
             yield f"I-06 a raw id stands in {info.key}"
     allowed = (place.live / "store/requests", place.live / "tables")
     for path in place.live.rglob("*"):

@@ -15,6 +15,9 @@ from matrix.world import MODEL, UNUSABLE, Place, put_in
 from tables import subject
 from terminal import request
 
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
+
 _HELD = 1
 """The subject who is put on hold in the middle of a run; so far CASE-00001 is erased."""
 
@@ -106,11 +109,10 @@ _POISON = {
 
 def poison(_: Place) -> None:
     """Files that were made to break their reader, beside the honest one."""
-    from tasks.store.opening import open_store
 
-    store = open_store()
+    services = Services.open(load_settings())
     for name, data in _POISON.items():
-        store.put(f"requests/incoming/{name}", data)
+        services.store.put(f"requests/incoming/{name}", data)
 
 
 def wrong_clock(hours: int) -> Callable[[Place], None]:
@@ -142,9 +144,10 @@ def hold(place: Place) -> None:
 def held_or_erased(_: Place) -> Ending:
     """The hold came in time, and the rows are all there; or too late, and all are gone."""
     from tasks.records.status import status
-    from tasks.store.opening import open_store
 
-    states = {r["request_id"]: r["status"] for r in status(open_store())["requests"]}
+    states = {
+        r["request_id"]: r["status"] for r in status(Services.open(load_settings()))["requests"]
+    }
     ending = Ending()
     if states.get(f"CASE-{_HELD:05d}") != "on_hold":
         return ending
@@ -164,19 +167,16 @@ _ALIAS = "registry set_registered_model_alias"
 
 def move_alias_by_hand(_: Place) -> None:
     """Somebody serves another version, of their own, with the weights of the first one."""
-    from tasks.registry import mlflow_registry
-
-    client = mlflow_registry.client()
+    registry = Services.open(load_settings()).registry
+    client = registry.client
     first = client.get_model_version(MODEL, "1")
     made = client.create_model_version(MODEL, first.source, run_id=first.run_id)
-    mlflow_registry.set_alias(MODEL, int(made.version))
+    registry.set_alias(MODEL, int(made.version))
 
 
 def move_alias_back(_: Place) -> None:
     """Somebody serves the first version, which remembers."""
-    from tasks.registry import mlflow_registry
-
-    mlflow_registry.set_alias(MODEL, 1)
+    Services.open(load_settings()).registry.set_alias(MODEL, 1)
 
 
 def train_again(place: Place) -> None:
@@ -193,10 +193,9 @@ def again(place: Place) -> None:
 
 def nothing_to_mend(_: Place) -> None:
     """The disturbed run came to its end by itself."""
-    from tasks.store.opening import open_store
     from tasks.subjects import open_batches
 
-    if left := open_batches.unfinished(open_store()):
+    if left := open_batches.unfinished(Services.open(load_settings())):
         raise AssertionError(f"{left} did not end in the run that was disturbed.")
 
 

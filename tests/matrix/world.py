@@ -14,6 +14,9 @@ from pathlib import Path
 from tables import subject, write_tables
 from terminal import request
 
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
+
 ERASED = ("CASE-00000", "CASE-00001", "CASE-00002", "CASE-00003")
 NOT_FOUND = "CASE-00500"
 HELD = "CASE-00004"
@@ -96,7 +99,7 @@ def prepare(place: Place) -> None:
         make_database(place.live / "mlflow.db")
     from tasks.tables.delta import storage_options
 
-    options = storage_options(place.folder)
+    options = storage_options(load_settings(), place.folder)
     write_tables(place.folder, train=TRAIN_ROWS, holdout=HOLDOUT_ROWS, storage=options)
     enroll(*place.tables())
     hold = place.base / "hold.jsonl"
@@ -109,17 +112,16 @@ def prepare(place: Place) -> None:
 
 def put_in(file: Path, prefix: str) -> None:
     from tasks.intake.submission import submit_file
-    from tasks.store.opening import open_store
 
-    store = open_store()
-    store.check()
-    submit_file(store, file, prefix)
+    services = Services.open(load_settings())
+    services.store.check()
+    submit_file(services, file, prefix)
 
 
 def enroll(train: str, holdout: str) -> None:
     from flows.train_model import train_model
-    from tasks.datasets.spec import DatasetSpec
-    from tasks.enrolling.enroll import ModelSource
+    from tasks.enrolling.source import ModelSource
+    from tasks.journal.events.enrollment import DatasetSpec
     from unlearning.config.approval_policy import ApprovalPolicy
     from unlearning.config.gate_policy import GatePolicy
     from unlearning.config.training_config import TrainingConfig

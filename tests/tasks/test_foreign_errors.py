@@ -9,7 +9,6 @@ import requests
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from tasks.foreign_errors import _COUNTERPARTS, is_transient, translated
-from tasks.registry import mlflow_registry
 from unlearning.errors import (
     DataError,
     ExpungeError,
@@ -86,14 +85,14 @@ def test_our_own_and_unknown_errors_pass_through():
 
 
 def test_an_mlflow_that_is_away_at_the_start_is_tried_again_before_its_address_is_blamed(
-    home, monkeypatch
+    services, monkeypatch
 ):
     def refuse(**_):
         raise requests.exceptions.ConnectionError
 
-    monkeypatch.setattr(mlflow_registry.client(), "search_registered_models", refuse)
+    monkeypatch.setattr(services.registry.client, "search_registered_models", refuse)
     with pytest.raises(SettingsError, match="EXPUNGE_MLFLOW_TRACKING_URI") as caught:
-        mlflow_registry.check_registry()
+        services.registry.check_registry()
     assert is_transient(None, None, State(caught.value))
 
 

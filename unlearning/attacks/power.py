@@ -1,25 +1,12 @@
 """The power that the test of a batch will have, before any of its rows is unlearned."""
 
-from dataclasses import dataclass
 from statistics import NormalDist
 
 from unlearning.attacks.attacks import Signals, available_attacks, row_statistics
 from unlearning.attacks.percentiles import Percentiles, chance_deviation, percentiles
 from unlearning.config.gate_policy import GatePolicy
+from unlearning.evidence.attack_power import AttackPower
 from unlearning.evidence.evidence import AttackName
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttackPower:
-    """How well the best attack tells a model's own training rows from unseen rows."""
-
-    attack: AttackName
-    auc: float
-    """Mean percentile of training rows among unseen rows of their class; 0.5 = not at all."""
-    deviation: float
-    """Standard deviation of their percentiles."""
-    holdout_variance: float
-    """See `unlearning.attacks.percentiles.Percentiles`."""
 
 
 def attack_power(retain: Signals, holdout: Signals, *, min_class_rows: int) -> AttackPower:

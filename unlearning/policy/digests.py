@@ -2,18 +2,25 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import rfc8785
 
 SHORT = 12
 """Hex digits of a digest that appear in keys and names."""
 
 
 def facts_digest(facts: Mapping[str, Any]) -> str:
-    """SHA-256 of a mapping of plain values, independent of the order of its keys."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 of a mapping of plain values as canonical JSON (RFC 8785).
+
+    Keys and digests that are kept for ever are made of it, so that any language can make them anew.
+
+    Raises:
+        rfc8785.CanonicalizationError: a value is no JSON, such as NaN, or a whole number beyond
+            2^53, which other languages would round.
+    """
+    return hashlib.sha256(rfc8785.dumps(dict(facts))).hexdigest()
 
 
 def bytes_digest(data: bytes) -> str:

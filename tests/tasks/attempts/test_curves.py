@@ -1,15 +1,22 @@
+"""Curves of a candidate: kept once, and read only as they were."""
+
 from dataclasses import replace
 
 import pytest
 import sample_evidence as sample
 import torch
+from factories import attempt
 
 from tasks.attempts.curves import keep_curves, read_curves
+from tasks.journal.events.attempts import KeptCurves
 from unlearning.attacks.attacks import Signals
 from unlearning.errors import DataError
 from unlearning.evaluation.measurement import Measurement
 from unlearning.model.scores import Scores
 from unlearning.policy.digests import bytes_digest
+
+ATTEMPT = attempt(key="a-1")
+KEY = "curves/a-1.json"
 
 
 def measured(seed):
@@ -33,16 +40,21 @@ def measured(seed):
     )
 
 
-def test_curves_are_kept_once_and_bound_by_digest(store):
-    kept = keep_curves(store, "a-1", measured(1), min_class_rows=10)
-    assert kept["digest"] == bytes_digest(store.get("evidence/a-1.json"))
+def test_curves_are_kept_once_and_bound_by_digest(services):
+    kept = keep_curves(services.store, ATTEMPT, measured(1), min_class_rows=10)
+    assert kept == KeptCurves(key=KEY, digest=bytes_digest(services.store.get(KEY)))
     # Another measurement, as after a crash on a machine that rounds otherwise, changes nothing.
-    assert keep_curves(store, "a-1", measured(2), min_class_rows=10) == kept
-    assert read_curves(store, kept).forget_count == 30
+    assert keep_curves(services.store, ATTEMPT, measured(2), min_class_rows=10) == kept
+    assert read_curves(services.store, kept).forget_count == 30
 
 
-def test_curves_of_another_form_are_refused(store):
-    store.put("evidence/a-1.json", b"{}")
-    kept = {"key": "evidence/a-1.json", "digest": bytes_digest(b"{}")}
-    with pytest.raises(DataError, match="cannot be read; restore that object"):
-        read_curves(store, kept)
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(None, "are missing"), (b"{", "were changed since"), (b"{}", "cannot be read")],
+)
+def test_curves_that_are_gone_or_others_are_refused(services, data, said):
+    if data is not None:
+        services.store.put(KEY, data)
+    kept = KeptCurves(key=KEY, digest=bytes_digest(b"{}"))
+    with pytest.raises(DataError, match=f"{said}; restore that object"):
+        read_curves(services.store, kept)

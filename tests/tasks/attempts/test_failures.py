@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from factories import attempt, frozen, happen
 
-from tasks.attempts.attempt import Attempt
 from tasks.attempts.failures import failure_of
-from tasks.records.status import standstills
-from tasks.store import journal
+from tasks.journal.events.attempts import AttemptPlanned
+from tasks.journal.events.catalog import batch_stream
+from tasks.journal.reading import read_batch
 from unlearning.errors import (
     ConflictError,
     DataError,
@@ -20,21 +21,7 @@ from unlearning.errors import (
     UnsupportedModelError,
 )
 
-ATTEMPT = Attempt(
-    key="a-1",
-    batch="b-1",
-    model="income",
-    parent_version=1,
-    parent_digest="d1",
-    dataset="file:///train",
-    dataset_version=0,
-    holdout_version=0,
-    row_count=9,
-    forget_count=1,
-    forget_digest="f",
-    config_digest="c",
-    method="calibrated",
-)
+ATTEMPT = attempt()
 
 
 def raising(error):
@@ -45,9 +32,13 @@ def raising(error):
 
 
 @pytest.fixture
-def begun(store):
-    journal.append(store, journal.Entry("batches/b-1", "frozen", "BatchFrozen", {}))
-    return store
+def begun(services):
+    happen(services.journal, "b-1", frozen=frozen(), planned=AttemptPlanned(attempt=ATTEMPT))
+    return services
+
+
+def history(services):
+    return read_batch(services.journal, "b-1").attempts[ATTEMPT.key]
 
 
 MAY_BE_MENDED = [DivergenceError, UnsupportedModelError, EvidenceError, UnfitRowsError]
@@ -58,25 +49,29 @@ def test_what_another_rung_may_mend_is_recorded_once_and_told(begun, kind):
     part = raising(kind("The loss is not finite; retrain."))
     for _ in range(2):
         assert failure_of(begun, ATTEMPT, part) == "The loss is not finite; retrain."
-    failed = [e for e in journal.read(begun, "batches/b-1") if e.name == "CandidateFailed"]
-    assert [e.facts["reason"] for e in failed] == ["The loss is not finite; retrain."]
-    assert failed[0].id.startswith("a-1/failed/")
+    (failed,) = history(begun).failures
+    assert failed.reason == "The loss is not finite; retrain."
+    assert failed.is_of_rows is (kind is UnfitRowsError)
 
 
-NO_RUNG_MENDS = [
-    StaleLedgerError,
-    ConflictError,
-    DataError,
-    TransientError,
-    SettingsError,
-]
+def test_another_reason_is_another_failure(begun):
+    for reason in ("Too few rows.", "Too little memory."):
+        failure_of(begun, ATTEMPT, raising(EvidenceError(reason)))
+    assert [one.reason for one in history(begun).failures] == [
+        "Too few rows.",
+        "Too little memory.",
+    ]
+
+
+NO_RUNG_MENDS = [StaleLedgerError, ConflictError, DataError, TransientError, SettingsError]
 
 
 @pytest.mark.parametrize("kind", NO_RUNG_MENDS)
 def test_what_no_rung_mends_is_raised_and_leaves_no_trace(begun, kind):
+    before = begun.journal.read(batch_stream("b-1"))
     with pytest.raises(kind):
         failure_of(begun, ATTEMPT, raising(kind("Run again.")))
-    assert len(journal.read(begun, "batches/b-1")) == 1
+    assert begun.journal.read(batch_stream("b-1")) == before
 
 
 @pytest.mark.parametrize(
@@ -88,22 +83,18 @@ def test_memory_that_runs_out_anywhere_says_what_to_do_and_why_the_batch_stands(
     for _ in range(2):
         with pytest.raises(OutOfMemoryError, match="larger machine"):
             failure_of(begun, ATTEMPT, raising(error))
-    events = journal.read(begun, "batches/b-1")
-    assert [e.name for e in events] == ["BatchFrozen", "MemoryRanOut"]
+    (told,) = history(begun).out_of_memory
+    assert told.reason.startswith("Memory ran out")
+    assert told.reason.endswith("larger machine.")
     assert "ALARM: Batch b-1 stands still for income." in caplog.text
-    (said,) = standstills(begun)
-    assert said.startswith("Batch b-1 stands still for income. Memory ran out")
-    assert said.endswith("larger machine.")
-    journal.append(begun, journal.Entry("batches/b-1", "a-1/unlearned", "CandidateMade", {}))
-    assert standstills(begun) == []
+    assert history(begun).failures == []
 
 
 def test_memory_that_another_rung_does_not_take_is_a_failure_of_this_one(begun):
     reason = failure_of(begun, ATTEMPT, raising(MemoryError()), may_climb=lambda: True)
     assert reason.startswith("Memory ran out")
-    events = journal.read(begun, "batches/b-1")
-    assert [e.name for e in events] == ["BatchFrozen", "CandidateFailed"]
-    assert standstills(begun) == []
+    assert [one.reason for one in history(begun).failures] == [reason]
+    assert history(begun).out_of_memory == []
 
 
 def test_what_works_later_is_no_failure_any_more(begun):

@@ -1,149 +1,126 @@
-"""Canaries that cannot be made: said with the reason, in the evidence and in the certificate."""
+"""Questions to a candidate besides the gate's: asked, or left open with the reason."""
 
-from dataclasses import dataclass
-from types import SimpleNamespace
-
+import factories
 import pytest
 import torch
+from factories import attempt, disposition
+from safetensors.torch import save
 from torch import nn
 
-from tasks.attempts import evidence, probes
-from tasks.intake import batches
-from tasks.records.certified_models import certified_models
-from tasks.store import journal
+from tasks.attempts import probes
+from tasks.attempts.probes import CandidateUnderTest
+from tasks.enrolling.reference_models import ReferenceModels
+from tasks.journal.events.attempts import AttemptPlanned, CandidateIntended, CandidateMade
+from tasks.journal.events.catalog import batch_stream
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DivergenceError
-from unlearning.evidence.evidence import Canaries, Probes
+from unlearning.evaluation.measurement import EvidenceRows, measure_candidate
+from unlearning.evidence.evidence import Canaries
 from unlearning.model.rows import TensorRows
 
-
-@dataclass(frozen=True)
-class Evidence:
-    probes: Probes | None = None
+MADE = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
 
 
-@dataclass(frozen=True)
-class Measured:
-    evidence: Evidence
+def some(count):
+    return TensorRows(torch.randn(count, 3), torch.arange(count) % 2)
 
 
-MEASURED = SimpleNamespace(
-    after={"forget": None, "holdout": None},
-    signals_after={"holdout": SimpleNamespace(references=torch.empty(0))},
-    evidence=SimpleNamespace(forgetting=SimpleNamespace(judged=SimpleNamespace(attack="loss"))),
-)
-
-
-def subject(unseen, *, forget=5, method="calibrated"):
-    rows = {
-        name: TensorRows(torch.randn(count, 3), torch.zeros(count, dtype=torch.int64))
-        for name, count in (("forget", forget), ("read", 20), ("unseen", unseen))
-    }
-    return SimpleNamespace(
-        attempt=SimpleNamespace(forget_count=forget, method=method, model="income"),
-        enrollment=SimpleNamespace(policy=GatePolicy()),
-        parent=nn.Linear(3, 2),
-        forget=rows["forget"],
-        read={"retain": rows["read"], "holdout": rows["read"]},
-        unseen=rows["unseen"],
+def asked_of(unseen=60, *, forget=20, of=None):
+    """A linear candidate and all that is asked about it, with its measurement."""
+    torch.manual_seed(0)
+    of = of or attempt(forget_count=forget)
+    parent, candidate, holdout = nn.Linear(3, 2), nn.Linear(3, 2), some(unseen)
+    enrollment = factories.enrollment(
+        unlearning=UnlearningConfig(method="calibrated"), policy=GatePolicy(references=0)
+    )
+    judged = EvidenceRows(retain=some(40), forget=some(forget), holdout=holdout)
+    measured = measure_candidate(
+        parent, candidate, (), judged, enrollment.policy, chunk_size=64, earlier=[]
+    )
+    asked = CandidateUnderTest(
+        attempt=of,
+        enrollment=enrollment,
+        parent=parent,
+        candidate=candidate,
+        references=ReferenceModels(),
+        read={"retain": some(40), "holdout": some(40)},
+        judged=judged,
+        unseen=holdout,
         chunk_size=64,
         device="cpu",
     )
+    return asked, measured
 
 
 @pytest.mark.parametrize(("unseen", "forget", "needed"), [(511, 5, 128), (1_023, 999, 256)])
-def test_a_holdout_too_small_for_canaries_is_the_reason(unseen, forget, needed):
-    why = probes._canaries(subject(unseen, forget=forget), MEASURED)
-    assert f"the {unseen} holdout rows" in why
-    assert f"{needed} are needed" in why
+def test_a_holdout_too_small_for_canaries_is_the_reason(services, unseen, forget, needed):
+    found = probes.probe(services, *asked_of(unseen, forget=forget))
+    assert found.canaries is None
+    assert f"the {unseen} holdout rows" in found.no_canaries
+    assert f"{needed} are needed" in found.no_canaries
 
 
-def test_an_update_that_fails_on_them_is_the_reason_and_a_retrain_needs_none(monkeypatch):
-    made = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
-    monkeypatch.setattr(probes, "update_config", lambda *_: UnlearningConfig())
-    monkeypatch.setattr(probes, "canary_control", lambda *_: made)
-    assert probes._canaries(subject(512), MEASURED) == made
-    assert probes._canaries(subject(512, method="retrain"), MEASURED) == ""
+@pytest.mark.parametrize("unseen", [100, 512])
+def test_the_evidence_has_either_canaries_or_the_reason(services, monkeypatch, unseen):
+    monkeypatch.setattr(probes, "canary_control", lambda *_: MADE)
+    found = probes.probe(services, *asked_of(unseen))
+    assert (found.canaries == MADE, bool(found.no_canaries)) == (unseen == 512, unseen == 100)
 
+
+def test_an_update_that_fails_on_canaries_is_the_reason(services, monkeypatch):
     def diverge(*_):
         raise DivergenceError("The loss is not finite; lower the learning rate.")
 
     monkeypatch.setattr(probes, "canary_control", diverge)
-    assert "The loss is not finite" in probes._canaries(subject(512), MEASURED)
+    found = probes.probe(services, *asked_of(512))
+    assert "The loss is not finite" in found.no_canaries
 
 
-@pytest.mark.parametrize("reason", ["", "The holdout is too small."])
-def test_the_certificate_says_that_no_control_was_possible(store, reason):
-    plan = {"key": "a-1", "model": "income", "dataset": "file:///t", "parent_version": 1,
-            "parent_digest": "p", "forget_count": 5, "forget_digest": "f", "method": "calibrated",
-            "config_digest": "c"}  # fmt: skip
-    evaluated = {"before": {}, "after": {}, "probes": {"no_canaries": reason}}
-    promoted = {"model": "income", "attempt": "a-1", "version": 2, "digest": "d"}
-    for step, event, facts in (
-        ("planned", "UnlearningPlanned", plan),
-        ("evaluated", "CandidateEvaluated", evaluated),
-        ("judged", "CandidateAccepted", {"outcome": "forgotten", "checks": []}),
-        ("promoted", "ChampionPromoted", promoted),
-    ):
-        journal.append(store, journal.Entry(batches.stream("b-1"), f"a-1/{step}", event, facts))
-    (model,) = certified_models(store, "b-1")
-    expected = f"No control was possible. {reason}" if reason else None
-    assert model.facts.get("no_control") == expected
+def test_a_retrain_needs_no_canaries_and_says_nothing_of_them(services):
+    found = probes.probe(services, *asked_of(of=attempt(method="retrain", rung="retrain")))
+    assert (found.canaries, found.no_canaries) == (None, "")
 
 
-@pytest.mark.parametrize("unseen", [100, 512])
-def test_the_evidence_has_either_canaries_or_the_reason(unseen, monkeypatch):
-    made = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
-    for name in ("_threshold", "_relearning", "_distance"):
-        monkeypatch.setattr(probes, name, lambda *_: None)
-    monkeypatch.setattr(probes, "update_config", lambda *_: UnlearningConfig())
-    monkeypatch.setattr(probes, "canary_control", lambda *_: made)
-    one = subject(unseen)
-    one.references = SimpleNamespace(shadow=None)
-    found = probes.probe(None, one, MEASURED)
-    assert (found.canaries == made, bool(found.no_canaries)) == (unseen == 512, unseen == 100)
+def test_what_needs_no_canaries_is_answered_all_the_same(services):
+    found = probes.probe(services, *asked_of())
+    assert found.threshold_advantage is not None
+    assert found.relearning_speed > 0
+    assert (found.shadow_auc, found.distance_to_retrained) == (None, None)
 
 
-def test_a_retrain_is_compared_with_updates_of_the_same_rows_and_parent_only():
-    same = {"model": "income", "parent_digest": "d1", "forget_digest": "f"}
-    plans = {
-        "a-update": {**same, "method": "calibrated"},
-        "a-other-parent": {**same, "parent_digest": "d0", "method": "calibrated"},
-        "a-other-rows": {**same, "forget_digest": "g", "method": "calibrated"},
-        "a-retrain": {**same, "method": "retrain"},
+def made(services, of):
+    """The attempt planned, with a candidate that knows its key."""
+    mine = {"model": of.model, "attempt": of.key}
+    told = {
+        of.ids.planned: AttemptPlanned(attempt=of),
+        f"{of.ids.unlearned}/begun": CandidateIntended(**mine),
+        of.ids.unlearned: CandidateMade(**mine, candidate=of.ids.candidate, digest="d"),
     }
-    made = [SimpleNamespace(name="CandidateMade", facts={"attempt": key}) for key in plans]
-    planned = [
-        SimpleNamespace(name="UnlearningPlanned", facts={"key": key, **facts})
-        for key, facts in plans.items()
-    ]
-    retrain = SimpleNamespace(**plans["a-retrain"])
-    assert probes._updates([*planned, *made], retrain) == ["a-update"]
+    for event_id, facts in told.items():
+        services.journal.append(batch_stream(of.batch), event_id, facts)
+    services.store.put(of.ids.candidate, save(nn.Linear(3, 2).state_dict()))
 
 
-def test_what_is_asked_besides_takes_as_little_memory_as_there_is(monkeypatch):
-    one = subject(40)
-    one.enrollment.unlearning = UnlearningConfig(chunk_size=1024)
-    half = SimpleNamespace(rows=one.unseen, slices={})
-    measured, tried = Measured(evidence=Evidence()), []
+@pytest.mark.parametrize(
+    ("change", "is_compared"),
+    [
+        ({}, True),
+        ({"parent_digest": "d0"}, False),
+        ({"forget_digest": "g"}, False),
+        ({"method": "retrain"}, False),
+    ],
+)
+def test_a_retrain_is_compared_with_updates_of_the_same_rows_and_parent_only(
+    services, change, is_compared
+):
+    retrain = attempt(method="retrain", rung="retrain", reason="It is suspected.")
+    made(services, attempt(**change))
+    made(services, retrain)
+    found = probes.probe(services, *asked_of(of=retrain))
+    assert (found.distance_to_retrained is not None) is is_compared
 
-    def ask(_, about, __):
-        tried.append(about.chunk_size)
-        if about.chunk_size > 16:
-            raise MemoryError
-        return Probes(relearning_speed=2.0)
 
-    for name, given in {
-        "inputs": (one.enrollment, one.parent, one.forget),
-        "halves": (half, half),
-        "load_candidate": one.parent,
-        "read_references": SimpleNamespace(models=()),
-        "measure_candidate": measured,
-        "_earlier": [],
-    }.items():
-        monkeypatch.setattr(evidence, name, lambda *_, given=given, **__: given)
-    monkeypatch.setattr(evidence, "probe", ask)
-    found = evidence._measure(None, one.attempt)
-    assert found.evidence.probes == Probes(relearning_speed=2.0)
-    assert tried == [1024, 128, 16]
+def test_no_probe_names_a_subject():
+    assert "subject" not in CandidateUnderTest.__dataclass_fields__
+    assert disposition().subject not in repr(asked_of()[0].attempt)

@@ -2,74 +2,118 @@
 
 from dataclasses import replace
 
+import factories
 import pytest
+from factories import frozen, validated
 
-from tasks.attempts import ladder
-from tasks.datasets.spec import DatasetSpec
-from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
-from tasks.registry import mlflow_registry
-from tasks.store import journal, lease
-from unlearning.config.gate_policy import GatePolicy
-from unlearning.config.unlearning_config import UnlearningConfig
+from tasks.attempts import withdrawal
+from tasks.journal.events import ids
+from tasks.journal.events.attempts import AttemptPlanned, RungChosen, WithdrawalIntended
+from tasks.journal.events.batches import BatchClosed, RequestsWithheld
+from tasks.journal.events.catalog import batch_stream, model_stream
+from tasks.journal.events.models import ModelWithdrawn
+from tasks.journal.reading import read_batch, read_enrollment, record_enrollment
+from tasks.registry.mlflow_registry import Registry
+from tasks.store import lease
+from tasks.subjects import late_holds
 from unlearning.errors import ConflictError
-from unlearning.policy.budget import Deletions
+
+ATTEMPT = factories.attempt(key="a-1")
+REASON = "No rung was enough."
 
 
 @pytest.fixture
-def enrollment(store):
-    found = Enrollment(
-        model="income",
-        version=1,
-        digest="d",
-        dataset=DatasetSpec("file:///train", ("features",), "label", "subject_id"),
-        dataset_version=0,
-        row_count=9,
-        holdout="file:///holdout",
-        unlearning=UnlearningConfig(),
-        policy=GatePolicy(),
-        deletions=Deletions(trained_rows=9),
-    )
-    record_enrollment(store, found)
+def enrollment(services):
+    found = factories.enrollment()
+    record_enrollment(services.journal, found)
     return found
 
 
 @pytest.fixture
 def champions(monkeypatch):
     found = {}
-    monkeypatch.setattr(mlflow_registry, "alias_version", found.get)
-    monkeypatch.setattr(mlflow_registry, "is_registered", lambda _: True)
+    monkeypatch.setattr(Registry, "alias_version", lambda _, model: found.get(model))
+    monkeypatch.setattr(Registry, "drop_alias", lambda _, model: found.pop(model))
+    monkeypatch.setattr(Registry, "is_registered", lambda *_: True)
     return found
 
 
-def intend(store):
-    facts = {"effect": "ModelWithdrawn", "model": "income", "attempt": "a-1"}
-    journal.append(store, journal.Entry("batches/b-1", "frozen", "BatchFrozen", {}))
-    plan = {"key": "a-1", "model": "income", "parent_version": 1, "parent_digest": "d"}
-    happen(store, "a-1/planned", "UnlearningPlanned", plan)
-    chosen = {"model": "income", "rung": "withdraw", "reason": "No rung was enough."}
-    happen(store, "a-1/next/withdraw", "RungChosen", chosen)
-    happen(store, "a-1/withdrawn/intent", "EffectIntended", facts)
+def begin(services):
+    services.store.put("batches/b-1/dispositions.json", b"[]")
+    happen(services, ids.FROZEN, frozen())
+    happen(services, ATTEMPT.ids.planned, AttemptPlanned(attempt=ATTEMPT))
+    chosen = RungChosen(model="income", attempt="a-1", rung="withdraw", reason=REASON)
+    happen(services, ATTEMPT.ids.chosen("withdraw"), chosen)
 
 
-def happen(store, event_id, event, facts):
-    journal.append(store, journal.Entry("batches/b-1", event_id, event, facts))
+def intend(services):
+    begin(services)
+    intended = WithdrawalIntended(model="income", attempt="a-1")
+    happen(services, ids.intent(ATTEMPT.ids.withdrawn), intended)
 
 
-def test_a_withdrawal_cut_off_after_the_alias_was_gone_is_finished(store, enrollment, champions):
-    intend(store)
+def happen(services, event_id, facts):
+    services.journal.append(batch_stream("b-1"), event_id, facts)
+
+
+def told(services):
+    """What the batch's stream says of it, which certificates state."""
+    return read_batch(services.journal, "b-1").attempts["a-1"].withdrawn
+
+
+def is_withdrawn(services):
+    return read_enrollment(services.journal, "income").is_withdrawn
+
+
+def test_the_alias_is_taken_away_once_and_both_streams_say_so(
+    services, enrollment, champions, caplog
+):
+    begin(services)
     champions["income"] = 1
-    ladder.settle_withdrawals(store)
-    assert not read_enrollment(store, "income").is_withdrawn  # not begun: the alias is still there
+    for _ in range(2):
+        withdrawal.withdraw(services, ATTEMPT, REASON)
+    assert champions == {}
+    assert is_withdrawn(services)
+    assert (told(services).version, told(services).reason) == (1, REASON)
+    assert "ALARM: income version 1 no longer holds the serving alias." in caplog.text
+    champions["income"] = 1  # set again by hand: these weights still remember
+    withdrawal.withdraw(services, ATTEMPT, REASON)
+    assert champions == {}
+
+
+def test_an_alias_that_was_moved_meanwhile_is_left_to_people(services, enrollment, champions):
+    begin(services)
+    champions["income"] = 4
+    with pytest.raises(ConflictError, match="moved to version 4 meanwhile"):
+        withdrawal.withdraw(services, ATTEMPT, REASON)
+    assert champions == {"income": 4}
+    assert not is_withdrawn(services)
+
+
+def test_a_hold_that_came_meanwhile_keeps_the_alias(services, enrollment, champions, monkeypatch):
+    def refuse(*_):
+        raise ConflictError("A legal hold was placed.")
+
+    begin(services)
+    champions["income"] = 1
+    monkeypatch.setattr(late_holds, "refuse_held", refuse)
+    with pytest.raises(ConflictError, match="legal hold"):
+        withdrawal.withdraw(services, ATTEMPT, REASON)
+    assert champions == {"income": 1}
+
+
+def test_a_withdrawal_cut_off_after_the_alias_was_gone_is_finished(services, enrollment, champions):
+    intend(services)
+    champions["income"] = 1
+    withdrawal.finish_withdrawals(services)
+    assert not is_withdrawn(services)  # not begun: the alias is still there
     del champions["income"]
-    ladder.settle_withdrawals(store)
-    ladder.settle_withdrawals(store)
-    assert read_enrollment(store, "income").is_withdrawn
-    events = journal.read(store, stream("income"))
-    assert sum(e.name == "ModelWithdrawn" for e in events) == 1
-    (told,) = (e for e in journal.read(store, "batches/b-1") if e.name == "ModelWithdrawn")
-    assert told.id == "a-1/withdrawn"
-    facts = {"model": "income", "attempt": "a-1", "version": 1, "reason": "No rung was enough."}
-    assert told.facts == facts  # what certificates of the batch state
+    withdrawal.finish_withdrawals(services)
+    withdrawal.finish_withdrawals(services)
+    assert is_withdrawn(services)
+    events = services.journal.read(model_stream("income"))
+    assert sum(isinstance(e.facts, ModelWithdrawn) for e in events) == 1
+    assert (told(services).version, told(services).reason) == (1, REASON)
 
 
 @pytest.mark.parametrize(
@@ -77,43 +121,43 @@ def test_a_withdrawal_cut_off_after_the_alias_was_gone_is_finished(store, enroll
     ["closed", "held", "planned anew", "gone from MLflow", "another version", "other weights"],
 )
 def test_an_alias_that_is_missing_for_another_reason_withdraws_nothing(
-    store, enrollment, champions, monkeypatch, since
+    services, enrollment, champions, monkeypatch, since
 ):
-    intend(store)
+    intend(services)
     if since == "closed":
-        happen(store, "validated", "BatchValidated", {})
-        happen(store, "closed", "BatchClosed", {})
+        happen(services, ids.VALIDATED, validated())
+        happen(services, ids.CLOSED, BatchClosed())
     elif since == "held":
-        happen(store, "withheld/1", "RequestsWithheld", {"records": []})
+        happen(services, ids.withheld(5), RequestsWithheld(records=()))
     elif since == "planned anew":
-        plan = {"key": "a-2", "model": "income", "parent_version": 1, "parent_digest": "d"}
-        happen(store, "a-2/planned", "UnlearningPlanned", plan)
+        other = replace(ATTEMPT, key="a-2")
+        happen(services, other.ids.planned, AttemptPlanned(attempt=other))
     elif since == "gone from MLflow":
-        monkeypatch.setattr(mlflow_registry, "is_registered", lambda _: False)
+        monkeypatch.setattr(Registry, "is_registered", lambda *_: False)
     else:
         changed = {"version": 3} if since == "another version" else {"digest": "trained anew"}
-        record_enrollment(store, replace(enrollment, **changed))
-    ladder.settle_withdrawals(store)
-    assert not read_enrollment(store, "income").is_withdrawn
+        record_enrollment(services.journal, replace(enrollment, **changed))
+    withdrawal.finish_withdrawals(services)
+    assert not is_withdrawn(services)
 
 
 def test_a_withdrawal_is_finished_by_no_run_that_lost_its_lease(
-    store, enrollment, champions, monkeypatch
+    services, enrollment, champions, monkeypatch
 ):
     def refuse(_):
         raise ConflictError("Another run is at work.")
 
-    intend(store)
+    intend(services)
     monkeypatch.setattr(lease, "check", refuse)
     with pytest.raises(ConflictError):
-        ladder.settle_withdrawals(store)
-    assert not read_enrollment(store, "income").is_withdrawn
+        withdrawal.finish_withdrawals(services)
+    assert not is_withdrawn(services)
 
 
-def test_withdrawn_weights_stay_withdrawn_and_others_do_not(store, enrollment, champions):
-    intend(store)
-    ladder.settle_withdrawals(store)
-    record_enrollment(store, replace(enrollment, version=7))
-    assert read_enrollment(store, "income").is_withdrawn
-    record_enrollment(store, replace(enrollment, version=8, digest="trained anew"))
-    assert not read_enrollment(store, "income").is_withdrawn
+def test_withdrawn_weights_stay_withdrawn_and_others_do_not(services, enrollment, champions):
+    intend(services)
+    withdrawal.finish_withdrawals(services)
+    record_enrollment(services.journal, replace(enrollment, version=7))
+    assert is_withdrawn(services)
+    record_enrollment(services.journal, replace(enrollment, version=8, digest="trained anew"))
+    assert not is_withdrawn(services)

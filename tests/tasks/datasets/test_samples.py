@@ -14,7 +14,8 @@ from tables import MARK, rows, subject
 
 from tasks.datasets import samples
 from tasks.datasets.samples import draw_groups, sample_rows
-from tasks.datasets.spec import DatasetSpec
+from tasks.environment.settings import load_settings
+from tasks.journal.events.enrollment import DatasetSpec
 from unlearning.errors import DataError
 
 
@@ -49,15 +50,23 @@ def spec(uri):
 
 def test_a_sample_is_random_repeatable_and_without_the_forgotten(table):
     without = [subject(i) for i in range(50)]
-    one, two = (sample_rows(spec(table), 1, count=30, seed=s, without=without) for s in (1, 1))
-    other = sample_rows(spec(table), 1, count=30, seed=2, without=without)
+    one, two = (
+        sample_rows(load_settings(), spec(table), 1, count=30, seed=s, without=without)
+        for s in (1, 1)
+    )
+    other = sample_rows(load_settings(), spec(table), 1, count=30, seed=2, without=without)
     assert one.inputs.equal(two.inputs)
     assert not one.inputs.equal(other.inputs)
-    assert sample_rows(spec(table), 1, count=1000, seed=1, without=without).count == 50
+    assert (
+        sample_rows(load_settings(), spec(table), 1, count=1000, seed=1, without=without).count
+        == 50
+    )
 
 
 def classes_in_the_sample(uri, **options):
-    found = sample_rows(DatasetSpec(uri, ("feature",), "label", "subject_id"), None, **options)
+    found = sample_rows(
+        load_settings(), DatasetSpec(uri, ("feature",), "label", "subject_id"), None, **options
+    )
     return found.labels.bincount(minlength=10).tolist()
 
 
@@ -100,7 +109,11 @@ def test_a_table_of_many_small_parts_is_read_whole(tmp_path):
     people = pa.table({"subject_id": ids, "label": labels, "feature": labels * 0.5})
     write_deltalake(uri, people, partition_by=["label"])
     found = sample_rows(
-        DatasetSpec(uri, ("feature",), "label", "subject_id"), None, count=900, seed=0
+        load_settings(),
+        DatasetSpec(uri, ("feature",), "label", "subject_id"),
+        None,
+        count=900,
+        seed=0,
     )
     assert len(found.labels.unique()) == 100
 
@@ -194,18 +207,27 @@ def test_a_sample_is_in_random_order_and_a_smaller_one_begins_it(tmp_path):
     uri = (tmp_path / "t").as_uri()
     labelled(uri, [(label, 50) for label in range(4)])
     dataset = DatasetSpec(uri, ("feature",), "label", "subject_id")
-    whole, some = (sample_rows(dataset, None, count=n, seed=0).labels for n in (200, 40))
+    whole, some = (
+        sample_rows(load_settings(), dataset, None, count=n, seed=0).labels for n in (200, 40)
+    )
     assert torch.equal(whole[:40], some)
     assert len(some.unique()) == 4
 
 
 def test_a_sample_of_nothing_is_an_error(table):
     with pytest.raises(DataError, match="No rows are left"):
-        sample_rows(spec(table), 1, count=5, seed=0, without=[subject(i) for i in range(100)])
+        sample_rows(
+            load_settings(),
+            spec(table),
+            1,
+            count=5,
+            seed=0,
+            without=[subject(i) for i in range(100)],
+        )
 
 
 def test_a_sample_of_a_table_without_rows_is_an_error(tmp_path):
     place = tmp_path / "empty"
     write_deltalake(place, rows(1).slice(0, 0))
     with pytest.raises(DataError, match="No rows are left"):
-        sample_rows(spec(place.as_uri()), None, count=5, seed=0)
+        sample_rows(load_settings(), spec(place.as_uri()), None, count=5, seed=0)

@@ -10,9 +10,10 @@ from tables import MARK
 
 from tasks.datasets.rows import check_columns
 from tasks.datasets.samples import sample_rows, sample_with_slices
-from tasks.datasets.spec import DatasetSpec
-from tasks.models.enrollment import Enrollment, read_enrollment, record_enrollment, stream
-from tasks.store import journal
+from tasks.environment.settings import load_settings
+from tasks.journal import journal
+from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.journal.reading import read_enrollment, record_enrollment
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import DataError
@@ -60,22 +61,28 @@ def assert_right(rows, slices):
 
 
 def test_each_row_of_a_sample_keeps_its_own_values(place):
-    found = sample_with_slices(spec(place, "region", "level", "member"), None, count=15, seed=3)
+    found = sample_with_slices(
+        load_settings(), spec(place, "region", "level", "member"), None, count=15, seed=3
+    )
     assert found.rows.count == 15
     assert_right(found.rows, found.slices)
 
 
 def test_slices_change_nothing_about_which_rows_are_drawn(place):
     without = [f"{MARK}-{n:05d}" for n in range(30)]
-    bare = sample_rows(spec(place), None, count=12, seed=5, without=without)
-    found = sample_with_slices(spec(place, "region"), None, count=12, seed=5, without=without)
+    bare = sample_rows(load_settings(), spec(place), None, count=12, seed=5, without=without)
+    found = sample_with_slices(
+        load_settings(), spec(place, "region"), None, count=12, seed=5, without=without
+    )
     assert found.rows.inputs.equal(bare.inputs)
     assert found.rows.labels.equal(bare.labels)
-    assert sample_with_slices(spec(place), None, count=12, seed=5).slices == {}
+    assert sample_with_slices(load_settings(), spec(place), None, count=12, seed=5).slices == {}
 
 
 def test_the_halves_of_a_sample_are_those_of_its_rows(place):
-    found = sample_with_slices(spec(place, "region", "level", "member"), None, count=90, seed=1)
+    found = sample_with_slices(
+        load_settings(), spec(place, "region", "level", "member"), None, count=90, seed=1
+    )
     parts = found.halves()
     for part, rows in zip(parts, split_by_content(found.rows), strict=True):
         assert part.rows.inputs.equal(rows.inputs)
@@ -85,22 +92,22 @@ def test_the_halves_of_a_sample_are_those_of_its_rows(place):
 
 
 def test_no_subject_id_comes_with_a_sample(place):
-    found = sample_with_slices(spec(place, "region"), None, count=20, seed=0)
+    found = sample_with_slices(load_settings(), spec(place, "region"), None, count=20, seed=0)
     assert MARK not in repr(found)
 
 
 def test_a_table_may_be_partitioned_by_a_slice(tmp_path):
     uri = (tmp_path / "parted").as_uri()
     write_deltalake(uri, people(), partition_by=["level"])
-    check_columns(spec(uri, "level"), None)
-    found = sample_with_slices(spec(uri, "level"), None, count=20, seed=0)
+    check_columns(load_settings(), spec(uri, "level"), None)
+    found = sample_with_slices(load_settings(), spec(uri, "level"), None, count=20, seed=0)
     assert found.slices["level"] == [str(int(n) % 4) for n in found.rows.inputs[:, 0]]
 
 
 def test_a_feature_or_the_label_may_be_a_slice(place):
     both = DatasetSpec(place, ("level", "income"), "label", "subject_id", slices=("level", "label"))
-    check_columns(both, None)
-    found = sample_with_slices(both, None, count=20, seed=0)
+    check_columns(load_settings(), both, None)
+    found = sample_with_slices(load_settings(), both, None, count=20, seed=0)
     assert found.slices["level"] == [str(int(n)) for n in found.rows.inputs[:, 0]]
     assert found.slices["label"] == [str(n) for n in found.rows.labels.tolist()]
 
@@ -117,14 +124,14 @@ def test_a_feature_or_the_label_may_be_a_slice(place):
 )
 def test_columns_that_make_no_slices_are_refused(place, column, sentence):
     with pytest.raises(DataError, match=sentence):
-        check_columns(spec(place, "region", column), None)
+        check_columns(load_settings(), spec(place, "region", column), None)
 
 
 def test_columns_that_make_slices_are_accepted(place):
-    check_columns(spec(place, "region", "level", "member"), None)
+    check_columns(load_settings(), spec(place, "region", "level", "member"), None)
 
 
-def test_an_enrolment_keeps_its_slices_and_an_older_one_has_none(store):
+def test_an_enrolment_keeps_its_slices_and_an_older_one_has_none(services):
     enrolled = Enrollment(
         model="income",
         version=1,
@@ -137,9 +144,9 @@ def test_an_enrolment_keeps_its_slices_and_an_older_one_has_none(store):
         policy=GatePolicy(),
         deletions=Deletions(trained_rows=100),
     )
-    record_enrollment(store, enrolled)
-    assert read_enrollment(store, "income") == enrolled
+    record_enrollment(services.journal, enrolled)
+    assert read_enrollment(services.journal, "income") == enrolled
     facts = asdict(enrolled)
     del facts["dataset"]["slices"]
-    journal.append(store, journal.Entry(stream("income"), "enrolled/2", "ModelEnrolled", facts))
-    assert read_enrollment(store, "income").dataset == spec("file:///t")
+    services.journal.append(journal.Entry(stream("income"), "enrolled/2", "ModelEnrolled", facts))
+    assert read_enrollment(services.journal, "income").dataset == spec("file:///t")

@@ -12,8 +12,8 @@ from tables import rows, subject
 from torch import nn
 
 from tasks.datasets.rows import TableRows
-from tasks.datasets.spec import DatasetSpec
 from tasks.datasets.streams import cut, read_ahead
+from tasks.environment.settings import load_settings
 from unlearning.errors import DataError, ExpungeError
 from unlearning.model.gradients import mean_gradient
 from unlearning.model.rows import gather, rows_digest
@@ -56,7 +56,7 @@ def test_batches_are_cut_to_one_size_whatever_their_own():
 
 
 def test_the_gradient_has_the_same_bits_for_the_same_chunks_and_the_same_value_for_others(table):
-    stream = TableRows(spec(table), None)
+    stream = TableRows(load_settings(), spec(table), None)
     held = gather(stream)
     whole = mean_gradient(model(), held, chunk_size=100)
     for size in (1, 7, 64, 100):
@@ -70,18 +70,21 @@ def test_the_gradient_has_the_same_bits_for_the_same_chunks_and_the_same_value_f
 
 
 def test_the_digest_of_rows_depends_on_rows_alone(table):
-    some = TableRows(spec(table), None, only=[subject(i) for i in range(3, 60)])
+    some = TableRows(load_settings(), spec(table), None, only=[subject(i) for i in range(3, 60)])
     digests = {rows_digest(some, size) for size in (1, 7, 4096)}
     assert digests == {rows_digest(gather(some))}
-    others = TableRows(spec(table), None, only=[subject(i) for i in range(4, 61)])
+    others = TableRows(load_settings(), spec(table), None, only=[subject(i) for i in range(4, 61)])
     assert rows_digest(others) not in digests
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 40])
 def test_the_shares_of_all_ranks_are_the_table_once(table, world):
     for only in (None, [subject(i) for i in range(0, 100, 9)]):
-        shares = [TableRows(spec(table), None, only=only, part=(r, world)) for r in range(world)]
-        whole = gather(TableRows(spec(table), None, only=only))
+        shares = [
+            TableRows(load_settings(), spec(table), None, only=only, part=(r, world))
+            for r in range(world)
+        ]
+        whole = gather(TableRows(load_settings(), spec(table), None, only=only))
         found = [gather(share) for share in shares if share.count]
         assert sum(share.count for share in shares) == whole.count
         rows_of = [torch.cat([r.inputs, r.labels[:, None]], 1).tolist() for r in (*found, whole)]
@@ -99,12 +102,14 @@ def test_what_the_reader_raises_is_raised_where_the_rows_are_read(tmp_path):
     write_deltalake(uri, pa.table(columns))
     for size in (1, 7, 50):
         with pytest.raises(DataError, match="different numbers"):
-            mean_gradient(nn.Linear(2, 2), TableRows(spec(uri), None), chunk_size=size)
+            mean_gradient(
+                nn.Linear(2, 2), TableRows(load_settings(), spec(uri), None), chunk_size=size
+            )
         assert not reader_threads()
 
 
 def test_a_file_that_is_gone_is_a_typed_error(table):
-    stream = TableRows(spec(table), None)
+    stream = TableRows(load_settings(), spec(table), None)
     for path in Path(table.removeprefix("file://")).glob("*.parquet"):
         path.unlink()
     with pytest.raises(DataError, match="what was asked for"):
@@ -112,7 +117,7 @@ def test_a_file_that_is_gone_is_a_typed_error(table):
 
 
 def test_a_reader_closed_early_leaves_no_thread(table):
-    chunks = TableRows(spec(table), None).chunks(5)
+    chunks = TableRows(load_settings(), spec(table), None).chunks(5)
     next(chunks)
     assert reader_threads()
     chunks.close()
@@ -141,21 +146,23 @@ def test_a_pass_that_fails_stops_its_reader(table, chunk_size):
     lists.weight = nn.Parameter(torch.ones(1))
     for broken in (endless, lists):
         with pytest.raises(ExpungeError) as caught:
-            mean_gradient(broken, TableRows(spec(table), None), chunk_size=chunk_size)
+            mean_gradient(
+                broken, TableRows(load_settings(), spec(table), None), chunk_size=chunk_size
+            )
         assert caught.value
         assert not reader_threads()
 
 
 def test_features_that_do_not_make_the_shape_are_refused(table):
     with pytest.raises(DataError, match="do not make the shape"):
-        list(TableRows(spec(table, shape=(1, 5, 4)), None).chunks(10))
+        list(TableRows(load_settings(), spec(table, shape=(1, 5, 4)), None).chunks(10))
 
 
 MEASURE = """
 import json, re, sys
 from pathlib import Path
 import torch
-from tasks.datasets.spec import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.datasets.rows import TableRows
 from unlearning.model.gradients import mean_gradient
 from unlearning.model.rows import gather

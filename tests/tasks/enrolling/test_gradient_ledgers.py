@@ -1,3 +1,5 @@
+"""Gradient ledgers: computed once, over all rows and no others, by any number of ranks."""
+
 import json
 import os
 import subprocess
@@ -6,26 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import factories
 import pytest
 import torch
 from deltalake import write_deltalake
+from factories import advanced
 from safetensors.torch import load
 from tables import rows, subject
 from torch import nn
 
-from tasks.attempts import candidates
-from tasks.datasets.spec import DatasetSpec
 from tasks.enrolling import gradient_ledgers
-from tasks.models.enrollment import (
-    Enrollment,
-    ledger_key,
-    read_enrollment,
-    record_enrollment,
-    stream,
-)
-from tasks.store import journal
-from tasks.tables import delta
-from unlearning.config.gate_policy import GatePolicy
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import read_enrollment, record_enrollment
+from tasks.registry import model_files
+from tasks.registry.mlflow_registry import Registry
+from tasks.tables import deletion
+from tasks.tables.delta import open_table
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import (
     ConflictError,
@@ -36,7 +36,6 @@ from unlearning.errors import (
     TransientError,
 )
 from unlearning.model.weights import model_digest
-from unlearning.policy.budget import Deletions
 
 PROJECT = Path(__file__).parents[3]
 
@@ -57,132 +56,132 @@ def uri(tmp_path) -> str:
 @pytest.fixture
 def registered(monkeypatch):
     """A registry that holds one model, and the tags it was given."""
-    held = SimpleNamespace(module=model(), tags={})
-    monkeypatch.setattr(gradient_ledgers.model_files, "load_model", lambda *_, **__: held)
+    found = SimpleNamespace(module=model(), tags={})
+    monkeypatch.setattr(model_files, "load_model", lambda *_, **__: found)
     monkeypatch.setattr(
-        gradient_ledgers.mlflow_registry,
-        "tag_version",
-        lambda _, number, tags: held.tags.update({number: tags}),
+        Registry, "tag_version", lambda _, __, number, tags: found.tags.update({number: tags})
     )
-    return held
+    return found
 
 
 @pytest.fixture
-def enrolled(store, uri, registered) -> Enrollment:
-    enrollment = Enrollment(
-        model="income",
-        version=1,
+def enrolled(services, uri, registered) -> Enrollment:
+    enrollment = factories.enrollment(
         digest=model_digest(registered.module.state_dict()),
-        dataset=DatasetSpec(uri, ("features",), "label", "subject_id"),
+        dataset=factories.dataset(uri=uri),
         dataset_version=1,
-        row_count=100,
         holdout=uri,
         unlearning=UnlearningConfig(method="published_step"),
-        policy=GatePolicy(),
-        deletions=Deletions(trained_rows=100),
     )
-    record_enrollment(store, enrollment)
+    record_enrollment(services.journal, enrollment)
     return enrollment
 
 
-def keys(store) -> list[str]:
-    return [info.key for info in store.list_objects("ledgers/")]
+def keys(services) -> list[str]:
+    return [info.key for info in services.store.list_objects("ledgers/")]
 
 
-def advance(store, uri, version=2, row_count=90):
+def tell(services, version, row_count):
+    facts = advanced(version, row_count, "b")
+    services.journal.append(model_stream("income"), ids.advanced("b", "table", 1), facts)
+
+
+def advance(services, uri, version=2, row_count=90):
     write_deltalake(uri, rows(row_count, seed=3), mode="overwrite")
-    facts = {"dataset_version": version, "row_count": row_count, "batch": "b"}
-    journal.append(store, journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts))
-    return read_enrollment(store, "income")
+    tell(services, version, row_count)
+    return read_enrollment(services.journal, "income")
 
 
-def test_a_ledger_is_computed_once_and_tagged(store, enrolled, registered):
-    key = gradient_ledgers.refresh_ledger(store, "income")
-    before = [(i.key, i.version) for i in store.list_objects("")]
-    assert gradient_ledgers.refresh_ledger(store, "income") == key
-    assert [(i.key, i.version) for i in store.list_objects("")] == before
+def test_a_ledger_is_computed_once_and_tagged(services, enrolled, registered):
+    key = gradient_ledgers.refresh_ledger(services, "income")
+    before = [(i.key, i.version) for i in services.store.list_objects("")]
+    assert gradient_ledgers.refresh_ledger(services, "income") == key
+    assert [(i.key, i.version) for i in services.store.list_objects("")] == before
     assert registered.tags == {1: {"expunge.ledger": key}}
-    assert gradient_ledgers.read_ledger(store, enrolled).gradient.row_count == 100
+    assert gradient_ledgers.read_ledger(services, enrolled).gradient.row_count == 100
 
 
-def test_ledgers_over_erased_rows_are_dropped_and_a_new_one_takes_their_place(store, enrolled, uri):
-    old = gradient_ledgers.refresh_ledger(store, "income")
-    current = advance(store, uri)
-    assert gradient_ledgers.read_ledger(store, current) is None
-    gradient_ledgers.drop_stale_ledgers(store, "income")
-    assert keys(store) == []
-    new = gradient_ledgers.refresh_ledger(store, "income")
-    assert keys(store) == [new] != [old]
+def test_ledgers_over_erased_rows_are_dropped_and_a_new_one_takes_their_place(
+    services, enrolled, uri
+):
+    old = gradient_ledgers.refresh_ledger(services, "income")
+    current = advance(services, uri)
+    assert gradient_ledgers.read_ledger(services, current) is None
+    gradient_ledgers.drop_stale_ledgers(services, "income")
+    assert keys(services) == []
+    new = gradient_ledgers.refresh_ledger(services, "income")
+    assert keys(services) == [new] != [old]
 
 
-def test_a_ledger_that_was_overtaken_by_an_erasure_does_not_stay(store, enrolled, uri, registered):
-    advance(store, uri)
+def test_a_ledger_that_was_overtaken_by_an_erasure_does_not_stay(
+    services, enrolled, uri, registered
+):
+    advance(services, uri)
     # A pass that began before the erasure ends after it.
-    gradient_ledgers.store_ledger(store, enrolled, registered.module)
-    assert keys(store) == []
+    gradient_ledgers.store_ledger(services, enrolled, registered.module)
+    assert keys(services) == []
 
 
-def test_the_current_ledger_of_another_model_of_the_same_weights_stays(store, enrolled, tmp_path):
+def test_the_current_ledger_of_another_model_of_the_same_weights_stays(
+    services, enrolled, tmp_path
+):
     other = (tmp_path / "other").as_uri()
     write_deltalake(other, rows(30, seed=9))
     spec = replace(enrolled.dataset, uri=other)
     twin = replace(enrolled, model="twin", dataset=spec, dataset_version=0, row_count=30)
-    record_enrollment(store, twin)
-    both = {gradient_ledgers.refresh_ledger(store, name) for name in ("income", "twin")}
-    gradient_ledgers.refresh_ledger(store, "income")
-    assert set(keys(store)) == both
+    record_enrollment(services.journal, twin)
+    both = {gradient_ledgers.refresh_ledger(services, name) for name in ("income", "twin")}
+    gradient_ledgers.refresh_ledger(services, "income")
+    assert set(keys(services)) == both
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 50, None], ids=["empty", "noise", "half"])
-def test_a_damaged_ledger_is_refused_and_a_refresh_mends_it(store, enrolled, damage):
-    key = gradient_ledgers.refresh_ledger(store, "income")
-    data, intact = store.get(key), gradient_ledgers.read_ledger(store, enrolled)
-    store.put(key, data[: len(data) // 2] if damage is None else damage)
+def test_a_damaged_ledger_is_refused_and_a_refresh_mends_it(services, enrolled, damage):
+    key = gradient_ledgers.refresh_ledger(services, "income")
+    data, intact = services.store.get(key), gradient_ledgers.read_ledger(services, enrolled)
+    services.store.put(key, data[: len(data) // 2] if damage is None else damage)
     with pytest.raises(StaleLedgerError, match="expunge ledger"):
-        gradient_ledgers.read_ledger(store, enrolled)
-    gradient_ledgers.refresh_ledger(store, "income")
-    mended = gradient_ledgers.read_ledger(store, enrolled)
+        gradient_ledgers.read_ledger(services, enrolled)
+    gradient_ledgers.refresh_ledger(services, "income")
+    mended = gradient_ledgers.read_ledger(services, enrolled)
     for name, value in intact.gradient.values.items():
         assert value.equal(mended.gradient.values[name])
 
 
-def test_a_ledger_of_another_snapshot_is_refused(store, enrolled, uri):
-    old = gradient_ledgers.refresh_ledger(store, "income")
-    current = advance(store, uri)
-    store.put(ledger_key(current), store.get(old))
+def test_a_ledger_of_another_snapshot_is_refused(services, enrolled, uri):
+    old = gradient_ledgers.refresh_ledger(services, "income")
+    current = advance(services, uri)
+    services.store.put(current.ledger_key, services.store.get(old))
     with pytest.raises(StaleLedgerError, match="pinned"):
-        gradient_ledgers.read_ledger(store, current)
+        gradient_ledgers.read_ledger(services, current)
 
 
-def test_nothing_is_written_when_weights_or_rows_are_others(store, enrolled, registered):
+def test_nothing_is_written_when_weights_or_rows_are_others(services, enrolled, registered):
     with pytest.raises(ConflictError, match="expunge enroll income"):
-        gradient_ledgers.store_ledger(store, replace(enrolled, digest="0" * 64), registered.module)
+        gradient_ledgers.store_ledger(
+            services, replace(enrolled, digest="0" * 64), registered.module
+        )
     with pytest.raises(SnapshotChangedError, match="100 rows and 99"):
-        gradient_ledgers.store_ledger(store, replace(enrolled, row_count=99), registered.module)
+        gradient_ledgers.store_ledger(services, replace(enrolled, row_count=99), registered.module)
     with pytest.raises(DataError):
         gradient_ledgers.store_ledger(
-            store, replace(enrolled, dataset_version=7), registered.module
+            services, replace(enrolled, dataset_version=7), registered.module
         )
     nn.init.constant_(registered.module.bias, float("nan"))
     broken = replace(enrolled, digest=model_digest(registered.module.state_dict()))
     with pytest.raises(DivergenceError):
-        gradient_ledgers.store_ledger(store, broken, registered.module)
-    assert keys(store) == []
-
-
-@pytest.mark.parametrize(("method", "is_read"), [("calibrated", False), ("theory_step", True)])
-def test_only_a_method_that_takes_a_ledger_pays_for_one(store, enrolled, method, is_read):
-    assert (candidates._ledger(store, method, enrolled, model()) is not None) == is_read
-    assert bool(keys(store)) == is_read
+        gradient_ledgers.store_ledger(services, broken, registered.module)
+    assert keys(services) == []
 
 
 RANK = """
 import json, sys
 from pathlib import Path
 import torch
-from tasks.datasets.spec import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.datasets.rows import TableRows
-from tasks.hardware.ranks import rank_group
+from tasks.environment.settings import load_settings
+from tasks.environment.ranks import rank_group
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.model.distributed import own_rank, rank_count, shared_gradient
 from unlearning.methods.catalog import unlearn
@@ -199,9 +198,9 @@ model = Double(40, 2, dtype=torch.float64)
 def rows(only):
     shape = (7,) if what == "fails" and own_rank() == 1 else ()
     spec = DatasetSpec(uri, ("features",), "label", "subject_id", shape)
-    return TableRows(spec, None, only=only, part=(own_rank(), rank_count()))
+    return TableRows(load_settings(), spec, None, only=only, part=(own_rank(), rank_count()))
 
-with rank_group() as is_first:
+with rank_group(load_settings()) as is_first:
     if what == "step":
         forget = [f"zq7subject-{i:05d}" for i in range(5)]
         problem = UnlearningProblem(model=model, forget=rows(forget), retain=rows(None),
@@ -292,24 +291,24 @@ def test_a_rank_that_fails_ends_the_others(tmp_path, uri):
 
 
 @pytest.mark.gpu
-def test_a_gpu_ledger_is_the_cpu_ledger(store, enrolled, registered, monkeypatch):
-    key = gradient_ledgers.refresh_ledger(store, "income")
-    on_gpu = load(store.get(key))
-    monkeypatch.setattr(gradient_ledgers, "pick_device", lambda: "cpu")
-    gradient_ledgers.store_ledger(store, enrolled, registered.module.cpu())
-    for name, value in load(store.get(key)).items():
+def test_a_gpu_ledger_is_the_cpu_ledger(services, enrolled, registered, monkeypatch):
+    key = gradient_ledgers.refresh_ledger(services, "income")
+    on_gpu = load(services.store.get(key))
+    monkeypatch.setattr(gradient_ledgers, "pick_device", lambda _: "cpu")
+    gradient_ledgers.store_ledger(services, enrolled, registered.module.cpu())
+    for name, value in load(services.store.get(key)).items():
         torch.testing.assert_close(on_gpu[name], value, rtol=1e-5, atol=1e-7)
 
 
-def test_a_ledger_whose_rows_are_erased_meanwhile_is_computed_over_those_left(store, enrolled, uri):
-    delta.delete_rows(uri, "subject_id", [subject(3)])
-    delta.vacuum(uri)
+def test_a_ledger_whose_rows_are_erased_meanwhile_is_computed_over_those_left(
+    services, enrolled, uri
+):
+    deletion.delete_rows(services.settings, uri, "subject_id", [subject(3)])
+    deletion.vacuum(services.settings, uri)
     with pytest.raises(TransientError, match="were erased while the ledger"):
-        gradient_ledgers.refresh_ledger(store, "income")
-    facts = {"dataset_version": delta.open_table(uri).version(), "row_count": 99, "batch": "b"}
-    journal.append(store, journal.Entry(stream("income"), "b/advanced", "SnapshotAdvanced", facts))
-    gradient_ledgers.refresh_ledger(store, "income")
-    assert (
-        gradient_ledgers.read_ledger(store, read_enrollment(store, "income")).gradient.row_count
-        == 99
-    )
+        gradient_ledgers.refresh_ledger(services, "income")
+    tell(services, open_table(services.settings, uri).version(), 99)
+    gradient_ledgers.refresh_ledger(services, "income")
+    current = read_enrollment(services.journal, "income")
+    ledger = gradient_ledgers.read_ledger(services, current)
+    assert ledger.gradient.row_count == 99

@@ -16,10 +16,10 @@ from durable import durable
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from tasks.environment.settings import load_settings
 from tasks.intake import batches, inbox
 from tasks.intake.request_files import FIELDS
-from tasks.store import journal
-from tasks.store.opening import open_store
+from tasks.registry.services import Services
 from tasks.subjects import open_batches
 
 HELD = "person-held"
@@ -177,10 +177,10 @@ BATCH = st.lists(
 )
 
 
-def send(store, number, form, sent, zipped):
+def send(services, number, form, sent, zipped):
     data = TEXT_FORMATS[form](sent)
     key = f"requests/incoming/{number:02}-{form}"
-    store.put(f"{key}.gz" if zipped else key, gzip.compress(data) if zipped else data)
+    services.store.put(f"{key}.gz" if zipped else key, gzip.compress(data) if zipped else data)
 
 
 def expected(files):
@@ -204,52 +204,52 @@ def state(sent, owners):
 
 
 def fresh_store(folder):
-    store = open_store((folder / uuid4().hex).as_uri())
-    store.check()
-    store.put("requests/holds/court.jsonl", json.dumps({"subject_id": HELD}).encode())
-    return store
+    services = Services.open(load_settings(), (folder / uuid4().hex).as_uri())
+    services.store.check()
+    services.store.put("requests/holds/court.jsonl", json.dumps({"subject_id": HELD}).encode())
+    return services
 
 
-def judged(store):
-    (batch,) = open_batches.open_batches(store)
-    counts = batches.validate(store, batch)
-    return batch, counts, batches.dispositions(store, batch)
+def judged(services):
+    (batch,) = open_batches.open_batches(services)
+    counts = batches.validate(services, batch)
+    return batch, counts, batches.dispositions(services, batch)
 
 
 def check_that_every_record_ends_in_one_state(folder, files):
-    store = fresh_store(folder)
+    services = fresh_store(folder)
     for number, (form, sent, zipped) in enumerate(files):
-        send(store, number, form, sent, zipped)
-    batch, counts, found = judged(store)
+        send(services, number, form, sent, zipped)
+    batch, counts, found = judged(services)
     wanted = list(expected(files))
     assert [d.outcome for d in found] == wanted
     assert counts == Counter(wanted)
     # The journal, which is what people ask, has every record once and with the same state.
-    heads = dict(journal.heads(store, "requests"))
+    heads = dict(services.journal.requests())
     assert {name: event.status for name, event in heads.items()} == {
         d.record_id: d.outcome for d in found
     }
     assert {event.number for event in heads.values()} == {1}
     assert len(heads) == len(found)
-    check_what_is_kept(store, batch, found)
-    before = durable(store)
-    assert judged(store) == (batch, counts, found)
-    assert durable(store) == before
+    check_what_is_kept(services, batch, found)
+    before = durable(services.store)
+    assert judged(services) == (batch, counts, found)
+    assert durable(services.store) == before
 
 
-def check_what_is_kept(store, batch, found):
+def check_what_is_kept(services, batch, found):
     """Unusable rows with their reasons, whole ids of all others, and nobody's name elsewhere."""
     for d in found:
         assert d.reason
         assert (d.request_id and d.subject) or d.outcome == "quarantined"
     bad = [d.record_id for d in found if d.outcome == "quarantined"]
-    kept = store.get(f"requests/quarantine/{batch}.jsonl").splitlines() if bad else []
+    kept = services.store.get(f"requests/quarantine/{batch}.jsonl").splitlines() if bad else []
     assert [json.loads(line)["record_id"] for line in kept] == bad
-    for info in store.list_objects(""):
+    for info in services.store.list_objects(""):
         assert WHO not in info.key
         if not info.key.startswith("requests/"):
-            assert WHO.encode() not in store.get(info.key)
-            assert b"<script" not in store.get(info.key)
+            assert WHO.encode() not in services.store.get(info.key)
+            assert b"<script" not in services.store.get(info.key)
 
 
 FORMS = st.lists(TEXT, min_size=1, max_size=25)
@@ -257,12 +257,12 @@ FORMS = st.lists(TEXT, min_size=1, max_size=25)
 
 def check_that_formats_agree(folder, sent):
     """One batch of the same records in every format, each with request ids of its own."""
-    store = fresh_store(folder)
+    services = fresh_store(folder)
     names = [(form, zipped) for form in TEXT_FORMATS for zipped in (False, True)]
     for number, (form, zipped) in enumerate(names):
-        send(store, number, form, [of_file(r, number) for r in sent], zipped)
-    batch, _, found = judged(store)
-    keys = {f.file_id: f.key for f in inbox.read_manifest(store, batch).files}
+        send(services, number, form, [of_file(r, number) for r in sent], zipped)
+    batch, _, found = judged(services)
+    keys = {f.file_id: f.key for f in inbox.read_manifest(services, batch).files}
     by_file = {}
     for d in found:
         file_id, _, row = d.record_id.rpartition("-")

@@ -1,16 +1,13 @@
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from factories import disposition
 
 from tasks.intake.inbox import Record
-from tasks.intake.legal_holds import PREFIX, subjects_on_hold
 from tasks.intake.request_files import RawRow
 from tasks.intake.validation import judge, judge_again
-from tasks.intake.validation_report import render_report
-from tasks.store import journal
-from unlearning.errors import DataError
-from unlearning.policy.deletion import Disposition
+from tasks.journal.events.catalog import request_stream
+from tasks.journal.events.requests import RequestAccepted, SubjectNotFound
 from unlearning.policy.digests import pseudonym
 
 PAST = "2026-01-02T03:04:05+01:00"
@@ -23,14 +20,14 @@ def record(number, **fields):
     return Record(f"file-{number:06d}", RawRow(number, {k: v for k, v in row.items() if v != ""}))
 
 
-def verdict(store, **fields):
-    (found,) = judge(store, [record(1, **fields)], KEY)
+def outcome_of(services, **fields):
+    (found,) = judge(services, [record(1, **fields)], KEY)
     return found.outcome, found.reason
 
 
-def test_a_sound_request_is_accepted(store):
-    assert verdict(store, ground="b") == ("accepted", "valid")
-    assert verdict(store, request_id="R-x", subject_id=17) == ("accepted", "valid")
+def test_a_sound_request_is_accepted(services):
+    assert outcome_of(services, ground="b") == ("accepted", "valid")
+    assert outcome_of(services, request_id="R-x", subject_id=17) == ("accepted", "valid")
 
 
 @pytest.mark.parametrize(
@@ -59,116 +56,100 @@ def test_a_sound_request_is_accepted(store):
         ({"colour": "red"}, "has a field other than"),
     ],
 )
-def test_an_unusable_request_is_quarantined_with_its_reason(store, fields, reason):
-    outcome, found = verdict(store, **fields)
+def test_an_unusable_request_is_quarantined_with_its_reason(services, fields, reason):
+    outcome, found = outcome_of(services, **fields)
     assert outcome == "quarantined"
     assert reason in found
 
 
 @pytest.mark.parametrize("subject", [42, "@@@", "\u00e9\u00e9", "person-11"])
-def test_a_case_number_that_does_not_tell_the_subject_is_accepted(store, subject):
-    assert verdict(store, request_id="case-42-person-1", subject_id=subject)[0] == "accepted"
+def test_a_case_number_that_does_not_tell_the_subject_is_accepted(services, subject):
+    assert outcome_of(services, request_id="case-42-person-1", subject_id=subject)[0] == "accepted"
 
 
-def test_a_batch_without_rows_has_no_verdicts(store):
-    assert judge(store, [], KEY) == []
+def test_a_batch_without_rows_has_no_dispositions(services):
+    assert judge(services, [], KEY) == []
 
 
-def test_a_clock_that_is_minutes_off_is_forgiven(store):
+def test_a_clock_that_is_minutes_off_is_forgiven(services):
     soon = (datetime.now(UTC) + timedelta(minutes=2)).isoformat()
-    assert verdict(store, received_at=soon)[0] == "accepted"
+    assert outcome_of(services, received_at=soon)[0] == "accepted"
 
 
-def test_the_first_of_several_equal_requests_is_kept(store):
-    judged = judge(store, [record(1), record(1), record(2)], KEY)
+def test_the_first_of_several_equal_requests_is_kept(services):
+    judged = judge(services, [record(1), record(1), record(2)], KEY)
     assert [d.outcome for d in judged] == ["accepted", "duplicate", "accepted"]
 
 
-def test_a_request_id_cannot_be_reused_for_somebody_else(store):
-    judge(store, [record(1)], KEY)
+def test_a_request_id_cannot_be_reused_for_somebody_else(services):
+    judge(services, [record(1)], KEY)
     again = [
         Record("later-000000", record(1).row),
         Record("later-000001", record(1, subject_id="other").row),
     ]
-    judged = judge(store, again, KEY)
+    judged = judge(services, again, KEY)
     assert [d.outcome for d in judged] == ["duplicate", "quarantined"]
 
 
 @pytest.mark.parametrize("flaw", [{"received_at": "soon"}, {"ground": "z"}, {"colour": "red"}])
-def test_an_unusable_row_does_not_own_its_request_id(store, flaw):
-    judged = judge(store, [record(1, **flaw), record(1), record(1, subject_id="other")], KEY)
+def test_an_unusable_row_does_not_own_its_request_id(services, flaw):
+    judged = judge(services, [record(1, **flaw), record(1), record(1, subject_id="other")], KEY)
     assert [d.outcome for d in judged] == ["quarantined", "accepted", "quarantined"]
 
 
-def test_free_text_of_an_unusable_row_is_not_repeated(store):
-    (found,) = judge(store, [record(1, received_at="person-9 wrote", ground="person-9")], KEY)
+def test_free_text_of_an_unusable_row_is_not_repeated(services):
+    (found,) = judge(services, [record(1, received_at="person-9 wrote", ground="person-9")], KEY)
     assert "person-9" not in str(found)
 
 
-@pytest.mark.parametrize("odd", [["a"], 17.0, None, True, b"raw", " padded "])
-def test_a_hold_that_names_nobody_sound_stops_everything(store, monkeypatch, odd):
-    rows = [RawRow(0, {"subject_id": odd})]
-    monkeypatch.setattr("tasks.intake.legal_holds.parse", lambda *_, **__: rows)
-    store.put("requests/holds/court.json", b"[]")
-    with pytest.raises(DataError, match="usable subject_id"):
-        judge(store, [record(1)], KEY)
-
-
-def test_only_a_request_of_our_own_may_hold_a_short_subject_id_by_chance(store):
+def test_only_a_request_of_our_own_may_hold_a_short_subject_id_by_chance(services):
     who = pseudonym(KEY, "play")
-    assert verdict(store, request_id=f"replay-{who}-0a", subject_id="play")[0] == "accepted"
+    assert outcome_of(services, request_id=f"replay-{who}-0a", subject_id="play")[0] == "accepted"
     other = pseudonym(KEY, "somebody else")
-    assert verdict(store, request_id=f"replay-{other}-0a", subject_id="play")[0] == "quarantined"
+    assert (
+        outcome_of(services, request_id=f"replay-{other}-0a", subject_id="play")[0] == "quarantined"
+    )
 
 
-def test_judging_the_same_records_again_gives_the_same_verdicts(store):
+def test_judging_the_same_records_again_decides_the_same(services):
     records = [record(1), record(1), record(2, ground="z")]
-    assert judge(store, records, KEY) == judge(store, records, KEY)
+    assert judge(services, records, KEY) == judge(services, records, KEY)
 
 
-def test_a_record_that_was_answered_meanwhile_is_left_out(store):
-    judged = [Disposition(f"f-{n}", f"R-{n}", "accepted", "valid", PAST) for n in (1, 2)]
-    for d in judged:
-        entry = journal.Entry(f"requests/{d.record_id}", "judged", "RequestAccepted", asdict(d))
-        journal.append(store, entry)
-    answered = f"requests/{judged[0].record_id}"
-    journal.append(store, journal.Entry(answered, "certified", "SubjectNotFound", {"batch": "b"}))
-    assert judge_again(store, [d.record_id for d in judged], KEY) == judged[1:]
-
-
-def test_a_hold_of_an_unusable_name_is_told_from_any_other_trouble(store):
-    place = store.root / PREFIX
-    for _ in range(6):
-        place /= "y" * 200
-    place.mkdir(parents=True)
-    with pytest.raises(DataError, match="rename it, then run again"):
-        subjects_on_hold(store)
-
-
-def test_a_subject_under_legal_hold_waits(store):
-    store.put("requests/holds/court.csv", b"request_id,subject_id\nH-1,person-2\n")
-    judged = judge(store, [record(1), record(2)], KEY)
+def test_a_subject_under_legal_hold_waits(services):
+    services.store.put("requests/holds/court.csv", b"request_id,subject_id\nH-1,person-2\n")
+    judged = judge(services, [record(1), record(2)], KEY)
     assert [d.outcome for d in judged] == ["accepted", "on_hold"]
 
 
-@pytest.mark.parametrize("content", [b"request_id,subject_id\nH-1\n", b"\xff", b""])
-def test_an_unreadable_hold_register_stops_everything(store, content):
-    store.put("requests/holds/court.csv", content)
-    with pytest.raises(DataError, match="holds"):
-        judge(store, [record(1)], KEY)
-
-
-def test_a_file_that_cannot_be_read_gets_a_verdict_too(store):
+def test_a_file_that_cannot_be_read_is_judged_too(services):
     broken = Record("file-file", RawRow(0, {}, "file not readable as gzip"))
-    judged = judge(store, [broken, record(1)], KEY)
+    judged = judge(services, [broken, record(1)], KEY)
     assert (judged[0].outcome, judged[0].reason) == ("quarantined", "file not readable as gzip")
     assert judged[1].outcome == "accepted"
 
 
-def test_the_report_names_no_subject_and_loads_nothing(store):
-    records = [record(1), record(2, request_id="person-2"), record(3, subject_id="<script>")]
-    page = render_report("b-1", judge(store, records, KEY))
-    assert "person-" not in page
-    assert "<script" not in page
-    assert "http" not in page
-    assert "contains the subject_id" in page
+def test_a_record_that_was_answered_meanwhile_is_left_out(services):
+    known = [disposition(f"f-{n}") for n in (1, 2)]
+    for d in known:
+        facts = RequestAccepted(disposition=d, batch="b")
+        services.journal.append(request_stream(d.record_id), "judged", facts)
+    answer = SubjectNotFound(
+        batch="b",
+        request_id="R-1",
+        subject="p",
+        reason="no row",
+        certificate="certificates/R-1.json",
+        certificate_digest="c",
+    )
+    services.journal.append(request_stream("f-1"), "certified", answer)
+    assert judge_again(services, ["f-1", "f-2"], KEY) == known[1:]
+
+
+def test_a_known_record_waits_while_its_subject_is_under_a_hold(services):
+    known = disposition("f-1", subject=pseudonym(KEY, "person-1"))
+    facts = RequestAccepted(disposition=known, batch="b")
+    services.journal.append(request_stream("f-1"), "judged", facts)
+    services.store.put("requests/holds/court.jsonl", b'{"subject_id": "person-1"}')
+    (again,) = judge_again(services, ["f-1"], KEY)
+    assert (again.outcome, again.reason) == ("on_hold", "a legal hold names the subject")

@@ -38,7 +38,7 @@ def weights(request, tmp_path, monkeypatch):
 def test_damaged_weights_are_called_so(weights, damage):
     weights.write_bytes(damage(weights.read_bytes()))
     with pytest.raises(MissingDataError, match="damaged"):
-        model_files._read_module(weights.parents[1], "income version 1")
+        model_files.read_module(weights.parents[1], "income version 1")
 
 
 FOREIGN = [
@@ -56,7 +56,7 @@ def test_whole_weights_that_do_not_load_are_this_machines_matter(weights, monkey
 
     monkeypatch.setattr(mlflow.pytorch, "load_model", refuse)
     with pytest.raises(SettingsError, match=r"income version 1 .* installed here .* run again"):
-        model_files._read_module(weights.parents[1], "income version 1")
+        model_files.read_module(weights.parents[1], "income version 1")
 
 
 def test_checksums_tell_damage_from_foreign_forms(tmp_path, monkeypatch):
@@ -64,7 +64,7 @@ def test_checksums_tell_damage_from_foreign_forms(tmp_path, monkeypatch):
     file = tmp_path / "model.pt2"
     torch.export.save(exported, file)
     monkeypatch.setattr(mlflow.pytorch, "load_model", lambda *_, **__: torch.export.load(file))
-    assert model_files._read_module(tmp_path, "income version 1")
+    assert model_files.read_module(tmp_path, "income version 1")
     file.write_bytes(flipped(file.read_bytes()))
     with pytest.raises(MissingDataError, match="damaged"):
-        model_files._read_module(tmp_path, "income version 1")
+        model_files.read_module(tmp_path, "income version 1")

@@ -1,28 +1,29 @@
+import json
 import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 
+from tasks.journal.effects import once
+from tasks.journal.events.batches import PurgeIntended
+from tasks.journal.events.catalog import batch_stream
 from tasks.records import certificates
 from tasks.store import lease
-from tasks.store.effects import once
 from unlearning.errors import ConflictError
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(lease, "_BEAT_S", 0.1)
+def _quick(monkeypatch, store):
+    monkeypatch.setattr(lease, "BEAT_S", 0.1)
     # Much, so that a holder on a busy machine is not taken for dead.
-    monkeypatch.setattr(lease, "_PATIENCE_S", 600.0)
-    monkeypatch.setattr(lease, "_LOOK_S", 0.2)
+    monkeypatch.setattr(lease, "PATIENCE_S", 600.0)
+    monkeypatch.setattr(lease, "LOOK_S", 0.2)
     yield
-    for held in lease._held.values():
-        held.stop()
-    lease._held.clear()
+    lease.give_back(store)
 
 
 @dataclass
@@ -40,8 +41,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
-    monkeypatch.setattr(lease, "time", Clock())
-    return lease.time
+    found = Clock()
+    monkeypatch.setattr(lease, "time", found)
+    return found
 
 
 HOLDER = """
@@ -49,7 +51,7 @@ import sys, time
 from tasks.records import certificates
 from tasks.store import lease
 from tasks.store.files import FileStore
-lease._BEAT_S = .1
+lease.BEAT_S = .1
 store = FileStore(sys.argv[1])
 assert lease.take(store) == ""
 print("taken", flush=True)
@@ -87,14 +89,18 @@ def test_a_free_lease_is_taken_given_back_and_taken_again(store):
     ]  # fmt: skip
 
 
-def test_a_live_lease_is_left_to_its_holder_and_nobody_else_makes_effects(store, other):
-    assert lease.take(store) == f"process {other.pid} on {os.uname().nodename}"
+def test_a_live_lease_is_left_to_its_holder_and_nobody_else_makes_effects(services, other):
+    assert lease.take(services.store) == f"process {other.pid} on {os.uname().nodename}"
     made = []
     with pytest.raises(ConflictError, match="at work"):
         once(
-            store, "batches/b", key="k", event="RowsCounted", plan={},
-            find=lambda _: None, make=made.append,
-        )  # fmt: skip
+            services.journal,
+            batch_stream("b"),
+            key="k",
+            plan=PurgeIntended(table="t", files_found=1),
+            find=lambda _: None,
+            make=made.append,
+        )
     assert not made
 
 
@@ -116,18 +122,16 @@ def test_a_run_that_wakes_up_after_another_took_over_stops_before_its_next_effec
     lease.check(store)
 
 
-def test_a_silent_holder_on_another_machine_is_waited_for(store, monkeypatch, clock):
-    here = lease._this_process()
-    monkeypatch.setattr(lease, "_this_process", lambda: replace(here, machine="another"))
-    assert lease.take(store) == ""
-    lease._held.pop(store.uri).stop()
-    monkeypatch.setattr(lease, "_this_process", lambda: here)
+def test_a_silent_holder_on_another_machine_is_waited_for(store, clock):
+    holder = lease.Holder("elsewhere", 1, "another machine", "0", "token")
+    store.put("lease/000001.json", json.dumps(asdict(holder)).encode())
     assert lease.take(store) == ""
     assert clock.now >= 600
+    lease.check(store)
 
 
 @pytest.mark.usefixtures("other")
-def test_who_lost_the_lease_writes_no_certificate(store):
+def test_who_lost_the_lease_writes_no_certificate(services):
     with pytest.raises(ConflictError, match="Another run"):
-        certificates.certify(store, "b-1")
-    assert not list(store.list_objects("certificates/"))
+        certificates.certify(services, "b-1")
+    assert not list(services.store.list_objects("certificates/"))

@@ -1,13 +1,13 @@
+"""What every store promises, on a directory and on a real S3 server."""
+
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import servers
-from botocore.exceptions import ClientError
+from hostile_names import SOUND, UNUSABLE, longest, outside
 
-from tasks.settings import load_settings
-from tasks.store.objects import MissingObjectError
-from tasks.store.opening import open_store
-from unlearning.errors import SettingsError, TransientError
+from tasks.intake.inbox import INCOMING
+from tasks.store.objects import MissingObjectError, ObjectInfo
+from unlearning.errors import DataError
 
 
 def test_only_the_first_writer_creates_an_object(any_store):
@@ -22,31 +22,6 @@ def test_creating_the_same_content_again_counts_as_done(any_store):
     assert any_store.put_if_absent("k", b"same")
     assert not any_store.put_if_absent("k", b"other")
     assert any_store.get("k") == b"same"
-
-
-def conflicting(any_store, monkeypatch, times):
-    """S3's answer while another write of the key is under way, before that comes to nothing."""
-    real, left = any_store._client.put_object, [times]
-
-    def put(**arguments):
-        left[0] -= 1
-        if left[0] >= 0:
-            answer = {"Error": {"Code": "ConditionalRequestConflict"}}
-            raise ClientError(answer, "PutObject")
-        return real(**arguments)
-
-    monkeypatch.setattr(any_store._client, "put_object", put)
-
-
-@pytest.mark.parametrize("any_store", ["s3"], indirect=True)
-def test_a_conflict_with_a_write_that_came_to_nothing_is_tried_again(any_store, monkeypatch):
-    conflicting(any_store, monkeypatch, times=2)
-    assert any_store.put_if_absent("c", b"mine")
-    assert any_store.get("c") == b"mine"
-    conflicting(any_store, monkeypatch, times=9)
-    assert not any_store.put_if_absent("c", b"other")
-    with pytest.raises(TransientError, match="busy"):
-        any_store.put_if_absent("d", b"mine")
 
 
 def test_listing_is_by_prefix_and_in_order(any_store):
@@ -85,37 +60,44 @@ def test_purging_removes_old_versions_and_keeps_current_ones(any_store):
     assert any_store.get("t/b") == b"only"
 
 
-@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", ""])
-def test_a_key_cannot_leave_the_directory(store, key):
-    with pytest.raises(MissingObjectError):
-        store.get(key)
+def test_an_object_of_any_name_is_found_read_replaced_and_deleted(any_services):
+    names = [*SOUND, longest(any_services), *UNUSABLE]
+    for name in names:
+        key = INCOMING + name
+        any_services.store.put(key, b"old")
+        any_services.store.put(key, name.encode())
+        assert any_services.store.put_if_absent(key, name.encode())
+        assert not any_services.store.put_if_absent(key, b"other")
+    listed = {info.key for info in any_services.store.list_objects(INCOMING)}
+    assert listed == {INCOMING + name for name in names}
+    for name in names:
+        assert any_services.store.get(INCOMING + name) == name.encode()
+        any_services.store.delete(INCOMING + name)
+    assert list(any_services.store.list_objects("")) == []
+    assert any_services.store.count_noncurrent("") == 0
 
 
-@pytest.mark.parametrize("uri", ["ftp://x/y", "s3://", "relative/path"])
-def test_an_unusable_store_uri_is_refused(home, uri):
-    with pytest.raises(SettingsError, match="EXPUNGE_STORE"):
-        open_store(uri)
+def test_a_key_that_no_store_can_hold_is_refused_in_words(any_services):
+    before = outside(any_services)
+    for name in ("../up", "a/../../../b", "..", "nul\0", "x" * 1100, "/".join(["y" * 99] * 11)):
+        for write in (any_services.store.put, any_services.store.put_if_absent):
+            with pytest.raises(DataError, match=r"key|refused"):
+                write(INCOMING + name, b"{}")
+        with pytest.raises(MissingObjectError):
+            any_services.store.get(INCOMING + name)
+        assert list(any_services.store.list_objects("")) == []
+    assert outside(any_services) == before
 
 
-def test_a_missing_bucket_is_named_before_any_work(home, s3_bucket):
-    with pytest.raises(SettingsError, match="no-such-bucket"):
-        open_store("s3://no-such-bucket/x").check()
+def test_an_empty_object_that_ends_with_a_slash_marks_a_folder():
+    assert ObjectInfo("a/", 0, "").is_folder
+    assert not ObjectInfo("a/", 1, "").is_folder
+    assert not ObjectInfo("a", 0, "").is_folder
 
 
-def test_a_store_that_is_away_at_the_start_is_tried_again_before_its_address_is_blamed(
-    home, monkeypatch
-):
-    monkeypatch.setenv("EXPUNGE_S3_ENDPOINT_URL", f"http://127.0.0.1:{servers.free_port()}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    load_settings.cache_clear()
-    away = open_store("s3://nowhere/x", load_settings())
-    for error in (SettingsError, TransientError):
-        with pytest.raises(error, match="EXPUNGE_S3_ENDPOINT_URL"):
-            away.check()
-
-
-def test_wrong_credentials_are_named_before_any_work(home, s3_bucket, monkeypatch):
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    with pytest.raises(SettingsError, match="credentials"):
-        open_store(f"s3://{s3_bucket}/x", load_settings()).check()
+def test_a_large_object_comes_in_pieces(any_store):
+    data = bytes(range(256)) * 10_000
+    any_store.put("large", data)
+    pieces = list(any_store.chunks("large"))
+    assert len(pieces) > 1
+    assert b"".join(pieces) == data

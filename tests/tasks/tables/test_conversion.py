@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from tables import MARK, rows, subject
 
+from tasks.environment.settings import load_settings
 from tasks.store.opening import open_store
-from tasks.tables import delta
+from tasks.tables import deletion, delta
 from tasks.tables.conversion import convert_table
 from unlearning.errors import DataError
 
@@ -22,7 +23,7 @@ def folder(tmp_path) -> Path:
 
 
 def log_of(uri: str) -> bytes:
-    store = open_store(uri)
+    store = open_store(uri, load_settings())
     return b"".join(store.get(i.key) for i in store.list_objects("_delta_log/"))
 
 
@@ -32,31 +33,31 @@ def test_a_folder_becomes_a_table_whose_log_names_nobody_and_a_second_call_chang
     (folder / "_SUCCESS").touch()
     uri = folder.as_uri()
     before = (folder / "a.parquet").read_bytes()
-    found = convert_table(uri, "subject_id")
+    found = convert_table(load_settings(), uri, "subject_id")
     assert found == {"table": uri, "version": 0, "files": 2, "rows": 100}
-    assert convert_table(uri, "subject_id") == found
+    assert convert_table(load_settings(), uri, "subject_id") == found
     assert (folder / "a.parquet").read_bytes() == before
-    delta.delete_rows(uri, "subject_id", [subject(3), subject(70)])
-    delta.vacuum(uri)
-    assert delta.leftover_files(uri) == 0
-    assert delta.open_table(uri).count() == 98
+    deletion.delete_rows(load_settings(), uri, "subject_id", [subject(3), subject(70)])
+    deletion.vacuum(load_settings(), uri)
+    assert deletion.leftover_files(load_settings(), uri) == 0
+    assert delta.open_table(load_settings(), uri).count() == 98
     assert MARK.encode() not in log_of(uri)
 
 
 def test_partitioned_folders_on_s3(s3_bucket, tmp_path):
-    uri, store = f"s3://{s3_bucket}/lake", open_store(f"s3://{s3_bucket}/lake")
+    uri, store = f"s3://{s3_bucket}/lake", open_store(f"s3://{s3_bucket}/lake", load_settings())
     for year, region, first in ((2020, "a b", 0), (2021, "ü", 50)):
         local = tmp_path / "part.parquet"
         pq.write_table(rows(50, first=first), local)
         store.put(f"year={year}/region={region}/part.parquet", local.read_bytes())
-    assert convert_table(uri, "subject_id")["rows"] == 100
-    delta.delete_rows(uri, "subject_id", [subject(3)])
-    delta.vacuum(uri)
-    left = delta.arrow_dataset(delta.open_table(uri)).to_table()
+    assert convert_table(load_settings(), uri, "subject_id")["rows"] == 100
+    deletion.delete_rows(load_settings(), uri, "subject_id", [subject(3)])
+    deletion.vacuum(load_settings(), uri)
+    left = delta.arrow_dataset(delta.open_table(load_settings(), uri)).to_table()
     assert len(left) == 99
     assert set(left["year"].to_pylist()) == {2020, 2021}
     assert MARK.encode() not in log_of(uri)
-    assert convert_table(uri, "subject_id")["rows"] == 99
+    assert convert_table(load_settings(), uri, "subject_id")["rows"] == 99
 
 
 def written(folder: Path, *columns: dict) -> str:
@@ -84,7 +85,7 @@ ID = {"subject_id": ["a"]}
 )
 def test_what_cannot_be_converted_is_left_alone(folder, columns, match):
     with pytest.raises(DataError, match=match):
-        convert_table(written(folder, *columns), "subject_id")
+        convert_table(load_settings(), written(folder, *columns), "subject_id")
     assert not (folder / "_delta_log").exists()
 
 
@@ -103,14 +104,14 @@ def test_foreign_content_is_refused(folder, name, match):
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes((folder / "0.parquet").read_bytes())
     with pytest.raises(DataError, match=match):
-        convert_table(uri, "subject_id")
+        convert_table(load_settings(), uri, "subject_id")
     assert not (folder / "_delta_log").exists()
 
 
 def test_a_file_is_no_folder(folder):
     pq.write_table(rows(5), folder / "a.parquet")
     with pytest.raises(DataError, match="is a file; give the folder"):
-        convert_table((folder / "a.parquet").as_uri(), "subject_id")
+        convert_table(load_settings(), (folder / "a.parquet").as_uri(), "subject_id")
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
@@ -121,7 +122,7 @@ def test_a_link_to_rows_elsewhere_is_refused(folder, tmp_path, is_folder):
     at = "more" if is_folder else "b.parquet"
     (folder / at).symlink_to(elsewhere if is_folder else elsewhere / at)
     with pytest.raises(DataError, match=r"1 files of .* are links"):
-        convert_table(uri, "subject_id")
+        convert_table(load_settings(), uri, "subject_id")
     assert not (folder / "_delta_log").exists()
 
 
@@ -134,7 +135,7 @@ def test_folders_that_name_people_or_odd_characters_are_refused(folder, column, 
     inner.mkdir()
     pq.write_table(pa.table({"x": [1], "subject_id": ["a"]}), inner / "x.parquet")
     with pytest.raises(DataError, match=match):
-        convert_table(folder.as_uri(), "subject_id")
+        convert_table(load_settings(), folder.as_uri(), "subject_id")
 
 
 def test_nanoseconds_and_unsigned_numbers_that_fit_are_converted(folder):
@@ -146,17 +147,17 @@ def test_nanoseconds_and_unsigned_numbers_that_fit_are_converted(folder):
             "n": pa.array([1, 2], pa.uint8()),
         },
     )
-    convert_table(uri, "subject_id")
-    delta.delete_rows(uri, "subject_id", ["b"])
-    (row,) = delta.arrow_dataset(delta.open_table(uri)).to_table().to_pylist()
+    convert_table(load_settings(), uri, "subject_id")
+    deletion.delete_rows(load_settings(), uri, "subject_id", ["b"])
+    (row,) = delta.arrow_dataset(delta.open_table(load_settings(), uri)).to_table().to_pylist()
     assert (row["at"].microsecond, row["n"]) == (1, 1)
 
 
 def test_ids_stored_as_a_dictionary_are_found(folder):
     ids = pa.array(["a", "b", "a"]).dictionary_encode()
     uri = written(folder, {"subject_id": ids, "n": [1, 2, 3]})
-    convert_table(uri, "subject_id")
-    table = delta.open_table(uri)
+    convert_table(load_settings(), uri, "subject_id")
+    table = delta.open_table(load_settings(), uri)
     assert delta.count_by_subject(table, "subject_id", ["a"]) == {"a": 2}
     where = delta.matching(table, "subject_id", ["a"])
     assert isinstance(delta.arrow_dataset(table), ds.FileSystemDataset)

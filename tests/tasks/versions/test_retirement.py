@@ -3,14 +3,15 @@
 import logging
 
 import pytest
-from lineages import MODEL, LineageOfHand
+from hand_made_versions import MODEL, HandMadeVersions
 from mlflow.tracking._tracking_service.utils import _get_store
 
-from tasks.models.enrollment import record_enrollment, stream
+from tasks.environment.settings import load_settings
+from tasks.journal import journal
+from tasks.journal.reading import record_enrollment
 from tasks.registry import artifacts, mlflow_registry, model_files, model_versions
+from tasks.registry.services import Services
 from tasks.report import mlflow_mirror
-from tasks.settings import load_settings
-from tasks.store import journal
 from tasks.versions import retirement
 from tasks.versions.old_versions import earlier, retirement_counts
 from unlearning.errors import ConflictError, ModelError, TransientError, UnsupportedModelError
@@ -19,20 +20,20 @@ ADA, BEA, CYD = "zq7subject-1", "zq7subject-2", "zq7subject-3"
 
 
 @pytest.fixture
-def lineage(store, tmp_path, monkeypatch) -> LineageOfHand:
-    return LineageOfHand(store, tmp_path, monkeypatch)
+def lineage(services, tmp_path, monkeypatch) -> HandMadeVersions:
+    return HandMadeVersions(services, tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def promoted(lineage) -> LineageOfHand:
+def promoted(lineage) -> HandMadeVersions:
     """Version 1 remembers Ada, who left with version 2; the batch is closed."""
     lineage.promote("b-1", [ADA])
     lineage.close("b-1")
     return lineage
 
 
-def everything(store):
-    return [(i.key, i.version) for i in store.list_objects("")]
+def everything(services):
+    return [(i.key, i.version) for i in services.store.list_objects("")]
 
 
 def test_the_parent_is_out_of_use_at_once(lineage, caplog):
@@ -42,29 +43,29 @@ def test_the_parent_is_out_of_use_at_once(lineage, caplog):
     assert "version 1 lost the aliases challenger" in caplog.text
     assert lineage.client.get_registered_model(MODEL).aliases == {"champion": 2}
     with pytest.raises(ModelError, match="version 1 is retired"):
-        model_files.load_model(MODEL, 1)
+        model_files.load_model(lineage.services.registry, MODEL, 1)
     # These weights have no flavor, so that loading them ends otherwise than at the guard.
     for version, is_parent in ((1, True), (2, False)):
         with pytest.raises(UnsupportedModelError, match="not logged by mlflow"):
-            model_files.load_model(MODEL, version, is_parent=is_parent)
+            model_files.load_model(lineage.services.registry, MODEL, version, is_parent=is_parent)
     (facts,) = lineage.events("VersionRetired")
     assert (facts["version"], facts["batch"], facts["aliases"]) == (1, "b-1", ["challenger"])
     assert (facts["retired_on"], facts["purge_on"]) == ("2026-01-10", "2026-02-09")
     assert len(lineage.files()) == 2
-    assert retirement_counts(lineage.store, MODEL) == {"retired": 1, "purged": 0}
+    assert retirement_counts(lineage.services, MODEL) == {"retired": 1, "purged": 0}
 
 
 def test_a_retired_version_that_is_used_again_is_put_out_of_use_again(promoted, caplog):
     promoted.client.set_registered_model_alias(MODEL, "shadow", "1")
     promoted.client.delete_model_version_tag(MODEL, "1", mlflow_registry.RETIRED_TAG)
-    retirement.retire(promoted.store, MODEL)
+    retirement.retire(promoted.services, MODEL)
     assert "in use again" in caplog.text
-    found = model_versions.registered_versions(MODEL)[1]
+    found = model_versions.registered_versions(promoted.services.registry, MODEL)[1]
     assert model_versions.is_quarantined(found)
 
 
 def test_every_byte_is_gone_after_the_grace_period_and_the_places_were_listed(promoted):
-    store = promoted.store
+    services, store = promoted.services, promoted.store
     store.put(f"ledgers/{promoted.digests[1]}/abc", b"mean gradient")
     before = promoted.files()
     promoted.today(2026, 2, 8)
@@ -80,18 +81,18 @@ def test_every_byte_is_gone_after_the_grace_period_and_the_places_were_listed(pr
     assert [(one["before"], one["after"]) for one in facts["looked_at"]] == [(2, 0), (1, 0)]
     (model_id,) = facts["logged_models"]
     assert model_id in facts["looked_at"][0]["place"]
-    assert retirement_counts(store, MODEL) == {"retired": 0, "purged": 1}
+    assert retirement_counts(services, MODEL) == {"retired": 0, "purged": 1}
 
-    again = everything(store)
-    retirement.retire(store, MODEL)
+    again = everything(services)
+    retirement.retire(services, MODEL)
     assert promoted.purge() == []
-    assert retirement.purge(store, MODEL, 1) == facts
-    assert everything(store) == again
+    assert retirement.purge(services, MODEL, 1) == facts
+    assert everything(services) == again
 
 
 def test_a_later_setting_does_not_move_the_day_that_was_promised(promoted, monkeypatch):
     monkeypatch.setenv("EXPUNGE_RETIREMENT_DAYS", "400")
-    retirement.load_settings.cache_clear()
+    promoted.services = Services.open(load_settings())
     promoted.today(2026, 2, 9)
     assert promoted.purge() == [1]
     promoted.promote("b-2", [BEA])
@@ -131,7 +132,7 @@ def test_a_retirement_that_was_cut_off_is_finished(lineage, monkeypatch):
         with pytest.raises(TransientError):
             lineage.promote("b-1", [ADA])
     assert lineage.verbs() == {1: "retire"}
-    retirement.retire(lineage.store, MODEL)
+    retirement.retire(lineage.services, MODEL)
     assert lineage.verbs() == {1: "wait"}
 
 
@@ -139,10 +140,10 @@ def test_an_open_batch_keeps_its_parent_and_its_candidate(lineage):
     lineage.promote("b-1", [ADA])
     lineage.today(2026, 6, 1)
     assert lineage.purge() == []
-    (action,) = retirement.survey(lineage.store, MODEL)
+    (action,) = retirement.survey(lineage.services, MODEL)
     assert (action.verb, action.reason) == ("keep", "b-1 is not closed and needs it")
     with pytest.raises(ConflictError, match="must stay for now: b-1 is not closed"):
-        retirement.purge(lineage.store, MODEL, 1)
+        retirement.purge(lineage.services, MODEL, 1)
     assert len(lineage.files()) == 2
     lineage.close("b-1")
     assert lineage.purge() == [1]
@@ -164,32 +165,32 @@ def test_a_hold_keeps_the_parent_of_its_subjects_batch_and_no_other(promoted):
     promoted.today(2026, 6, 1)
     assert promoted.verbs() == {1: "purge", 2: "keep"}
     assert promoted.purge() == [1]
-    kept = retirement.survey(promoted.store, MODEL)[-1]
+    kept = retirement.survey(promoted.services, MODEL)[-1]
     assert kept.reason.startswith("a legal hold names a subject of b-2")
-    assert "zq7" not in str([e.facts for e in journal.read(promoted.store, stream(MODEL))])
+    assert "zq7" not in str([e.facts for e in promoted.services.journal.read(stream(MODEL))])
     promoted.store.delete("requests/holds/h.jsonl")
     assert promoted.purge() == [2]
 
 
 def test_a_hold_that_comes_between_list_and_purge_is_seen(promoted):
     promoted.today(2026, 6, 1)
-    assert retirement.due(promoted.store, MODEL) == [1]
+    assert retirement.due(promoted.services, MODEL) == [1]
     promoted.hold(ADA)
     with pytest.raises(ConflictError, match="legal hold"):
-        retirement.purge(promoted.store, MODEL, 1)
+        retirement.purge(promoted.services, MODEL, 1)
     assert len(promoted.files()) == 2
 
 
 def test_the_champion_is_never_touched_and_people_are_called_if_it_remembers(promoted, caplog):
     promoted.today(2026, 6, 1)
-    mlflow_registry.set_alias(MODEL, 1)
+    promoted.services.registry.set_alias(MODEL, 1)
     assert promoted.verbs() == {1: "alarm"}
-    (alarm,) = retirement.retire(promoted.store, MODEL)
+    (alarm,) = retirement.retire(promoted.services, MODEL)
     assert "income version 1 must not go on: it is served" in alarm
     assert "ALARM" in caplog.text
     assert promoted.purge() == []
     with pytest.raises(ConflictError, match="must stay"):
-        retirement.purge(promoted.store, MODEL, 1)
+        retirement.purge(promoted.services, MODEL, 1)
     assert promoted.client.get_registered_model(MODEL).aliases == {"champion": 1}
     assert len(promoted.files()) == 2
 
@@ -200,10 +201,10 @@ def test_a_version_that_got_the_alias_back_before_it_was_retired_is_left_alone(
     with monkeypatch.context() as patch:
         patch.setattr(retirement, "retire", lambda *_: [])
         lineage.promote("b-1", [ADA])
-    mlflow_registry.set_alias(MODEL, 1)
-    assert retirement.retire(lineage.store, MODEL) != []
+    lineage.services.registry.set_alias(MODEL, 1)
+    assert retirement.retire(lineage.services, MODEL) != []
     assert lineage.events("VersionRetired") == []
-    found = model_versions.registered_versions(MODEL)[1]
+    found = model_versions.registered_versions(lineage.services.registry, MODEL)[1]
     assert (found.aliases, found.tags) == (("champion",), {})
 
 
@@ -211,7 +212,7 @@ def test_the_same_weights_under_another_number_are_retired_as_well(lineage):
     source = lineage.client.get_model_version(MODEL, "1").source
     run = lineage.run("theirs", "")
     twin = lineage.version_of(source, run, {}, lineage.digests[1])
-    record_enrollment(lineage.store, lineage.enrollment(twin))
+    record_enrollment(lineage.services.journal, lineage.enrollment(twin))
     lineage.champion = twin
     lineage.promote("b-1", [ADA])
     lineage.close("b-1")
@@ -239,7 +240,7 @@ def test_old_weights_that_somebody_registered_anew_go_with_them(promoted, source
     anew = first if source == "the files" else f"models:/{MODEL}/1"
     made = int(promoted.client.create_model_version(MODEL, anew).version)
     assert promoted.verbs() == {1: "wait", made: "retire"}
-    retirement.retire(promoted.store, MODEL)
+    retirement.retire(promoted.services, MODEL)
     promoted.today(2026, 6, 1)
     assert promoted.purge() == [1, made]
     assert promoted.versions() == [2]
@@ -249,7 +250,7 @@ def test_old_weights_that_somebody_registered_anew_go_with_them(promoted, source
 def test_files_that_another_model_shares_stay_until_that_one_is_gone(promoted):
     promoted.client.copy_model_version(f"models:/{MODEL}/1", "theirs")
     promoted.today(2026, 6, 1)
-    (action,) = retirement.survey(promoted.store, MODEL)
+    (action,) = retirement.survey(promoted.services, MODEL)
     assert (action.verb, action.reason) == ("keep", "theirs version 1 lies in the same files")
     promoted.client.delete_model_version("theirs", "1")
     assert promoted.purge() == [1]
@@ -270,7 +271,7 @@ def test_a_candidate_that_was_registered_and_never_promoted_goes_when_its_batch_
     lost = promoted.candidate("b-2", attempt)
     assert lost not in promoted.verbs()
     promoted.close("b-2")
-    retirement.retire(promoted.store, MODEL)
+    retirement.retire(promoted.services, MODEL)
     promoted.today(2026, 6, 1)
     assert promoted.purge() == [1, lost]
     assert promoted.versions() == [2]
@@ -286,7 +287,7 @@ def test_a_purge_of_a_version_not_on_record_is_finished_after_it_was_cut_off(
     else:
         made = promoted.client.create_model_version(MODEL, f"models:/{MODEL}/1")
         lost = int(made.version)
-    retirement.retire(promoted.store, MODEL)
+    retirement.retire(promoted.services, MODEL)
     promoted.today(2026, 6, 1)
 
     def killed(_):
@@ -295,16 +296,16 @@ def test_a_purge_of_a_version_not_on_record_is_finished_after_it_was_cut_off(
     with monkeypatch.context() as patch:
         patch.setattr(artifacts, "wipe", killed)
         with pytest.raises(KeyboardInterrupt):
-            retirement.purge(promoted.store, MODEL, lost)
+            retirement.purge(promoted.services, MODEL, lost)
     assert lost not in promoted.versions()
     assert promoted.purge() == [1, lost]
     assert len(promoted.files()) == 1
-    assert retirement_counts(promoted.store, MODEL) == {"retired": 0, "purged": 2}
+    assert retirement_counts(promoted.services, MODEL) == {"retired": 0, "purged": 2}
 
 
 def test_versions_of_others_are_left_alone(promoted):
     theirs = promoted.register("theirs", "", {})
-    mlflow_registry.set_alias(MODEL, 2)
+    promoted.services.registry.set_alias(MODEL, 2)
     promoted.today(2026, 6, 1)
     assert promoted.purge() == [1]
     assert promoted.versions() == [2, theirs]
@@ -315,13 +316,13 @@ def test_files_outside_of_mlflow_s_folders_are_left_to_people(lineage, tmp_path)
     elsewhere.mkdir()
     (elsewhere / "model.pt").write_bytes(b"weights")
     outside = lineage.version_of(elsewhere.as_uri(), lineage.run("theirs", ""), {}, "other")
-    record_enrollment(lineage.store, lineage.enrollment(outside))
+    record_enrollment(lineage.services.journal, lineage.enrollment(outside))
     lineage.champion = outside
     lineage.promote("b-1", [ADA])
     lineage.close("b-1")
     lineage.today(2026, 6, 1)
     assert lineage.purge() == [1]
-    kept = retirement.survey(lineage.store, MODEL)[-1]
+    kept = retirement.survey(lineage.services, MODEL)[-1]
     assert kept.reason == (
         f"its files lie at {elsewhere.as_uri()}, which is not a folder of its own: delete them"
     )
@@ -335,7 +336,7 @@ def test_a_foreign_folder_named_like_one_of_mlflow_s_is_left_to_people(lineage, 
     folder.mkdir(parents=True)
     (folder / "others.parquet").write_bytes(b"data of another team")
     foreign = lineage.version_of(folder.as_uri(), lineage.run("theirs", ""), {}, "other")
-    record_enrollment(lineage.store, lineage.enrollment(foreign))
+    record_enrollment(lineage.services.journal, lineage.enrollment(foreign))
     lineage.champion = foreign
     lineage.promote("b-1", [ADA])
     lineage.close("b-1")
@@ -373,13 +374,13 @@ def test_a_version_that_was_deleted_before_it_was_retired_raises_an_alarm(lineag
 
 def test_a_withdrawn_model_keeps_no_version_that_remembers(lineage):
     attempt = lineage.batch("b-1", [ADA])
-    mlflow_registry.drop_alias(MODEL)
+    lineage.services.registry.drop_alias(MODEL)
     facts = {"attempt": attempt, "batch": "b-1"}
-    journal.append(
-        lineage.store, journal.Entry(stream(MODEL), f"{attempt}/withdrawn", "ModelWithdrawn", facts)
+    lineage.services.journal.append(
+        journal.Entry(stream(MODEL), f"{attempt}/withdrawn", "ModelWithdrawn", facts)
     )
     lineage.store.put(f"ledgers/{lineage.digests[1]}/abc", b"mean gradient")
-    retirement.retire(lineage.store, MODEL)
+    retirement.retire(lineage.services, MODEL)
     lineage.today(2026, 6, 1)
     assert lineage.verbs() == {1: "keep"}
     lineage.close("b-1")
@@ -389,23 +390,23 @@ def test_a_withdrawn_model_keeps_no_version_that_remembers(lineage):
 
 
 def test_candidates_of_closed_batches_go_and_those_of_open_ones_stay(promoted):
-    store = promoted.store
+    services, store = promoted.services, promoted.store
     promoted.batch("b-2", [BEA])
     attempt = promoted.batch("b-3", [CYD])
     promoted.happen("b-2", "a/blocked", "BatchBlocked")
     promoted.happen("b-2", "superseded/b-3", "BatchSuperseded", by="b-3")
-    assert retirement.drop_leftovers(store) == 4  # b-1 was closed by hand, b-2 by b-3
+    assert retirement.drop_leftovers(services) == 4  # b-1 was closed by hand, b-2 by b-3
     left = {i.key for f in ("candidates/", "checkpoints/") for i in store.list_objects(f)}
     assert left == {f"candidates/{attempt}.safetensors", f"checkpoints/{attempt}.safetensors"}
-    mlflow_mirror.close(store, "b-3")
-    assert retirement.drop_leftovers(store) == 0
+    mlflow_mirror.close(services, "b-3")
+    assert retirement.drop_leftovers(services) == 0
 
 
 def test_a_certificate_says_until_when_earlier_versions_exist_and_says_it_for_ever(promoted):
-    moment = len(journal.read(promoted.store, stream(MODEL)))
+    moment = len(promoted.services.journal.read(stream(MODEL)))
 
     def stated(batch):
-        return earlier(promoted.store, MODEL, batch, as_of=moment)
+        return earlier(promoted.services, MODEL, batch, as_of=moment)
 
     said = stated("b-1")
     proof = "event purged/1 in journal/models/income/"

@@ -1,8 +1,9 @@
 import pytest
 
 from tests.unlearning.evaluation.test_forgetting import POLICY, world
-from unlearning.attacks.power import AttackPower, attack_power, expected_power
+from unlearning.attacks.power import attack_power, expected_power
 from unlearning.evaluation.forgetting import forgetting_evidence
+from unlearning.evidence.attack_power import AttackPower
 
 
 @pytest.mark.parametrize("count", [10, 40, 200])

@@ -1,0 +1,102 @@
+"""Whether a model fits its tables, and whether those can say enough about a candidate."""
+
+import logging
+
+import pyarrow.compute as pc
+import torch
+from torch import nn
+
+from tasks.datasets.samples import sample_rows
+from tasks.enrolling.source import ModelSource
+from tasks.registry.services import Services
+from tasks.tables.delta import arrow_dataset, count_by_subject, open_table
+from unlearning.errors import UnsupportedModelError
+from unlearning.model.forward import fixed_mode, trainable_names
+
+log = logging.getLogger("expunge.fit")
+
+_FEW_ROWS = 100
+
+
+def check_fit(services: Services, module: nn.Module, source: ModelSource) -> None:
+    """Refuse a model that does not take the table's rows, or does not score their labels.
+
+    Raises:
+        UnsupportedModelError: it does not.
+    """
+    sample = sample_rows(
+        services.settings, source.dataset, source.dataset_version, count=256, seed=0
+    )
+    try:
+        with fixed_mode(module), torch.no_grad():
+            scores = module(sample.inputs)
+    except (RuntimeError, TypeError, ValueError, AssertionError, LookupError) as error:
+        raise UnsupportedModelError(
+            f"{source.model} does not take inputs of shape {list(sample.inputs.shape[1:])}; check "
+            "--features and --shape, and that it was exported with an example of at least two rows."
+        ) from error
+    trainable_names(module)
+    _check_scores(scores, int(sample.labels.max()), source)
+
+
+def _check_scores(scores: torch.Tensor, highest: int, source: ModelSource) -> None:
+    single = scores.ndim == 1 or scores.shape[1:] == (1,)
+    if single != (source.loss == "binary_cross_entropy"):
+        raise UnsupportedModelError(
+            f"{source.model} gives scores of shape {list(scores.shape)}, which does not go with "
+            f"the loss {source.loss}; change --loss, or wrap the model."
+        )
+    classes = 2 if single else scores.shape[-1]
+    if scores.ndim > 2 or highest >= classes:  # noqa: PLR2004 - [N, C]
+        raise UnsupportedModelError(
+            f"{source.model} tells {classes} classes apart, but labels go up to {highest}; "
+            "check --label, and that it gives one score per class."
+        )
+    rows = scores.reshape(len(scores), -1)
+    sums = rows.sum(dim=1)
+    if not single and bool((rows >= 0).all() and torch.allclose(sums, torch.ones_like(sums))):
+        raise UnsupportedModelError(
+            f"{source.model} gives probabilities; register it without its last softmax, so that "
+            "it gives scores (logits) or log-probabilities."
+        )
+
+
+def warn_of_few_rows(services: Services, source: ModelSource) -> None:
+    """Say so if candidates will be judged on so few rows that the gate can hardly pass an update.
+
+    Half of each sample is judged; on fewer than 100 rows chance hides losses of ten in a hundred.
+    """
+    config = source.unlearning
+    for kind, uri, version, sample in (
+        ("retain", source.dataset.uri, source.dataset_version, config.retain_sample),
+        ("holdout", source.holdout, None, config.holdout_sample),
+    ):
+        judged = min(open_table(services.settings, uri, version).count() // 2, sample)
+        if judged < _FEW_ROWS:
+            log.warning(
+                "%s: about %d %s rows judge a candidate, too few to tell harmless updates from "
+                "harmful ones; have at least %d in the %s table, and a sample of at least %d.",
+                source.model,
+                judged,
+                kind,
+                2 * _FEW_ROWS,
+                kind,
+                _FEW_ROWS,
+            )
+
+
+def warn_of_shared_subjects(services: Services, source: ModelSource) -> None:
+    """Say so if people have rows in both tables: a holdout row must be no training row."""
+    column = source.dataset.subject
+    unseen = open_table(services.settings, source.holdout)
+    names = pc.call_function("unique", [arrow_dataset(unseen).to_table(columns=[column])[column]])
+    table = open_table(services.settings, source.dataset.uri, source.dataset_version)
+    shared = len(count_by_subject(table, column, map(str, names.to_pylist())))
+    if shared:
+        log.warning(
+            "%s: %d of %d subjects of the holdout have rows in the training table, too; make sure "
+            "that these are other rows, for what the model was trained on is no evidence.",
+            source.model,
+            shared,
+            len(names),
+        )

@@ -1,0 +1,70 @@
+"""What a model is enrolled with: the rows it learned from, and how it is unlearned and judged."""
+
+from dataclasses import dataclass, field, replace
+
+from tasks.datasets.rows import check_columns
+from tasks.journal.events.enrollment import DatasetSpec, Loss
+from tasks.journal.reading import enrolled_models
+from tasks.registry.services import Services
+from tasks.tables.delta import keep_ids_out_of_log, open_table, refuse_links
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
+from unlearning.errors import DataError, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Which rows a model learns from or learned from, and how it is unlearned and judged."""
+
+    model: str
+    dataset: DatasetSpec
+    dataset_version: int | None
+    holdout: str
+    unlearning: UnlearningConfig
+    policy: GatePolicy
+    budget: DeletionBudget = field(default_factory=DeletionBudget)
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    loss: Loss = "cross_entropy"
+
+    def retrained_as(self, config: TrainingConfig) -> "ModelSource":
+        """The source of a model that is retrained, when it must be, as it was trained."""
+        return replace(self, unlearning=replace(self.unlearning, retraining=config))
+
+
+def pinned(services: Services, source: ModelSource) -> ModelSource:
+    """The source at a fixed table version, its columns checked, its log kept free of ids."""
+    if source.holdout.rstrip("/") == source.dataset.uri.rstrip("/"):
+        raise SettingsError(
+            f"{source.holdout} is the training table; name a holdout of rows that the model "
+            "was never trained on, or nothing that is measured means anything."
+        )
+    check_columns(services.settings, source.dataset, source.dataset_version)
+    check_columns(services.settings, replace(source.dataset, uri=source.holdout), None)
+    for uri in (source.dataset.uri, source.holdout):
+        refuse_links(services.settings, uri)
+        keep_ids_out_of_log(open_table(services.settings, uri), source.dataset.subject)
+    if source.dataset_version is not None:
+        return source
+    return replace(
+        source, dataset_version=open_table(services.settings, source.dataset.uri).version()
+    )
+
+
+def refuse_other_subjects(services: Services, source: ModelSource) -> None:
+    """Refuse a subject column that is not the one another model names for the same table.
+
+    Raises:
+        DataError: it is another one.
+    """
+    mine = {source.dataset.uri, source.holdout}
+    for other in enrolled_models(services.journal):
+        if other.model == source.model or not mine & set(other.tables):
+            continue
+        if other.dataset.subject != source.dataset.subject:
+            raise DataError(
+                f"{other.model} takes {other.dataset.subject!r} for the subject of the same table; "
+                "one id can name one kind of subject only, so give the same --subject-column."
+            )

@@ -1,0 +1,174 @@
+"""The only reader of the environment: where the store, MLflow and the keys are."""
+
+import contextlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, NonNegativeInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from unlearning.errors import SettingsError
+
+PREFIX = "EXPUNGE_"
+_MLFLOW_S3 = "MLFLOW_S3_ENDPOINT_URL"
+
+# Set unless the environment says otherwise: nothing phones home, nothing is pickled by default,
+# and everything embedded lives under one directory.
+_DEFAULTS = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "expunge",
+}
+
+
+class Settings(BaseSettings):
+    """Every place and key expunge needs; each field is the variable EXPUNGE_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    home: Path = Path(".expunge")
+    """Directory of the embedded default: store, MLflow database and artifacts, Prefect home."""
+    store: str = ""
+    """Object store: file:///directory or s3://bucket/prefix; default: <home>/store."""
+    mlflow_tracking_uri: str = ""
+    """MLflow tracking and registry URI; default: SQLite under <home>."""
+    alias: str = "champion"
+    """The registry alias that serving follows."""
+    s3_endpoint_url: str | None = None
+    """Endpoint of an S3-compatible server; unset means the cloud provider's own."""
+    s3_region: str = "us-east-1"
+    """Region of the S3 buckets."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """auto, cpu, cuda, or one GPU of several, as in cuda:1."""
+    approval_wait_seconds: NonNegativeInt = 0
+    """How long a flow run pauses for an answer to a batch that waits for approval; 0: not at all.
+    The batch waits in either case, until somebody answers."""
+    retirement_days: NonNegativeInt = 30
+    """Days from the retirement of an old model version to its purge: time to go back, for which
+    weights that remember erased people stay on disk. Each version keeps the day it was given."""
+    pseudonym_key: SecretStr | None = None
+    """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>."""
+
+    def __hash__(self) -> int:
+        """By value, so that what was built from settings is found by them."""
+        return hash(tuple(self.__dict__.items()))
+
+    @property
+    def store_uri(self) -> str:
+        """The object store's URI with the default filled in."""
+        return self.store or (self.home.resolve() / "store").as_uri()
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's URI with the default filled in."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    @property
+    def artifact_location(self) -> str | None:
+        """Where embedded MLflow keeps artifacts; None leaves it to a tracking server."""
+        if self.mlflow_tracking_uri:
+            return None
+        return (self.home.resolve() / "artifacts").as_uri()
+
+    def pseudonym_secret(self) -> bytes:
+        """The key of the subject pseudonyms; the embedded one is made on first use, mode 0600."""
+        if self.pseudonym_key is not None:
+            return _key_from_hex(self.pseudonym_key.get_secret_value())
+        path = self.home / "pseudonym.key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Whole or not at all: an empty key file would lock every later run out.
+            fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(32))
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)
+            fresh.unlink()
+        return _key_from_hex(path.read_text().strip())
+
+
+def _key_from_hex(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:  # noqa: PLR2004 - the length of an HMAC-SHA-256 key
+        raise SettingsError("EXPUNGE_PSEUDONYM_KEY must be 64 hexadecimal digits (32 bytes).")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """This process among those that torchrun started together; alone it is the first of one."""
+
+    number: int
+    world: int
+    local: int
+    """Its number among those on this machine."""
+
+
+def load_rank() -> Rank:
+    """What torchrun's variables say about this process; others of the same names say nothing."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return Rank(number=0, world=1, local=0)
+    number, world, local = (int(os.environ[n]) for n in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    return Rank(number, world, local)
+
+
+def load_settings() -> Settings:
+    """The settings as the environment has them now; a misspelt variable is refused.
+
+    The environment is prepared for the libraries by them.
+
+    Raises:
+        SettingsError: a variable is unknown or its value does not fit.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(k for k in os.environ if k.startswith(PREFIX) and k not in known)
+    if unknown:
+        raise SettingsError(f"Unknown setting {unknown[0]}; known are {', '.join(sorted(known))}.")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        # The rule alone: pydantic's own text quotes the value, which may be a key.
+        rules = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"These settings have unusable values: {rules}.") from None
+    _prepare_environment(settings)
+    return settings
+
+
+def artifact_settings(settings: Settings) -> Settings:
+    """The settings as MLflow's artifacts are reached with: their S3 server may be another one."""
+    endpoint = os.environ.get(_MLFLOW_S3) or settings.s3_endpoint_url
+    return settings.model_copy(update={"s3_endpoint_url": endpoint})
+
+
+def _prepare_environment(settings: Settings) -> None:
+    if settings.s3_endpoint_url:
+        os.environ.setdefault(_MLFLOW_S3, settings.s3_endpoint_url)
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect"))
+    os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
+
+
+def prepare_prefect() -> None:
+    """Make a place for Prefect's records, and keep its own lines off the console.
+
+    It still records them. Call before importing it.
+    """
+    if "PREFECT_API_URL" not in os.environ:
+        # Prefect's own server starts here, and makes the last folder of the path only.
+        Path(os.environ["PREFECT_HOME"]).expanduser().mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_ROOT_LEVEL", "CRITICAL")

@@ -1,0 +1,55 @@
+"""The rows of a batch's subjects in one table, and what the batch did to that table before."""
+
+from tasks.journal.events import ids
+from tasks.journal.histories.batch import TableHistory
+from tasks.journal.reading import read_batch
+from tasks.registry.services import Services
+from tasks.subjects import late_holds
+from tasks.subjects.matches import located_subjects, matches
+from tasks.tables.deletion import delete_rows
+from tasks.tables.delta import has_rows, matching, open_table
+from unlearning.errors import ConflictError
+
+_PASSES = 5
+"""Deletions in a row before a table that others write to is given up on."""
+
+
+def table_history(services: Services, batch: str, uri: str) -> TableHistory:
+    """What the batch did to the table, round by round; empty before it did anything."""
+    return read_batch(services.journal, batch).tables.get(uri, TableHistory())
+
+
+class BatchRows:
+    """The rows of a batch's subjects in one table, of those that it found somewhere.
+
+    Who had none anywhere, and is delivered meanwhile, must be found by a search first: what is
+    deleted without one is on no list and in no certificate.
+    """
+
+    def __init__(self, services: Services, batch: str, uri: str) -> None:
+        self._services, self._batch, self.uri = services, batch, uri
+        self.column = next(m.column for m in matches(services, batch) if m.uri == uri)
+        self.subjects = located_subjects(services, batch)
+        self.mark = ids.deletion_mark(batch, uri)
+        self._without: int | None = None
+
+    def are_there(self) -> bool:
+        """Whether the newest version has any; a version that had none is not read again."""
+        table = open_table(self._services.settings, self.uri)
+        if table.version() == self._without:
+            return False
+        found = has_rows(table, matching(table, self.column, self.subjects), self.column)
+        self._without = None if found else table.version()
+        return found
+
+    def delete(self) -> None:
+        """Delete them until none is left: others may append while a deletion runs."""
+        for _ in range(_PASSES):
+            late_holds.refuse_held(self._services, self._batch)
+            delete_rows(self._services.settings, self.uri, self.column, self.subjects, self.mark)
+            if not self.are_there():
+                return
+        raise ConflictError(
+            f"Rows of erased subjects are appended to {self.uri} again and again; stop the job "
+            "that writes them, then run again."
+        )

@@ -1,0 +1,77 @@
+"""Files, object versions and log entries gone that tell of erased rows, and the proof of it."""
+
+import logging
+
+from tasks.erasure.batch_rows import BatchRows, table_history
+from tasks.intake import batches
+from tasks.journal.effects import once
+from tasks.journal.events import ids
+from tasks.journal.events.batches import FilesPurged, PurgeIntended
+from tasks.journal.events.catalog import batch_stream
+from tasks.registry.services import Services
+from tasks.tables import absence_scan, transaction_log
+from tasks.tables.deletion import leftover_files, remove_old_versions, vacuum
+from tasks.tables.delta import count_rows, open_table, refuse_links
+
+log = logging.getLogger("expunge.erasure")
+
+
+def purge_files(services: Services, batch: str, uri: str) -> FilesPurged:
+    """Remove every file, object version and log entry that tells of erased rows, once; look again.
+
+    Raises:
+        DataError: an erased id still stands in an object of the table, or a link may lead to one.
+    """
+    # The vacuum would remove the links and leave what they lead to.
+    refuse_links(services.settings, uri)
+    rows = BatchRows(services, batch, uri)
+    number = len(table_history(services, batch, uri).erased) or 1
+    found = leftover_files(services.settings, uri)
+    return once(
+        services.journal,
+        batch_stream(batch),
+        key=ids.purged_files(uri, number),
+        plan=PurgeIntended(table=uri, files_found=found),
+        find=lambda planned: _proven(services, batch, rows, planned),
+        make=lambda _: _purge(services, rows),
+    )
+
+
+def _proven(
+    services: Services, batch: str, rows: BatchRows, planned: PurgeIntended
+) -> FilesPurged | None:
+    """What a search of every object found; None while there is something left to remove."""
+    settings, uri = services.settings, planned.table
+    if (
+        leftover_files(settings, uri)
+        or rows.are_there()
+        or transaction_log.names_people(settings, uri, rows.column)
+    ):
+        return None
+    # Whoever had no rows is looked for as well: the certificate says so.
+    found = absence_scan.search(settings, uri, rows.column, batches.subjects(services, batch))
+    absence_scan.check(found, uri)
+    table = open_table(settings, uri)
+    return FilesPurged(
+        table=uri,
+        files_removed=planned.files_found,
+        leftover_files=0,
+        objects_searched=found.objects,
+        bytes_searched=found.size,
+        ids_searched=found.ids,
+        ids_searched_as_words=found.words,
+        hits=len(found.hits),
+        version=table.version(),
+        rows=count_rows(table),
+    )
+
+
+def _purge(services: Services, rows: BatchRows) -> None:
+    settings, uri = services.settings, rows.uri
+    if rows.are_there():
+        log.warning("%s: rows of erased subjects were appended again; deleting them", uri)
+        rows.delete()
+    vacuum(settings, uri)
+    if transaction_log.names_people(settings, uri, rows.column):
+        transaction_log.trim(settings, uri)
+    remove_old_versions(settings, uri)

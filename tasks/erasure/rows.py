@@ -1,0 +1,135 @@
+"""A batch's rows gone from a table, and the row arithmetic that says so."""
+
+import logging
+
+from tasks.erasure.batch_rows import BatchRows, table_history
+from tasks.intake import batches
+from tasks.journal.effects import once
+from tasks.journal.events import ids
+from tasks.journal.events.batches import ErasureIntended, RowsErased, TableGone
+from tasks.journal.events.catalog import batch_stream
+from tasks.journal.reading import read_batch, subject_columns
+from tasks.registry.services import Services
+from tasks.subjects.matches import matches
+from tasks.tables.deletion import deletions
+from tasks.tables.delta import count_rows, is_readable, is_table, open_table, refuse_links
+from unlearning.errors import DataError
+
+log = logging.getLogger("expunge.erasure")
+
+
+def erase_rows(services: Services, batch: str, uri: str) -> RowsErased:
+    """Delete the batch's rows from one table, once; the row arithmetic is checked afterwards.
+
+    Rows of the subjects that others append meanwhile are deleted too. Those that come after that,
+    but before the batch begins to certify, make another round.
+
+    Raises:
+        ConflictError: they are appended faster than they can be deleted.
+        DataError: rows are missing, or too many are left; or a link leads to rows elsewhere.
+    """
+    refuse_links(services.settings, uri)
+    rows = BatchRows(services, batch, uri)
+    erased = table_history(services, batch, uri).erased
+    number = len(erased) + 1
+    if erased and not _is_due(services, batch, rows, number):
+        return erased[-1]
+    table = open_table(services.settings, uri)
+
+    def find(planned: ErasureIntended) -> RowsErased | None:
+        return None if rows.are_there() else _arithmetic(services, rows.mark, planned)
+
+    facts = once(
+        services.journal,
+        batch_stream(batch),
+        key=ids.erased(uri, number),
+        plan=ErasureIntended(
+            table=uri, version_before=table.version(), rows_before=count_rows(table)
+        ),
+        find=find,
+        make=lambda _: rows.delete(),
+    )
+    log.info("%s: erased %d rows", uri, facts.rows_matched)
+    return facts
+
+
+def tables_of(services: Services, batch: str) -> list[str]:
+    """The tables in which the batch has rows to erase, or began to erase some.
+
+    One that is no more, and that no model is enrolled on, holds up nothing: people are called, and
+    certificates say that nothing was erased there.
+    """
+    wanted = {d.record_id for d in batches.accepted(services, batch)}
+    # A table whose every request was withheld since for rows in another one: what was deleted
+    # from it must still go from its files.
+    history = read_batch(services.journal, batch)
+    begun = {uri for uri, table in history.tables.items() if table.is_begun}
+    found = [m.uri for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
+    return [uri for uri in found if not _is_gone(services, batch, uri)]
+
+
+def _is_gone(services: Services, batch: str, uri: str) -> bool:
+    """Whether the table is no more, which is recorded; one that models need is only away."""
+    history = table_history(services, batch, uri)
+    if history.purged:
+        return False
+    if not history.is_gone:
+        if is_table(services.settings, uri) or uri in subject_columns(services.journal):
+            return False
+        log.error(
+            "ALARM: %s, in which batch %s found rows, is no more, and no model is enrolled on it; "
+            "nothing is erased there. Find out where its files went.",
+            uri,
+            batch,
+        )
+        services.journal.append(batch_stream(batch), ids.gone(uri), TableGone(table=uri))
+    return True
+
+
+def _arithmetic(services: Services, mark: str, planned: ErasureIntended) -> RowsErased:
+    """Rows before, deleted and after, by the commits that deleted them.
+
+    Others may have written before, between and after these commits, so each one is compared with
+    the version right before it, as long as that has its files.
+    """
+    uri = planned.table
+    now = open_table(services.settings, uri)
+    deleted = deletions(now, mark, planned.version_before)
+    for version, count in deleted.items():
+        _check_commit(services, uri, version, count)
+    first, last = min(deleted, default=now.version() + 1), max(deleted, default=now.version())
+    after, matched = count_rows(open_table(services.settings, uri, last)), sum(deleted.values())
+    before = after + matched
+    if is_readable(services.settings, uri, first - 1):
+        before = count_rows(open_table(services.settings, uri, first - 1))
+    return RowsErased(
+        table=uri,
+        version_before=first - 1,
+        rows_before=before,
+        rows_matched=matched,
+        rows_appended=after - before + matched,
+        version_after=last,
+        rows_after=after,
+        rows_matched_after=0,
+    )
+
+
+def _check_commit(services: Services, uri: str, version: int, count: int) -> None:
+    if not is_readable(services.settings, uri, version - 1):
+        return  # another batch purged the table since
+    before, after = (
+        count_rows(open_table(services.settings, uri, v)) for v in (version - 1, version)
+    )
+    if after != before - count:
+        raise DataError(
+            f"{uri} had {before} rows, {count} matched, {after} are left; stop and restore "
+            f"version {version - 1}."
+        )
+
+
+def _is_due(services: Services, batch: str, rows: BatchRows, number: int) -> bool:
+    """Whether there is another round to make, or one to finish."""
+    history = read_batch(services.journal, batch)
+    if history.is_search_closed:  # who is delivered again by now is asked for anew, by a replay
+        return False
+    return ids.intent(ids.erased(rows.uri, number)) in history.event_ids or rows.are_there()

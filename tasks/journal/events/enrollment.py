@@ -1,0 +1,73 @@
+"""What is known of a model: its tables, how it is unlearned and judged, what it forgot."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.unlearning_config import UnlearningConfig
+from unlearning.policy.budget import Deletions
+from unlearning.policy.digests import SHORT, bytes_digest
+
+Loss = Literal["cross_entropy", "binary_cross_entropy"]
+"""What the model was trained with: one score per class, or one log-odds of class 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """Where a model's training rows are and how they become inputs and labels."""
+
+    uri: str
+    features: tuple[str, ...]
+    """One list column, or any number of numeric columns in the model's order."""
+    label: str
+    subject: str
+    shape: tuple[int, ...] = ()
+    """Shape of one input; empty means flat."""
+    scale: float = 1.0
+    """Features are divided by this (255 for images)."""
+    slices: tuple[str, ...] = ()
+    """Columns of strings, integers or booleans by whose values utility is judged; not `subject`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """One model: its current version, the rows it was trained on, how it is unlearned and gated."""
+
+    model: str
+    version: int
+    digest: str
+    dataset: DatasetSpec
+    dataset_version: int
+    row_count: int
+    holdout: str
+    unlearning: UnlearningConfig
+    policy: GatePolicy
+    deletions: Deletions
+    """What was unlearned since the model was last trained exactly."""
+    budget: DeletionBudget = field(default_factory=DeletionBudget)
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    loss: Loss = "cross_entropy"
+    trust_pickle: bool = False
+    is_withdrawn: bool = False
+    """Whether it was taken out of service, since it cannot forget or what forgot is lost."""
+    fingerprint: str = ""
+    """Digest of the snapshot's file names (`tasks.subjects.reappearance`)."""
+    relearned: str = ""
+    """Key of the erased subjects in rows that it learned all the same; empty if there are none."""
+
+    @property
+    def snapshot(self) -> str:
+        """Name of the training snapshot: table@version."""
+        return f"{self.dataset.uri}@{self.dataset_version}"
+
+    @property
+    def tables(self) -> list[str]:
+        """Every table that may hold rows of a subject of this model."""
+        return [self.dataset.uri, self.holdout]
+
+    @property
+    def ledger_key(self) -> str:
+        """Where the gradient ledger of this version over this snapshot lies."""
+        return f"ledgers/{self.digest}/{bytes_digest(self.snapshot.encode())[:SHORT]}"

@@ -1,0 +1,174 @@
+"""What happens to one enrolled model, in its own stream."""
+
+from dataclasses import dataclass
+
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.events.versions import VersionFact
+from unlearning.evidence.attack_power import AttackPower
+from unlearning.evidence.evidence import AttackName, Pool
+from unlearning.policy.ladder import Rung
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEnrolled:
+    """It is known with its tables and rules, or anew with others."""
+
+    enrollment: Enrollment
+    config_digest: str
+    """Digest of all that decides how it is unlearned and judged, as it was recorded: an option that
+    a later release adds voids neither plan nor approval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasedSubjectsLearned:
+    """It was trained on rows of subjects who were erased before."""
+
+    relearned: str
+    """Key of their pseudonyms."""
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionPromoted:
+    """A version that forgot a batch serves."""
+
+    attempt: str
+    batch: str
+    version: int
+    digest: str
+    parent_version: int
+    forget_count: int
+    method: str
+    reason: str
+    trained_rows: int | None = None
+    """Rows that a retrained version learned from; None for an update."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWithdrawn:
+    """No version of it serves, since it could not be made to forget a batch."""
+
+    attempt: str
+    batch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgettingSettled:
+    """Every row that a batch made it forget is gone from the tables."""
+
+    batch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotAdvanced:
+    """Rows were erased from its table, so that its snapshot is a newer version of it."""
+
+    dataset_version: int
+    row_count: int
+    fingerprint: str
+    batch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRestored:
+    """Its table was restored from a copy, in which its rows are another version."""
+
+    dataset_version: int
+    row_count: int
+    fingerprint: str
+    version_before: int
+    erased_rows: int
+    """Rows of erased subjects that came back with the copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateMeasured:
+    """What a candidate cost and changed, and the batch's part of the pool for later batches."""
+
+    attempt: str
+    batch: str
+    method: str
+    rung: Rung
+    config: str
+    """Digest of the rules that it was made and judged by."""
+    forget_count: int
+    row_count: int
+    seconds: float
+    holdout_change: float
+    """Holdout accuracy after it less that before it."""
+    attack: AttackName
+    own: Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What the time of an epoch depends on, besides rows and model."""
+
+    device: str
+    batch_size: int
+    restriction: str
+    derivative: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One training that ran in one go."""
+
+    rows: int
+    epochs: int
+    seconds: float
+    conditions: Conditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainTimed:
+    """An exact retrain of it ended."""
+
+    attempt: str
+    timed: Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceModelsStored:
+    """Reference models were trained for the attacks on it."""
+
+    references: str
+    """Key of their weights."""
+    count: int
+    version: int
+    power: AttackPower
+    timed: Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldoutErased:
+    """Rows were erased from its holdout table: reference models that learned from them are gone."""
+
+    batch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStored:
+    """The gradient ledger of a version was computed."""
+
+    ledger: str
+    """Key of the ledger."""
+    row_count: int
+    version: int
+
+
+OriginFact = ModelEnrolled | ErasedSubjectsLearned
+"""What its weights and rows are."""
+ErasureFact = (
+    ChampionPromoted
+    | ModelWithdrawn
+    | ForgettingSettled
+    | SnapshotAdvanced
+    | SnapshotRestored
+    | HoldoutErased
+)
+"""What erasures did to it."""
+MeasureFact = CandidateMeasured | RetrainTimed | ReferenceModelsStored | LedgerStored
+"""What was measured of it."""
+ModelFact = OriginFact | ErasureFact | MeasureFact | VersionFact
+"""What happens to a model."""

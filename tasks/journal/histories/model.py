@@ -1,0 +1,249 @@
+"""The history of one enrolled model: its weights, what they forgot, and what became of old ones."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.events.event import Event
+from tasks.journal.events.models import (
+    CandidateMeasured,
+    ChampionPromoted,
+    ErasedSubjectsLearned,
+    ErasureFact,
+    ForgettingSettled,
+    HoldoutErased,
+    LedgerStored,
+    MeasureFact,
+    ModelEnrolled,
+    ModelFact,
+    ModelWithdrawn,
+    OriginFact,
+    ReferenceModelsStored,
+    RetrainTimed,
+    SnapshotAdvanced,
+    SnapshotRestored,
+    Timing,
+)
+from tasks.journal.events.versions import (
+    AliasChangeIntended,
+    AliasLost,
+    AliasRestored,
+    RetirementIntended,
+    VersionFact,
+    VersionPurged,
+    VersionPurgeIntended,
+    VersionRetired,
+)
+from tasks.journal.histories.weights import WeightsHistory
+from unlearning.evidence.attack_power import AttackPower
+from unlearning.policy.budget import Deletions
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The moment at which a batch's rows left the model, with its weights or with its alias."""
+
+    number: int
+    """Number of the event."""
+    batch: str
+    parent_version: int
+
+
+@dataclass(slots=True)
+class ModelHistory:
+    """All that follows from a model's events; read it, and let `model_history` alone write it."""
+
+    event_count: int = 0
+    enrollment: Enrollment | None = None
+    """The model as it stands; None before it was enrolled."""
+    config_digest: str = ""
+    """Digest of the rules it was last enrolled with."""
+    weights: WeightsHistory = field(default_factory=WeightsHistory)
+    ends: list[End] = field(default_factory=list)
+    promoted: dict[int, Event[ChampionPromoted]] = field(default_factory=dict)
+    """Promotions by version."""
+    forgotten: dict[str, str] = field(default_factory=dict)
+    """Attempts by which the present weights forgot rows that a table may still hold, each with its
+    batch; weights of another origin have forgotten nothing."""
+    finished: set[str] = field(default_factory=set)
+    """Batches that the present weights, and those they came from, were promoted in."""
+    measured: list[CandidateMeasured] = field(default_factory=list)
+    """Every candidate that was measured, oldest first."""
+    measured_of_origin: list[CandidateMeasured] = field(default_factory=list)
+    """Those of the present weights and of the ones they came from."""
+    timed: list[Timing] = field(default_factory=list)
+    power: AttackPower | None = None
+    """How well attacks told its training rows when its reference models were made last."""
+    withdrawn_by: str = ""
+    """The batch that took it out of service last; empty if it lost its alias otherwise."""
+    holdout_erasures: int = 0
+    """How often rows were erased from its holdout table."""
+    alias_changes: int = 0
+    """How often the alias left a version that remembers."""
+    retired: dict[int, VersionRetired] = field(default_factory=dict)
+    retired_in: dict[int, int] = field(default_factory=dict)
+    """Numbers of the events by version."""
+    purged: dict[int, VersionPurged] = field(default_factory=dict)
+    _spent: dict[str, Deletions] = field(default_factory=dict)
+    _withdrawn: set[str] = field(default_factory=set)
+
+    @property
+    def digests(self) -> set[str]:
+        """Digests of all weights that it ever had, and of old versions that were retired."""
+        old = {one.digest for one in self.retired.values()}
+        return {digest for _, digest in self.weights.known} | self.weights.ever | old
+
+
+def model_history(events: Iterable[Event[ModelFact]]) -> ModelHistory:
+    """The history that these events make.
+
+    Enrolling the same weights again, say with another policy, does not give back any of the budget,
+    and does not bring back weights that were withdrawn: they still remember.
+    """
+    history = ModelHistory()
+    for event in events:
+        _apply(history, event)
+        current = history.enrollment
+        if current is not None and current.deletions.updates:
+            history._spent[current.digest] = current.deletions  # noqa: SLF001 - its one writer
+    return history
+
+
+def before_end(events: Sequence[Event[ModelFact]], batch: str) -> Sequence[Event[ModelFact]]:
+    """The events until the batch's rows left the model; none if they did not."""
+    ends = [end.number for end in model_history(events).ends if end.batch == batch]
+    return events[: max(ends, default=0)]
+
+
+def _apply(history: ModelHistory, event: Event[ModelFact]) -> None:
+    history.event_count = event.number
+    facts = event.facts
+    if isinstance(facts, OriginFact):
+        _came(history, facts)
+    elif isinstance(facts, MeasureFact):
+        _measured(history, facts)
+    elif isinstance(facts, VersionFact):
+        _version(history, event.number, facts)
+    else:
+        _erased(history, event, facts)
+
+
+def _came(history: ModelHistory, facts: OriginFact) -> None:
+    match facts:
+        case ModelEnrolled(enrollment=enrolled):
+            current = history.enrollment
+            if current is None or enrolled.digest != history.weights.digest:
+                history.forgotten, history.finished, history.measured_of_origin = {}, set(), []
+            history.config_digest = facts.config_digest
+            history.weights.came(enrolled.version, enrolled.digest)
+            history.enrollment = replace(
+                enrolled,
+                deletions=history._spent.get(enrolled.digest, enrolled.deletions),  # noqa: SLF001
+                is_withdrawn=enrolled.digest in history._withdrawn,  # noqa: SLF001
+            )
+        case ErasedSubjectsLearned():
+            pass  # the enrolment says so, too
+        case _:
+            assert_never(facts)
+
+
+def _erased(history: ModelHistory, event: Event[ModelFact], facts: ErasureFact) -> None:
+    current = history.enrollment
+    match facts:
+        case ChampionPromoted():
+            _promoted(history, Event(event.number, event.id, event.at, event.status, facts))
+        case ModelWithdrawn():
+            version = 0 if current is None else current.version
+            history.ends.append(End(event.number, facts.batch, version))
+            history.weights.left(facts.batch)
+            history.weights.is_out = True
+            history.weights.erase()
+            _take_out(history, facts.batch)
+            if current is not None:
+                history._withdrawn.add(current.digest)  # noqa: SLF001
+        case ForgettingSettled():
+            left = {a: b for a, b in history.forgotten.items() if b != facts.batch}
+            history.forgotten = left
+        case SnapshotAdvanced():
+            history.weights.erase()
+            _move(history, facts)
+        case SnapshotRestored():
+            _move(history, facts)
+        case HoldoutErased():
+            history.holdout_erasures += 1
+        case _:
+            assert_never(facts)
+
+
+def _promoted(history: ModelHistory, event: Event[ChampionPromoted]) -> None:
+    facts, current = event.facts, history.enrollment
+    history.ends.append(End(event.number, facts.batch, facts.parent_version))
+    history.promoted[facts.version] = event
+    history.weights.left(facts.batch)
+    history.weights.came(facts.version, facts.digest, facts.attempt)
+    history.weights.erase()
+    history.forgotten[facts.attempt] = facts.batch
+    history.finished.add(facts.batch)
+    if current is None:
+        return
+    # A retrain leaves out rows that earlier batches forgot and that are still in the table.
+    trained = facts.trained_rows
+    trained = current.row_count - facts.forget_count if trained is None else trained
+    after = current.deletions.after(
+        facts.forget_count, facts.method, row_count=trained + facts.forget_count
+    )
+    history.enrollment = replace(
+        current, version=facts.version, digest=facts.digest, deletions=after
+    )
+
+
+def _move(history: ModelHistory, facts: SnapshotAdvanced | SnapshotRestored) -> None:
+    if history.enrollment is not None:
+        history.enrollment = replace(
+            history.enrollment,
+            dataset_version=facts.dataset_version,
+            row_count=facts.row_count,
+            fingerprint=facts.fingerprint,
+        )
+
+
+def _measured(history: ModelHistory, facts: MeasureFact) -> None:
+    match facts:
+        case CandidateMeasured():
+            history.measured.append(facts)
+            history.measured_of_origin.append(facts)
+        case RetrainTimed():
+            history.timed.append(facts.timed)
+        case ReferenceModelsStored():
+            history.timed.append(facts.timed)
+            history.power = facts.power
+        case LedgerStored():
+            pass  # ledgers are looked for in the store
+        case _:
+            assert_never(facts)
+
+
+def _version(history: ModelHistory, number: int, facts: VersionFact) -> None:
+    match facts:
+        case AliasRestored():
+            history.alias_changes += 1
+        case AliasLost():
+            history.alias_changes += 1
+            history.weights.is_out = True
+            _take_out(history, "")
+        case VersionRetired():
+            history.retired.setdefault(facts.version, facts)
+            history.retired_in.setdefault(facts.version, number)
+        case VersionPurged():
+            history.purged.setdefault(facts.version, facts)
+        case AliasChangeIntended() | RetirementIntended() | VersionPurgeIntended():
+            pass  # what came of it is the next event
+        case _:
+            assert_never(facts)
+
+
+def _take_out(history: ModelHistory, batch: str) -> None:
+    history.withdrawn_by = batch
+    if history.enrollment is not None:
+        history.enrollment = replace(history.enrollment, is_withdrawn=True)

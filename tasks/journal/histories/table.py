@@ -1,0 +1,42 @@
+"""What a batch did to one table, as part of its history."""
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from tasks.journal.events.batches import (
+    ErasureIntended,
+    FilesPurged,
+    PurgeIntended,
+    RowsErased,
+    TableGone,
+)
+
+TableFact = ErasureIntended | RowsErased | PurgeIntended | FilesPurged | TableGone
+
+
+@dataclass(slots=True)
+class TableHistory:
+    """What a batch did to one table, round by round."""
+
+    is_begun: bool = False
+    """Whether a deletion was ever intended."""
+    erased: list[RowsErased] = field(default_factory=list)
+    purged: list[FilesPurged] = field(default_factory=list)
+    is_gone: bool = False
+
+
+def note_table(history: TableHistory, facts: TableFact) -> None:
+    """Take in the next thing that happened to the table."""
+    match facts:
+        case ErasureIntended():
+            history.is_begun = True
+        case RowsErased():
+            history.erased.append(facts)
+        case FilesPurged():
+            history.purged.append(facts)
+        case TableGone():
+            history.is_gone = True
+        case PurgeIntended():
+            pass
+        case _:
+            assert_never(facts)

@@ -1,0 +1,65 @@
+"""Models and batches as their histories say they stand, read from the journal."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from urllib.parse import unquote
+
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import batch_stream, model_stream
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.events.models import ModelEnrolled
+from tasks.journal.histories.batch import BatchHistory, batch_history
+from tasks.journal.histories.model import ModelHistory, model_history
+from tasks.journal.journal import Journal
+from unlearning.errors import DataError
+from unlearning.policy.digests import facts_digest
+
+
+def read_batch(journal: Journal, batch: str) -> BatchHistory:
+    """The batch's history; that of an unknown one is empty."""
+    return batch_history(journal.read(batch_stream(batch)))
+
+
+def read_model(journal: Journal, model: str) -> ModelHistory:
+    """The model's history; that of an unknown one is empty."""
+    return model_history(journal.read(model_stream(model)))
+
+
+def read_enrollment(journal: Journal, model: str) -> Enrollment:
+    """The model as it stands after everything that happened to it.
+
+    Raises:
+        DataError: it was never enrolled.
+    """
+    found = read_model(journal, model).enrollment
+    if found is None:
+        raise DataError(f"Model {model!r} is not enrolled; run `expunge enroll {model} …` first.")
+    return found
+
+
+def record_enrollment(journal: Journal, enrollment: Enrollment) -> None:
+    """Record a model, or record it anew."""
+    stream = model_stream(enrollment.model)
+    number = len(journal.read(stream)) + 1
+    facts = ModelEnrolled(enrollment=enrollment, config_digest=config_digest(enrollment))
+    journal.append(stream, ids.enrolled(number), facts)
+
+
+def config_digest(enrollment: Enrollment) -> str:
+    """Digest of everything that decides how a model is unlearned and judged."""
+    parts = (enrollment.unlearning, enrollment.policy, enrollment.budget)
+    names = ("unlearning", "policy", "budget")
+    return facts_digest({n: asdict(one) for n, one in zip(names, parts, strict=True)})
+
+
+def enrolled_models(journal: Journal) -> Iterator[Enrollment]:
+    """Every enrolled model, in name order."""
+    for name in journal.models():
+        found = read_model(journal, unquote(name)).enrollment
+        if found is not None:
+            yield found
+
+
+def subject_columns(journal: Journal) -> dict[str, str]:
+    """The subject column of every table of every enrolled model, by the table's URI."""
+    return {uri: e.dataset.subject for e in enrolled_models(journal) for uri in e.tables}

@@ -1,0 +1,229 @@
+"""The order of an erasure, once, whoever runs its steps: Prefect, a test or a benchmark.
+
+`process_batch` is the way of one batch, `unlearn_model` that of one model in it, `erase_tables`
+what follows once every model has forgotten. `Steps` are their single effects, as plain calls;
+Prefect runs the same ones as tasks (`tasks.steps`).
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from tasks.approval import approvals
+from tasks.attempts import (
+    already_forgotten,
+    candidates,
+    evidence,
+    failures,
+    ladder,
+    planning,
+    promotion,
+    withdrawal,
+)
+from tasks.enrolling import gradient_ledgers, reference_models
+from tasks.erasure import files, guards, rows, snapshots
+from tasks.intake import batches
+from tasks.journal.events.attempt import Attempt
+from tasks.records import certificates
+from tasks.registry.services import Services
+from tasks.report import mlflow_mirror
+from tasks.subjects import late_holds, resolution, suppression_list
+from tasks.versions import retirement
+from unlearning.gate.gate import GateDecision, no_candidate
+from unlearning.policy.ladder import ModelOutcome, NextRung
+
+log = logging.getLogger("expunge.pipeline")
+
+Unlearn = Callable[[str, str], ModelOutcome]
+"""Unlearns a batch from a model, both by name."""
+
+
+class Steps:
+    """The steps of an erasure over these services; each makes its effects once, however often."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def validate_batch(self, batch: str) -> dict[str, int]:
+        """Judge every record of the batch, then take out those held since; counts by outcome."""
+        counts = batches.validate(self.services, batch)
+        late_holds.withhold(self.services, batch)
+        suppression_list.lift_withheld(self.services, batch)
+        return counts
+
+    def resolve_rows(self, batch: str) -> dict[str, int]:
+        """Find the subjects' rows in every table that is new or changed; counts only."""
+        return resolution.resolve(self.services, batch)
+
+    def plan_unlearning(self, batch: str, model: str) -> Attempt | None:
+        """What to unlearn from this model; None if it never saw the subjects."""
+        return planning.plan(self.services, batch, model)
+
+    def seek_approval(self, batch: str, plans: list[Attempt]) -> bool:
+        """Whether the planned attempts may be made; if not, people have been asked."""
+        return approvals.seek_approval(self.services, batch, plans)
+
+    def make_candidate(self, attempt: Attempt) -> str:
+        """Unlearn; returns why that is impossible, or nothing."""
+        return failures.failure_of(
+            self.services,
+            attempt,
+            candidates.make_candidate,
+            # It holds a mini-batch and no curvature.
+            may_climb=lambda: ladder.may_retrain(self.services, attempt),
+        )
+
+    def evaluate_candidate(self, attempt: Attempt) -> str:
+        """Measure parent and candidate; returns why that is impossible, or nothing."""
+        return failures.failure_of(self.services, attempt, evidence.evaluate_candidate)
+
+    def judge_candidate(self, attempt: Attempt, failure: str) -> GateDecision:
+        """The gate's decision."""
+        if failure:
+            return no_candidate(failure)
+        return evidence.judge_candidate(self.services, attempt)
+
+    def register_version(self, attempt: Attempt) -> int:
+        """The candidate as a new model version with its lineage."""
+        return promotion.register(self.services, attempt)
+
+    def promote_version(self, attempt: Attempt, version: int) -> None:
+        """The serving alias on the new version."""
+        promotion.promote(self.services, attempt, version)
+
+    def retire_versions(self, model: str) -> list[str]:
+        """Versions that remember erased people out of use; what people must look at."""
+        return retirement.retire(self.services, model)
+
+    def choose_rung(self, attempt: Attempt, decision: GateDecision) -> NextRung:
+        """What follows a candidate that did not pass."""
+        return ladder.choose_rung(self.services, attempt, decision)
+
+    def climb(self, attempt: Attempt, chosen: NextRung) -> Attempt:
+        """The attempt on the next rung."""
+        return planning.climb(self.services, attempt, chosen)
+
+    def withdraw_model(self, attempt: Attempt, chosen: NextRung) -> None:
+        """The serving alias taken away, and an alarm."""
+        withdrawal.withdraw(self.services, attempt, chosen.reason)
+
+    def block_batch(self, attempt: Attempt, decision: GateDecision, chosen: NextRung) -> None:
+        """The batch kept open, with its reason."""
+        mlflow_mirror.block(self.services, attempt, list(decision.failed_names), chosen.reason)
+
+    def suppress_subjects(self, batch: str) -> int:
+        """The batch's subjects on the suppression list, after a last look for rows and models."""
+        resolution.resolve(self.services, batch)
+        guards.refuse_unforgotten(self.services, batch)
+        listed = suppression_list.suppress(self.services, batch)
+        return listed + suppression_list.suppress_found_later(self.services, batch)
+
+    def tables_to_erase(self, batch: str) -> list[str]:
+        """Tables in which the batch has rows."""
+        return rows.tables_of(self.services, batch)
+
+    def erase_rows(self, batch: str, table: str) -> None:
+        """The rows deleted from the table, if every model that learned from them was asked."""
+        guards.refuse_unforgotten(self.services, batch)
+        rows.erase_rows(self.services, batch, table)
+
+    def purge_files(self, batch: str, table: str) -> None:
+        """Files and object versions that still held the rows removed."""
+        files.purge_files(self.services, batch, table)
+
+    def advance_models(self, batch: str, table: str) -> list[str]:
+        """Every model of the table pointed to the table's new version."""
+        return snapshots.advance_models(self.services, batch, table)
+
+    def drop_ledgers(self, model: str) -> None:
+        """The model's ledgers over erased rows deleted; they are computed anew elsewhere."""
+        gradient_ledgers.drop_stale_ledgers(self.services, model)
+
+    def drop_references(self, batch: str, table: str) -> list[str]:
+        """Reference models that learned from rows of an erased holdout table deleted."""
+        return reference_models.drop_references(self.services, batch, table)
+
+    def certify_requests(self, batch: str) -> int:
+        """One certificate for every accepted request, from a search that is over."""
+        resolution.close_search(self.services, batch)
+        return certificates.certify(self.services, batch)
+
+    def mirror_audit(self, batch: str) -> None:
+        """The batch's events readable in MLflow."""
+        mlflow_mirror.mirror(self.services, batch)
+
+    def close_batch(self, batch: str) -> None:
+        """The batch closed, and what its models forgot noted as gone."""
+        mlflow_mirror.close(self.services, batch)
+        already_forgotten.note_settled(self.services)
+
+
+def process_batch(
+    steps: Steps, batch: str, models: Sequence[str], unlearn: Unlearn | None = None
+) -> list[str]:
+    """Take one batch from validation to certificates; returns what people must look at, if any.
+
+    `unlearn` runs `unlearn_model` in another way than as a plain call.
+    """
+    unlearn = unlearn or partial(unlearn_model, steps)
+    steps.validate_batch(batch)
+    steps.resolve_rows(batch)
+    plans = [plan for model in models if (plan := steps.plan_unlearning(batch, model))]
+    if not steps.seek_approval(batch, plans):
+        steps.mirror_audit(batch)
+        return []
+    outcomes = [unlearn(batch, model) for model in models]
+    if any(one.status == "blocked" for one in outcomes):
+        steps.mirror_audit(batch)
+    else:
+        erase_tables(steps, batch)
+    return [f"{one.model} {one.status}: {one.reason}" for one in outcomes if one.reason]
+
+
+def unlearn_model(steps: Steps, batch: str, model: str) -> ModelOutcome:
+    """Rung by rung: candidate → evidence → gate; then new version → alias, or what is left."""
+    attempt = steps.plan_unlearning(batch, model)
+    if attempt is None:
+        return ModelOutcome(model, "untouched")
+    while True:
+        failure = steps.make_candidate(attempt) or steps.evaluate_candidate(attempt)
+        decision = steps.judge_candidate(attempt, failure)
+        if decision.passed:
+            steps.promote_version(attempt, steps.register_version(attempt))
+            _retire_old(steps, model)
+            return ModelOutcome(model, "promoted")
+        chosen = steps.choose_rung(attempt, decision)
+        if chosen.rung == "withdraw":
+            steps.withdraw_model(attempt, chosen)
+            _retire_old(steps, model)
+            return ModelOutcome(model, "withdrawn", chosen.reason)
+        if chosen.rung == "wait":
+            steps.block_batch(attempt, decision, chosen)
+            return ModelOutcome(model, "blocked", chosen.reason)
+        attempt = steps.climb(attempt, chosen)
+
+
+def erase_tables(steps: Steps, batch: str) -> None:
+    """Note who is erased, erase the rows and every ledger over them, then certify.
+
+    The next ledgers are another flow's affair (`flows.refresh_ledgers`): a pass over a whole table
+    must not hold up a certificate.
+    """
+    steps.suppress_subjects(batch)
+    for table in steps.tables_to_erase(batch):
+        steps.erase_rows(batch, table)
+        steps.purge_files(batch, table)
+        for model in steps.advance_models(batch, table):
+            steps.drop_ledgers(model)
+        steps.drop_references(batch, table)
+    steps.certify_requests(batch)
+    steps.mirror_audit(batch)
+    steps.close_batch(batch)
+
+
+def _retire_old(steps: Steps, model: str) -> None:
+    """Old versions out of use; what hinders that holds up no erasure, and is tried again daily."""
+    try:
+        steps.retire_versions(model)
+    except Exception as error:  # noqa: BLE001 - flows.retire_versions raises it, whatever it is
+        log.warning("%s: old versions are not retired yet. %s", model, error)

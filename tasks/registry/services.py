@@ -1,0 +1,35 @@
+"""What every part of a run is handed, in one piece."""
+
+from dataclasses import dataclass
+
+from tasks.environment.settings import Settings
+from tasks.journal.journal import Journal
+from tasks.registry.mlflow_registry import Registry
+from tasks.store.objects import ObjectStore
+from tasks.store.opening import open_store
+from tasks.store.read_once import ReadOnce
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Settings, store, journal and registry of a run, built once."""
+
+    settings: Settings
+    store: ObjectStore
+    frozen: ReadOnce
+    """Objects of the store that never change, each read once."""
+    journal: Journal
+    registry: Registry
+
+    @classmethod
+    def open(cls, settings: Settings, store_uri: str = "") -> "Services":
+        """The services of these settings, on another store than theirs if one is given.
+
+        Nothing is reached yet.
+
+        Raises:
+            SettingsError: the store's URI is neither file:// nor s3://.
+        """
+        store = open_store(store_uri or settings.store_uri, settings)
+        frozen = ReadOnce(store)
+        return cls(settings, store, frozen, Journal(store, frozen), Registry(settings))

@@ -1,0 +1,173 @@
+"""What the erasure report tells of a batch, read from the journal and the store alone."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from tasks.intake import batches
+from tasks.journal.events.batches import Answer, FilesPurged, ModelUntouched, RowsErased
+from tasks.journal.histories.batch import BatchHistory
+from tasks.journal.reading import read_batch
+from tasks.records.certificates import certificate_key
+from tasks.records.certified_models import certified_models, why_out_of_service
+from tasks.registry.services import Services
+from tasks.report.model_facts import ModelFacts, model_facts
+from tasks.store.objects import MissingObjectError
+from tasks.subjects.matches import located_records
+from unlearning.policy.deadlines import due_date
+from unlearning.policy.deletion import Disposition, count_outcomes
+
+BatchState = Literal["erased", "not_found", "nothing", "waiting", "rejected", "blocked", "open"]
+_ORDER = ("erased", "not_found", "blocked", "accepted", "on_hold", "quarantined", "duplicate")
+_OPEN: Mapping[str, BatchState] = {
+    "waiting": "waiting",
+    "half_erased": "waiting",
+    "rejected": "rejected",
+    "blocked": "blocked",
+}
+_READERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedTable:
+    """Rows deleted from a table in one round, and the latest removal of its old files."""
+
+    erased: RowsErased
+    purged: FilesPurged | None
+    """None if the old files are still there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFacts:
+    """Everything on the report of one batch; holds no subject id."""
+
+    batch: str
+    state: BatchState
+    counts: Mapping[str, int]
+    """Records by status."""
+    due_on: str
+    """Earliest due date of the accepted requests; empty if there are none."""
+    approved_by: str
+    questions: tuple[str, ...]
+    """Why it needs or needed approval, one sentence for each model."""
+    answer: Answer | None
+    """The latest answer to the question for approval."""
+    models: tuple[ModelFacts, ...]
+    untouched: tuple[str, ...]
+    """Models that were not trained on the rows."""
+    asides: tuple[str, ...]
+    """What else is true of models: rows that were forgotten before, models out of service."""
+    tables: tuple[ErasedTable, ...]
+    code_version: str
+    recorded_at: str
+    """When the latest of these facts was recorded."""
+
+
+def batch_facts(services: Services, batch: str) -> BatchFacts:
+    """Everything that is on record about the batch."""
+    history = read_batch(services.journal, batch)
+    wanted = batches.accepted(services, batch)
+    statuses = _statuses(services, batch, wanted, history.status)
+    received = [datetime.fromisoformat(d.received_at).date() for d in wanted]
+    return BatchFacts(
+        batch=batch,
+        state=_state(statuses, history.status),
+        counts=_counts(services, batch, wanted, statuses),
+        due_on=min((due_date(one).isoformat() for one in received), default=""),
+        approved_by=history.approver,
+        questions=tuple(history.asked.reasons) if history.asked else (),
+        answer=history.answer.facts if history.answer else None,
+        models=tuple(model_facts(services.store, history)),
+        untouched=_untouched(history),
+        asides=(*_asides(history), *_until(services, batch, history)),
+        tables=tuple(_tables(history)),
+        code_version=history.validated.code_version if history.validated else "",
+        recorded_at=f"{datetime.fromisoformat(history.last_at):%Y-%m-%d %H:%M:%S} UTC",
+    )
+
+
+def _statuses(
+    services: Services, batch: str, wanted: Sequence[Disposition], stands: str
+) -> list[str]:
+    """The status of each accepted request: what its certificate says, or that it is open."""
+    located = located_records(services, batch)
+
+    def status(request: Disposition) -> str:
+        try:
+            certificate = json.loads(services.store.get(certificate_key(request.request_id)))
+        except MissingObjectError:
+            certificate = {}
+        if certificate.get("batch") == batch:
+            return certificate["outcome"]
+        is_stopped = stands in ("blocked", "rejected") and request.record_id in located
+        return "blocked" if is_stopped else "accepted"
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(status, wanted))
+
+
+def _state(statuses: Sequence[str], stands: str) -> BatchState:
+    if not statuses:
+        return "nothing"
+    if {"accepted", "blocked"} & set(statuses):
+        return _OPEN.get(stands, "open")
+    return "erased" if "erased" in statuses else "not_found"
+
+
+def _counts(
+    services: Services, batch: str, wanted: Sequence[Disposition], statuses: Sequence[str]
+) -> dict[str, int]:
+    judged = Counter(count_outcomes(batches.dispositions(services, batch)))
+    # A hold that was placed later takes requests out of the accepted ones.
+    judged["on_hold"] += judged.pop("accepted", 0) - len(wanted)
+    judged.update(statuses)
+    return {status: judged[status] for status in _ORDER if judged[status]}
+
+
+def _tables(history: BatchHistory) -> Iterator[ErasedTable]:
+    for table in history.tables.values():
+        purged = table.purged[-1] if table.purged else None
+        yield from (ErasedTable(one, purged) for one in table.erased)
+
+
+def _untouched(history: BatchHistory) -> tuple[str, ...]:
+    """Models that never had the rows: of one that forgot them since, nothing is left to plan."""
+    found = {e.facts.model for e in history.untouched if isinstance(e.facts, ModelUntouched)}
+    return tuple(sorted(found - history.plans.keys()))
+
+
+def _asides(history: BatchHistory) -> Iterator[str]:
+    for one in history.forgotten_earlier:
+        yield (
+            f"{one.model} forgot the rows of {len(one.records)} of these requests in batch "
+            f"{one.batch}; their evidence stands in that batch's report."
+        )
+    for one in history.out_of_service:
+        yield (
+            f"{one.model} {why_out_of_service(one)}, and serves nobody; its weights were not made "
+            "to forget these rows."
+        )
+    for uri in (uri for uri, table in history.tables.items() if table.is_gone):
+        yield (
+            f"The table {uri}, in which rows were found, was no more when they were to be erased; "
+            "none was erased there. Find out where its files went."
+        )
+
+
+def _until(services: Services, batch: str, history: BatchHistory) -> Iterator[str]:
+    """Until when versions that remember the rows exist, once that was stated."""
+    if not history.earlier_versions_as_of:
+        return
+    for part in certified_models(services, batch):
+        model = part.stated["model"]
+        for one in part.stated.get("earlier_versions", []):
+            until = one["exists_until"]
+            when = "it is purged" if until == "retired" else f"its purge on {until}"
+            yield (
+                f"Version {one['version']} of {model} remembers the rows and exists, out of "
+                f"service, until {when}."
+            )

@@ -1,0 +1,72 @@
+"""Whether a model takes its tables' rows, and what is said of tables that tell too little."""
+
+import pytest
+import torch
+from tables import MARK, rows
+from torch import nn
+
+from tasks.enrolling.fit import check_fit, warn_of_few_rows, warn_of_shared_subjects
+from unlearning.errors import UnsupportedModelError
+from unlearning.training.architectures import mlp
+
+
+class Applied(nn.Module):
+    """A linear model with something behind it."""
+
+    def __init__(self, then, width=2):
+        super().__init__()
+        self.linear, self.then = nn.Linear(40, width), then
+
+    def forward(self, inputs):
+        return self.then(self.linear(inputs))
+
+
+def test_a_model_that_scores_every_class_fits(services, source_of):
+    check_fit(services, mlp(40, (4,), 2, seed=0), source_of(rows(300), rows(20, first=300)))
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (mlp(7, (4,), 2, seed=0), "does not take inputs of shape"),
+        (Applied(lambda scores: scores.softmax(1)), "without its last softmax"),
+        (Applied(lambda scores: scores[:, :1]), "change --loss"),
+        (Applied(torch.Tensor.flatten, width=1), "change --loss"),
+        (Applied(lambda scores: scores[:, :, None]), "tells 1 classes apart"),
+    ],
+    ids=["inputs", "probabilities", "one score", "flat", "a cube"],
+)
+def test_a_model_whose_scores_say_something_else_is_refused(services, source_of, module, said):
+    with pytest.raises(UnsupportedModelError, match=said):
+        check_fit(services, module, source_of(rows(300), rows(20, first=300)))
+
+
+def test_labels_beyond_the_models_classes_are_refused(services, source_of):
+    table = rows(300)
+    labels = torch.tensor(table["label"].to_pylist()) + 1
+    table = table.set_column(1, "label", [labels.tolist()])
+    with pytest.raises(UnsupportedModelError, match="2 classes apart, but labels go up to 2"):
+        check_fit(services, mlp(40, (4,), 2, seed=0), source_of(table, rows(20, first=300)))
+
+
+@pytest.mark.parametrize(("first", "expected"), [(300, []), (298, ["2 of 20 subjects"])])
+def test_people_with_rows_in_both_tables_are_counted(services, source_of, caplog, first, expected):
+    warn_of_shared_subjects(services, source_of(rows(300), rows(20, first=first)))
+    assert [one in said for one, said in zip(expected, caplog.messages, strict=True)] == [
+        True for _ in expected
+    ]
+    assert MARK not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("holdout", "sample", "expected"),
+    [
+        (200, 100, []),
+        (199, 100, ["about 99 holdout rows"]),
+        (400, 99, ["about 99 retain rows", "about 99 holdout rows"]),
+    ],
+)
+def test_rows_too_few_to_judge_on_are_named(services, source_of, caplog, holdout, sample, expected):
+    warn_of_few_rows(services, source_of(rows(300), rows(holdout), sample=sample))
+    assert len(caplog.messages) == len(expected)
+    assert all(one in said for one, said in zip(expected, caplog.messages, strict=True))

@@ -1,0 +1,66 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from tasks.intake.columns import columns, may_own_its_id
+from tasks.intake.inbox import Record
+from tasks.intake.request_files import RawRow
+from unlearning.policy.digests import pseudonym
+
+KEY = b"k" * 32
+LIMIT = datetime(2026, 1, 3, tzinfo=UTC)
+SOUND = {"request_id": "R-1", "subject_id": "person-1", "received_at": "2026-01-02T03:04:05Z"}
+
+
+def looked_at(problem="", held=frozenset(), **changes):
+    fields = {name: value for name, value in (SOUND | changes).items() if value is not None}
+    return columns(Record("f-000001", RawRow(1, fields, problem)), set(held), LIMIT, KEY)
+
+
+def test_a_sound_record_has_its_fields_as_text_and_its_subject_as_a_pseudonym():
+    row = looked_at(subject_id=17, ground="b")
+    assert (row["request_id"], row["subject_id"], row["ground"]) == ("R-1", "17", "b")
+    assert row["subject"] == pseudonym(KEY, "17")
+    assert may_own_its_id(row)
+
+
+@pytest.mark.parametrize(
+    ("changes", "column"),
+    [
+        ({"problem": "the entry is not a JSON object"}, "readable"),
+        ({"colour": "red"}, "known_fields"),
+        ({"request_id": "case-person-1"}, "ids_apart"),
+        ({"received_at": "yesterday"}, "received_readable"),
+        ({"received_at": "2026-01-02T03:04:05"}, "received_readable"),
+        ({"received_at": "2026-01-03T00:00:01Z"}, "received_past"),
+        ({"received_at": "0206-01-02T03:04:05Z"}, "received_since_law"),
+    ],
+)
+def test_what_is_wrong_with_a_record_stands_in_its_column_and_costs_it_its_id(changes, column):
+    assert looked_at()[column]
+    row = looked_at(**changes)
+    assert not row[column]
+    assert not may_own_its_id(row)
+
+
+def test_a_hold_is_no_flaw():
+    row = looked_at(held={"person-1"})
+    assert not row["not_held"]
+    assert may_own_its_id(row)
+
+
+def test_a_ground_that_is_no_text_is_not_taken_for_none():
+    assert looked_at()["ground"] is None
+    assert looked_at(ground=["a"])["ground"] == ""
+    assert not may_own_its_id(looked_at(ground=["a"]))
+
+
+def test_a_moment_that_is_a_value_of_its_own_becomes_text():
+    moment = datetime(2026, 1, 2, 3, tzinfo=UTC)
+    assert looked_at(received_at=moment)["received_at"] == "2026-01-02T03:00:00+00:00"
+
+
+def test_ids_of_an_unusable_record_are_not_repeated():
+    assert not looked_at(subject_id=" padded ")["named"]
+    assert not looked_at(request_id="has space")["named"]
+    assert looked_at(ground="z")["named"]

@@ -1,0 +1,166 @@
+"""What certificates say of models: those that forgot, that forgot earlier, and that are out."""
+
+from dataclasses import replace
+
+import pytest
+import sample_evidence as sample
+from factories import dataset, retired
+from hand_made_batch import TABLE, HandMadeBatch
+
+from tasks.journal.events import ids
+from tasks.journal.events.batches import ForgottenEarlier
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.models import ModelWithdrawn
+from tasks.journal.events.versions import AliasLost
+from tasks.records.certified_models import (
+    certified_models,
+    models_for,
+    note_out_of_service,
+    why_out_of_service,
+)
+from unlearning.errors import DataError
+
+
+@pytest.fixture
+def promoted(batch):
+    batch.enroll()
+    batch.plan()
+    batch.judge()
+    batch.promote()
+    return batch
+
+
+def the_only(batch):
+    (model,) = certified_models(batch.services, batch.name)
+    return model.stated
+
+
+def tell(batch, model, event_id, facts):
+    batch.services.journal.append(model_stream(model), event_id, facts)
+
+
+def test_a_promoted_model_is_described_from_parent_to_decision(promoted):
+    facts = the_only(promoted)
+    assert (facts["model"], facts["parent_version"], facts["version"]) == ("income", 1, 2)
+    assert (facts["outcome"], facts["method"], facts["is_exact"]) == (
+        "forgotten",
+        "calibrated",
+        False,
+    )
+    assert facts["after"]["forget_accuracy"] == sample.FORGOTTEN.after.forget_accuracy
+    assert "no_control" not in facts
+    assert "not_shown" not in facts
+
+
+def test_nothing_of_single_rows_is_told_to_every_requester(batch):
+    batch.enroll()
+    batch.plan(forget_count=3)
+    batch.judge(sample.few(3))
+    batch.promote()
+    forgetting = the_only(batch)["forgetting"]
+    assert not {"row_percentiles", "own", "pooled"} & set(forgetting)
+    assert forgetting["count"] == 3
+
+
+def test_what_a_failure_would_mean_stands_only_at_checks_that_failed(batch):
+    batch.enroll()
+    batch.plan()
+    batch.judge(sample.attacked(0.7))
+    batch.promote()
+    checks = the_only(batch)["checks"]
+    assert {c["name"] for c in checks if "meaning" in c} == {
+        c["name"] for c in checks if not c["passed"]
+    }
+
+
+def test_a_control_that_was_not_possible_is_said(batch):
+    batch.enroll()
+    batch.plan()
+    probes = replace(sample.FORGOTTEN.probes, canaries=None, no_canaries="Too few rows.")
+    batch.judge(replace(sample.FORGOTTEN, probes=probes))
+    batch.promote()
+    assert the_only(batch)["no_control"] == "No control was possible. Too few rows."
+
+
+def test_earlier_versions_are_stated_as_of_the_first_certificate(promoted):
+    (first,) = the_only(promoted)["earlier_versions"]
+    assert (first["version"], first["exists_until"]) == (1, "retired")
+    tell(promoted, "income", ids.retired(1), retired(1))
+    assert the_only(promoted)["earlier_versions"] == [first]
+
+
+def test_an_earlier_version_that_is_retired_by_then_has_a_day(promoted):
+    tell(promoted, "income", ids.retired(1), retired(1))
+    (first,) = the_only(promoted)["earlier_versions"]
+    assert first["exists_until"] == "2026-02-09"
+
+
+def test_a_promotion_whose_evidence_is_lost_is_certified_to_nobody(batch):
+    batch.plan()
+    batch.make()
+    batch.promote()
+    with pytest.raises(DataError, match="evidence by which income was promoted is not in the"):
+        certified_models(batch.services, batch.name)
+
+
+def test_a_withdrawn_model_is_said_to_remember(batch):
+    batch.enroll()
+    made = batch.plan()
+    batch.judge(sample.attacked(0.7))
+    batch.withdraw()
+    withdrawn = ModelWithdrawn(attempt=made.key, batch=batch.name)
+    tell(batch, "income", made.ids.withdrawn, withdrawn)
+    facts = the_only(batch)
+    assert (facts["outcome"], facts["reason"]) == ("withdrawn", "4 days are left.")
+    assert [one["version"] for one in facts["earlier_versions"]] == [1]
+
+
+def test_a_request_whose_rows_were_forgotten_earlier_names_that_batch(services):
+    earlier = HandMadeBatch(services, name="b-earlier")
+    earlier.enroll()
+    earlier.plan()
+    earlier.judge()
+    earlier.promote()
+    later = HandMadeBatch(services, name="b-later")
+    later.plan("a-2", parent_version=2)
+    later.judge(key="a-2")
+    later.promote("a-2")
+    noted = ForgottenEarlier(model="income", batch="b-earlier", attempt="a-1", records=("r-0",))
+    later.happen(ids.forgotten_earlier("income", "a-1"), noted)
+    found = certified_models(services, "b-later")
+    (of_first,) = models_for(found, "r-0", {TABLE})
+    (of_second,) = models_for(found, "r-1", {TABLE})
+    assert of_first["in_batch"] == "b-earlier"
+    assert "in_batch" not in of_second
+    assert models_for(found, "r-1", {"file:///other"}) == []
+
+
+def test_a_model_that_another_batch_withdrew_is_noted_with_that_batch(batch):
+    batch.enroll()
+    batch.enroll("photos", dataset=dataset(uri="file:///other"))
+    for model in ("income", "photos"):
+        tell(batch, model, "w", ModelWithdrawn(attempt="a-0", batch="b-0"))
+    for _ in range(2):
+        note_out_of_service(batch.services, batch.name, TABLE)
+    (noted,) = batch.history().out_of_service
+    assert (noted.model, why_out_of_service(noted)) == ("income", "was withdrawn by batch b-0")
+    facts = the_only(batch)
+    assert facts["outcome"] == "out of service"
+    assert "withdrawn_by" not in facts
+
+
+def test_a_model_that_lost_its_alias_is_noted_and_one_in_service_is_not(batch):
+    batch.enroll()
+    note_out_of_service(batch.services, batch.name, TABLE)
+    assert batch.history().out_of_service == []
+    tell(batch, "income", ids.alias_change(1, 1, None), AliasLost(found=1))
+    note_out_of_service(batch.services, batch.name, TABLE)
+    (noted,) = batch.history().out_of_service
+    assert why_out_of_service(noted).startswith("lost its alias")
+
+
+def test_what_the_batch_withdrew_itself_is_not_noted_as_out_before(batch):
+    batch.enroll()
+    tell(batch, "income", "w", ModelWithdrawn(attempt="a-1", batch=batch.name))
+    note_out_of_service(batch.services, batch.name, TABLE)
+    assert batch.history().out_of_service == []

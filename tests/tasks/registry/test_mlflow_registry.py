@@ -1,0 +1,65 @@
+import pytest
+
+from tasks.environment.settings import Settings
+from tasks.registry.mlflow_registry import AUDIT_EXPERIMENT, EFFECT_TAG, Registry, quoted
+from unlearning.errors import ConflictError, UnreachableError
+
+
+def test_the_alias_moves_from_the_parent_and_from_nothing_else(made):
+    registry = made.services.registry
+    second = made.register("theirs", "", {})
+    registry.set_alias("income", 1)
+    registry.move_alias("income", parent=1, version=second)
+    registry.move_alias("income", parent=1, version=second)  # as after a lost reply
+    assert registry.alias_version("income") == second
+    third = made.register("theirs", "", {})  # somebody moves it meanwhile
+    with pytest.raises(ConflictError, match=f"moved to version {third} meanwhile"):
+        registry.move_alias("income", parent=1, version=second)
+    registry.drop_alias("income")
+    assert registry.alias_version("income") is None
+
+
+def test_a_model_that_nobody_registered_has_no_alias(services):
+    assert services.registry.alias_version("income") is None
+    assert not services.registry.is_registered("income")
+
+
+def test_a_version_is_found_by_the_effect_that_made_it(made):
+    registry = made.services.registry
+    source = made.client.get_model_version("income", "1").source
+    run = made.client.get_model_version("income", "1").run_id
+    for _ in range(2):  # as when the call was sent twice
+        registry.create_version("income", source, run, {EFFECT_TAG: "a-1/registered"})
+    assert registry.find_version("income", "a-1/registered") == 2
+    assert registry.find_version("income", "another") is None
+    assert registry.version_tags("income", 3)[EFFECT_TAG] == "a-1/registered"
+    registry.tag_version("income", 3, {"expunge.gate": "passed"})
+    assert registry.version_tags("income", 3)["expunge.gate"] == "passed"
+
+
+def test_a_run_of_an_effect_is_made_once(services):
+    registry = services.registry
+    assert registry.find_run(AUDIT_EXPERIMENT, "a-1") is None
+    first = registry.ensure_run(AUDIT_EXPERIMENT, "a-1", "batch b-1")
+    assert registry.ensure_run(AUDIT_EXPERIMENT, "a-1", "another name") == first
+    assert registry.find_run(AUDIT_EXPERIMENT, "a-1") == first
+
+
+def test_only_a_logged_model_of_mlflow_s_has_an_id(made):
+    assert made.services.registry.logged_model_id("income", 1).startswith("m-")
+    made.client.create_model_version("income", made.folder.as_uri())
+    assert made.services.registry.logged_model_id("income", 2) is None
+
+
+def test_a_name_with_quotes_is_searched_as_it_is(services):
+    for name in ("it's", 'say "x"', "back\\slash"):
+        services.registry.client.create_registered_model(name)
+        assert services.registry.is_registered(name)
+        assert quoted(name)[1:-1] == name
+
+
+def test_a_server_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    settings = Settings(mlflow_tracking_uri="http://127.0.0.1:9")
+    with pytest.raises(UnreachableError, match="EXPUNGE_MLFLOW_TRACKING_URI"):
+        Registry(settings).check_registry()

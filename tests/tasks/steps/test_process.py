@@ -1,0 +1,16 @@
+from tasks.steps.process import services
+
+
+def test_the_same_settings_have_the_same_services(home):
+    assert services() is services()
+    assert services().settings.home == home
+
+
+def test_other_settings_have_other_services(home, tmp_path, monkeypatch):
+    before = services()
+    monkeypatch.setenv("EXPUNGE_STORE", (tmp_path / "elsewhere").as_uri())
+    after = services()
+    assert after is not before
+    assert after.store.uri != before.store.uri
+    monkeypatch.delenv("EXPUNGE_STORE")
+    assert services() is before

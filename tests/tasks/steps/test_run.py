@@ -1,0 +1,33 @@
+import pytest
+
+from tasks import steps
+from unlearning.errors import DataError
+
+
+def test_settings_are_checked_before_anything_else(home):
+    steps.check_settings.fn()
+
+
+def test_a_run_without_models_says_what_to_do(home):
+    with pytest.raises(DataError, match="expunge train"):
+        steps.served_models.fn()
+
+
+def test_one_run_works_at_a_time(home):
+    assert steps.take_lease.fn()
+    steps.give_back_lease.fn()
+    assert steps.take_lease.fn()
+    steps.give_back_lease.fn()
+
+
+def test_nothing_new_makes_no_batch(home):
+    assert steps.open_batches.fn() == []
+    assert steps.waiting_batches.fn() == []
+    assert steps.outdated_batches.fn() == []
+
+
+def test_served_are_models_that_hold_their_alias(world):
+    assert steps.served_models.fn() == ["income"]
+    world.services.registry.drop_alias("income")
+    with pytest.raises(DataError, match="No version of income holds the alias"):
+        steps.served_models.fn()

@@ -1,0 +1,54 @@
+import os
+import time
+
+import pytest
+
+from tasks.store.files import FileStore
+from tasks.store.objects import MissingObjectError
+from unlearning.errors import ExpungeError, SettingsError
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", ""])
+def test_a_key_cannot_leave_the_directory(store, key):
+    with pytest.raises(MissingObjectError):
+        store.get(key)
+
+
+def test_a_directory_is_made_and_one_that_cannot_be_is_refused(tmp_path):
+    FileStore(str(tmp_path / "a/b")).check()
+    assert (tmp_path / "a/b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="EXPUNGE_STORE"):
+        FileStore(str(tmp_path / "file/store")).check()
+
+
+def test_what_dead_writers_left_is_swept_and_what_others_write_is_not(store):
+    store.put("requests/a", b"1")
+    scratch = store.root / "requests/.scratch"
+    (old := scratch / "old").touch()
+    (new := scratch / "new").touch()
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(old, (two_days_ago, two_days_ago))
+    store.check()
+    assert (old.exists(), new.exists()) == (False, True)
+    assert [info.key for info in store.list_objects("")] == ["requests/a"]
+
+
+def test_a_write_that_fails_leaves_nothing_behind(store, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ExpungeError):
+            store.put("requests/a", b"1")
+    assert not any(path.is_file() for path in store.root.rglob("*"))
+
+
+def test_a_link_is_listed_as_one_and_never_followed(store, tmp_path):
+    (elsewhere := tmp_path / "elsewhere").write_bytes(b"secret")
+    (store.root / "link").symlink_to(elsewhere)
+    (info,) = store.list_objects("")
+    assert info.is_link
+    with pytest.raises(MissingObjectError, match="link"):
+        store.get("link")

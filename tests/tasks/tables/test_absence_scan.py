@@ -1,0 +1,68 @@
+"""No erased id is left in an object: as a value, in the log, as a word."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import convert_to_deltalake, write_deltalake
+from tables import rows, subject
+
+from tasks.environment.settings import load_settings
+from tasks.tables import absence_scan
+from unlearning.errors import DataError
+
+
+def test_what_stands_in_a_dictionary_without_a_row_is_found(tmp_path):
+    place = tmp_path / "t"
+    place.mkdir()
+    both = pa.array(["used-subject", "gone-subject"]).dictionary_encode()
+    pq.write_table(pa.table({"id": both}).slice(0, 1), place / "a.parquet", compression="zstd")
+    convert_to_deltalake(place, configuration={"delta.dataSkippingNumIndexedCols": "0"})
+    found = absence_scan.search(load_settings(), place.as_uri(), "id", ["gone-subject"])
+    assert found.hits == ["a.parquet"]
+    assert absence_scan.search(load_settings(), place.as_uri(), "id", ["other-subject"]).hits == []
+
+
+@pytest.mark.parametrize("more", [[], ["zoë@example.org"]])
+@pytest.mark.parametrize("size", [1, 7, 16, 1000])
+def test_words_are_found_across_chunks_and_only_whole(size, more):
+    def found(data):
+        chunks = (data[i : i + size] for i in range(0, len(data), size))
+        return absence_scan.Words(["customer-1", "7", "12345678", *more]).found(chunks)
+
+    noise = b"\0\x1f" * 50
+    assert found(noise + b"\ncustomer-1\n" + noise)
+    assert found(noise + "\x01zoë@example.org\x02".encode()) == bool(more)
+    assert found(b"customer-1")
+    assert not found(noise + b"customer-10 customer-1customer-1 7 12345678" + noise)
+
+
+def test_ids_that_chance_would_find_are_counted_as_not_searched():
+    assert len(absence_scan.Words(["7", "short", "20240101", "two words", "long-enough"])) == 1
+
+
+def test_every_object_is_searched_and_an_id_is_found_wherever_it_stands(tmp_path):
+    write_deltalake(place := tmp_path / "t", rows(20))
+    absent = absence_scan.search(load_settings(), place.as_uri(), "subject_id", [subject(99)])
+    files = [p for p in place.rglob("*") if p.is_file()]
+    assert absent.objects == len(files)
+    assert absent.size == sum(p.stat().st_size for p in files)
+    assert (absent.ids, absent.words, absent.hits) == (1, 1, [])
+    absence_scan.check(absent, place.as_uri())
+    (place / "_note.txt").write_text(f"sold to {subject(99)}, say")
+    (place / f"_{subject(98)}").mkdir()
+    (place / f"_{subject(98)}" / "_empty").touch()
+    found = absence_scan.search(
+        load_settings(), place.as_uri(), "subject_id", [subject(99), f"_{subject(98)}"]
+    )
+    assert found.hits == ["_note.txt", "an object with an id for a name"]
+
+
+def test_a_hit_is_told_by_its_object_and_never_by_the_id(tmp_path):
+    write_deltalake(place := tmp_path / "t", rows(20))
+    found = absence_scan.search(load_settings(), place.as_uri(), "subject_id", [subject(3)])
+    with pytest.raises(DataError, match="still stand in") as error:
+        absence_scan.check(found, place.as_uri())
+    assert subject(3) not in str(error.value)
+    assert all(Path(place, key).is_file() for key in found.hits)

@@ -1,0 +1,60 @@
+"""What a table's log says of data subjects, and how that is taken out of it."""
+
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from tables import MARK, rows, subject
+
+from tasks.environment.settings import load_settings
+from tasks.store.opening import open_store
+from tasks.tables import deletion, delta, transaction_log
+
+
+@pytest.fixture
+def table(tmp_path) -> str:
+    place = (tmp_path / "t").as_uri()
+    write_deltalake(place, rows(60, seed=1))  # statistics on every column, ids included
+    return place
+
+
+def log_of(uri: str) -> bytes:
+    store = open_store(uri, load_settings())
+    return b"".join(store.get(i.key) for i in store.list_objects(transaction_log.PREFIX))
+
+
+def names_people(uri: str) -> bool:
+    return transaction_log.names_people(load_settings(), uri, "subject_id")
+
+
+def test_statistics_of_rows_that_are_there_name_nobody_who_is_gone(table):
+    assert MARK.encode() in log_of(table)
+    assert not names_people(table)
+
+
+def test_statistics_of_files_that_are_gone_name_people_until_the_log_is_trimmed(table):
+    delta.keep_ids_out_of_log(delta.open_table(load_settings(), table), "subject_id")
+    deletion.delete_rows(load_settings(), table, "subject_id", [subject(0)])
+    assert names_people(table)
+    transaction_log.trim(load_settings(), table)
+    assert not names_people(table)
+    assert subject(0).encode() not in log_of(table)
+    assert DeltaTable(table).count() == 59
+
+
+def test_a_condition_of_an_earlier_deletion_names_people(table):
+    delta.keep_ids_out_of_log(delta.open_table(load_settings(), table), "subject_id")
+    write_deltalake(table, rows(1, first=900), mode="overwrite")
+    transaction_log.trim(load_settings(), table)
+    assert not names_people(table)
+    DeltaTable(table).delete(f"subject_id = '{subject(900)}'")
+    assert names_people(table)
+
+
+def test_commits_and_checkpoints_are_read_alike(table):
+    store = open_store(table, load_settings())
+    before = [entry for _, entry in transaction_log.read(store)]
+    assert {name for entry in before for name in entry} >= {"protocol", "metaData", "add"}
+    transaction_log.trim(load_settings(), table)
+    keys = {key for key, _ in transaction_log.read(store)}
+    assert any(key.endswith(".checkpoint.parquet") for key in keys)
+    added = [e["add"] for _, e in transaction_log.read(store) if e.get("add")]
+    assert {one["path"] for one in added} == delta.used_files(DeltaTable(table))
