@@ -7,7 +7,7 @@ from sample_evidence import FORGOTTEN, few
 
 from docs.generate.tables import code, table
 from tasks.records.certificates import NOT_PROVEN
-from tasks.report.verdicts import verdict
+from tasks.report.check_answers import answer_of
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import Evidence, Pool, Probes, SliceLoss
 from unlearning.gate.gate import decide, no_candidate
@@ -17,7 +17,7 @@ from unlearning.gate.gate_checks import Check
 def page() -> str:
     """One line for each check, in the order that the gate asks."""
     rows = [
-        (code(check.name), verdict(check, None).question, check.meaning) for check in all_checks()
+        (code(check.name), answer_of(check, None).question, check.meaning) for check in all_checks()
     ]
     return table(("check", "question", "what a failure means"), rows)
 

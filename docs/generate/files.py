@@ -2,7 +2,7 @@
 
 from docs.generate.tables import code, table
 from tasks.intake import parquet_rows, request_files
-from tasks.intake.validation import suite
+from tasks.intake.suite import suite
 from tasks.store.objects import MAX_KEY
 
 _MIB = 1 << 20

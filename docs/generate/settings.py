@@ -1,7 +1,7 @@
 """The settings: every variable EXPUNGE_* with its default and meaning."""
 
 from docs.generate.tables import code, field_docs, table
-from tasks.settings import PREFIX, Settings
+from tasks.environment.settings import PREFIX, Settings
 
 
 def page() -> str:

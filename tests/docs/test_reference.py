@@ -12,8 +12,8 @@ from docs.generate.hook import MARK, filled
 from docs.generate.pages import GENERATORS
 from flows.cli import COMMANDS
 from flows.commands.options import EnrollOptions, TrainOptions
-from tasks.report.verdicts import verdict
-from tasks.settings import Settings
+from tasks.report.check_answers import answer_of
+from tasks.environment.settings import Settings
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.gate.gate import decide
 from unlearning.methods.catalog import METHODS
@@ -90,7 +90,7 @@ def test_every_check_of_the_gate_is_explained():
     page = GENERATORS["checks"]()
     for evidence in (attacked(0.5), attacked(0.6), few(1), few(12)):
         for check in decide(evidence, GatePolicy()).checks:
-            assert f"| `{check.name}` | {verdict(check, None).question} |" in page
+            assert f"| `{check.name}` | {answer_of(check, None).question} |" in page
 
 
 def test_the_readme_and_the_guide_explain_every_status():
