@@ -12,8 +12,8 @@ from docs.generate.hook import MARK, filled
 from docs.generate.pages import GENERATORS
 from flows.cli import COMMANDS
 from flows.commands.options import EnrollOptions, TrainOptions
-from tasks.report.check_answers import answer_of
 from tasks.environment.settings import Settings
+from tasks.report.check_answers import answer_of
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.gate.gate import decide
 from unlearning.methods.catalog import METHODS
