@@ -21,8 +21,9 @@ behind it are in `results/*.json`.
   mean of the retrained models, with a 95 % interval over the seeds (Student's t). Each seed has an
   original, a forget set and retrained models of its own. What a method reads (at most 4,000 retain
   rows, half of the test rows) is apart from what it is judged on.
-- **retraining noise**: the gap of one retrained model to the others; nothing can be expected below
-  it. Where that alone is above a third of the published step's gap, so would a retrained one's be.
+- **noise of retraining**: the gap of one retrained model to the others; nothing can be expected
+  below it. Where that alone is above a third of the published step's gap, so would a retrained
+  model's be.
 - **passes**: rows through the model, a forward and backward pass counting one and a forward pass
   one third, over the rows of the training table. The ledger's own pass is made at enrolment.
 - **fewer rows**: rows through the model in retraining over those of the update.
@@ -78,10 +79,10 @@ def problems(case: dict[str, Any], share: float) -> list[dict[str, Any]]:
 
 def retraining_noise(found: list[dict[str, Any]]) -> list[float]:
     """For each problem the mean gap of one retrained model to the mean of the others."""
-    return [_noise(one["retrained"]) for one in found]
+    return [_mean_gap_to_others(one["retrained"]) for one in found]
 
 
-def _noise(models: list[dict[str, float]]) -> float:
+def _mean_gap_to_others(models: list[dict[str, float]]) -> float:
     gaps: list[float] = []
     for number, one in enumerate(models):
         others = models[:number] + models[number + 1 :]
@@ -117,8 +118,8 @@ def _overview(found: list[dict[str, Any]]) -> str:
                 ]
             )
     head = ["case", "forgotten", "seeds", "gap: original", "published step", "calibrated"]
+    head.append("noise of retraining")
     head += [
-        "retraining noise",
         "calibrated / published",
         "holdout less retrained",
         "place by rank",
@@ -230,7 +231,7 @@ def _methods(case: dict[str, Any], here: list[dict[str, Any]]) -> str:
         [
             "*retrained*",
             *_means(model for one in here for model in one["retrained"]),
-            f"{mean(retraining_noise(here)):.4f} (retraining noise)",
+            f"{mean(retraining_noise(here)):.4f} (noise of retraining)",
             f"{case['training']['epochs'] * 2}",
             "1x",
             "",

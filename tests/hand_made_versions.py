@@ -19,7 +19,7 @@ from tasks.journal.events.catalog import BatchFact, batch_stream, model_stream
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import record_enrollment
 from tasks.registry.mlflow_registry import AUDIT_EXPERIMENT, EFFECT_TAG
-from tasks.versions import retirement
+from tasks.versions import purging, retirement
 from unlearning.model.weights import model_digest
 from unlearning.policy.digests import pseudonym
 
@@ -152,9 +152,9 @@ class HandMadeVersions:
 
     def purge(self) -> list[int]:
         """Purge what is due, as the flow does."""
-        due = retirement.due(self.services, MODEL)
+        due = purging.due(self.services, MODEL)
         for version in due:
-            retirement.purge(self.services, MODEL, version)
+            purging.purge(self.services, MODEL, version)
         return due
 
     def files(self) -> list[Path]:

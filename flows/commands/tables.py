@@ -1,6 +1,7 @@
 """Tables that a person reads after a run."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
@@ -135,7 +136,7 @@ def model_table(model: ModelSummary) -> Table:
     for name in ("before", "after"):
         table.add_column(name, justify="right")
     table.add_column("meaning")
-    before, after = model.before.as_dict(), model.after.as_dict()
+    before, after = asdict(model.before), asdict(model.after)
     for key, name, meaning in _METRICS:
         table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", meaning)
     return table

@@ -1,7 +1,7 @@
 """The rows of a batch's subjects in one table, and what the batch did to that table before."""
 
 from tasks.journal.events import ids
-from tasks.journal.histories.batch import TableHistory
+from tasks.journal.histories.table import TableHistory
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.subjects import late_holds

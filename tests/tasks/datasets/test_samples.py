@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from unittest.mock import patch
 
+import factories
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,10 +14,16 @@ from hypothesis import strategies as st
 from tables import MARK, rows, subject
 
 from tasks.datasets import samples
-from tasks.datasets.samples import draw_groups, sample_rows
+from tasks.datasets.rows import check_columns
+from tasks.datasets.samples import draw_groups, sample_rows, sample_with_slices
 from tasks.environment.settings import load_settings
 from tasks.journal.events.enrollment import DatasetSpec
 from unlearning.errors import DataError
+from unlearning.model.rows import split_by_content
+
+
+def dataset(uri, *slices, **changes):
+    return factories.dataset(uri=uri, slices=slices, **changes)
 
 
 @dataclass
@@ -44,21 +51,17 @@ def table(tmp_path) -> str:
     return place.as_uri()
 
 
-def spec(uri):
-    return DatasetSpec(uri=uri, features=("features",), label="label", subject="subject_id")
-
-
 def test_a_sample_is_random_repeatable_and_without_the_forgotten(table):
     without = [subject(i) for i in range(50)]
     one, two = (
-        sample_rows(load_settings(), spec(table), 1, count=30, seed=s, without=without)
+        sample_rows(load_settings(), dataset(table), 1, count=30, seed=s, without=without)
         for s in (1, 1)
     )
-    other = sample_rows(load_settings(), spec(table), 1, count=30, seed=2, without=without)
+    other = sample_rows(load_settings(), dataset(table), 1, count=30, seed=2, without=without)
     assert one.inputs.equal(two.inputs)
     assert not one.inputs.equal(other.inputs)
     assert (
-        sample_rows(load_settings(), spec(table), 1, count=1000, seed=1, without=without).count
+        sample_rows(load_settings(), dataset(table), 1, count=1000, seed=1, without=without).count
         == 50
     )
 
@@ -120,7 +123,7 @@ def test_a_table_of_many_small_parts_is_read_whole(tmp_path):
 
 def test_a_large_file_has_its_share_beside_many_small_ones(tmp_path, monkeypatch):
     """Read are 4 row groups of 31; the large one holds 0.87 of the rows."""
-    monkeypatch.setattr(samples, "_GROUPS", 4)
+    monkeypatch.setattr(samples, "ENOUGH_GROUPS", 4)
     uri = (tmp_path / "t").as_uri()
     labelled(uri, [(0, 2000), *[(1, 10)] * 30])
     shares = [classes_in_the_sample(uri, count=20, seed=seed)[0] / 20 for seed in range(20)]
@@ -136,7 +139,7 @@ def test_every_row_group_has_a_chance_and_a_table_that_is_not_too_much_is_read_w
     counts, groups, seed
 ):
     found = [(Part(n), n) for n in counts]
-    with patch.object(samples, "_GROUPS", groups):
+    with patch.object(samples, "ENOUGH_GROUPS", groups):
         drawn = draw_groups(found, 1, 1, np.random.default_rng(seed))
     assert 1 <= len(drawn) <= len(counts)
     assert all(0 < chance <= 1 for _, chance in drawn)
@@ -156,24 +159,24 @@ def test_rows_have_the_same_chance_whatever_their_row_group(parts, least):
     """Each group counts by the inverse of its chance: on average that is once."""
     found = [(Part(n, size=160 * n), n) for n in parts]
     seen: dict[int, list[float]] = {n: [] for n in parts}
-    with patch.object(samples, "_GROUPS", 16 if least > 1 else 3):
+    with patch.object(samples, "ENOUGH_GROUPS", 16 if least > 1 else 3):
         for seed in range(400):
             drawn = draw_groups(found, least, 1, np.random.default_rng(seed))
             for part, chance in drawn:
                 seen[part.rows].append(chance)
                 # The share that the sample takes of all rows; a group must not be rarer than that.
                 assert chance >= 0.9 * min(1, least / 4 / sum(parts))
-    for held, chances in seen.items():
-        tries = 400 * parts.count(held)
+    for many, chances in seen.items():
+        tries = 400 * parts.count(many)
         spread = (tries * chances[0]) ** -0.5
         assert sum(1 / chance for chance in chances) / tries == pytest.approx(1, abs=4 * spread)
 
 
 def test_the_bytes_that_are_read_are_bounded_once_the_rows_are_enough():
-    found = [(Part(10, size=samples._BYTES // 20), 10) for _ in range(400)]
+    found = [(Part(10, size=samples.ENOUGH_BYTES // 20), 10) for _ in range(400)]
 
     def drawn(least, reach):
-        with patch.object(samples, "_GROUPS", 1000):
+        with patch.object(samples, "ENOUGH_GROUPS", 1000):
             many = (draw_groups(found, least, reach, np.random.default_rng(s)) for s in range(100))
             return np.mean([len(one) for one in many])
 
@@ -183,16 +186,16 @@ def test_the_bytes_that_are_read_are_bounded_once_the_rows_are_enough():
 
 
 def test_a_few_row_groups_are_read_however_large_they_are():
-    found = [(Part(10, size=samples._BYTES * 3), 10) for _ in range(100)]
+    found = [(Part(10, size=samples.ENOUGH_BYTES * 3), 10) for _ in range(100)]
     many = [len(draw_groups(found, 1, 1, np.random.default_rng(s))) for s in range(100)]
-    assert np.mean(many) == pytest.approx(samples._LEAST_GROUPS, abs=1.2)
+    assert np.mean(many) == pytest.approx(samples.LEAST_GROUPS, abs=1.2)
 
 
 @pytest.mark.parametrize("left_out", [0.5, 0.8, 0.99])
 def test_a_sample_is_as_large_as_it_can_be_however_many_rows_are_left_out(
     tmp_path, monkeypatch, left_out
 ):
-    monkeypatch.setattr(samples, "_GROUPS", 2)
+    monkeypatch.setattr(samples, "ENOUGH_GROUPS", 2)
     uri = (tmp_path / "t").as_uri()
     labelled(uri, [(label, 100) for label in range(10)])
     gone = [f"{MARK}-{label}-{n}" for label in range(10) for n in range(int(100 * left_out))]
@@ -218,7 +221,7 @@ def test_a_sample_of_nothing_is_an_error(table):
     with pytest.raises(DataError, match="No rows are left"):
         sample_rows(
             load_settings(),
-            spec(table),
+            dataset(table),
             1,
             count=5,
             seed=0,
@@ -230,4 +233,63 @@ def test_a_sample_of_a_table_without_rows_is_an_error(tmp_path):
     place = tmp_path / "empty"
     write_deltalake(place, rows(1).slice(0, 0))
     with pytest.raises(DataError, match="No rows are left"):
-        sample_rows(load_settings(), spec(place.as_uri()), None, count=5, seed=0)
+        sample_rows(load_settings(), dataset(place.as_uri()), None, count=5, seed=0)
+
+
+def assert_right(rows, slices):
+    numbers = [int(n) for n in rows.inputs[:, 0]]
+    assert slices["region"] == [("north", "south", "missing")[n % 3] for n in numbers]
+    assert slices["level"] == [str(n % 4) for n in numbers]
+    assert slices["member"] == [("false", "true")[n % 5 == 0] for n in numbers]
+
+
+def test_each_row_of_a_sample_keeps_its_own_values(place):
+    found = sample_with_slices(
+        load_settings(), dataset(place, "region", "level", "member"), None, count=15, seed=3
+    )
+    assert found.rows.count == 15
+    assert_right(found.rows, found.slices)
+
+
+def test_slices_change_nothing_about_which_rows_are_drawn(place):
+    without = [f"{MARK}-{n:05d}" for n in range(30)]
+    bare = sample_rows(load_settings(), dataset(place), None, count=12, seed=5, without=without)
+    found = sample_with_slices(
+        load_settings(), dataset(place, "region"), None, count=12, seed=5, without=without
+    )
+    assert found.rows.inputs.equal(bare.inputs)
+    assert found.rows.labels.equal(bare.labels)
+    assert sample_with_slices(load_settings(), dataset(place), None, count=12, seed=5).slices == {}
+
+
+def test_the_halves_of_a_sample_are_those_of_its_rows(place):
+    found = sample_with_slices(
+        load_settings(), dataset(place, "region", "level", "member"), None, count=90, seed=1
+    )
+    parts = found.halves()
+    for part, drawn in zip(parts, split_by_content(found.rows), strict=True):
+        assert part.rows.inputs.equal(drawn.inputs)
+        assert part.rows.labels.equal(drawn.labels)
+        assert_right(part.rows, part.slices)
+    assert sum(part.rows.count for part in parts) == 90
+
+
+def test_no_subject_id_comes_with_a_sample(place):
+    found = sample_with_slices(load_settings(), dataset(place, "region"), None, count=20, seed=0)
+    assert MARK not in repr(found)
+
+
+def test_a_table_may_be_partitioned_by_a_slice(tmp_path, people):
+    uri = (tmp_path / "parted").as_uri()
+    write_deltalake(uri, people, partition_by=["level"])
+    check_columns(load_settings(), dataset(uri, "level"), None)
+    found = sample_with_slices(load_settings(), dataset(uri, "level"), None, count=20, seed=0)
+    assert found.slices["level"] == [str(int(n) % 4) for n in found.rows.inputs[:, 0]]
+
+
+def test_a_feature_or_the_label_may_be_a_slice(place):
+    both = DatasetSpec(place, ("level", "income"), "label", "subject_id", slices=("level", "label"))
+    check_columns(load_settings(), both, None)
+    found = sample_with_slices(load_settings(), both, None, count=20, seed=0)
+    assert found.slices["level"] == [str(int(n)) for n in found.rows.inputs[:, 0]]
+    assert found.slices["label"] == [str(n) for n in found.rows.labels.tolist()]

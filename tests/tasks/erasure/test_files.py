@@ -10,6 +10,7 @@ from tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.store.opening import open_store
+from tasks.store.s3 import S3Store
 from tasks.tables import delta
 from unlearning.errors import DataError
 
@@ -95,7 +96,7 @@ def test_s3_keeps_no_old_version_and_no_part_of_an_upload(s3_bucket, batch):
     uri = f"s3://{s3_bucket}/my table"
     options = delta.storage_options(load_settings(), uri)
     write_deltalake(uri, rows(100, seed=1), storage_options=options)
-    client = open_store(uri, load_settings()).client
+    client = S3Store(s3_bucket, "my table", load_settings()).client
     upload = client.create_multipart_upload(Bucket=s3_bucket, Key="my table/part")
     part = {"UploadId": upload["UploadId"], "PartNumber": 1, "Body": subject(3).encode()}
     client.upload_part(Bucket=s3_bucket, Key="my table/part", **part)

@@ -26,7 +26,7 @@ def test_a_model_enrolled_while_a_batch_is_at_work_has_to_forget_too(world, monk
 
         def enrol_meanwhile(services, batch):
             world.enroll_copy(before, "late")
-            real(services, batch)
+            return real(services, batch)
 
         before = world.enrolled()
         patch.setattr(suppression_list, "suppress", enrol_meanwhile)

@@ -58,6 +58,7 @@ def test_every_record_is_told_what_was_decided_and_the_batch_how_often(services)
     assert told == {"R-1": "RequestAccepted", "R-2": "RequestHeld"}
     history = read_batch(services.journal, batch)
     assert history.counts == {"accepted": 1, "on_hold": 1}
+    assert history.validated is not None
     assert history.validated.report == f"reports/{batch}/validation.html"
 
 

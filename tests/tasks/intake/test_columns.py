@@ -12,7 +12,7 @@ LIMIT = datetime(2026, 1, 3, tzinfo=UTC)
 SOUND = {"request_id": "R-1", "subject_id": "person-1", "received_at": "2026-01-02T03:04:05Z"}
 
 
-def looked_at(problem="", held=frozenset(), **changes):
+def looked_at(problem="", held=(), **changes):
     fields = {name: value for name, value in (SOUND | changes).items() if value is not None}
     return columns(Record("f-000001", RawRow(1, fields, problem)), set(held), LIMIT, KEY)
 
@@ -44,7 +44,7 @@ def test_what_is_wrong_with_a_record_stands_in_its_column_and_costs_it_its_id(ch
 
 
 def test_a_hold_is_no_flaw():
-    row = looked_at(held={"person-1"})
+    row = looked_at(held=["person-1"])
     assert not row["not_held"]
     assert may_own_its_id(row)
 

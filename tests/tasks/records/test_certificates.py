@@ -5,16 +5,21 @@ import json
 import pytest
 from factories import approved, preflight
 from tables import MARK
+from worked_on import away, resolved
 
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ApprovalRequested, TableGone
 from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import RequestAccepted, RequestErased, SubjectNotFound
+from tasks.journal.journal import Journal
+from tasks.journal.reading import read_batch
 from tasks.records.certificates import NOT_PROVEN, certificate_key, certify
 from tasks.registry.services import Services
+from tasks.report import mlflow_mirror
 from tasks.subjects.matches import matches_key
 from tasks.subjects.suppression_list import suppress
-from unlearning.errors import ConflictError, DataError
+from tasks.versions import retirement
+from unlearning.errors import ConflictError, DataError, TransientError
 from unlearning.policy.digests import bytes_digest
 
 
@@ -154,3 +159,50 @@ def test_a_table_that_is_no_more_is_stated_as_gone(ready):
 def test_a_batch_that_was_never_judged_answers_nobody(services):
     with pytest.raises(DataError, match="b-none was never validated"):
         certify(services, "b-none")
+
+
+APPEND_ALL = Journal.append_all
+
+
+def cut_off(journal, entries):
+    """The store goes away when certificates are written, before anybody is told of them."""
+    entries = list(entries)
+    if any(isinstance(entry.facts, RequestErased) for entry in entries):
+        away()
+    APPEND_ALL(journal, entries)
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow and torch warn of their own type hints and formats
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_model_lost_between_two_tries_changes_no_certificate(world, monkeypatch, is_told):
+    made = resolved(world, 50)
+    with monkeypatch.context() as patch:
+        if is_told:
+            patch.setattr(mlflow_mirror, "close", away)
+        else:
+            patch.setattr(Journal, "append_all", cut_off)
+        with pytest.raises(TransientError):
+            world.process(made)
+    before = world.certificate("X-50")
+    # MLflow is restored from a copy that lacks the version which forgot.
+    world.services.registry.drop_alias("income")
+    world.services.registry.client.delete_model_version("income", "3")
+    world.set_alias(2)
+    world.run()
+    assert world.certificate("X-50") == before
+    assert read_batch(world.services.journal, made).is_closed
+    assert world.requests()["X-50"].status == "erased"
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_a_version_retired_between_two_tries_to_certify_changes_no_certificate(world, monkeypatch):
+    made = resolved(world, 50)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append_all", cut_off)
+        with pytest.raises(TransientError):
+            world.process(made)
+    said = world.certificate("X-50")
+    retirement.retire(world.services, "income")
+    certify(world.services, made)
+    assert world.requests()["X-50"].status == "erased"
+    assert world.certificate("X-50") == said

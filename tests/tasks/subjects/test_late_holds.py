@@ -109,6 +109,7 @@ def test_whom_a_hold_keeps_out_of_the_batch_that_took_over_is_not_learned_again(
     resolution.resolve(world.services, one)
     world.unlearn(one, "income")
     plan = planning.plan(world.services, one, "income")
+    assert plan is not None
     mlflow_mirror.block(world.services, plan, ["utility"], "Another model failed.")
     world.hold(50)
     world.submit("two", [70])

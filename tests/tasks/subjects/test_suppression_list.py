@@ -58,8 +58,9 @@ def test_a_hold_between_the_list_and_the_deletion_takes_its_subject_off_the_list
         suppress = suppression_list.suppress
 
         def hold_then(services, batch):
-            suppress(services, batch)
+            count = suppress(services, batch)
             services.store.put("requests/holds/court.jsonl", hold)
+            return count
 
         patch.setattr(suppression_list, "suppress", hold_then)
         with pytest.raises(ConflictError, match="legal hold"):
@@ -100,14 +101,17 @@ def test_the_list_of_a_batch_that_another_takes_over_excuses_no_model(world):
     suppression_list.suppress(world.services, first)
     world.enroll_copy(before, "late")
     blocked = planning.plan(world.services, first, "late")
-    mlflow_mirror.block(world.services, blocked, ["holdout_accuracy_drop"], "No rung was enough.")
+    assert blocked is not None
+    mlflow_mirror.block(world.services, blocked, ["holdout_accuracy_loss"], "No rung was enough.")
 
     world.submit("Y", [60])
     (second,) = open_batches.open_batches(world.services)
     assert suppression_list.load(world.services).by_batch[first] == {}
     batches.validate(world.services, second)
     resolution.resolve(world.services, second)
-    assert planning.plan(world.services, second, "late").forget_count == 2
+    planned = planning.plan(world.services, second, "late")
+    assert planned is not None
+    assert planned.forget_count == 2
     world.process(second)
     models = world.certificate("X-50")["models"]
     assert {m["model"]: m["forget_count"] for m in models} == {"income": 1, "late": 2}
@@ -125,7 +129,9 @@ def test_a_table_found_late_changes_no_other_and_keeps_nobody_under_a_hold_on_th
     for place, first in zip(places, (880, 45), strict=True):
         write_deltalake(place, rows(25, first=first))
         late = replace(world.enrolled().dataset, uri=place)
-        record_enrollment(world.services, replace(world.enrolled(), model=place[-6:], dataset=late))
+        record_enrollment(
+            world.services.journal, replace(world.enrolled(), model=place[-6:], dataset=late)
+        )
     resolution.resolve(world.services, batch)
     assert [suppression_list.suppress_found_later(world.services, batch) for _ in range(2)] == [
         1,

@@ -1,0 +1,48 @@
+"""The rows of a batch's subjects in one table, looked for and deleted until none is left."""
+
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from factories import happen
+from tables import rows, subject
+
+from tasks.erasure import batch_rows
+from tasks.erasure.batch_rows import BatchRows, table_history
+from tasks.journal.events.batches import ErasureIntended
+from unlearning.errors import ConflictError
+
+
+def test_rows_are_there_until_they_are_deleted_and_those_of_others_stay(batch, table):
+    found = BatchRows(batch.of(table).services, "b", table)
+    assert (found.column, found.are_there()) == ("subject_id", True)
+    found.delete()
+    assert not found.are_there()
+    assert DeltaTable(table).count() == 98
+
+
+def test_a_version_without_rows_is_not_read_again(batch, table, monkeypatch):
+    found = BatchRows(batch.of(table, gone=[subject(500)]).services, "b", table)
+    assert not found.are_there()
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_rows, "has_rows", lambda *_: pytest.fail("read again"))
+        assert not found.are_there()
+    write_deltalake(table, rows(1, first=500), mode="append")
+    assert found.are_there()
+
+
+def test_a_hold_that_protects_a_row_stops_the_deletion_before_it(batch, table, monkeypatch):
+    def refuse(*_):
+        raise ConflictError("A legal hold was placed.")
+
+    found = BatchRows(batch.of(table).services, "b", table)
+    monkeypatch.setattr(batch_rows.late_holds, "refuse_held", refuse)
+    with pytest.raises(ConflictError, match="legal hold"):
+        found.delete()
+    assert DeltaTable(table).count() == 100
+
+
+def test_a_table_that_the_batch_did_nothing_to_has_an_empty_history(batch):
+    assert not table_history(batch.services, "b", "file:///t").is_begun
+    intended = ErasureIntended(table="file:///t", version_before=1, rows_before=9)
+    happen(batch.services.journal, "b", intended=intended)
+    assert table_history(batch.services, "b", "file:///t").is_begun
+    assert not table_history(batch.services, "b", "file:///other").is_begun
