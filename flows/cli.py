@@ -48,7 +48,7 @@ def command_line(explained: Collection[str] = COMMANDS) -> App:
         version=lambda: version("expunge"),
         help="Erase people from trained models, and keep the evidence.",
         help_epilogue="Exit status: 0 done, 1 a model failed the gate, 2 wrong settings or input, "
-        "3 anything else. Places and keys are set with EXPUNGE_* variables, see the README.",
+        "3 anything else. Places and keys are set with EXPUNGE_* variables, see docs/.",
     )
     for name, line in COMMANDS.items():
         module = name.replace("-", "_")
@@ -68,7 +68,7 @@ def main() -> None:
         from rich.markup import escape
 
         Console(stderr=True).print(f"[bold red]expunge:[/] {escape(str(error))}", highlight=False)
-        sys.exit(_exit_status(error))
+        sys.exit(exit_status(error))
     except BrokenPipeError:
         # Whoever read our output has read enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,7 +77,8 @@ def main() -> None:
         sys.exit(EXIT_OTHER)
 
 
-def _exit_status(error: ExpungeError) -> int:
+def exit_status(error: ExpungeError) -> int:
+    """The status that a command ends with after this error."""
     if isinstance(error, GateRejectedError):
         return EXIT_GATE
     if isinstance(error, (SettingsError, DataError, ModelError, RequestError)):

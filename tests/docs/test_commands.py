@@ -1,0 +1,82 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from docs.commands import PAGES, blocks, scenes, typed
+from docs.prose import ROOT
+
+NOT_RUN = 5
+"""Blocks that are marked as not run; each says why. A new one needs a reason to be counted here."""
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory, prefect_api, s3_endpoint, mlflow_template) -> dict[str, list[dict]]:
+    """What came of every command, by page."""
+    import boto3
+    import servers
+
+    keys = {"AWS_ACCESS_KEY_ID": servers.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": servers.SECRET_KEY}
+    secrets = {name.lower(): value for name, value in keys.items()}
+    client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1", **secrets)
+    client.create_bucket(Bucket="pages")
+    folder = tmp_path_factory.mktemp("reader")
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("EXPUNGE_")}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+        "PREFECT_API_URL": prefect_api,
+        "TEST_BUCKET": "pages",
+        "TEST_S3": s3_endpoint,
+        "TEST_MLFLOW": str(mlflow_template),
+        **keys,
+    }
+    results = folder / "results.json"
+    command = [sys.executable, "-m", "docs.reader", str(folder), str(results)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    log = folder / "log"
+    assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
+    found: dict[str, list[dict]] = {}
+    for scene in json.loads(results.read_text()):
+        found.setdefault(scene["page"], []).append(scene)
+    return found
+
+
+WITH_COMMANDS = [str(page.relative_to(ROOT)) for page in PAGES if scenes(page)]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_every_command_of_the_page_does_what_it_says(read, page):
+    for scene in read[page]:
+        assert scene["status"] == 0, scene["said"]
+        assert len(scene["typed"]) == len(scene["lines"])
+        failed = [one for one in scene["typed"] if one["status"] != 0]
+        assert failed == [], scene["said"]
+
+
+@pytest.mark.integration
+def test_the_commands_were_typed_and_not_only_parsed(read):
+    kinds = [one["kind"] for scenes in read.values() for scene in scenes for one in scene["typed"]]
+    assert kinds.count("expunge") >= 25
+    assert kinds.count("python") == 1
+    assert kinds.count("prefect") == 2
+    assert kinds.count("parsed") == 1  # torchrun: its passes have tests of their own
+
+
+def test_blocks_that_are_not_run_are_counted():
+    marked = [block for page in PAGES for block in blocks(page) if block.not_run]
+    assert len(marked) == NOT_RUN, "\n".join(f"{b.page}: {b.not_run}" for b in marked)
+
+
+def test_nothing_of_expunge_is_left_unrun():
+    lines = [line for page in PAGES for b in blocks(page) if b.not_run for line in b.lines()]
+    assert [line for line in lines if line.startswith("expunge")] == []
+
+
+def test_a_line_is_read_as_a_shell_would():
+    assert typed("echo some one | expunge trace --subject -").given == "some one"
+    assert typed("expunge enroll --init > a.toml").into == "a.toml"
+    assert typed('expunge approve b --by "Ada L"  # why').words[-1] == "Ada L"
