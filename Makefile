@@ -17,7 +17,7 @@ install: $(STAMP) ## Make the virtual environment from the lock file
 
 # PyTorch's build for CPUs alone is not on PyPI: who is served it, as a file or by an index of its
 # own, takes it, and everybody else takes PyPI's. TORCH=torch or TORCH=torch-cpu decides it.
-$(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock pyproject.toml
+$(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock requirements-oracle.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@torch=$(TORCH); test "$$torch" || \
 	{ $(LOCKED) --dry-run -r requirements-torch-cpu.lock >/dev/null 2>&1 \
@@ -26,6 +26,7 @@ $(STAMP): requirements.lock requirements-torch.lock requirements-torch-cpu.lock 
 	$(LOCKED) -r requirements.lock -r requirements-$$torch.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m pip check
+	$(LOCKED) --upgrade --target $(VENV)/oracle -r requirements-oracle.lock
 	@touch $@
 
 hooks: $(STAMP)  ## Format and lint whatever is committed from now on
