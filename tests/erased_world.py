@@ -39,6 +39,13 @@ class Unreported(pipeline.Steps):
         """Tested in tests/tasks/report."""
 
 
+class Unretired(Unreported):
+    """The steps of an erasure that leave old versions to the flow that retires them."""
+
+    def retire_versions(self, model):
+        return []
+
+
 class World:
     """Two tables, an enrolled model that forgot the first subjects, and a copy from before that."""
 
@@ -104,6 +111,12 @@ class World:
         """The way of one batch; every model must pass its gate."""
         models = [e.model for e in enrolled_models(self.services.journal)]
         assert pipeline.process_batch(Unreported(self.services), batch, models) == []
+
+    def forget_without_retiring(self, number):
+        """Erase one subject more, and leave the version before as it is."""
+        self.submit("U", [number])
+        (batch,) = open_batches.open_batches(self.services)
+        assert pipeline.process_batch(Unretired(self.services), batch, ["income"]) == []
 
     def unlearn(self, batch, model):
         outcome = pipeline.unlearn_model(Unreported(self.services), batch, model)

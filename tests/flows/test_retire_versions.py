@@ -10,18 +10,22 @@ from prefect.settings import (
 )
 
 from flows.retire_versions import retire_versions
+from tasks.environment.settings import load_settings
+from tasks.journal.events.versions import VersionRetired
+from tasks.registry.services import Services
 
 __all__ = ["template", "world"]
 
 
 @pytest.mark.integration
 def test_a_version_that_remembers_is_retired_and_waits_for_its_days(world, prefect_api):
+    world.forget_without_retiring(20)
     settings = {PREFECT_API_URL: prefect_api, PREFECT_LOGGING_TO_API_ENABLED: False}
     with temporary_settings(settings):
         assert retire_versions() == 0
         assert retire_versions() == 0
-    (retired,) = world.events("VersionRetired")
-    assert retired.facts["version"] == 1
-    assert world.champion() == 2
+    world.services = Services.open(load_settings())
+    assert [e.facts.version for e in world.events(VersionRetired)] == [1, 2]
+    assert world.champion() == 3
     client = MlflowClient(f"sqlite:///{world.folder.parent / 'home' / 'mlflow.db'}")
-    assert len(client.search_model_versions("name = 'income'")) == 2
+    assert len(client.search_model_versions("name = 'income'")) == 3
