@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import servers
-import tables
+import small_tables
 from servers import PATIENCE_S
 
 SMALL = [
@@ -77,6 +77,6 @@ class Terminal:
 def request(number: int, **fields: object) -> dict:
     return {
         "request_id": f"CASE-{number:05d}",
-        "subject_id": tables.subject(number),
+        "subject_id": small_tables.subject(number),
         "received_at": "2026-01-02T03:04:05Z",
     } | fields

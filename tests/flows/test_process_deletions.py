@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from durable import durable
 from mlflow import MlflowClient
-from tables import MARK, subject
+from small_tables import MARK, subject
 from terminal import request
 
 from tasks.environment.settings import Settings, load_settings

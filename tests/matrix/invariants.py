@@ -20,7 +20,7 @@ from matrix.world import (
     UNUSABLE,
     Place,
 )
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.journal.events.catalog import batch_stream, model_stream, request_stream

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from factories import dataset, enrollment, promotion
-from tables import subject, write_tables
+from small_tables import subject, write_tables
 from torch import nn
 
 from tasks import pipeline

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from deltalake import write_deltalake
 from factories import advanced, attempt, frozen, happen, promotion, validated
-from tables import rows
+from small_tables import rows
 
 from tasks.approval import approvals, questions
 from tasks.attempts import planning

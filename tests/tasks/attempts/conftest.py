@@ -10,7 +10,7 @@ import factories
 import pytest
 import torch
 from deltalake import write_deltalake
-from tables import rows, subject
+from small_tables import rows, subject
 from torch import nn
 
 from tasks.attempts import candidates, inputs, planning

@@ -5,7 +5,7 @@ from dataclasses import replace
 import factories
 import pytest
 from factories import disposition, evaluated, frozen, promotion, validated
-from tables import subject, write_tables
+from small_tables import subject, write_tables
 
 from tasks.attempts import inputs, planning
 from tasks.attempts.already_forgotten import (

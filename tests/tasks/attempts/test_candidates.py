@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load, save
-from tables import rows
+from small_tables import rows
 
 from tasks.attempts import candidates
 from tasks.datasets.rows import TableRows

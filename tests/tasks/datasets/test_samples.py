@@ -11,7 +11,7 @@ import torch
 from deltalake import WriterProperties, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.datasets import samples
 from tasks.datasets.rows import check_columns

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from tables import rows
+from small_tables import rows
 
 from tasks.enrolling.enroll import enroll_version
 from tasks.journal.events.catalog import model_stream

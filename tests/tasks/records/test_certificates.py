@@ -4,7 +4,7 @@ import json
 
 import pytest
 from factories import approved, preflight
-from tables import MARK
+from small_tables import MARK
 from worked_on import away, resolved
 
 from tasks.journal.events import ids
