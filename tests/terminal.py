@@ -57,7 +57,7 @@ class Terminal:
     def submit(self, name: str, rows: list[dict]) -> str:
         path = self.home.parent / name
         path.write_text("\n".join(json.dumps(row) for row in rows))
-        return self.expunge("submit", path)
+        return self.expunge("submit", str(path))
 
     def status(self) -> dict:
         done = subprocess.run(

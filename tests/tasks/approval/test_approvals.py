@@ -251,6 +251,7 @@ def test_a_batch_that_is_blocked_when_rows_are_gone_is_taken_over_by_none(world)
     world.begin_to_erase(batch)
     world.enroll("late")
     late = planning.plan(world.services, batch, "late")
+    assert late is not None
     for _ in range(2):
         mlflow_mirror.block(world.services, late, ["holdout_accuracy_loss"], "No rung was enough.")
     assert world.status(batch) == "erasing"

@@ -73,6 +73,7 @@ class AttemptWorld:
     def made(self):
         """A planned attempt with its candidate."""
         attempt = self.plan()
+        assert attempt is not None
         candidates.make_candidate(self.services, attempt)
         return attempt
 

@@ -46,6 +46,7 @@ def test_the_slice_that_fared_worst_is_named():
 
 
 def test_a_class_that_gained_is_said_to_rise():
+    assert sample.FORGOTTEN.class_accuracy_loss is not None
     gained = replace(sample.FORGOTTEN.class_accuracy_loss, value=-0.03, certain=-0.08)
     found = said(replace(sample.FORGOTTEN, class_accuracy_loss=gained))["class_accuracy_loss"]
     assert "right answers rose by 3.0 points in 100. Chance can explain" in found.sentence

@@ -59,7 +59,7 @@ EVIDENCE = Evidence(
 )
 
 
-def changed(evidence=EVIDENCE, *, after=(), judged=(), forgetting=(), **losses):
+def changed(evidence=EVIDENCE, /, *, after=(), judged=(), forgetting=(), **losses):
     """The evidence with other numbers in it; losses by their certain value, or as they are."""
     found = replace(
         evidence.forgetting,

@@ -30,8 +30,8 @@ def test_no_two_events_have_one_name():
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_every_event_is_frozen_and_says_what_happened(kind):
-    assert is_dataclass(kind)
     assert kind.__dataclass_params__.frozen
+    assert is_dataclass(kind)
     assert kind.__doc__
     assert kind.__doc__.endswith(".")
     assert all(field.name.islower() for field in fields(kind))
