@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -37,13 +38,17 @@ def _mlp(data: DataSet, seed: int) -> nn.Module:
 
 def _lenet(data: DataSet, seed: int) -> nn.Module:
     channels, side, _ = data.train.inputs.shape[1:]
-    # Convolutions on the processor are about 1.4 times faster in this layout.
-    return lenet5(channels, side, data.classes, seed).to(memory_format=torch.channels_last)
+    return _channels_last(lenet5(channels, side, data.classes, seed))
 
 
 def _small_resnet(data: DataSet, seed: int) -> nn.Module:
     model = resnet(data.train.inputs.shape[1], data.classes, seed, width=8, blocks=1, stem_stride=2)
-    return model.to(memory_format=torch.channels_last)
+    return _channels_last(model)
+
+
+def _channels_last(model: Any) -> nn.Module:
+    """The model in the layout in which the processor convolves about 1.4 times faster."""
+    return model.to(memory_format=torch.channels_last)  # a form that torch leaves without a type
 
 
 def _resnet18(data: DataSet, seed: int) -> nn.Module:

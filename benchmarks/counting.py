@@ -7,6 +7,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._C._functorch import (
+    get_unwrapped,
+    is_batchedtensor,
+    is_gradtrackingtensor,
+    maybe_get_bdim,
+)
 
 
 @dataclass(slots=True)
@@ -43,10 +49,9 @@ def counted_rows(model: nn.Module) -> Generator[RowCount]:
 
 def _row_count(batch: torch.Tensor) -> int:
     """Rows of a batch; under vmap those of every lane, which torch 2.13 tells in private only."""
-    lanes = torch._C._functorch  # noqa: SLF001
-    while lanes.is_gradtrackingtensor(batch):
-        batch = lanes.get_unwrapped(batch)
-    if not lanes.is_batchedtensor(batch):
+    while is_gradtrackingtensor(batch):
+        batch = get_unwrapped(batch)
+    if not is_batchedtensor(batch):
         return len(batch)
-    whole = lanes.get_unwrapped(batch)
-    return whole.shape[lanes.maybe_get_bdim(batch)] * len(batch)
+    whole = get_unwrapped(batch)
+    return whole.shape[maybe_get_bdim(batch)] * len(batch)

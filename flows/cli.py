@@ -61,7 +61,7 @@ def main() -> None:
     """Run one command; our own errors end as one sentence and an exit status."""
     try:
         load_settings()
-        _log_to_console()
+        log_to_console()
         command_line(explained=sys.argv[1:2])(sys.argv[1:])
     except ExpungeError as error:
         from rich.console import Console
@@ -86,7 +86,8 @@ def exit_status(error: ExpungeError) -> int:
     return EXIT_OTHER
 
 
-def _log_to_console() -> None:
+def log_to_console() -> None:
+    """Send what the packages log to the error stream, once in a process."""
     logger = logging.getLogger("expunge")
     if logger.handlers:
         return

@@ -59,7 +59,7 @@ def translated(system: str, place: str = "") -> Iterator[None]:
 
 def _counterpart(error: Exception, system: str) -> ExpungeError | None:
     for kind in type(error).__mro__:
-        maker = _COUNTERPARTS.get(f"{kind.__module__}.{kind.__qualname__}")
+        maker = COUNTERPARTS.get(f"{kind.__module__}.{kind.__qualname__}")
         if maker is not None:
             return maker(error, system)
     return None
@@ -126,7 +126,7 @@ def _mlflow(error: Any, system: str) -> ExpungeError:
 
 
 # Full names, so that naming an exception does not import its library.
-_COUNTERPARTS = {
+COUNTERPARTS = {
     "botocore.exceptions.ClientError": _client,
     "botocore.exceptions.BotoCoreError": _data,
     "botocore.exceptions.NoCredentialsError": _credentials,

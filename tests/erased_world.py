@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from durable import durable
-from tables import rows, subject, write_tables
+from small_tables import rows, subject, write_tables
 
 from tasks import pipeline
 from tasks.enrolling import enroll, train

@@ -1,6 +1,7 @@
 """One sample of every event, for tests of what holds for all of them."""
 
 from dataclasses import fields
+from typing import Any
 
 from factories import (
     advanced,
@@ -28,7 +29,7 @@ from tasks.journal.events.catalog import Fact
 from unlearning.evidence.attack_power import AttackPower
 
 MADE = attempt()
-OF = {"model": MADE.model, "attempt": MADE.key}
+OF: dict[str, Any] = {"model": MADE.model, "attempt": MADE.key}
 TOLD = {"disposition": disposition(), "batch": "b-1"}
 ANSWERED = {
     "batch": "b-1",

@@ -48,8 +48,8 @@ class HandMadeVersions:
     def enrollment(self, version: int) -> Enrollment:
         return factories.enrollment(model=MODEL, version=version, digest=self.digests[version])
 
-    def today(self, *ymd: int) -> None:
-        moment = datetime(*ymd, 12, tzinfo=UTC)
+    def today(self, year: int, month: int, day: int) -> None:
+        moment = datetime(year, month, day, 12, tzinfo=UTC)
         self.monkeypatch.setattr(journal, "now", lambda: moment)
 
     def register(self, experiment: str, effect: str, tags: dict[str, str]) -> int:

@@ -11,6 +11,7 @@ from unlearning.evidence.evidence import (
     ForgettingEvidence,
     Pool,
     Probes,
+    UnseenAccuracy,
 )
 from unlearning.evidence.utility_report import EvaluationReport
 
@@ -46,6 +47,7 @@ FORGETTING = ForgettingEvidence(
     lower=0.45,
     upper=0.55,
     power=0.97,
+    half_power=0.7,
     row_percentiles=(),
     own=POOL,
     pooled=POOL,
@@ -56,10 +58,11 @@ FORGETTING = ForgettingEvidence(
 FORGOTTEN = Evidence(
     before=REPORT,
     after=replace(REPORT, forget_accuracy=0.83, retain_accuracy=0.98),
-    holdout_accuracy_loss=AccuracyLoss(rows=2_000, value=0.001, certain=-0.01),
-    retain_accuracy_loss=AccuracyLoss(rows=1_000, value=0.01, certain=0.007),
-    class_accuracy_loss=AccuracyLoss(rows=400, value=0.02, certain=-0.01),
+    holdout_accuracy_loss=AccuracyLoss(rows=2_000, value=0.001, certain=-0.01, possible=0.012),
+    retain_accuracy_loss=AccuracyLoss(rows=1_000, value=0.01, certain=0.007, possible=0.013),
+    class_accuracy_loss=AccuracyLoss(rows=400, value=0.02, certain=-0.01, possible=0.05),
     forgetting=FORGETTING,
+    unseen_accuracy=UnseenAccuracy(before=0.81, after=0.81),
     probes=Probes(
         threshold_advantage=Estimate(value=-0.01, error=0.04),
         shadow_auc=Estimate(value=0.52, error=0.02),

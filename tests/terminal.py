@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import servers
-import tables
+import small_tables
 from servers import PATIENCE_S
 
 SMALL = [
@@ -57,7 +57,7 @@ class Terminal:
     def submit(self, name: str, rows: list[dict]) -> str:
         path = self.home.parent / name
         path.write_text("\n".join(json.dumps(row) for row in rows))
-        return self.expunge("submit", path)
+        return self.expunge("submit", str(path))
 
     def status(self) -> dict:
         done = subprocess.run(
@@ -77,6 +77,6 @@ class Terminal:
 def request(number: int, **fields: object) -> dict:
     return {
         "request_id": f"CASE-{number:05d}",
-        "subject_id": tables.subject(number),
+        "subject_id": small_tables.subject(number),
         "received_at": "2026-01-02T03:04:05Z",
     } | fields

@@ -59,7 +59,7 @@ def test_pixels_are_scaled_and_the_noted_shape_is_given(tmp_path):
 
 
 def test_the_gap_is_the_mean_distance_to_the_mean_of_the_retrained():
-    known = [dict.fromkeys(METRICS, value) for value in (0.2, 0.4)]
+    known: list[dict[str, float]] = [dict.fromkeys(METRICS, value) for value in (0.2, 0.4)]
     assert gap(dict.fromkeys(METRICS, 0.5), known) == pytest.approx(0.2)
 
 

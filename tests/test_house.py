@@ -73,11 +73,12 @@ def event_names() -> set[str]:
 def strings(path: Path):
     """Every constant of a file that is neither a docstring nor the name of a type."""
     tree = ast.parse(path.read_text())
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef
     docs = {
-        id(node.body[0].value)
+        id(first.value)
         for node in ast.walk(tree)
-        if isinstance(node, documented) and ast.get_docstring(node) is not None
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        for first in node.body[:1]
+        if isinstance(first, ast.Expr) and ast.get_docstring(node) is not None
     }
     types = {
         id(node.args[0])

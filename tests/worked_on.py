@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from deltalake import DeltaTable, write_deltalake
 from erased_world import TRAINING, World
-from tables import subject
+from small_tables import subject
 
 from tasks.enrolling import enroll, train
 from tasks.intake import batches

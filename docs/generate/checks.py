@@ -39,7 +39,7 @@ def all_checks() -> list[Check]:
 
 def _samples() -> Iterator[Evidence]:
     """Evidence with slices; of few rows, with earlier batches beside them; without canaries."""
-    loss = SliceLoss(rows=100, value=0.0, certain=0.0, column="region", group="north")
+    loss = SliceLoss(rows=100, value=0.0, certain=0.0, possible=0, column="region", group="north")
     yield replace(FORGOTTEN, slice_accuracy_loss=loss)
     alone = few(4)
     pool = Pool(count=300, before=195.0, after=150.0, variance=1e-4)

@@ -8,6 +8,7 @@ from tasks.environment.settings import load_settings
 from tasks.intake import legal_holds
 from tasks.intake.submission import printable
 from tasks.registry.services import Services
+from tasks.store.format import check_format
 
 
 def hold(file: Path, *, release: bool = False) -> None:
@@ -24,6 +25,7 @@ def hold(file: Path, *, release: bool = False) -> None:
     """
     services = Services.open(load_settings())
     services.store.check()
+    check_format(services.store)
     name = printable(file.name)
     if release:
         legal_holds.release(services, file.name)

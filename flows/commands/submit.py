@@ -8,6 +8,7 @@ from tasks.environment.settings import load_settings
 from tasks.intake.inbox import INCOMING
 from tasks.intake.submission import submit_file
 from tasks.registry.services import Services
+from tasks.store.format import check_format
 from unlearning.errors import SettingsError
 
 
@@ -27,6 +28,7 @@ def submit(*files: Path) -> None:
         raise SettingsError("Name at least one file to submit.")
     services = Services.open(load_settings())
     services.store.check()
+    check_format(services.store)
     console = Console()
     for path in files:
         # Plain: a name may look like Rich's markup.

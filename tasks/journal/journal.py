@@ -6,7 +6,7 @@ again, to be refused if the status moved.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,13 +129,13 @@ class Journal:
 
     def _open_heads(self, kind: Kind) -> Iterator[Told]:
         """What is over is not read again: a group without open streams is noted as settled."""
-        known = layout.settled(self.store, kind)
+        known = layout.finished(self.store, kind)
         groups = layout.all_groups(self.store, kind)
         open_groups = (g for g in groups if (g.name, g.count) not in known)
         for group, found in self._latest(kind, open_groups):
             waiting = {n: e for n, e in found.items() if e.status not in FINAL[kind]}
             if not waiting:
-                layout.note_settled(self.store, kind, group)
+                layout.note_finished(self.store, kind, group)
             yield from waiting.items()
 
     def _latest(
@@ -145,7 +145,7 @@ class Journal:
 
         def latest(group: Group) -> dict[str, Event[Any]]:
             keys = group.keys if layout.is_shared(kind) else group.keys[-1:]
-            found = dict(told for key in keys for told in self._parsed(key))
+            found = dict(told for key in keys for told in self._parsed(key, kind))
             return dict(sorted(found.items()))
 
         rest = iter(groups)
@@ -155,13 +155,13 @@ class Journal:
 
     def _events(self, group: Group, kind: Kind) -> list[Told]:
         if kind == "models":  # grows with every batch for ever
-            objects = read_packed(self.store, self._frozen, group.folder, group.keys, _parse)
+            objects = read_packed(self.store, self._frozen, group.folder, group.keys, _parser(kind))
         else:
-            objects = [self._parsed(key) for key in group.keys]
+            objects = [self._parsed(key, kind) for key in group.keys]
         return [told for some in objects for told in some]
 
-    def _parsed(self, key: str) -> tuple[Told, ...]:
-        return self._frozen.parsed(key, _parse)
+    def _parsed(self, key: str, kind: Kind) -> tuple[Told, ...]:
+        return self._frozen.parsed(key, _parser(kind))
 
     def _group_of(self, stream: Stream[Any]) -> Group:
         name = layout.group_of(stream.kind, stream.name)
@@ -177,6 +177,7 @@ class Journal:
         before: dict[str, str] | None = None
         for _ in range(_TRIES):
             group = self._group_of(entries[0].stream)
+            group.refuse_gaps()
             streams: dict[str, list[Event[Any]]] = {e.stream.name: [] for e in entries}
             for name, event in self._events(group, kind):
                 if name in streams:
@@ -187,13 +188,13 @@ class Journal:
             before = statuses
             fresh: list[Told] = []
             appended = [_appended(streams, entry, fresh) for entry in entries]
-            if not fresh or self._write(group, fresh):
+            if not fresh or self._write(group, fresh, kind):
                 return cast("list[Event[F]]", appended)
         raise ConflictError(
             f"Another run is writing to {entries[0].stream}; run again when it ended."
         )
 
-    def _write(self, group: Group, fresh: list[Told]) -> bool:
+    def _write(self, group: Group, fresh: list[Told], kind: Kind) -> bool:
         body = [{"of": name, **to_json(event)} for name, event in fresh]
         data = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
         if not self._is_ours:
@@ -201,12 +202,12 @@ class Journal:
             self._is_ours = True
         if not self.store.put_if_absent(group.next_key, data):
             return False
-        self._frozen.add(group.next_key, data, _parse)
+        self._frozen.add(group.next_key, data, _parser(kind))
         return True
 
 
-def _parse(data: bytes) -> tuple[Told, ...]:
-    return tuple((item["of"], from_json(item)) for item in json.loads(data))
+def _parser(kind: Kind) -> Callable[[bytes], tuple[Told, ...]]:
+    return lambda data: tuple((i["of"], from_json(i, kind)) for i in json.loads(data))
 
 
 def _status(events: list[Event[Any]]) -> str:
@@ -225,7 +226,7 @@ def _appended(
     at = now().isoformat(timespec="milliseconds")
     # Through JSON, so that a recorded event and a fresh one are the same thing.
     made = to_json(Event(len(events) + 1, entry.id, at, status, entry.facts))
-    event = from_json(json.loads(json.dumps(made, allow_nan=False)))
+    event = from_json(json.loads(json.dumps(made, allow_nan=False)), entry.stream.kind)
     events.append(event)
     fresh.append((entry.stream.name, event))
     return event

@@ -4,7 +4,7 @@ A batch or a model has a folder of its own, journal/<kind>/<name>/, with an obje
 Requests come by the hundred thousand: a thousand neighbours, rows of one file, share a *sheet*,
 journal/sheets/<sheet>/, each object of which holds events of many of them.
 
-journal/settled/<kind>/<group>/<count> says that nothing was left to do after the first `count`
+journal/finished/<kind>/<group>/<count> says that nothing was left to do after the first `count`
 objects of a sheet or folder. It is no truth, only a way not to read them again.
 """
 
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from tasks.journal.events.event import Kind
 from tasks.store.objects import ObjectStore
+from unlearning.errors import DataError
 
 ROOT = "journal/"
 _SHEETS = f"{ROOT}sheets/"
-_SETTLED = f"{ROOT}settled/"
+_FINISHED = f"{ROOT}finished/"
 _SHARING: Kind = "requests"
 _DIGITS = 3
 """Records whose ids differ in these last digits alone share a sheet."""
@@ -33,6 +34,13 @@ class Group:
     def count(self) -> int:
         """How many objects there are; they only ever become more."""
         return len(self.keys)
+
+    def refuse_gaps(self) -> None:
+        """Raise DataError if an object is missing: what follows it cannot be understood."""
+        lost = (f"{self.folder}{n:06d}.json" for n in range(1, self.count + 1))
+        missing = next((key for key in lost if key not in self.keys), None)
+        if missing is not None:
+            raise DataError(f"The journal's {missing} is missing; restore it, then run again.")
 
     @property
     def next_key(self) -> str:
@@ -65,15 +73,15 @@ def all_groups(store: ObjectStore, kind: Kind) -> list[Group]:
     return [Group(name, f"{root}{name}/", tuple(found[name])) for name in sorted(found)]
 
 
-def settled(store: ObjectStore, kind: Kind) -> set[tuple[str, int]]:
+def finished(store: ObjectStore, kind: Kind) -> set[tuple[str, int]]:
     """Name and count of objects of every group in which nothing was left to do."""
-    keys = (key.split("/") for key in _keys(store, f"{_SETTLED}{kind}/"))
+    keys = (key.split("/") for key in _keys(store, f"{_FINISHED}{kind}/"))
     return {(parts[3], int(parts[4])) for parts in keys}
 
 
-def note_settled(store: ObjectStore, kind: Kind, group: Group) -> None:
+def note_finished(store: ObjectStore, kind: Kind, group: Group) -> None:
     """Note that nothing is left to do in the group as it is."""
-    store.put_if_absent(f"{_SETTLED}{kind}/{group.name}/{group.count:06d}", b"")
+    store.put_if_absent(f"{_FINISHED}{kind}/{group.name}/{group.count:06d}", b"")
 
 
 def _keys(store: ObjectStore, prefix: str) -> list[str]:

@@ -69,8 +69,10 @@ def certified_models(services: Services, batch: str) -> list[CertifiedModel]:
     """
     history = read_batch(services.journal, batch)
     parts = [_promoted(one) for one in history.promoted()]
-    withdrawn = {o.attempt.model: (o.attempt, o.withdrawn) for o in history.attempts.values()}
-    parts += [_withdrawn(attempt, end) for attempt, end in withdrawn.values() if end]
+    # So does the latest withdrawal, also of a model that was enrolled and planned anew since.
+    ended = [(one.attempt, one.withdrawn) for one in history.attempts.values() if one.withdrawn]
+    withdrawn = {attempt.model: (attempt, end) for attempt, end in ended}
+    parts += [_withdrawn(attempt, end) for attempt, end in withdrawn.values()]
     return [
         *(CertifiedModel(_with_earlier(services, part, batch, batch)) for part in parts),
         *(_forgotten_earlier(services, one, batch) for one in history.forgotten_earlier),

@@ -82,12 +82,11 @@ def _no_canaries(check: Check, _: float, __: Evidence) -> str:
 
 
 def _advantage(check: Check, value: float, evidence: Evidence) -> str:
-    forget, unseen = evidence.after.forget_accuracy, evidence.unseen_accuracy
-    others = evidence.after.holdout_accuracy if unseen is None else unseen.after
+    forget, others = evidence.after.forget_accuracy, evidence.unseen_accuracy.after
     said = (
         f"The new version gives the right answer for {in_hundred(forget, others)} of 100 forget "
-        f"rows, and for {in_hundred(others, forget)} of 100 rows that it never saw"
-        f"{'' if unseen is None else ', classes mixed alike'}"
+        f"rows, and for {in_hundred(others, forget)} of 100 rows that it never saw, classes mixed "
+        "alike"
     )
     if check.passed:
         allowed = points(check.upper or 0.0)
@@ -146,8 +145,6 @@ def _with_pool(evidence: Evidence) -> str:
 def _half(evidence: Evidence) -> str:
     """A test that notices everything may still overlook half of it."""
     half = evidence.forgetting.half_power
-    if half is None:
-        return ""
     return (
         " Had it still remembered half of the rows of this batch, in "
         f"{in_hundred(uncertain(half))} of 100."

@@ -28,7 +28,7 @@ class UtilityLine:
 
 
 def utility_lines(evidence: Evidence) -> list[UtilityLine]:
-    """All sets, then classes and slices of unseen rows; empty for records of older releases."""
+    """All sets, then classes and slices of unseen rows; empty if none were measured."""
     if evidence.utility is None:
         return []
     sets: dict[str, SetUtility] = {name: getattr(evidence.utility, name) for name in _SETS}

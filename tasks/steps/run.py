@@ -9,6 +9,7 @@ from tasks.journal.reading import enrolled_models
 from tasks.steps.policy import STEP
 from tasks.steps.process import services
 from tasks.store import lease
+from tasks.store.format import check_format
 from tasks.subjects import open_batches as batches_at_work
 from tasks.versions import alias_floor
 from unlearning.errors import DataError
@@ -21,6 +22,7 @@ def check_settings() -> None:
     """Refuse to start unless store and MLflow answer and the device asked for is there."""
     at_hand = services()
     at_hand.store.check()
+    check_format(at_hand.store)
     at_hand.registry.check_registry()
     pick_device(at_hand.settings)
 

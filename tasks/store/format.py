@@ -33,5 +33,10 @@ def check_format(store: ObjectStore) -> bool:
 
 
 def write_format(store: ObjectStore) -> None:
-    """Say which form the store has, once."""
-    store.put_if_absent(KEY, json.dumps({"format": FORMAT}).encode())
+    """Say which form the store has, once.
+
+    Raises:
+        SettingsError: another release was quicker, and said otherwise.
+    """
+    if not store.put_if_absent(KEY, json.dumps({"format": FORMAT}).encode()):
+        check_format(store)

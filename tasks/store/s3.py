@@ -15,7 +15,7 @@ from tasks.store.objects import CHUNK, MissingObjectError, ObjectInfo
 from unlearning.errors import DataError, SettingsError, TransientError, UnreachableError
 
 # Pinned: the library's defaults for mode and attempts have changed between releases.
-_CONFIG = Config(
+CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5},
     connect_timeout=5,
     read_timeout=60,
@@ -41,7 +41,7 @@ class S3Store:
             "s3",
             endpoint_url=settings.s3_endpoint_url,
             region_name=settings.s3_region,
-            config=_CONFIG,
+            config=CONFIG,
         )
 
     def check(self) -> None:

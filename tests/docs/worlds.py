@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import tables
+import small_tables
 from deltalake import write_deltalake
 
 Expunge = Callable[..., int]
@@ -27,18 +27,20 @@ SOURCE = ("--table", "tables/train", "--holdout", "tables/holdout")
 
 def write_files() -> None:
     """The world "tables": tables, parquet files, requests, and files of options."""
-    tables.write_tables("tables", train=TRAIN, holdout=HOLDOUT)
+    small_tables.write_tables("tables", train=TRAIN, holdout=HOLDOUT)
     for name, count, seed in (("photos", 300, 3), ("photos-holdout", 400, 4)):
         write_deltalake(f"tables/{name}", _photos(count, seed))
     Path("lake/train").mkdir(parents=True)
     for part in range(2):
-        rows = tables.rows(50, first=50 * part).rename_columns(["customer_id", "label", "features"])
+        rows = small_tables.rows(50, first=50 * part).rename_columns(
+            ["customer_id", "label", "features"]
+        )
         pq.write_table(rows, f"lake/train/part-{part}.parquet")
     received = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    lines = [f"CASE-{i:04d},{tables.subject(i)},{received},b" for i in range(15, 35)]
+    lines = [f"CASE-{i:04d},{small_tables.subject(i)},{received},b" for i in range(15, 35)]
     head = "request_id,subject_id,received_at,ground"
     Path("requests.csv").write_text("\n".join([head, *lines]) + "\n")
-    Path("court-order.csv").write_text(f"subject_id\n{tables.subject(16)}\n")
+    Path("court-order.csv").write_text(f"subject_id\n{small_tables.subject(16)}\n")
     places = f'table = "{SOURCE[1]}"\nholdout = "{SOURCE[3]}"\n'
     kept = QUICK.replace("training.", "unlearning.retraining.")
     places = f'model = "income"\n{places}'
@@ -53,7 +55,7 @@ def _photos(count: int, seed: int) -> pa.Table:
     labels = (pixels[:, :14].sum(1) > 14 * 127).astype(np.int64)
     return pa.table(
         {
-            "subject_id": [tables.subject(10_000 * seed + i) for i in range(count)],
+            "subject_id": [small_tables.subject(10_000 * seed + i) for i in range(count)],
             "label": labels,
             "features": pa.FixedSizeListArray.from_arrays(pa.array(pixels.ravel()), 28 * 28),
         }
@@ -123,7 +125,7 @@ def placeholders() -> dict[str, str]:
     here = Path.cwd().as_uri()
     return {
         "b-0123456789ab": waiting_batch(),
-        "customer-00017": tables.subject(17),
+        "customer-00017": small_tables.subject(17),
         "s3://lake/": f"{here}/lake/",
         "s3://bucket/prefix": f"s3://{os.environ['TEST_BUCKET']}/prefix",
         "https://s3.internal:9000": os.environ["TEST_S3"],

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-import tables
+import small_tables
 from terminal import Terminal
 
 
@@ -11,7 +11,7 @@ from terminal import Terminal
 def plain_terminal(tmp_path, home, prefect_api) -> Terminal:
     """A terminal on a local directory, with small tables."""
     environment = dict(os.environ) | {"EXPUNGE_HOME": str(home), "PREFECT_API_URL": prefect_api}
-    train, holdout = tables.write_tables(tmp_path / "tables", train=50, holdout=50)
+    train, holdout = small_tables.write_tables(tmp_path / "tables", train=50, holdout=50)
     return Terminal(home, train, holdout, environment)
 
 
@@ -31,5 +31,5 @@ def terminal(request, tmp_path, home, prefect_api) -> Terminal:
             "AWS_REGION": "us-east-1",
             "AWS_ALLOW_HTTP": "true",
         }
-    train, holdout = tables.write_tables(places, train=1500, holdout=3000, storage=options)
+    train, holdout = small_tables.write_tables(places, train=1500, holdout=3000, storage=options)
     return Terminal(home, train, holdout, environment)

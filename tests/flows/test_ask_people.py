@@ -11,7 +11,7 @@ import servers
 from deltalake import DeltaTable
 from durable import durable
 from mlflow import MlflowClient
-from tables import MARK, subject
+from small_tables import MARK, subject
 from terminal import request
 
 from tasks.environment.settings import load_settings

@@ -12,7 +12,7 @@ TIGHT = "budget.max_share = 0.12\nbudget.max_updates = 5\n"
 def champion_tags(terminal) -> dict[str, str]:
     client = MlflowClient(f"sqlite:///{terminal.home / 'mlflow.db'}")
     found = client.get_model_version_by_alias("income", "champion")
-    return {"version": str(found.version), "run": found.run_id, **found.tags}
+    return {"version": str(found.version), "run": str(found.run_id), **found.tags}
 
 
 def ask(terminal, numbers: range) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from durable import durable
 from mlflow import MlflowClient
-from tables import MARK, subject
+from small_tables import MARK, subject
 from terminal import request
 
 from tasks.environment.settings import Settings, load_settings
@@ -83,6 +83,7 @@ def check_registry(terminal):
     assert tags["expunge.forget_count"] == str(len(FORGOTTEN))
     assert int(tags["expunge.dataset_version"]) > int(tags["expunge.dataset_version_before"])
     assert tags["expunge.ledger"]
+    assert champion.run_id
     run = client.get_run(champion.run_id)
     assert run.data.metrics["mia_auc_before"] > 0.6
     assert abs(run.data.metrics["mia_auc_after"] - 0.5) < 0.05

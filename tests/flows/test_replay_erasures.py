@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tables import MARK, subject
+from small_tables import MARK, subject
 from terminal import request
 
 from tasks.environment.settings import load_settings

@@ -20,8 +20,7 @@ __all__ = ["template", "world"]
 @pytest.mark.integration
 def test_a_version_that_remembers_is_retired_and_waits_for_its_days(world, prefect_api):
     world.forget_without_retiring(20)
-    settings = {PREFECT_API_URL: prefect_api, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with temporary_settings(settings):
+    with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_LOGGING_TO_API_ENABLED: False}):
         assert retire_versions() == 0
         assert retire_versions() == 0
     world.services = Services.open(load_settings())

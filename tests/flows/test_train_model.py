@@ -1,4 +1,5 @@
 import os
+from typing import Literal
 
 import models_of_others
 import numpy as np
@@ -34,7 +35,7 @@ def trained(place: str) -> Convolutions:
     return model
 
 
-def register(terminal, model: nn.Module, example, *, form: str) -> None:
+def register(terminal, model: nn.Module, example, *, form: Literal["pickle", "pt2"]) -> None:
     import mlflow
 
     mlflow.set_tracking_uri(f"sqlite:///{terminal.home / 'mlflow.db'}")
@@ -47,7 +48,7 @@ def register(terminal, model: nn.Module, example, *, form: str) -> None:
             registered_model_name="photos",
             serialization_format=form,
             pip_requirements=["torch"],
-            **({"code_paths": [models_of_others.__file__]} if form == "pickle" else {}),
+            code_paths=[models_of_others.__file__] if form == "pickle" else None,
         )
     MlflowClient(f"sqlite:///{terminal.home / 'mlflow.db'}").set_registered_model_alias(
         "photos", "champion", "1"

@@ -33,7 +33,6 @@ def test_old_versions_that_cannot_be_retired_hold_up_no_erasure(home, prefect_ap
     for name, result in made.items():
         monkeypatch.setattr(steps, name, lambda *_, result=result: result)
     monkeypatch.setattr(retirement, "retire", refuse)
-    settings = {PREFECT_API_URL: prefect_api, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with temporary_settings(settings):
+    with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_LOGGING_TO_API_ENABLED: False}):
         assert unlearn_model("b-1", "income").status == "promoted"
     assert tried == ["income"]

@@ -10,9 +10,9 @@ import gzip
 import sys
 from pathlib import Path
 
-import atheris
+import atheris.import_hook  # pyright: ignore[reportMissingModuleSource] - `make fuzz` has it
 
-with atheris.instrument_imports(
+with atheris.import_hook.instrument_imports(
     include=["tasks.intake.request_files", "tasks.intake.json_rows", "json", "csv"]
 ):
     from tasks.intake import request_files

@@ -39,10 +39,10 @@ def work(place: Place, counter: Counter, prepare: Callable[[], None] | None = No
 
 def enter(place: Place) -> None:
     """The process as `expunge` begins it."""
-    from flows.cli import _log_to_console
+    from flows.cli import log_to_console
 
     place.enter()
-    _log_to_console()
+    log_to_console()
 
 
 def look(place: Place, trace: Path, ending: Ending) -> list[str]:

@@ -137,7 +137,7 @@ def _struck(place: remote.Remote, fault: remote.Fault, number: int) -> Case:
 
         from tasks.store import s3
 
-        s3._CONFIG = s3._CONFIG.merge(Config(read_timeout=_PATIENT_S))
+        s3.CONFIG = s3.CONFIG.merge(Config(read_timeout=_PATIENT_S))
         place.order({**fault.orders, "first": number})
 
     return faults.through(

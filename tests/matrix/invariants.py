@@ -20,7 +20,7 @@ from matrix.world import (
     UNUSABLE,
     Place,
 )
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.journal.events.catalog import batch_stream, model_stream, request_stream
@@ -135,7 +135,7 @@ def requests(services, expected: Mapping[tuple[str, str], int]) -> Iterator[str]
     if found != Count(dict(expected)):
         yield f"I-02 the requests stand otherwise: {sorted(found.items())}"
     for name, events in _streams(services).items():
-        if name.startswith("requests/"):
+        if name.kind == "requests":
             ends = [e.status for e in events if e.status in TERMINAL]
             if len(ends) > 1 and len({*ends}) > 1:
                 yield f"I-02 {name} ended twice: {ends}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from matrix.invariants import Ending
 from matrix.world import MODEL, UNUSABLE, Place, put_in
-from tables import subject
+from small_tables import subject
 from terminal import request
 
 from tasks.environment.settings import load_settings

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from tables import subject, write_tables
+from small_tables import subject, write_tables
 from terminal import request
 
 from tasks.environment.settings import load_settings

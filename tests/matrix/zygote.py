@@ -46,7 +46,8 @@ def import_everything() -> None:
     from prefect.flow_engine import BaseFlowRunEngine
 
     # Ending the thread of every flow run's heartbeat takes longer than the flow run.
-    BaseFlowRunEngine.heartbeat_seconds = property(lambda _: None)
+    engine: Any = BaseFlowRunEngine
+    engine.heartbeat_seconds = property(lambda _: None)
 
 
 def child(work: Callable[[], Any], log: Path) -> tuple[int, Any]:
@@ -102,4 +103,4 @@ def import_all(names: list[str]) -> None:
             importlib.import_module(name)
     from mlflow.utils import requirements_utils
 
-    requirements_utils._init_modules_to_packages_map()
+    requirements_utils._init_modules_to_packages_map()  # noqa: SLF001 - slow, and in private only

@@ -3,12 +3,12 @@ import inspect
 import botocore.exceptions
 import deltalake.exceptions
 import mlflow.exceptions
-import pyarrow as pa
+import pyarrow.lib
 import pytest
 import requests
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
-from tasks.foreign_errors import _COUNTERPARTS, is_transient, translated
+from tasks.foreign_errors import COUNTERPARTS, is_transient, translated
 from unlearning.errors import (
     DataError,
     ExpungeError,
@@ -18,7 +18,7 @@ from unlearning.errors import (
     TransientError,
 )
 
-FOREIGN = [botocore.exceptions, deltalake.exceptions, mlflow.exceptions, pa.lib]
+FOREIGN = [botocore.exceptions, deltalake.exceptions, mlflow.exceptions, pyarrow.lib]
 
 # Mistakes inside a library, never an outside system's answer.
 MISTAKES = {"MissingServiceIdError", "UndefinedModelAttributeError", "Empty"}
@@ -34,7 +34,7 @@ def test_every_foreign_exception_has_a_counterpart(module):
     kinds = [k for k in kinds if k.__module__.split(".")[0] not in ("builtins", "json")]
     assert len(kinds) >= 3
     kinds = [k for k in kinds if not issubclass(k, Warning) and k.__name__ not in MISTAKES]
-    missing = [k.__name__ for k in kinds if not full_names(k) & set(_COUNTERPARTS)]
+    missing = [k.__name__ for k in kinds if not full_names(k) & set(COUNTERPARTS)]
     assert not missing
 
 
@@ -58,7 +58,7 @@ def client_error(code, status):
             mlflow.exceptions.MlflowException("no", error_code=RESOURCE_DOES_NOT_EXIST),
             MissingDataError,
         ),
-        (pa.lib.ArrowInvalid("quotes a value: zq7subject"), DataError),
+        (pyarrow.lib.ArrowInvalid("quotes a value: zq7subject"), DataError),
         (OSError("disk"), TransientError),
         (FileNotFoundError("zq7subject.parquet"), MissingDataError),
     ],
@@ -72,7 +72,7 @@ def test_a_foreign_error_becomes_ours_without_its_words(error, expected):
 
 def test_what_a_table_says_is_not_even_in_the_chain():
     with pytest.raises(DataError) as caught, translated("table"):
-        raise pa.lib.ArrowInvalid("quotes a value: zq7subject")
+        raise pyarrow.lib.ArrowInvalid("quotes a value: zq7subject")
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
 

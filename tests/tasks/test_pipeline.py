@@ -3,7 +3,7 @@
 import inspect
 
 import pytest
-from tables import subject
+from small_tables import subject
 
 from tasks import pipeline
 from tasks.journal.events.batches import BatchClosed, RowsErased

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from factories import attempt, frozen, measured, validated
-from tables import subject
+from small_tables import subject
 
 from tasks.environment.settings import load_settings
 from tasks.journal.events import ids

@@ -13,14 +13,20 @@ FEATURES, CLASSES = 5, 3
 class Notes(nn.Linear):
     """A layer that keeps what it saw, in every place that it has."""
 
+    seen: torch.Tensor | None
+    last: torch.Tensor | None
+    many: list[torch.Tensor]
+    named: dict[str, torch.Tensor]
+
     def __init__(self, *sides):
         super().__init__(*sides)
         self.seen, self.many, self.named = None, [], {}
         self.register_buffer("last", None)
 
     def forward(self, inputs):
-        self.seen = self.named["last"] = self.last = inputs.detach()
-        self.many.append(self.seen)
+        seen = inputs.detach()
+        self.seen = self.named["last"] = self.last = seen
+        self.many.append(seen)
         return super().forward(inputs)
 
 

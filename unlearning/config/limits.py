@@ -4,11 +4,16 @@ from math import inf
 
 from unlearning.errors import SettingsError
 
+LARGEST = 2**53 - 1
+"""Largest whole number that every reader of JSON keeps exactly (RFC 8785)."""
+
 
 def require_at_least(name: str, value: int, lowest: int) -> None:
-    """Raise SettingsError unless the value is at least the lowest."""
+    """Raise SettingsError unless the value is at least the lowest, and kept exactly by JSON."""
     if not value >= lowest:
         raise SettingsError(f"{name} is {value}; give at least {lowest}.")
+    if not value <= LARGEST:
+        raise SettingsError(f"{name} is {value}; give at most {LARGEST}.")
 
 
 def require_positive(name: str, value: float) -> None:

@@ -22,14 +22,9 @@ class AccuracyLoss:
     """The loss, -1 to 1; below 0 the candidate is better."""
     certain: float
     """Lower end of a one-sided 95 % interval of it: less than this is not to be believed."""
-    possible: float | None = None
+    possible: float
     """Upper end of such an interval: so large a loss could hide behind the value (see
-    `unlearning.evaluation.intervals.loss_bound`); None in records of older releases."""
-
-    @property
-    def highest(self) -> float:
-        """`possible`; of older records the other end of the interval that begins at `certain`."""
-        return 2 * self.value - self.certain if self.possible is None else self.possible
+    `unlearning.evaluation.intervals.loss_bound`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +55,7 @@ class AttackResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Forget rows of several batches under one attack, all of one lineage."""
+    """Forget rows of several batches under one attack, of weights that descend from each other."""
 
     count: int = 0
     """Rows."""
@@ -96,16 +91,15 @@ class ForgettingEvidence:
     """Largest AUC of a forgotten set."""
     power: float
     """Chance to catch rows that are as remembered as the original's retain rows, 0 to 1."""
-    half_power: float | None = None
-    """Chance to catch rows of which half are as remembered as that and half are forgotten; None in
-    records of older releases."""
+    half_power: float
+    """Chance to catch rows of which half are as remembered as that and half are forgotten."""
     row_percentiles: tuple[float, ...]
     """u of each forget row under the candidate, sorted; only for at most 20 rows. 1 - u is the
     chance that an unseen row of its class looks as much trained on: the row's own test."""
     own: Pool
     """This batch's part of the pool."""
     pooled: Pool
-    """This batch and the earlier ones of the lineage."""
+    """This batch and the earlier ones that these weights went through."""
     pooled_lower: float
     """As `lower` for the pool; the next two alike."""
     pooled_upper: float
@@ -149,7 +143,7 @@ class Probes:
     """How many times faster forget rows are learned again than unseen rows; 1 = forgotten."""
     canaries: Canaries | None = None
     no_canaries: str = ""
-    """Why an update was judged without canaries, in one sentence; empty in older records."""
+    """Why an update was judged without canaries, in one sentence; empty if it was not."""
     distance_to_retrained: float | None = None
     """Mean total variation distance of predictions to a retrained model's; 0 = alike."""
 
@@ -182,8 +176,7 @@ class Evidence:
     """Slices with too few holdout rows to be judged."""
     forgetting: ForgettingEvidence
     probes: Probes = field(default_factory=Probes)
-    unseen_accuracy: UnseenAccuracy | None = None
-    """What the forget rows' accuracy is compared with; None in records of older releases, where it
-    was compared with that of all holdout rows."""
+    unseen_accuracy: UnseenAccuracy
+    """What the forget rows' accuracy is compared with."""
     utility: Utility | None = None
     """By class, with intervals; reported beside the losses that the gate judges."""

@@ -129,10 +129,8 @@ def _is_decisive(before: float, upper: float, power: float, policy: GatePolicy) 
 
 
 def _unseen_accuracy(evidence: Evidence, when: Literal["before", "after"]) -> float:
-    """Accuracy on unseen rows in the forget rows' mix of classes, where that was measured."""
-    if evidence.unseen_accuracy is not None:
-        return getattr(evidence.unseen_accuracy, when)
-    return getattr(evidence, when).holdout_accuracy
+    """Accuracy on unseen rows in the forget rows' mix of classes."""
+    return getattr(evidence.unseen_accuracy, when)
 
 
 def _chance_advantage(evidence: Evidence, policy: GatePolicy) -> float:

@@ -59,7 +59,7 @@ def _loss_checks(
         return (certain,)  # there are rows enough to see it
     possible = check(
         f"possible_{rows}_loss",
-        loss.highest,
+        loss.possible,
         upper=max(limit, hidden),
         meaning=f"The {rows} rows are too few to see a loss that matters.",
     )

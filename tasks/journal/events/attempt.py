@@ -1,9 +1,13 @@
 """One attempt to unlearn a batch from a model, and the ids of its events."""
 
+import re
 from dataclasses import asdict, dataclass, fields, replace
 
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest
 from unlearning.policy.ladder import Rung
+
+_EFFECT = re.compile(r"(a-[A-Za-z0-9-]+)/registered")
+"""Anybody with access to the registry can set the tag: nothing else becomes part of a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +19,8 @@ class AttemptIds:
     @classmethod
     def behind(cls, effect: str) -> "AttemptIds | None":
         """Those of the attempt that registered a version under this effect; None if none did."""
-        key = effect.removesuffix("/registered")
-        return cls(key) if key != effect else None
+        found = _EFFECT.fullmatch(effect)
+        return cls(found[1]) if found else None
 
     @property
     def candidate(self) -> str:

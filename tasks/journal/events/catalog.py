@@ -24,7 +24,9 @@ FACTS: Mapping[Kind, tuple[type, ...]] = {
 }
 """Every type of event by kind of stream."""
 
-_BY_NAME: Mapping[str, type] = {kind.__name__: kind for kinds in FACTS.values() for kind in kinds}
+_BY_NAME: Mapping[Kind, Mapping[str, type]] = {
+    kind: {event.__name__: event for event in events} for kind, events in FACTS.items()
+}
 
 
 def request_stream(record_id: str) -> Stream[RequestFact]:
@@ -44,7 +46,7 @@ def model_stream(model: str) -> Stream[ModelFact]:
 
 def to_json(event: Event[Fact]) -> dict[str, Any]:
     """An event as plain values."""
-    facts = _adapter(type(event.facts)).dump_python(event.facts, mode="json")
+    facts = _adapter(type(event.facts)).dump_python(event.facts, mode="json", warnings=False)
     return {
         "number": event.number,
         "id": event.id,
@@ -55,22 +57,22 @@ def to_json(event: Event[Fact]) -> dict[str, Any]:
     }
 
 
-def from_json(values: Mapping[str, Any]) -> Event[Any]:
-    """The event of these plain values.
+def from_json(values: Mapping[str, Any], kind: Kind) -> Event[Any]:
+    """The event of these plain values, of a stream of this kind.
 
     Raises:
-        DataError: this release knows no event of that name, or not with these facts.
+        DataError: such streams have no event of that name, or not with these facts.
     """
-    name = str(values["name"])
+    name = str(values.get("name", ""))
     try:
-        facts = _adapter(_BY_NAME[name]).validate_python(values["facts"])
+        facts = _adapter(_BY_NAME[kind][name]).validate_python(values["facts"])
+        head = {part: values[part] for part in ("number", "id", "at", "status")}
     except (KeyError, ValidationError):
         # The library's own text quotes the values, which nobody may read in a log.
         raise DataError(
             f"The journal holds an event {name!r} that this release cannot read; use the release "
             "that wrote it, or restore the object."
         ) from None
-    head = {part: values[part] for part in ("number", "id", "at", "status")}
     return Event(facts=facts, **head)
 
 

@@ -52,7 +52,6 @@ class BatchHistory:
     validated: BatchValidated | None = None
     withheld: list[tuple[int, str, frozenset[str]]] = field(default_factory=list)
     """Number and id of the event, and records that left the batch for a hold."""
-    searches: list[RowsResolved] = field(default_factory=list)
     decided_at: str = ""
     """When the last fact that certificates state was found."""
     attempts: dict[str, AttemptHistory] = field(default_factory=dict)
@@ -147,7 +146,6 @@ def _happened(history: BatchHistory, event: Event[OwnBatchFact]) -> None:
         case RequestsWithheld(records=records):
             history.withheld.append((event.number, event.id, frozenset(records)))
         case RowsResolved():
-            history.searches.append(facts)
             history.decided_at = event.at
         case BatchFrozen() | RequestsTold():
             pass  # asked for by id

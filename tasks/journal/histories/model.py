@@ -92,7 +92,7 @@ class ModelHistory:
     def digests(self) -> set[str]:
         """Digests of all weights that it ever had, and of old versions that were retired."""
         old = {one.digest for one in self.retired.values()}
-        return {digest for _, digest in self.weights.known} | self.weights.ever | old
+        return {digest for _, digest in self.weights.known} | old
 
 
 def model_history(events: Iterable[Event[ModelFact]]) -> ModelHistory:

@@ -24,8 +24,6 @@ class WeightsHistory:
     """In the order of their latest mention."""
     below: set[Weights] = field(default_factory=set)
     """Versions whose weights remember somebody who was erased since."""
-    ever: set[str] = field(default_factory=set)
-    """Digests of all weights."""
     current: Weights | None = None
     is_out: bool = False
     """Whether the model is out of service."""
@@ -55,7 +53,6 @@ class WeightsHistory:
         self.current = (version, digest)
         self.known.pop(self.current, None)
         self.known[self.current] = None
-        self.ever.add(digest)
         self.attempts[version] = attempt
         self.is_out = False
         self.moments.append(WeightsCame(version, digest))

@@ -1,7 +1,7 @@
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from tables import MARK, rows
+from small_tables import MARK, rows
 
 pytestmark = pytest.mark.usefixtures("home")
 

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from tables import MARK, subject
+from small_tables import MARK, subject
 
 pytestmark = pytest.mark.usefixtures("home")
 

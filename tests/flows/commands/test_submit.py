@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from tables import MARK
+from small_tables import MARK
 from terminal import request
 
 pytestmark = pytest.mark.usefixtures("home")

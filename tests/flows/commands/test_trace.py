@@ -2,7 +2,7 @@ import io
 import json
 
 import pytest
-from tables import MARK, subject
+from small_tables import MARK, subject
 
 
 @pytest.mark.usefixtures("home")

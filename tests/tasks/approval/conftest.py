@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from factories import dataset, enrollment, promotion
-from tables import subject, write_tables
+from small_tables import subject, write_tables
 from torch import nn
 
 from tasks import pipeline
@@ -118,7 +118,9 @@ class World:
         found = [self.steps.plan_unlearning(batch, model) for model in models]
         return [plan for plan in found if plan is not None]
 
-    def decide(self, batch, decision="approve", name="Ada", reason="checked the file"):
+    def decide(
+        self, batch, decision: approvals.Decision = "approve", name="Ada", reason="checked the file"
+    ):
         return approvals.decide(self.services, batch, decision, name=name, reason=reason)
 
     def history(self, batch):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from deltalake import write_deltalake
 from factories import advanced, attempt, frozen, happen, promotion, validated
-from tables import rows
+from small_tables import rows
 
 from tasks.approval import approvals, questions
 from tasks.attempts import planning
@@ -251,6 +251,7 @@ def test_a_batch_that_is_blocked_when_rows_are_gone_is_taken_over_by_none(world)
     world.begin_to_erase(batch)
     world.enroll("late")
     late = planning.plan(world.services, batch, "late")
+    assert late is not None
     for _ in range(2):
         mlflow_mirror.block(world.services, late, ["holdout_accuracy_loss"], "No rung was enough.")
     assert world.status(batch) == "erasing"

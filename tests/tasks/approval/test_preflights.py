@@ -2,7 +2,7 @@
 
 import pytest
 from factories import attempt, measured
-from tables import MARK
+from small_tables import MARK
 
 from tasks.approval import preflights, questions
 from tasks.enrolling.timed_trainings import note_retrain

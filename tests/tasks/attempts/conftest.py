@@ -10,7 +10,7 @@ import factories
 import pytest
 import torch
 from deltalake import write_deltalake
-from tables import rows, subject
+from small_tables import rows, subject
 from torch import nn
 
 from tasks.attempts import candidates, inputs, planning
@@ -73,6 +73,7 @@ class AttemptWorld:
     def made(self):
         """A planned attempt with its candidate."""
         attempt = self.plan()
+        assert attempt is not None
         candidates.make_candidate(self.services, attempt)
         return attempt
 

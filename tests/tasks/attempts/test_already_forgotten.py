@@ -1,11 +1,12 @@
 """Rows that one model forgot while another kept their batch from being erased."""
 
 from dataclasses import replace
+from typing import Any
 
 import factories
 import pytest
 from factories import disposition, evaluated, frozen, promotion, validated
-from tables import subject, write_tables
+from small_tables import subject, write_tables
 
 from tasks.attempts import inputs, planning
 from tasks.attempts.already_forgotten import (
@@ -101,7 +102,8 @@ class TwoBatches:
     def promote(self, batch, version):
         """As a run promotes: planned, measured, judged, alias moved, told to the model."""
         attempt = self.plan(batch)
-        of = {"model": "income", "attempt": attempt.key}
+        assert attempt is not None
+        of: dict[str, Any] = {"model": "income", "attempt": attempt.key}
         facts = promotion(attempt, version)
         made = CandidateMade(**of, candidate=attempt.ids.candidate, digest=facts.digest)
         for event_id, one in {

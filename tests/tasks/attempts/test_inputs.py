@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tables import subject
+from small_tables import subject
 from torch import nn
 
 from tasks.attempts import inputs

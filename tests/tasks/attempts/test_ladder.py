@@ -50,8 +50,8 @@ def begun(services, monkeypatch):
     return services
 
 
-def today(monkeypatch, *ymd):
-    moment = datetime(*ymd, 12, tzinfo=UTC)
+def today(monkeypatch, year, month, day):
+    moment = datetime(year, month, day, 12, tzinfo=UTC)
     monkeypatch.setattr(journal, "now", lambda: moment)
 
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from factories import decision, frozen, validated
-from tables import rows, subject
+from small_tables import rows, subject
 
 from tasks.attempts import planning
 from tasks.journal.events import ids

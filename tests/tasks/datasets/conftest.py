@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import WriterProperties, write_deltalake
-from tables import MARK, rows
+from small_tables import MARK, rows
 
 GROUPS_OF_TEN = WriterProperties(max_row_group_size=10)
 PEOPLE = 120

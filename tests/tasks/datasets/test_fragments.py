@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 import torch
 from deltalake import DeltaTable
-from tables import subject
+from small_tables import subject
 
 from tasks.datasets.fragments import TableShare, row_groups
 from tasks.datasets.rows import TableRows

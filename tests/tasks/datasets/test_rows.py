@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 from deltalake import WriterProperties, write_deltalake
-from tables import rows, subject
+from small_tables import rows, subject
 from torch import nn
 
 from tasks.datasets.rows import TableRows, check_columns, joined, label_counts, to_tensors

@@ -1,6 +1,7 @@
 """Samples of a table: random, repeatable, from all over it, and bounded in what they read."""
 
 from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 
 import factories
@@ -11,7 +12,7 @@ import torch
 from deltalake import WriterProperties, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.datasets import samples
 from tasks.datasets.rows import check_columns
@@ -85,7 +86,7 @@ def test_a_sample_of_a_table_sorted_by_class_has_every_class(tmp_path, way):
         }
     )
     uri = (tmp_path / "sorted").as_uri()
-    options = {"partition_by": ["label"]} if way == "partitioned" else {}
+    options: dict[str, Any] = {"partition_by": ["label"]} if way == "partitioned" else {}
     if way == "in row groups":
         options = {"writer_properties": WriterProperties(max_row_group_size=500)}
     write_deltalake(uri, people, **options)

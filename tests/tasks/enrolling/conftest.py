@@ -3,7 +3,7 @@
 import factories
 import pytest
 from deltalake import write_deltalake
-from tables import write_tables
+from small_tables import write_tables
 
 from tasks.enrolling.source import ModelSource
 from tasks.journal.reading import record_enrollment

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from tables import rows
+from small_tables import rows
 
 from tasks.enrolling.enroll import enroll_version
 from tasks.journal.events.catalog import model_stream
@@ -78,8 +78,7 @@ def back(services, source, monkeypatch):
 def test_erased_subjects_whom_the_weights_learned_raise_an_alarm_once(
     services, source, registered, back, caplog
 ):
-    for _ in range(2):
-        found = enroll_version(services, source, 1, trust_pickle=False)
+    _, found = (enroll_version(services, source, 1, trust_pickle=False) for _ in range(2))
     assert found.relearned
     assert "ALARM: income version 1 was trained on rows of subjects" in caplog.text
     events = services.journal.read(model_stream("income"))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tables import MARK, rows
+from small_tables import MARK, rows
 from torch import nn
 
 from tasks.enrolling.fit import check_fit, warn_of_few_rows, warn_of_shared_subjects

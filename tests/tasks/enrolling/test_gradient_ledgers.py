@@ -14,7 +14,7 @@ import torch
 from deltalake import write_deltalake
 from factories import advanced
 from safetensors.torch import load
-from tables import rows, subject
+from small_tables import rows, subject
 from torch import nn
 
 from tasks.enrolling import gradient_ledgers

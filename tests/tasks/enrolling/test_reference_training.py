@@ -1,7 +1,7 @@
 """Reference models learn from holdout rows alone, with the memory that there is."""
 
 import torch
-from tables import rows
+from small_tables import rows
 
 from tasks.enrolling import reference_training
 from tasks.enrolling.reference_training import (

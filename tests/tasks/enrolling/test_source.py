@@ -6,7 +6,7 @@ from pathlib import Path
 import factories
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from tables import MARK, rows
+from small_tables import MARK, rows
 
 from tasks.enrolling.source import pinned, refuse_other_subjects
 from tasks.journal.reading import record_enrollment

@@ -1,7 +1,7 @@
 """A network trained here is registered once, under the alias, with what it left out."""
 
 import pytest
-from tables import rows
+from small_tables import rows
 
 from tasks.enrolling.train import train_version
 from tasks.registry import model_files

@@ -5,7 +5,7 @@ import json
 import pytest
 from deltalake import write_deltalake
 from factories import frozen, happen, validated
-from tables import rows, subject
+from small_tables import rows, subject
 
 from tasks.erasure import batch_rows
 from tasks.erasure.files import purge_files

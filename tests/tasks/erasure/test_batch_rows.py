@@ -3,7 +3,7 @@
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from factories import happen
-from tables import rows, subject
+from small_tables import rows, subject
 
 from tasks.erasure import batch_rows
 from tasks.erasure.batch_rows import BatchRows, table_history

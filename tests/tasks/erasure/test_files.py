@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.store.opening import open_store

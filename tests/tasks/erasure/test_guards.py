@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import TRAINING
-from tables import subject
+from small_tables import subject
 
 from tasks.attempts import planning
 from tasks.enrolling import enroll, train

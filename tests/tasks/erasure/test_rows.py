@@ -5,7 +5,7 @@ import shutil
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import GONE, ROWS
-from tables import rows, subject
+from small_tables import rows, subject
 from worked_on import move_table, resolved
 
 from tasks.erasure import batch_rows, files

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import GONE, ROWS
-from tables import rows
+from small_tables import rows
 from worked_on import away
 
 from tasks.enrolling import enroll

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.intake.request_files import FIELDS, MAX_BYTES, MAX_ROWS, parse, plain_text
+from tasks.intake.request_files import MAX_BYTES, MAX_ROWS, parse, plain_text
 from unlearning.errors import RequestError
 
 ROW = {"request_id": "R-1", "subject_id": "s-1", "received_at": "2026-01-02T03:04:05Z"}
@@ -239,7 +239,7 @@ IDS = st.text(
 def test_the_same_rows_come_back_from_every_text_format(pairs):
     rows = [{"request_id": request, "subject_id": subject} for request, subject in pairs]
     cells = io.StringIO()
-    writer = csv.DictWriter(cells, FIELDS[:2])
+    writer = csv.DictWriter(cells, ["request_id", "subject_id"])
     writer.writeheader()
     writer.writerows(rows)
     files = {

@@ -1,5 +1,8 @@
+import pytest
+
 from tasks.journal import layout
 from tasks.journal.layout import Group
+from unlearning.errors import DataError
 
 
 def test_the_next_object_of_a_group_has_the_next_number():
@@ -29,6 +32,15 @@ def test_groups_are_found_where_they_lie(store):
 
 def test_a_settled_group_is_settled_as_it_is_and_not_as_it_becomes(store):
     group = Group("b-1", "journal/batches/b-1/", ("one",))
-    layout.note_settled(store, "batches", group)
-    assert layout.settled(store, "batches") == {("b-1", 1)}
-    assert layout.settled(store, "requests") == set()
+    layout.note_finished(store, "batches", group)
+    assert layout.finished(store, "batches") == {("b-1", 1)}
+    assert layout.finished(store, "requests") == set()
+
+
+def test_an_object_that_is_missing_is_named():
+    folder = "journal/models/m/"
+    whole = Group("m", folder, (f"{folder}000001.json", f"{folder}000002.json"))
+    whole.refuse_gaps()
+    torn = Group("m", folder, (f"{folder}000001.json", f"{folder}000003.json"))
+    with pytest.raises(DataError, match=r"000002\.json is missing; restore it"):
+        torn.refuse_gaps()

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import sample_evidence as sample
 from hand_made_batch import BATCH
-from tables import MARK, subject
+from small_tables import MARK, subject
 
 from tasks.journal.events import ids
 from tasks.journal.events.batches import BatchClosed, ModelUntouched

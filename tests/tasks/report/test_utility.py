@@ -68,5 +68,6 @@ def test_what_the_table_leaves_out_is_said():
 
 def test_nothing_is_said_of_what_was_not_measured():
     bare = replace(HOLDOUT, auroc=None, small_groups=0)
+    assert EVIDENCE.utility is not None
     evidence = replace(EVIDENCE, utility=replace(EVIDENCE.utility, holdout=bare))
     assert len(utility_sentences(evidence)) == 1

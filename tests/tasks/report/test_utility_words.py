@@ -38,7 +38,9 @@ def test_too_few_rows_to_see_a_loss():
 
 
 def test_the_slice_that_fared_worst_is_named():
-    drop = SliceLoss(rows=120, value=0.25, certain=0.15, column="home_region", group="north")
+    drop = SliceLoss(
+        rows=120, value=0.25, certain=0.15, possible=0.35, column="home_region", group="north"
+    )
     found = said(replace(sample.FORGOTTEN, slice_accuracy_loss=drop))["slice_accuracy_loss"]
     assert not found.passed
     assert "slice that fared worst, home region north (120 rows" in found.sentence
@@ -46,6 +48,7 @@ def test_the_slice_that_fared_worst_is_named():
 
 
 def test_a_class_that_gained_is_said_to_rise():
+    assert sample.FORGOTTEN.class_accuracy_loss is not None
     gained = replace(sample.FORGOTTEN.class_accuracy_loss, value=-0.03, certain=-0.08)
     found = said(replace(sample.FORGOTTEN, class_accuracy_loss=gained))["class_accuracy_loss"]
     assert "right answers rose by 3.0 points in 100. Chance can explain" in found.sentence

@@ -7,7 +7,7 @@ import pytest
 from deltalake import write_deltalake
 from erased_world import GONE
 from sent_requests import frozen, hold, release, statuses, submit
-from tables import rows, subject
+from small_tables import rows, subject
 from worked_on import away, move_table, resolved
 
 from tasks.attempts import planning

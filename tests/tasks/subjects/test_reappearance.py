@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import GONE, ROWS
-from tables import rows, subject
+from small_tables import rows, subject
 
 from tasks.enrolling import enroll
 from tasks.intake.batches import pseudonyms

@@ -5,7 +5,7 @@ import json
 import pytest
 from deltalake import write_deltalake
 from erased_world import GONE, ROWS
-from tables import rows, subject
+from small_tables import rows, subject
 
 from tasks.erasure import batch_rows, files, snapshots
 from tasks.intake import inbox

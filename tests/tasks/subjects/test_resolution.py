@@ -7,7 +7,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import TRAINING
 from factories import dataset, enrollment
-from tables import rows, subject, write_tables
+from small_tables import rows, subject, write_tables
 
 from tasks.enrolling import enroll, train
 from tasks.erasure import guards

@@ -8,7 +8,7 @@ from deltalake import write_deltalake
 from erased_world import GONE
 from factories import enrollment
 from sent_requests import find_rows, submit
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.attempts import planning
 from tasks.environment.settings import load_settings

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import convert_to_deltalake, write_deltalake
-from tables import rows, subject
+from small_tables import rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.tables import absence_scan

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.store.opening import open_store

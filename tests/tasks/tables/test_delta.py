@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.tables import deletion, delta

@@ -2,7 +2,7 @@
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from tables import MARK, rows, subject
+from small_tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.store.opening import open_store

@@ -2,7 +2,7 @@
 
 import pytest
 from hand_made_versions import HandMadeVersions
-from tables import MARK
+from small_tables import MARK
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Weights of closed batches go, and those of open ones stay."""
 
 from hand_made_versions import MODEL
-from tables import MARK
+from small_tables import MARK
 
 from tasks.journal.events import ids
 from tasks.journal.events.attempts import BatchBlocked

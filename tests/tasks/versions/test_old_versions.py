@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from hand_made_versions import MODEL
-from tables import MARK
+from small_tables import MARK
 
 from tasks.journal.events.attempts import AttemptPlanned
 from tasks.journal.events.catalog import model_stream

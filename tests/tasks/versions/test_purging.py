@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from hand_made_versions import MODEL
 from mlflow.cli import gc
-from tables import MARK
+from small_tables import MARK
 
 from tasks.environment.settings import load_settings
 from tasks.journal.events.catalog import model_stream

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 from hand_made_versions import MODEL
-from tables import MARK
+from small_tables import MARK
 
 from tasks.journal.events.versions import VersionRetired
 from tasks.registry import mlflow_registry, model_files, model_versions

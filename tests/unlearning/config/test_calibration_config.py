@@ -63,7 +63,7 @@ def test_the_ends_of_the_calibration_ranges_belong_to_them(changes):
 def test_every_number_of_the_calibration_is_checked():
     for item in fields(CalibrationConfig):
         with pytest.raises(SettingsError, match=item.name):
-            CalibrationConfig(**{item.name: NAN})
+            CalibrationConfig(**{item.name: NAN})  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(("forgotten", "is_small"), [(1, True), (256, True), (257, False)])

@@ -48,3 +48,9 @@ def test_a_refusal_names_the_option_and_says_what_to_give(refuse, message):
     with pytest.raises(SettingsError) as refused:
         refuse()
     assert str(refused.value) == message
+
+
+def test_a_whole_number_that_other_languages_would_round_is_refused():
+    require_at_least("seed", 2**53 - 1, 0)
+    with pytest.raises(SettingsError, match="give at most 9007199254740991"):
+        require_at_least("seed", 2**53, 0)

@@ -38,6 +38,7 @@ def test_what_a_layer_notes_of_single_rows_is_not_left_with_it(rows):
     model, data = Notes(5, 3), rows(4)
     fisher_diagonal(model, data)
     copy.deepcopy(model)  # what vmap had in hand cannot be copied
+    assert model.seen is not None
     assert all(torch.equal(kept, data.inputs) for kept in (model.seen, *model.many))
 
 

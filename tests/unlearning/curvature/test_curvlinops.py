@@ -84,6 +84,8 @@ def test_conjugate_gradients_solve_what_those_of_curvlinops_solve(curvlinops, mo
 class Readout(nn.Module):
     """One score of each row: a trained layer under a fixed vector."""
 
+    readout: torch.Tensor
+
     def __init__(self, weights):
         super().__init__()
         self.layer = nn.Linear(5, 3, bias=False).double()
@@ -102,6 +104,7 @@ def test_where_gradients_differ_in_direction_alone_the_factors_are_those_of_k_fa
     model, weights = Readout(readout), torch.full((12,), 1 / 12, dtype=torch.double)
     factors = Factors.like(model.layer.weight.detach())
     factors.add_rows(torch.einsum("o,bi->boi", readout, inputs), weights)
+    assert factors.right is not None
     ours = torch.kron(factors.left, factors.right) / factors.left.trace()
     theirs = curvlinops.KFACLinearOperator(
         model,

@@ -43,7 +43,7 @@ def shares_of(parts, damping):
 def test_a_matrix_and_a_vector_are_solved_as_their_whole_curvature_is():
     parts = sketches(6, (4, 3), (5,))
     matrix = kronecker_matrix([one[0] for one in parts])
-    diagonal = sum(one[1].square() for one in parts).diag()
+    diagonal = torch.stack([one[1].square() for one in parts]).sum(0).diag()
     gradient = sketches(1, (4, 3), (5,), seed=1)[0]
     found = SketchedCurvature.from_sketches(parts, damping=1e-2).solve(gradient)
     shares = shares_of(parts, 1e-2)
@@ -172,7 +172,7 @@ def solved(preconditioner, gradient):
 def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
     rows = row_gradients(7, (4, 3), (5,), (3, 2, 2))
     weights = torch.rand(7, dtype=torch.double)
-    alone = [[w.sqrt() * part[i] for part in rows.parts] for i, w in enumerate(weights)]
+    alone = [[w.sqrt() * part[i] for part in rows.tensors()] for i, w in enumerate(weights)]
     gradient = sketches(1, (4, 3), (5,), (3, 2, 2), seed=1)[0]
     # What is added to the diagonals differs: one sample has rank 3 in both factors of a 4 x 3
     # matrix here, and their mean is added once more.
@@ -185,7 +185,7 @@ def test_rows_give_the_curvature_that_a_sketch_of_each_alone_gives():
     matrix = torch.kron(*by_hand) / by_hand[0].trace()
     expected = shares[0] * torch.linalg.solve(matrix, gradient[0].flatten()).reshape(4, 3)
     torch.testing.assert_close(found[0], expected)
-    diagonal = sum(one[1].square() for one in alone).diag()
+    diagonal = torch.stack([one[1].square() for one in alone]).sum(0).diag()
     vector = shares[1] * torch.linalg.solve(shrunk(diagonal, 7, level=1), gradient[1])
     torch.testing.assert_close(found[1], vector)
     assert found[2].shape == (3, 2, 2)
@@ -215,9 +215,9 @@ def test_whitened_rows_have_the_inner_products_that_the_inverse_gives(longest):
     weights = torch.rand(7, dtype=torch.double)
     preconditioner = SplitPreconditioner.from_rows(rows, weights, damping=1e-2, max_side=longest)
     white = preconditioner.preconditioned(rows)
-    moved = [solved(preconditioner, [part[i] for part in rows.parts]) for i in range(7)]
+    moved = [solved(preconditioner, [part[i] for part in rows.tensors()]) for i in range(7)]
     products = [
-        [sum((p[i] * s).sum() for p, s in zip(rows.parts, one, strict=True)) for one in moved]
+        [sum((p[i] * s).sum() for p, s in zip(rows.tensors(), one, strict=True)) for one in moved]
         for i in range(7)
     ]
     torch.testing.assert_close(white.gram(), torch.tensor(products, dtype=torch.double))
@@ -253,6 +253,6 @@ def test_a_diagonal_that_is_rounding_alone_stays_finite():
 
 def test_row_gradients_that_are_not_finite_are_refused():
     rows = row_gradients(3, (4, 3))
-    rows.parts[0][1, 2, 0] = float("inf")
+    next(rows.tensors())[1, 2, 0] = float("inf")
     with pytest.raises(DivergenceError, match="not finite"):
         SplitPreconditioner.from_rows(rows, torch.ones(3).double(), damping=1e-3)

@@ -32,6 +32,7 @@ def test_rows_kept_as_outer_products_go_through_as_whole_gradients_do():
     outer = Outer(numbers(5, 2, 4, seed=2), numbers(5, 2, 3, seed=3), torch.Size((4, 3)))
     whole = torch.einsum("bto,bti->boi", outer.outputs, outer.inputs)
     found = operator.transpose_times_rows(outer)
+    assert isinstance(found, Outer)
     torch.testing.assert_close(
         torch.einsum("bto,bti->boi", found.outputs, found.inputs),
         operator.transpose_times_rows(whole),

@@ -9,6 +9,7 @@ from unlearning.attacks.attacks import Signals
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.errors import EvidenceError
 from unlearning.evaluation.forgetting import forgetting_evidence
+from unlearning.evidence.evidence import AttackName, Pool
 
 POLICY = GatePolicy()
 
@@ -94,7 +95,7 @@ def test_where_nothing_was_learned_nothing_can_be_decided():
 
 def test_small_batches_are_decided_together():
     alone = forgetting_evidence(*world(4, learned=0.7), POLICY)
-    earlier = [(alone.judged.attack, alone.own)] * 20
+    earlier: list[tuple[AttackName, Pool]] = [(alone.judged.attack, alone.own)] * 20
     pooled = forgetting_evidence(*world(4, learned=0.7), POLICY, earlier=earlier)
     assert alone.power < POLICY.min_power < pooled.pooled_power
     assert (pooled.own, pooled.power, pooled.upper) == (alone.own, alone.power, alone.upper)
@@ -102,7 +103,7 @@ def test_small_batches_are_decided_together():
     assert pooled.pooled.after == pytest.approx(21 * alone.own.after)
     assert pooled.pooled.variance == alone.own.variance
     assert pooled.pooled_upper < alone.upper
-    others = [(name, pool) for name, (_, pool) in zip(["loss"] * 20, earlier, strict=True)]
+    others: list[tuple[AttackName, Pool]] = [("loss", pool) for _, pool in earlier]
     assert forgetting_evidence(*world(4, learned=0.7), POLICY, earlier=others) == alone
 
 

@@ -1,4 +1,7 @@
+from dataclasses import asdict
+
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from unlearning.evidence.evidence import AccuracyLoss, Pool
 
@@ -10,9 +13,9 @@ def test_pools_add_up_and_share_the_larger_doubt_about_the_holdout():
     assert one + Pool() == one
 
 
-def test_what_could_hide_behind_a_loss_is_its_upper_end():
-    assert AccuracyLoss(rows=9, value=0.1, certain=0.0, possible=0.4).highest == 0.4
-
-
-def test_without_an_upper_end_it_is_as_far_above_as_the_lower_end_is_below():
-    assert AccuracyLoss(rows=9, value=0.1, certain=0.02).highest == pytest.approx(0.18)
+def test_a_loss_whose_upper_end_is_missing_cannot_be_read():
+    whole = asdict(AccuracyLoss(rows=9, value=0.1, certain=0.0, possible=0.2))
+    assert TypeAdapter(AccuracyLoss).validate_python(whole).possible == 0.2
+    del whole["possible"]
+    with pytest.raises(ValidationError, match="possible"):
+        TypeAdapter(AccuracyLoss).validate_python(whole)

@@ -10,6 +10,7 @@ from unlearning.evidence.evidence import (
     ForgettingEvidence,
     Pool,
     Probes,
+    UnseenAccuracy,
 )
 from unlearning.evidence.utility_report import EvaluationReport
 from unlearning.gate.gate import decide
@@ -30,7 +31,7 @@ BEFORE = EvaluationReport(
 AFTER = replace(BEFORE, forget_accuracy=0.83, forget_loss=0.4, mia_auc=0.5)
 POLICY = GatePolicy()
 NUMBERS = [item.name for item in fields(EvaluationReport)]
-NONE_LOST = AccuracyLoss(rows=16_000, value=0.0, certain=0.0)
+NONE_LOST = AccuracyLoss(rows=16_000, value=0.0, certain=0.0, possible=0)
 JUDGED = AttackResult(
     attack="lira", member_auc=0.66, before=0.65, before_error=0.01, after=0.5, after_error=0.01
 )
@@ -42,6 +43,7 @@ FORGETTING = ForgettingEvidence(
     lower=0.45,
     upper=0.55,
     power=0.99,
+    half_power=0.9,
     row_percentiles=(),
     own=OWN,
     pooled=OWN,
@@ -56,10 +58,11 @@ EVIDENCE = Evidence(
     retain_accuracy_loss=NONE_LOST,
     class_accuracy_loss=NONE_LOST,
     forgetting=FORGETTING,
+    unseen_accuracy=UnseenAccuracy(before=BEFORE.holdout_accuracy, after=AFTER.holdout_accuracy),
 )
 
 
-def changed(evidence=EVIDENCE, *, after=(), judged=(), forgetting=(), **losses):
+def changed(evidence=EVIDENCE, /, *, after=(), judged=(), forgetting=(), **losses):
     """The evidence with other numbers in it; losses by their certain value, or as they are."""
     found = replace(
         evidence.forgetting,
@@ -69,7 +72,7 @@ def changed(evidence=EVIDENCE, *, after=(), judged=(), forgetting=(), **losses):
     lost = {
         name: one
         if isinstance(one, AccuracyLoss)
-        else AccuracyLoss(rows=100, value=one, certain=one)
+        else AccuracyLoss(rows=100, value=one, certain=one, possible=one)
         for name, one in losses.items()
     }
     return replace(evidence, after=replace(evidence.after, **dict(after)), forgetting=found, **lost)

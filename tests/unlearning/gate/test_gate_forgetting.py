@@ -144,10 +144,11 @@ def test_a_candidate_that_knows_the_forget_labels_is_refused_at_any_auc():
     assert failed(knowing, GatePolicy(max_accuracy_advantage=0.12)) == ()
 
 
-def test_the_advantage_is_measured_on_the_candidate_and_against_its_own_holdout():
+def test_the_advantage_is_measured_on_the_candidate_and_against_its_own_unseen_rows():
     checks = {check.name: check for check in decide(EVIDENCE, POLICY).checks}
     assert checks["accuracy_advantage"].value == pytest.approx(0.0)
-    better = changed(after={"holdout_accuracy": 0.9, "forget_accuracy": 0.95})
+    unseen = replace(EVIDENCE, unseen_accuracy=UnseenAccuracy(before=0.8, after=0.9))
+    better = changed(unseen, after={"forget_accuracy": 0.95})
     checks = {check.name: check for check in decide(better, POLICY).checks}
     assert checks["accuracy_advantage"].value == pytest.approx(0.05)
 

@@ -1,12 +1,7 @@
-from dataclasses import replace
-
 import pytest
 
 from tests.unlearning.gate.examples import LOSSES, POLICY, changed, failed, hiding
 from unlearning.config.gate_policy import GatePolicy
-from unlearning.evidence.evidence import (
-    AccuracyLoss,
-)
 from unlearning.gate.gate import decide
 
 
@@ -49,9 +44,3 @@ def test_a_policy_that_allows_a_loss_allows_it_to_hide():
     assert failed(changed(holdout_accuracy_loss=hiding(0.3)), wide) == ()
     assert failed(changed(retain_accuracy_loss=hiding(0.3)), wide) == ("possible_retain_loss",)
     assert failed(changed(retain_accuracy_loss=hiding(0.9)), wide, exact=True) == ()
-
-
-def test_of_records_of_older_releases_the_other_end_of_their_interval_counts():
-    old = AccuracyLoss(rows=40, value=0.01, certain=-0.085)
-    assert failed(changed(holdout_accuracy_loss=old)) == ("possible_holdout_loss",)
-    assert failed(changed(holdout_accuracy_loss=replace(old, certain=-0.07))) == ()

@@ -153,7 +153,7 @@ def test_levels_lie_between_zero_and_one_and_rise_with_the_score(forget, retain,
         for rows in (forget, retain)
     ]
     groups = class_groups(sets[0][1], sets[1][1], sets[1][1], min_rows=min_rows)
-    levels = difficulty_levels(*sets, groups, share=share)
+    levels = difficulty_levels(sets[0], sets[1], groups, share=share)
     assert levels.dtype == torch.double
     assert bool(((levels > 0) & (levels < 1)).all())
     for group in groups[sets[0][1]].unique():

@@ -149,6 +149,8 @@ def test_what_a_layer_notes_of_single_rows_is_not_left_with_it():
     rows, state, _ = pass_over(model, inputs)
     rows(state, inputs, torch.zeros(4, dtype=torch.int64))
     copy.deepcopy(model)  # what vmap had in hand cannot be copied
+    assert model.seen is not None
+    assert model.last is not None
     for kept in (model.seen, model.named["last"], model.last, *model.many):
         assert torch.equal(kept, inputs) or torch.equal(kept, inputs[:1])
 

@@ -10,7 +10,7 @@ def test_the_perceptron_has_the_widths_and_activations_asked_for():
     assert [tuple(value.shape) for value in model.parameters()] == [
         (8, 4), (8,), (6, 8), (6,), (3, 6), (3,)
     ]  # fmt: skip
-    assert [type(layer) for layer in model] == [
+    assert [type(layer) for layer in model.children()] == [
         nn.Linear, nn.ReLU, nn.Linear, nn.ReLU, nn.Linear
     ]  # fmt: skip
     assert model(torch.ones(7, 4)).shape == (7, 3)
@@ -26,8 +26,8 @@ def test_the_seed_decides_the_weights_and_the_global_random_numbers_are_left_alo
     torch.manual_seed(5)
     first, second, third = mlp(4, [3], 2, seed=1), mlp(4, [3], 2, seed=1), mlp(4, [3], 2, seed=2)
     assert torch.equal(torch.randn(3), expected)
-    assert torch.equal(first[0].weight, second[0].weight)
-    assert not torch.equal(first[0].weight, third[0].weight)
+    assert torch.equal(first.get_parameter("0.weight"), second.get_parameter("0.weight"))
+    assert not torch.equal(first.get_parameter("0.weight"), third.get_parameter("0.weight"))
 
 
 @pytest.mark.parametrize("widths", [(0, [3], 2), (4, [0], 2), (4, [3], 0)])

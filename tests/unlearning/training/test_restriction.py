@@ -63,7 +63,7 @@ def test_without_restriction_it_is_the_plain_loss(rows, alpha, restriction):
 def test_a_layer_with_no_gradient_does_not_make_the_slope_nan(rows, restriction):
     model = mlp(5, [4], 3, seed=0)
     with torch.no_grad():
-        model[0].bias.fill_(-100.0)  # every hidden unit is dead
+        model.get_parameter("0.bias").fill_(-100.0)  # every hidden unit is dead
     data = rows(8)
     restricted_loss(model, data.inputs, data.labels, alpha=1.0, restriction=restriction).backward()
     assert all(value.grad.isfinite().all() for value in model.parameters())
@@ -126,7 +126,7 @@ def test_the_second_pass_sees_the_same_dropout_and_leaves_batch_statistics_alone
 def test_a_dead_layer_does_not_make_the_finite_difference_nan(rows, restriction):
     model = mlp(5, [4], 3, seed=0)
     with torch.no_grad():
-        model[0].bias.fill_(-100.0)
+        model.get_parameter("0.bias").fill_(-100.0)
     assert gradients(model, rows(8), restriction=restriction)[1].isfinite().all()
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -15,4 +16,11 @@ class _BinomialTest(Protocol):
 def binomtest(
     k: int, n: int, p: float = ..., alternative: Literal["two-sided", "greater", "less"] = ...
 ) -> _BinomialTest: ...
+def mannwhitneyu(x: ArrayLike, y: ArrayLike, **options: Any) -> Any: ...
+def bootstrap(data: Any, statistic: Callable[..., Any], **options: Any) -> Any: ...
+
+beta: Any
+norm: Any
+t: Any
+
 def rankdata(a: ArrayLike, method: str = ..., **options: Any) -> NDArray[np.float64]: ...

@@ -6,7 +6,7 @@ from tasks.journal.events.batches import BatchClosed, RequestsWithheld
 
 def test_facts_cannot_be_changed():
     with pytest.raises(AttributeError):
-        frozen().file_count = 2
+        frozen().file_count = 2  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_an_answer_is_equal_to_the_same_answer_only():

@@ -1,3 +1,5 @@
+from typing import Any
+
 from factories import attempt, decision, evaluated
 
 from tasks.journal.events import attempts as a
@@ -5,7 +7,7 @@ from tasks.journal.events.event import Event
 from tasks.journal.histories.attempt import AttemptHistory, note
 
 MADE = attempt()
-OF = {"model": MADE.model, "attempt": MADE.key}
+OF: dict[str, Any] = {"model": MADE.model, "attempt": MADE.key}
 
 
 def history(*facts):

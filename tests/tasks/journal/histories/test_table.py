@@ -1,3 +1,4 @@
+from tasks.journal.events.batches import RowsErased
 from tasks.journal.histories.table import TableHistory
 
 
@@ -10,5 +11,16 @@ def test_a_table_that_nobody_touched_has_no_rounds():
 
 def test_rounds_of_one_table_are_not_those_of_another():
     first, second = TableHistory(), TableHistory()
-    first.erased.append(None)
+    round_of_one = RowsErased(
+        table="t",
+        version_before=0,
+        rows_before=100,
+        rows_matched=1,
+        rows_appended=0,
+        version_after=1,
+        rows_after=99,
+        rows_matched_after=0,
+    )
+    first.erased.append(round_of_one)
+    assert first.erased == [round_of_one]
     assert second.erased == []

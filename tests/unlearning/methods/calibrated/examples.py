@@ -1,5 +1,6 @@
 import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -74,7 +75,7 @@ class World:
         )
 
 
-def problem(rows):
+def problem(rows) -> dict[str, Any]:
     return {"forget": rows(12), "retain": rows(40, 1), "holdout": rows(30, 2)}
 
 

@@ -1,6 +1,5 @@
 from collections import deque
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from unlearning.curvature.kronecker import SplitPreconditioner
 from unlearning.errors import DivergenceError
 from unlearning.methods import network as network_of_methods
 from unlearning.methods.calibrated import closed_form
-from unlearning.methods.calibrated.batches import GoalBatches
+from unlearning.methods.calibrated.batches import GoalBatches, GoalMultiplier
 from unlearning.methods.calibrated.goals import Goals
 from unlearning.methods.calibrated.update import calibrated_update
 from unlearning.methods.network import Network
@@ -54,6 +53,7 @@ def batches_over(sets, rule, network=None, off=OFF):
 def approach(network, batches, rule, example):
     """Whether the closed form arrives, for goals that are one apart at first."""
     rows = closed_form.row_pass(network, example, 12, rule)
+    assert rows is not None
     return closed_form.approach_by_closed_form(network, batches, 1.0, rows, rule)
 
 
@@ -93,7 +93,7 @@ def test_a_step_is_the_minimum_of_what_the_docstring_says(rows, ridge, off, monk
     ]
     white = preconditioner.preconditioned(RowGradients([piece[None] for piece in pieces]))
     direction = torch.cat(
-        [p.flatten() for p in preconditioner.direction([part[0] for part in white.parts])]
+        [p.flatten() for p in preconditioner.direction([part[0] for part in white.tensors()])]
     )
     torch.testing.assert_close(direction, ridge * moved, rtol=1e-6, atol=1e-9)
     assert float(moved.norm()) > 1e-3
@@ -250,6 +250,7 @@ def test_steps_that_lead_away_are_taken_back(rows):
     network = Network(linear_model(5, 3), "cpu", 1024)
     start = [value.detach().clone() for value in network.parameters()]
     batches, read = batches_over(sets, ONE), closed_form.row_pass(network, sets["retain"], 12, ONE)
+    assert read is not None
     # Nearer at first than one step can bring them.
     assert not closed_form.approach_by_closed_form(network, batches, 1e-9, read, ONE)
     assert all(torch.equal(*pair) for pair in zip(network.parameters(), start, strict=True))
@@ -335,12 +336,19 @@ def test_margins_that_are_linear_in_the_weights_arrive_in_one_step():
     torch.testing.assert_close(moved[12:], torch.full((40,), LIFT), rtol=0, atol=5e-4)
 
 
+class Lacking(GoalMultiplier):
+    """Goals that stay as they are, of which retain rows always lack a half."""
+
+    def update(self, *_):
+        return 0.5
+
+
 @pytest.mark.parametrize(("lacking", "steps_taken"), [(1.0, 1), (0.0, 8)])
 def test_it_ends_once_forget_rows_are_near_and_retain_rows_lack_little(lacking, steps_taken):
     rule = replace(ARRIVING, max_steps=60, tolerance=5e-4, retain_tolerance=lacking)
     model = Noted(linear_model(200, 1))
     network, batches, *example = wide_problem(model, rule)
-    batches.multiplier = SimpleNamespace(value=LIFT, update=lambda *_: 0.5)  # what they lack
+    batches.multiplier = Lacking(LIFT)
     assert approach(network, batches, rule, TensorRows(*example))
     assert len(model.passes) == 1 + steps_taken
 

@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -52,11 +53,13 @@ def test_a_table_sorted_from_easy_to_hard_is_not_left_after_its_easy_rows(world)
 def test_every_forget_row_is_stepped_on_however_few_steps_are_allowed(rows):
     forget = CountingRows(rows(40))
     rule = replace(SHORT, forget_batch=4, max_steps=1, sketch_rows=4)
-    calibrated_update(linear_model(5, 3), **problem(rows) | {"forget": forget}, config=config(rule))
+    sets = problem(rows)
+    sets["forget"] = forget
+    calibrated_update(linear_model(5, 3), **sets, config=config(rule))
     assert forget.given == 40 + 40 + 40  # for the goals, for the curvature, for the steps
 
 
-def odds_model(rows):
+def odds_model(rows) -> tuple[nn.Module, dict[str, Any]]:
     """A binary linear model: its margins are linear in its parameters, so one step is exact."""
     model = linear_model(5, 1).double()
     with torch.no_grad():
@@ -73,13 +76,9 @@ def weighted_loss(model, sets, rule):
     def margins(rows, of=model):
         return margin(two_class_scores(of(rows.inputs)), rows.labels)
 
-    return sum(
-        weight * smooth_l1_loss(margins(rows), goals)
-        for weight, rows, goals in (
-            (1.0, sets["forget"], rule["forget"]),
-            (0.7 * 400 / 12, sets["retain"], rule["retain"]),  # 12 rows weigh as 12 of 400
-        )
-    )
+    forget = smooth_l1_loss(margins(sets["forget"]), rule["forget"])
+    retain = smooth_l1_loss(margins(sets["retain"]), rule["retain"])
+    return forget + 0.7 * 400 / 12 * retain  # 12 rows weigh as 12 of 400
 
 
 def expected_goals(model, sets):

@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -170,7 +171,7 @@ class CountingModel(nn.Linear):
 
 
 def test_retain_and_holdout_are_read_once_and_forget_rows_once_a_round(rows):
-    sets = {name: CountingRows(held) for name, held in problem(rows).items()}
+    sets: dict[str, Any] = {n: CountingRows(held) for n, held in problem(rows).items()}
     calibrated_update(linear_model(5, 3), **sets, config=config())
     given = {name: held.given for name, held in sets.items()}
     rounds = 2 + SHORT.max_steps  # for the goals, for the curvature, for each step
@@ -246,6 +247,8 @@ def test_many_small_updates_harm_retain_rows_no_more_than_one_large_one(world, r
 class BreaksWhenMoved(nn.Linear):
     """A model whose scores are no numbers once its weights are not what they were."""
 
+    first: torch.Tensor
+
     def forward(self, inputs):
         scores = super().forward(inputs)
         moved = (self.weight.detach() - self.first).abs().max() > 1e-3
@@ -284,7 +287,7 @@ def test_steps_are_float32_also_where_the_caller_autocasts(stateful, rows):
     assert all(torch.equal(value, actual[name]) for name, value in expected.items())
 
 
-def mislabelled(rows, name, label):
+def mislabelled(rows, name, label) -> dict[str, Any]:
     sets = problem(rows)
     labels = sets[name].labels.clone()
     labels[1] = label
@@ -302,8 +305,10 @@ def test_a_label_that_is_not_a_class_is_refused(rows, name, label, stateful):
 
 @pytest.mark.parametrize("name", ["forget", "retain", "holdout"])
 def test_an_empty_set_is_refused(rows, name):
+    sets = problem(rows)
+    sets[name] = rows(0)
     with pytest.raises(DataError, match="empty"):
-        calibrated_update(linear_model(5, 3), **problem(rows) | {name: rows(0)}, config=config())
+        calibrated_update(linear_model(5, 3), **sets, config=config())
 
 
 class WithZeroScore(nn.Linear):
