@@ -10,6 +10,7 @@ from prefect.settings import (
 )
 
 from flows.retire_versions import retire_versions
+from tasks.journal.events.versions import VersionRetired
 
 __all__ = ["template", "world"]
 
@@ -19,8 +20,8 @@ def test_a_version_that_remembers_is_retired_and_waits_for_its_days(world, prefe
     with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_LOGGING_TO_API_ENABLED: False}):
         assert retire_versions() == 0
         assert retire_versions() == 0
-    (retired,) = world.events("VersionRetired")
-    assert retired.facts["version"] == 1
+    (retired,) = world.events(VersionRetired)
+    assert retired.facts.version == 1
     assert world.champion() == 2
     client = MlflowClient(f"sqlite:///{world.folder.parent / 'home' / 'mlflow.db'}")
     assert len(client.search_model_versions("name = 'income'")) == 2
