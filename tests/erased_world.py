@@ -153,7 +153,7 @@ class World:
         first = rows(ROWS, seed=1).filter([i in numbers for i in range(ROWS)])
         write_deltalake(self.table, first, mode="append")
 
-    def events(self, kind):
+    def events(self, kind: type):
         """Facts of this type in the model's stream."""
         events = self.services.journal.read(model_stream("income"))
         return [e for e in events if isinstance(e.facts, kind)]
