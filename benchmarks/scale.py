@@ -28,8 +28,8 @@ from rich.table import Table
 
 from benchmarks.unserved import enroll_unserved
 from tasks import pipeline
+from tasks.certificates.status import requests, status
 from tasks.environment.settings import load_settings
-from tasks.records.status import requests, status
 from tasks.registry.services import Services
 from tasks.store.files import FileStore
 from tasks.store.objects import ObjectInfo

@@ -20,11 +20,11 @@ from tasks.attempts import (
     promotion,
     withdrawal,
 )
+from tasks.certificates import certificates
 from tasks.enrolling import gradient_ledgers, reference_models
 from tasks.erasure import files, guards, rows, snapshots
 from tasks.intake import batches
 from tasks.journal.events.attempt import Attempt
-from tasks.records import certificates
 from tasks.registry.services import Services
 from tasks.report import mlflow_mirror
 from tasks.subjects import late_holds, resolution, suppression_list

@@ -11,13 +11,13 @@ from durable import durable
 from small_tables import rows, subject, write_tables
 
 from tasks import pipeline
+from tasks.certificates import certificates
 from tasks.enrolling import enroll, train
 from tasks.enrolling.source import ModelSource
 from tasks.environment.settings import load_settings
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models, read_enrollment, record_enrollment
-from tasks.records import certificates
 from tasks.registry.services import Services
 from tasks.subjects import open_batches, replay
 from tasks.versions import alias_floor

@@ -9,13 +9,13 @@ import torch
 from factories import attempt, dataset, enrollment, promotion
 from sample_evidence import FORGOTTEN
 
+from tasks.certificates.certificates import certificate_key
 from tasks.intake.batches import report_key
 from tasks.journal.events import attempts as a
 from tasks.journal.events import batches as b
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import batch_stream, model_stream
 from tasks.journal.reading import read_batch, record_enrollment
-from tasks.records.certificates import certificate_key
 from tasks.report.report import write_report
 from tasks.subjects.matches import matches_key
 from unlearning.attacks.attacks import Signals

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sample_evidence import FORGOTTEN, few
 
 from docs.generate.tables import code, table
-from tasks.records.certificates import NOT_PROVEN
+from tasks.certificates.certificates import NOT_PROVEN
 from tasks.report.check_answers import answer_of
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import Evidence, Pool, Probes, SliceLoss

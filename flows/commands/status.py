@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.commands.tables import print_waiting, request_table
+from tasks.certificates.status import RequestSummary, standstills
+from tasks.certificates.status import status as read_status
 from tasks.environment.settings import load_settings
-from tasks.records.status import RequestSummary, standstills
-from tasks.records.status import status as read_status
 from tasks.registry.services import Services
 from tasks.versions.alias_floor import breaches
 from unlearning.errors import DataError, SettingsError, TransientError

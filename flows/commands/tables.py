@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.approval.questions import waiting
+from tasks.certificates.status import ModelSummary, RequestSummary, batch_models, requests
 from tasks.intake.batches import report_key
 from tasks.journal.events.preflight import Preflight
-from tasks.records.status import ModelSummary, RequestSummary, batch_models, requests
 from tasks.registry.services import Services
 from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.budget import is_exact

@@ -7,8 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from tasks.certificates.status import trace_subject, trace_version
 from tasks.environment.settings import load_settings
-from tasks.records.status import trace_subject, trace_version
 from tasks.registry.services import Services
 from tasks.subjects.suppression_list import load
 

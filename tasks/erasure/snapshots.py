@@ -3,13 +3,13 @@
 from typing import cast
 
 from tasks.attempts.planning import note_still_untouched
+from tasks.certificates.certified_models import note_out_of_service
 from tasks.erasure.batch_rows import table_history
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import SnapshotAdvanced
 from tasks.journal.reading import enrolled_models
-from tasks.records.certified_models import note_out_of_service
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import known_count, scan_table
 from tasks.tables.delta import is_readable

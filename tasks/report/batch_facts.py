@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from tasks.certificates.certificates import certificate_key
+from tasks.certificates.certified_models import certified_models, why_out_of_service
 from tasks.intake import batches
 from tasks.journal.events.batches import Answer, FilesPurged, ModelUntouched, RowsErased
 from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.reading import read_batch
-from tasks.records.certificates import certificate_key
-from tasks.records.certified_models import certified_models, why_out_of_service
 from tasks.registry.services import Services
 from tasks.report.model_facts import ModelFacts, model_facts
 from tasks.store.objects import MissingObjectError

@@ -6,8 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from tasks.certificates.certificates import NOT_PROVEN
 from tasks.intake.batches import report_key
-from tasks.records.certificates import NOT_PROVEN
 from tasks.registry.services import Services
 from tasks.report.batch_facts import BatchFacts, batch_facts
 from tasks.report.check_answers import answer_of

@@ -128,7 +128,7 @@ def _forgotten_batches() -> Iterator[str]:
 
 def requests(services, expected: Mapping[tuple[str, str], int]) -> Iterator[str]:
     """I-02, I-08: every record in the one state that it belongs in, and in no second one."""
-    from tasks.records.status import status
+    from tasks.certificates.status import status
     from unlearning.policy.deletion import TERMINAL
 
     found = Count((r["request_id"] or UNUSABLE, r["status"]) for r in status(services)["requests"])

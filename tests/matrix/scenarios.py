@@ -143,7 +143,7 @@ def hold(place: Place) -> None:
 
 def held_or_erased(_: Place) -> Ending:
     """The hold came in time, and the rows are all there; or too late, and all are gone."""
-    from tasks.records.status import status
+    from tasks.certificates.status import status
 
     states = {
         r["request_id"]: r["status"] for r in status(Services.open(load_settings()))["requests"]

@@ -1,7 +1,7 @@
 from rich.console import Console
 
 from flows.commands.tables import next_command, request_table
-from tasks.records.status import RequestSummary
+from tasks.certificates.status import RequestSummary
 
 
 def summary(number, status="erased", reason="", request_id=None):

@@ -15,6 +15,7 @@ from tasks.attempts.already_forgotten import (
     note_forgotten,
     note_settled,
 )
+from tasks.certificates.certified_models import certified_models, models_for
 from tasks.intake import batches
 from tasks.journal.events import ids
 from tasks.journal.events.attempts import (
@@ -33,7 +34,6 @@ from tasks.journal.events.catalog import batch_stream, model_stream, request_str
 from tasks.journal.events.models import ForgettingSettled
 from tasks.journal.events.requests import RequestAccepted, RequestErased
 from tasks.journal.reading import read_batch, read_enrollment, read_model, record_enrollment
-from tasks.records.certified_models import certified_models, models_for
 from tasks.registry.mlflow_registry import Registry
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.policy.budget import Deletions

@@ -4,10 +4,10 @@ import pytest
 from factories import model_preflight, preflight
 from hand_made_batch import BATCH, TABLE, HandMadeBatch
 
+from tasks.certificates.certificates import NOT_PROVEN, certificate_key
+from tasks.certificates.certified_models import certified_models
 from tasks.journal.events import batches as b
 from tasks.journal.events import ids
-from tasks.records.certificates import NOT_PROVEN, certificate_key
-from tasks.records.certified_models import certified_models
 from tasks.report.batch_facts import batch_facts
 
 WAITS = "the batch waits for approval"

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import sample_evidence as sample
 
+from tasks.certificates.certified_models import certified_models
 from tasks.journal.events.attempts import AttemptPlanned, CandidateFailed, RungChosen
-from tasks.records.certified_models import certified_models
 from tasks.report.model_facts import model_facts
 
 

@@ -7,9 +7,9 @@ import sample_evidence as sample
 from hand_made_batch import BATCH
 from small_tables import MARK, subject
 
+from tasks.certificates.certificates import NOT_PROVEN
 from tasks.journal.events import ids
 from tasks.journal.events.batches import BatchClosed, ModelUntouched
-from tasks.records.certificates import NOT_PROVEN
 from tasks.report.report import report_figures, write_report
 from unlearning.config.gate_policy import GatePolicy
 

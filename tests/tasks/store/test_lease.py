@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.certificates import certificates
 from tasks.journal.effects import once
 from tasks.journal.events.batches import PurgeIntended
 from tasks.journal.events.catalog import batch_stream
-from tasks.records import certificates
 from tasks.store import lease
 from unlearning.errors import ConflictError
 
@@ -48,7 +48,7 @@ def clock(monkeypatch) -> Clock:
 
 HOLDER = """
 import sys, time
-from tasks.records import certificates
+from tasks.certificates import certificates
 from tasks.store import lease
 from tasks.store.files import FileStore
 lease.BEAT_S = .1

@@ -12,12 +12,12 @@ from worked_on import away, move_table, resolved
 
 from tasks.attempts import planning
 from tasks.attempts.already_forgotten import forgotten_subjects
+from tasks.certificates import certificates
+from tasks.certificates.status import trace_subject
 from tasks.erasure import batch_rows, files
 from tasks.erasure import rows as rows_gone
 from tasks.intake import batches
 from tasks.journal.reading import read_batch
-from tasks.records import certificates
-from tasks.records.status import trace_subject
 from tasks.report import mlflow_mirror
 from tasks.store import lease
 from tasks.subjects import late_holds, open_batches, resolution, suppression_list

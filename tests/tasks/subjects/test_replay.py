@@ -7,10 +7,10 @@ from deltalake import write_deltalake
 from erased_world import GONE, ROWS
 from small_tables import rows, subject
 
+from tasks.certificates import certificates
 from tasks.erasure import batch_rows, files, snapshots
 from tasks.intake import inbox
 from tasks.journal.events.models import SnapshotRestored
-from tasks.records import certificates
 from tasks.subjects import suppression_list
 
 # MLflow and torch warn of their own type hints and formats.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tasks.certificates.certified_models import CertifiedModel, certified_models, models_for
 from tasks.intake import batches
 from tasks.journal.events import ids
 from tasks.journal.events.batches import FilesPurged
@@ -16,7 +17,6 @@ from tasks.journal.histories.request import request_history
 from tasks.journal.histories.table import TableHistory
 from tasks.journal.journal import Entry
 from tasks.journal.reading import read_batch
-from tasks.records.certified_models import CertifiedModel, certified_models, models_for
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.subjects.matches import TableMatches, matches

@@ -5,13 +5,7 @@ import json
 import pytest
 from factories import approved, disposition, enrollment, preflight, promotion
 
-from tasks.journal.events import ids
-from tasks.journal.events.attempts import MemoryRanOut
-from tasks.journal.events.batches import ApprovalRequested
-from tasks.journal.events.catalog import model_stream, request_stream
-from tasks.journal.events.requests import RequestAccepted, RequestErased, RequestQuarantined
-from tasks.journal.reading import record_enrollment
-from tasks.records.status import (
+from tasks.certificates.status import (
     batch_models,
     requests,
     standstills,
@@ -19,6 +13,12 @@ from tasks.records.status import (
     trace_subject,
     trace_version,
 )
+from tasks.journal.events import ids
+from tasks.journal.events.attempts import MemoryRanOut
+from tasks.journal.events.batches import ApprovalRequested
+from tasks.journal.events.catalog import model_stream, request_stream
+from tasks.journal.events.requests import RequestAccepted, RequestErased, RequestQuarantined
+from tasks.journal.reading import record_enrollment
 from unlearning.errors import DataError
 from unlearning.policy.digests import pseudonym
 

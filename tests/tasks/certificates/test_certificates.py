@@ -7,13 +7,13 @@ from factories import approved, preflight
 from small_tables import MARK
 from worked_on import away, resolved
 
+from tasks.certificates.certificates import NOT_PROVEN, certificate_key, certify
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ApprovalRequested, TableGone
 from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import RequestAccepted, RequestErased, SubjectNotFound
 from tasks.journal.journal import Journal
 from tasks.journal.reading import read_batch
-from tasks.records.certificates import NOT_PROVEN, certificate_key, certify
 from tasks.registry.services import Services
 from tasks.report import mlflow_mirror
 from tasks.subjects.matches import matches_key

@@ -7,17 +7,17 @@ import sample_evidence as sample
 from factories import dataset, retired
 from hand_made_batch import TABLE, HandMadeBatch
 
-from tasks.journal.events import ids
-from tasks.journal.events.batches import ForgottenEarlier
-from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.models import ModelWithdrawn
-from tasks.journal.events.versions import AliasLost
-from tasks.records.certified_models import (
+from tasks.certificates.certified_models import (
     certified_models,
     models_for,
     note_out_of_service,
     why_out_of_service,
 )
+from tasks.journal.events import ids
+from tasks.journal.events.batches import ForgottenEarlier
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.models import ModelWithdrawn
+from tasks.journal.events.versions import AliasLost
 from unlearning.errors import DataError
 
 
