@@ -155,10 +155,7 @@ class Steps:
     def close_batch(self, batch: str) -> None:
         """The batch closed, and what its models forgot noted as gone."""
         mlflow_mirror.close(self.services, batch)
-        try:
-            already_forgotten.note_settled(self.services)
-        except Exception as error:  # noqa: BLE001 - it only spares later runs some reading
-            log.warning("What models forgot is not noted as settled yet. %s", error)
+        _if_possible("what was forgotten", partial(already_forgotten.note_settled, self.services))
 
 
 def process_batch(
@@ -193,12 +190,12 @@ def unlearn_model(steps: Steps, batch: str, model: str) -> ModelOutcome:
         decision = steps.judge_candidate(attempt, failure)
         if decision.passed:
             steps.promote_version(attempt, steps.register_version(attempt))
-            _retire_old(steps, model)
+            _if_possible(f"old versions of {model}", partial(steps.retire_versions, model))
             return ModelOutcome(model, "promoted")
         chosen = steps.choose_rung(attempt, decision)
         if chosen.rung == "withdraw":
             steps.withdraw_model(attempt, chosen)
-            _retire_old(steps, model)
+            _if_possible(f"old versions of {model}", partial(steps.retire_versions, model))
             return ModelOutcome(model, "withdrawn", chosen.reason)
         if chosen.rung == "wait":
             steps.block_batch(attempt, decision, chosen)
@@ -224,9 +221,9 @@ def erase_tables(steps: Steps, batch: str) -> None:
     steps.close_batch(batch)
 
 
-def _retire_old(steps: Steps, model: str) -> None:
-    """Old versions out of use; what hinders that holds up no erasure, and is tried again daily."""
+def _if_possible(what: str, work: Callable[[], object]) -> None:
+    """Do what a later run does as well: whatever hinders it holds up no erasure."""
     try:
-        steps.retire_versions(model)
+        work()
     except Exception as error:  # noqa: BLE001 - flows.retire_versions raises it, whatever it is
-        log.warning("%s: old versions are not retired yet. %s", model, error)
+        log.warning("Not done yet: %s. %s", what, error)
