@@ -190,12 +190,12 @@ def unlearn_model(steps: Steps, batch: str, model: str) -> ModelOutcome:
         decision = steps.judge_candidate(attempt, failure)
         if decision.passed:
             steps.promote_version(attempt, steps.register_version(attempt))
-            _if_possible(f"old versions of {model}", partial(steps.retire_versions, model))
+            _if_possible(f"old versions of {model}", lambda: steps.retire_versions(model))
             return ModelOutcome(model, "promoted")
         chosen = steps.choose_rung(attempt, decision)
         if chosen.rung == "withdraw":
             steps.withdraw_model(attempt, chosen)
-            _if_possible(f"old versions of {model}", partial(steps.retire_versions, model))
+            _if_possible(f"old versions of {model}", lambda: steps.retire_versions(model))
             return ModelOutcome(model, "withdrawn", chosen.reason)
         if chosen.rung == "wait":
             steps.block_batch(attempt, decision, chosen)
