@@ -11,7 +11,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from docs.generate import results  # noqa: E402 - the checkout that is documented comes first
 from docs.generate.pages import GENERATORS  # noqa: E402
 
-MARK = re.compile(r"^<!-- generate: ([a-z-]+) -->$", re.MULTILINE)
+MARK = re.compile(r"^(?:\*Made from the code:.*\n\n)?<!-- generate: ([a-z-]+) -->$", re.MULTILINE)
+"""With the sentence for who reads the page unbuilt."""
 ELSEWHERE = re.compile(r"https://[^\s\"'`/]+/(?:mermaid|resize-observer-polyfill)[^\s\"'`)]*")
 
 

@@ -157,7 +157,7 @@ def options_of(
     if not flags.init:
         return laid_over(options, layers, absent)
     checked(options, layers, absent)
-    sys.stdout.write(template(options, command, joined(layers), absent))
+    sys.stdout.write(template(options, command, joined(layers), absent).rstrip("\n") + "\n")
     return None
 
 

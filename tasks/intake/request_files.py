@@ -143,10 +143,11 @@ def _csv(data: bytes, needed: Columns) -> Iterator[Read]:
         header = [name.strip() for name in next(cells, [])]
         if len(set(header)) < len(header):
             raise RequestError("names a column twice in its first line")
-        if not set(needed) <= set(header):
-            one = "column" if len(needed) == 1 else "columns"
+        # What stands there instead is not said: it may be a row with ids.
+        if missing := [name for name in needed if name not in header]:
+            one = "column" if len(missing) == 1 else "columns"
             raise RequestError(
-                f"lacks the {one} {' and '.join(needed)} in its first line, separated by commas"
+                f"lacks the {one} {' and '.join(missing)} in its first line, separated by commas"
             )
         for row in cells:
             if len(row) == len(header):

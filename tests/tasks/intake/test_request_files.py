@@ -64,6 +64,7 @@ def test_every_format_gives_the_same_row(name, zipped):
         ("a.json", b"\xff\xfe", "UTF-8"),
         ("a.jsonl", b"no\nno\n", "no line"),
         ("a.csv", b"who,what\n1,2\n", "lacks the columns"),
+        ("a.csv", b"request_id,subject\n1,2\n", "lacks the column subject_id in"),
         ("a.csv", b'request_id,subject_id\n"1,2\n', "CSV"),
         ("a.parquet", b"PAR1", "Parquet"),
         ("a.csv", b"request_id,subject_id,subject_id\n1,alice,bob\n", "twice"),
