@@ -21,12 +21,6 @@ ERASED = Event(
 )
 
 
-def test_a_request_is_open_until_it_is_answered():
-    assert request_history([ACCEPTED]).is_open
-    assert not request_history([ACCEPTED, ERASED]).is_open
-    assert request_history([]).status == ""
-
-
 def test_an_answer_belongs_to_the_batch_that_gave_it():
     found = request_history([ACCEPTED, ERASED])
     assert found.answer_in("b-1") == ERASED.facts
