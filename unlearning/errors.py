@@ -13,6 +13,7 @@
     ├── ModelError                the model cannot be unlearned so  → mend or re-enrol the model
     │   ├── UnsupportedModelError
     │   ├── StaleLedgerError      ledger of another model or snapshot
+    │   ├── ChangedWeightsError   not what was judged             → ladder; see who writes there
     │   └── DivergenceError       non-finite loss, gradient or weight
     ├── EvidenceError             a number is missing or undefined  → never gate on a guess
     ├── GateRejectedError         a check of the gate failed        → champion and request stay
@@ -79,6 +80,10 @@ class UnsupportedModelError(ModelError):
 
 class StaleLedgerError(ModelError):
     """The gradient ledger belongs to another model or to another version of the table."""
+
+
+class ChangedWeightsError(ModelError):
+    """Weights that were made and judged were replaced since; another attempt makes others."""
 
 
 class DivergenceError(ModelError):

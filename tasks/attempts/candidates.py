@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tasks.attempts.checkpoints import StoredCheckpoints
 from tasks.attempts.inputs import inputs, retain_rows, split_sample
+from tasks.attempts.recorded_weights import refuse_changed
 from tasks.enrolling.gradient_ledgers import read_ledger, store_ledger
 from tasks.enrolling.timed_trainings import note_retrain, retrain_forecast
 from tasks.environment.device import pick_device
@@ -26,7 +27,6 @@ from unlearning.errors import UnsupportedModelError
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
 from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem
-from unlearning.model.forward import model_copy
 from unlearning.model.rows import Rows
 from unlearning.model.weights import model_digest, same_values
 from unlearning.policy.budget import is_exact
@@ -42,8 +42,10 @@ def make_candidate(services: Services, attempt: Attempt) -> CandidateMade:
     Raises:
         UnsupportedModelError: the method does not fit the model, or it is a retrain that certainly
             cannot end before the earliest due date.
+        ChangedWeightsError: it was made before, and the store or the registry holds others by now.
     """
     key = attempt.ids.candidate
+    refuse_changed(services, attempt)
     _refuse_too_late(services, attempt)
 
     def find(_: CandidateIntended) -> CandidateMade | None:
@@ -172,10 +174,3 @@ def _new_state(
             f"that version on the copy, or widen its limits with `expunge enroll {attempt.model} "
             "--config FILE`, under [budget] or [policy] of that file."
         ) from error
-
-
-def load_candidate(services: Services, attempt: Attempt, parent: nn.Module) -> nn.Module:
-    """A copy of the parent with the weights of the attempt's candidate."""
-    module = model_copy(parent)
-    module.load_state_dict(load(services.store.get(attempt.ids.candidate)))
-    return module

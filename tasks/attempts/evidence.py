@@ -4,10 +4,10 @@ import logging
 from dataclasses import replace
 from typing import cast
 
-from tasks.attempts.candidates import load_candidate
 from tasks.attempts.curves import keep_curves
 from tasks.attempts.inputs import inputs, split_sample
 from tasks.attempts.probes import CandidateUnderTest, probe
+from tasks.attempts.recorded_weights import load_candidate
 from tasks.enrolling.reference_models import read_reference_models
 from tasks.environment.device import pick_device
 from tasks.environment.memory import fitting

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from tasks.attempts.candidates import load_candidate, update_config
+from tasks.attempts.candidates import update_config
+from tasks.attempts.recorded_weights import load_candidate
 from tasks.enrolling.reference_models import ReferenceModels
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.enrollment import Enrollment
@@ -14,7 +15,7 @@ from tasks.journal.histories.attempt import AttemptHistory
 from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
-from unlearning.errors import EvidenceError, ModelError
+from unlearning.errors import ChangedWeightsError, EvidenceError, ModelError
 from unlearning.evaluation.measurement import EvidenceRows, Measurement
 from unlearning.evaluation.probes import (
     CanaryTest,
@@ -140,7 +141,11 @@ def _distance(services: Services, asked: CandidateUnderTest, measured: Measureme
     if not updates:
         return None
     latest = max(updates, key=lambda one: one.made_at)
-    update = load_candidate(services, latest.attempt, asked.parent)
+    try:
+        update = load_candidate(services, latest.attempt, asked.parent)
+    except ChangedWeightsError as error:  # no fault of the retrained candidate
+        log.warning("%s: no distance to the update. %s", asked.attempt.model, error)
+        return None
     size, device = asked.chunk_size, asked.device
     scores = read_scores(update, asked.unseen, chunk_size=size, device=device)
     return prediction_distance(scores.probabilities, measured.after["holdout"].probabilities)

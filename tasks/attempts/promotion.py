@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tasks.attempts.candidates import load_candidate
 from tasks.attempts.evidence import evaluate_candidate
 from tasks.attempts.inputs import inputs
+from tasks.attempts.recorded_weights import load_candidate, recorded, refuse_other_weights
 from tasks.foreign_errors import translated
 from tasks.journal import journal
 from tasks.journal.effects import once
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import (
-    CandidateMade,
     PromotionIntended,
     RegistrationIntended,
     VersionPromoted,
@@ -23,11 +22,10 @@ from tasks.journal.events.attempts import (
 )
 from tasks.journal.events.catalog import batch_stream, model_stream
 from tasks.journal.events.models import ChampionPromoted
-from tasks.journal.reading import read_batch, read_enrollment
+from tasks.journal.reading import read_enrollment
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.services import Services
 from tasks.subjects import late_holds
-from unlearning.errors import UnsupportedModelError
 from unlearning.model.rows import Rows
 
 log = logging.getLogger("expunge.promotion")
@@ -68,8 +66,15 @@ def register(services: Services, attempt: Attempt) -> int:
 
 
 def promote(services: Services, attempt: Attempt, version: int) -> None:
-    """Move the alias from the parent to the new version, once, if nobody moved it meanwhile."""
-    made = _made(services, attempt)
+    """Move the alias from the parent to the new version, once, if nobody moved it meanwhile.
+
+    Raises:
+        ChangedWeightsError: the version holds other weights than were judged.
+        ConflictError: the alias was moved, or a legal hold came.
+    """
+    made = recorded(services, attempt)
+    if services.journal.find(batch_stream(attempt.batch), attempt.ids.promoted) is None:
+        refuse_other_weights(services, attempt, version)
 
     def find(_: PromotionIntended) -> VersionPromoted | None:
         if services.registry.alias_version(attempt.model) != version:
@@ -116,7 +121,7 @@ def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:
         "expunge.batch": attempt.batch,
         "expunge.parent_version": str(attempt.parent_version),
         "expunge.parent_digest": attempt.parent_digest,
-        "expunge.digest": _made(services, attempt).digest,
+        "expunge.digest": recorded(services, attempt).digest,
         "expunge.dataset": enrollment.dataset.uri,
         "expunge.dataset_version": str(attempt.dataset_version),
         "expunge.dataset_version_before": str(attempt.dataset_version),
@@ -129,13 +134,6 @@ def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:
         "expunge.code_version": package_version("expunge"),
         "expunge.gate": "passed",
     }
-
-
-def _made(services: Services, attempt: Attempt) -> CandidateMade:
-    made = read_batch(services.journal, attempt.batch).attempts[attempt.key].made
-    if made is None:
-        raise UnsupportedModelError("The candidate was never made; run the batch from its start.")
-    return made
 
 
 def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:

@@ -56,14 +56,6 @@ def test_only_a_method_that_takes_a_ledger_pays_for_one(world, method, is_read):
     assert bool(here.keys("ledgers/")) is is_read
 
 
-def test_a_candidate_is_the_parent_with_other_weights(world):
-    here = world()
-    attempt = here.made()
-    loaded = candidates.load_candidate(here.services, attempt, here.module)
-    assert not loaded.get_parameter("weight").equal(here.module.weight)
-    assert model_digest(here.module.state_dict()) == attempt.parent_digest
-
-
 def test_a_retrain_tells_what_it_learned_from_and_is_timed(world):
     here = world(method="retrain")
     attempt = here.plan()

@@ -18,6 +18,7 @@ from unlearning.errors import DivergenceError
 from unlearning.evaluation.measurement import EvidenceRows, measure_candidate
 from unlearning.evidence.evidence import Canaries
 from unlearning.model.rows import TensorRows
+from unlearning.model.weights import model_digest
 
 MADE = Canaries(count=128, planted=0.6, erased=0.5, limit=0.55)
 
@@ -92,14 +93,17 @@ def test_what_needs_no_canaries_is_answered_all_the_same(services):
 def made(services, of):
     """The attempt planned, with a candidate that knows its key."""
     mine = {"model": of.model, "attempt": of.key}
+    state = nn.Linear(3, 2).state_dict()
     told = {
         of.ids.planned: AttemptPlanned(attempt=of),
         f"{of.ids.unlearned}/begun": CandidateIntended(**mine),
-        of.ids.unlearned: CandidateMade(**mine, candidate=of.ids.candidate, digest="d"),
+        of.ids.unlearned: CandidateMade(
+            **mine, candidate=of.ids.candidate, digest=model_digest(state)
+        ),
     }
     for event_id, facts in told.items():
         services.journal.append(batch_stream(of.batch), event_id, facts)
-    services.store.put(of.ids.candidate, save(nn.Linear(3, 2).state_dict()))
+    services.store.put(of.ids.candidate, save(state))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +123,14 @@ def test_a_retrain_is_compared_with_updates_of_the_same_rows_and_parent_only(
     made(services, retrain)
     found = probes.probe(services, *asked_of(of=retrain))
     assert (found.distance_to_retrained is not None) is is_compared
+
+
+def test_a_retrain_does_not_suffer_from_an_update_that_somebody_replaced(services):
+    update, retrain = attempt(), attempt(method="retrain", rung="retrain", reason="It left rows.")
+    made(services, update)
+    made(services, retrain)
+    services.store.put(update.ids.candidate, save(nn.Linear(3, 2).state_dict()))
+    assert probes.probe(services, *asked_of(of=retrain)).distance_to_retrained is None
 
 
 def test_no_probe_names_a_subject():

@@ -1,16 +1,19 @@
 """A candidate becomes a version once, and takes the alias once, if nobody else moved it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from factories import evaluated, frozen, validated
 
 from tasks.attempts import promotion
+from tasks.attempts.recorded_weights import load_candidate
 from tasks.datasets.rows import TableRows
 from tasks.journal.events.attempts import VersionRegistered
 from tasks.registry import model_files
 from tasks.registry.mlflow_registry import AUDIT_EXPERIMENT, EFFECT_TAG, Registry
 from tasks.subjects import late_holds
-from unlearning.errors import ConflictError, UnsupportedModelError
+from unlearning.errors import ChangedWeightsError, ConflictError, UnsupportedModelError
 
 
 @pytest.fixture
@@ -20,7 +23,12 @@ def ready(world, monkeypatch):
     attempt = here.made()
     here.happen(frozen=frozen(), validated=validated())
     here.append(attempt.ids.evaluated, evaluated(attempt))
-    monkeypatch.setattr(model_files, "load_model", lambda *_, **__: here)
+    candidate = load_candidate(here.services, attempt, here.module)
+    monkeypatch.setattr(
+        model_files,
+        "load_model",
+        lambda *a, **_: here if a[2] == 1 else SimpleNamespace(module=candidate),
+    )
     monkeypatch.setattr(model_files, "log_successor", lambda *_: "models:/m-1")
     monkeypatch.setattr(Registry, "logged_model_id", lambda *_: None)
     return here, attempt
@@ -98,6 +106,15 @@ def test_a_promotion_is_told_to_batch_and_model_once(moving):
     enrolled = here.enrolled()
     assert (enrolled.version, enrolled.digest) == (2, history.made.digest)
     assert (enrolled.deletions.forgotten, enrolled.deletions.updates) == (10, 1)
+
+
+def test_a_version_that_holds_other_weights_than_were_judged_is_not_promoted(moving, monkeypatch):
+    here, attempt = moving
+    monkeypatch.setattr(model_files, "load_model", lambda *_, **__: here)
+    with pytest.raises(ChangedWeightsError, match="other weights than the candidate"):
+        promotion.promote(here.services, attempt, 2)
+    assert here.champion == 1
+    assert here.model().promoted == {}
 
 
 def test_an_alias_that_somebody_moved_is_left_there(moving):
