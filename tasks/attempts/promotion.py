@@ -147,7 +147,7 @@ def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
     )
     module = load_candidate(services, attempt, original.module)
     example = input_example(original.example, forget)
-    return model_files.log_successor(run_id, original, module, example)
+    return model_files.log_successor(services.settings, run_id, original, module, example)
 
 
 def input_example(example: Any, forget: Rows) -> Any:

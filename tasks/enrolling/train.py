@@ -46,7 +46,7 @@ def train_version(
         _log_parameters(services, run_id, config, hidden)
         # Two rows: with one, torch.export would fix the batch size at one.
         example = np.zeros((2, *_input_shape(services, source)), dtype=np.float32)
-        uri = model_files.log_new(run_id, module.cpu(), example)
+        uri = model_files.log_new(services.settings, run_id, module.cpu(), example)
         tags = {
             mlflow_registry.EFFECT_TAG: effect,
             LEFT_OUT_TAG: seen.listed,

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 from tasks.environment.memory import memory_errors
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
+from tasks.registry import downloads
 from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
 from unlearning.errors import (
     ExpungeError,
@@ -33,9 +35,12 @@ class LoadedModel:
 
     module: "nn.Module"
     is_exported: bool
-    directory: Path
     signature: Any
     example: Any
+    requirements: tuple[str, ...] | None
+    """Lines of its requirements.txt; None if it has none."""
+    code: dict[str, bytes]
+    """The files of its own code, by their paths."""
 
 
 def load_model(
@@ -56,28 +61,45 @@ def load_model(
         SettingsError: it cannot be loaded with the packages that are installed here.
         MissingDataError: there is no such version, or its files are gone or damaged.
     """
-    import mlflow
-
     if not is_parent:
         _refuse_retired(registry, model, version)
-    uri = f"models:/{model}/{version}"
+    with downloads.downloaded(registry.settings, f"models:/{model}/{version}") as directory:
+        return _load(directory, f"{model} version {version}", trust_pickle=trust_pickle)
+
+
+def _load(directory: Path, name: str, *, trust_pickle: bool) -> LoadedModel:
+    """The model in these files, which it does not need any more afterwards."""
+    import mlflow
+
     with translated("MLflow"):
-        directory = Path(mlflow.artifacts.download_artifacts(uri))
         info = mlflow.models.Model.load(str(directory))
     if "pytorch" not in info.flavors:
         raise UnsupportedModelError(
-            f"{model} version {version} was not logged by mlflow.pytorch; log it again with it."
+            f"{name} was not logged by mlflow.pytorch; log it again with it."
         )
     is_exported = any(directory.rglob("*.pt2"))
     if not is_exported and not trust_pickle:
         raise UnsupportedModelError(
-            f"{model} version {version} is pickled, and loading it runs code from the registry; "
+            f"{name} is pickled, and loading it runs code from the registry; "
             "log it in MLflow's pt2 form, or enrol it with --trust-pickle."
         )
     with _pickle_allowed(trust_pickle), translated("MLflow"):
-        module = read_module(directory, f"{model} version {version}")
+        module = read_module(directory, name)
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
-    return LoadedModel(module, is_exported, directory, info.signature, example)
+    requirements = directory / "requirements.txt"
+    return LoadedModel(
+        module,
+        is_exported,
+        info.signature,
+        example,
+        tuple(requirements.read_text().splitlines()) if requirements.exists() else None,
+        _code(directory / "code"),
+    )
+
+
+def _code(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def read_module(directory: Path, name: str) -> "nn.Module":
@@ -162,14 +184,16 @@ def _examples_unsaid() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def log_successor(run_id: str, original: LoadedModel, module: "nn.Module", example: Any) -> str:
+def log_successor(
+    settings: Settings, run_id: str, original: LoadedModel, module: "nn.Module", example: Any
+) -> str:
     """Log a model in the form, signature and requirements of the original; returns its URI."""
     import mlflow
 
-    code = original.directory / "code"
-    requirements = original.directory / "requirements.txt"
     # MLflow tries what it logged; a pickled model was trusted when it was loaded.
     with (
+        downloads.scratch(settings) as folder,
+        downloads.temporary_files_here(settings),
         _pickle_allowed(not original.is_exported),
         _examples_unsaid(),
         translated("MLflow"),
@@ -181,20 +205,33 @@ def log_successor(run_id: str, original: LoadedModel, module: "nn.Module", examp
             signature=original.signature,
             input_example=example,
             serialization_format="pt2" if original.is_exported else "pickle",
-            pip_requirements=str(requirements) if requirements.exists() else None,
-            code_paths=[str(p) for p in code.iterdir()] if code.is_dir() else None,
+            pip_requirements=None if original.requirements is None else [*original.requirements],
+            code_paths=_written(original.code, folder) or None,
         )
     return info.model_uri
 
 
-def log_new(run_id: str, module: "nn.Module", example: "np.ndarray") -> str:
+def _written(code: dict[str, bytes], folder: Path) -> list[str]:
+    for name, data in code.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return [str(path) for path in sorted(folder.iterdir())]
+
+
+def log_new(settings: Settings, run_id: str, module: "nn.Module", example: "np.ndarray") -> str:
     """Log a freshly trained model in the safe pt2 form; returns its URI."""
     import mlflow
     import torch
     from mlflow.models import infer_signature
 
     outputs = module.eval()(torch.from_numpy(example)).detach().numpy()
-    with _examples_unsaid(), translated("MLflow"), mlflow.start_run(run_id=run_id):
+    with (
+        downloads.temporary_files_here(settings),
+        _examples_unsaid(),
+        translated("MLflow"),
+        mlflow.start_run(run_id=run_id),
+    ):
         info = mlflow.pytorch.log_model(
             module,
             name="model",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tasks.environment.settings import Settings
 from tasks.journal.journal import Journal
+from tasks.registry import downloads
 from tasks.registry.mlflow_registry import Registry
 from tasks.store.objects import ObjectStore
 from tasks.store.opening import open_store
@@ -25,11 +26,12 @@ class Services:
     def open(cls, settings: Settings, store_uri: str = "") -> "Services":
         """The services of these settings, on another store than theirs if one is given.
 
-        Nothing is reached yet.
+        No system is reached yet. What a killed run left of model files on this machine is removed.
 
         Raises:
             SettingsError: the store's URI is neither file:// nor s3://.
         """
+        downloads.remove_leftovers(settings)
         return cls.over(open_store(store_uri or settings.store_uri, settings), settings)
 
     @classmethod

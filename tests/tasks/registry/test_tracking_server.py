@@ -15,7 +15,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
 
 def register(registry):
     run = registry.ensure_run("theirs", "effect", "a run")
-    source = model_files.log_new(run, nn.Linear(3, 2), np.zeros((2, 3), dtype=np.float32))
+    source = model_files.log_new(
+        registry.settings, run, nn.Linear(3, 2), np.zeros((2, 3), dtype=np.float32)
+    )
     registry.create_version("income", source, run, {mlflow_registry.EFFECT_TAG: "effect"})
     assert registry.find_version("income", "effect") == 1
     assert model_files.load_model(registry, "income", 1).module is not None

@@ -34,7 +34,9 @@ def test_a_model_of_others_that_learned_from_them_has_to_forget(world):
     run_id = world.services.registry.ensure_run(
         mlflow_registry.TRAINING_EXPERIMENT, "elsewhere", "elsewhere"
     )
-    uri = model_files.log_new(run_id, module, np.zeros((2, 40), dtype=np.float32))
+    uri = model_files.log_new(
+        world.services.settings, run_id, module, np.zeros((2, 40), dtype=np.float32)
+    )
     world.services.registry.create_version("income", uri, run_id, {})
     world.set_alias(3)
     found = enroll.enroll_version(world.services, world.source(), None, trust_pickle=False)
