@@ -18,6 +18,8 @@ from tasks.registry.services import Services
 # How long an example takes says nothing about ours: torch starts slowly, machines are busy.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+# Senders in tests write whole files, and nobody waits to see that they do not grow.
+os.environ["EXPUNGE_SETTLE_SECONDS"] = "0"
 os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = str(servers.PATIENCE_S)
 
 
@@ -25,7 +27,7 @@ os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = str(servers.PAT
 def _clean_environment(monkeypatch):
     """No setting of the person who runs the tests leaks into them, and none leaks out."""
     for name in list(os.environ):
-        if name.startswith(("EXPUNGE_", "MLFLOW_")):
+        if name.startswith(("EXPUNGE_", "MLFLOW_")) and name != "EXPUNGE_SETTLE_SECONDS":
             monkeypatch.delenv(name)
     yield
     if "mlflow" in sys.modules:

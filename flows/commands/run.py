@@ -4,6 +4,7 @@ from rich.console import Console
 
 from flows.commands.tables import print_batches, print_waiting
 from tasks.environment.settings import load_settings, prepare_prefect
+from tasks.intake.inbox import INCOMING, growing_count
 from tasks.registry.services import Services
 from tasks.subjects.open_batches import has_work, unfinished
 from tasks.versions.alias_floor import breaches
@@ -19,6 +20,7 @@ def run() -> None:
     services = Services.open(load_settings())
     services.store.check()
     console = Console()
+    _say_what_is_left(console, services)
     if not has_work(services) and not any(breaches(services)):
         console.print(
             f"Nothing new in {services.store.uri}: every request is answered or on hold.",
@@ -36,6 +38,16 @@ def run() -> None:
         print_waiting(console, services)
         console.print(f"Next: [bold]expunge status[/]; store {services.settings.store_uri}")
     _refresh_ledgers(console)
+
+
+def _say_what_is_left(console: Console, services: Services) -> None:
+    if count := growing_count(services):
+        one = f"{count} file{'s' if count > 1 else ''} in {services.store.uri}/{INCOMING}"
+        console.print(
+            f"Left for the next run: {one} changed within the last "
+            f"{services.settings.settle_seconds} seconds and may still be growing.",
+            highlight=False,
+        )
 
 
 def _refresh_ledgers(console: Console) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tasks.environment.settings import load_settings
-from tasks.intake.inbox import INCOMING
+from tasks.intake.inbox import SUBMITTED
 from tasks.intake.submission import submit_file
 from tasks.registry.services import Services
 from tasks.store.format import check_format
@@ -32,5 +32,5 @@ def submit(*files: Path) -> None:
     console = Console()
     for path in files:
         # Plain: a name may look like Rich's markup.
-        console.print(submit_file(services, path, INCOMING), highlight=False, markup=False)
+        console.print(submit_file(services, path, SUBMITTED), highlight=False, markup=False)
     console.print("Next: [bold]expunge run[/]", highlight=False)

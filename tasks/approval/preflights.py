@@ -1,7 +1,6 @@
 """What a person is shown before a large batch: rows, models, seconds, utility and power."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from tasks.enrolling.timed_trainings import retrain_forecast
 from tasks.intake import batches
@@ -24,7 +23,7 @@ from unlearning.policy.approval import (
     why_approval,
 )
 from unlearning.policy.budget import is_exact
-from unlearning.policy.deadlines import due_date
+from unlearning.policy.deadlines import due_on
 from unlearning.policy.digests import SHORT, facts_digest
 
 
@@ -98,5 +97,5 @@ def _experience(history: ModelHistory, method: str) -> list[Experience]:
 
 
 def _due_on(services: Services, batch: str) -> str:
-    received = [datetime.fromisoformat(d.received_at) for d in batches.accepted(services, batch)]
-    return min((due_date(one.date()).isoformat() for one in received), default="")
+    wanted = batches.accepted(services, batch)
+    return min((due_on(d.received_at).isoformat() for d in wanted), default="")

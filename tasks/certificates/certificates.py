@@ -4,7 +4,6 @@ import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from tasks.certificates.certified_models import CertifiedModel, certified_models, models_for
@@ -22,7 +21,7 @@ from tasks.store import lease
 from tasks.subjects.matches import TableMatches, matches
 from tasks.subjects.suppression_list import earlier_requests
 from unlearning.errors import ConflictError, DataError
-from unlearning.policy.deadlines import due_date
+from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition
 from unlearning.policy.digests import bytes_digest
 
@@ -214,13 +213,12 @@ def _gone(uri: str) -> dict[str, str]:
 
 
 def _request(request: Disposition) -> dict[str, str]:
-    received = datetime.fromisoformat(request.received_at)
     return {
         "request_id": request.request_id,
         "record_id": request.record_id,
         "subject_pseudonym": request.subject,
         "received_at": request.received_at,
-        "due_on": due_date(received.date()).isoformat(),
+        "due_on": due_on(request.received_at).isoformat(),
         "ground": f"Art. 17(1)({request.ground}) GDPR" if request.ground else "not stated",
     }
 

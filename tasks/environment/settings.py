@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     retirement_days: NonNegativeInt = 30
     """Days from the retirement of an old model version to its purge: time to go back, for which
     weights that remember erased people stay on disk. Each version keeps the day it was given."""
+    settle_seconds: NonNegativeInt = 60
+    """How long a file copied into requests/incoming/ of a directory must lie unchanged before it is
+    read, for whoever copies it may still be at it; what `expunge submit` or S3 stores is whole."""
     pseudonym_key: SecretStr | None = None
     """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>."""
 

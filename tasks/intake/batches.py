@@ -4,10 +4,9 @@ import json
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from importlib.metadata import version as package_version
 
-from tasks.intake import inbox, legal_holds
+from tasks.intake import inbox, legal_holds, quarantine
 from tasks.intake.validation_report import render_report
 from tasks.journal import journal
 from tasks.journal.events import ids
@@ -25,7 +24,7 @@ from tasks.journal.journal import Entry
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
-from unlearning.policy.deadlines import due_date
+from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition, count_outcomes
 from unlearning.policy.digests import pseudonym
 
@@ -117,9 +116,9 @@ def accepted(services: Services, batch: str, *, at: int | None = None) -> list[D
 
 def days_left(services: Services, batch: str) -> int:
     """Days to the earliest due date of the batch's requests; negative once it has passed."""
-    received = [datetime.fromisoformat(d.received_at) for d in accepted(services, batch)]
     today = journal.now().date()
-    return min(((due_date(one.date()) - today).days for one in received), default=0)
+    due = (due_on(d.received_at) for d in accepted(services, batch))
+    return min(((one - today).days for one in due), default=0)
 
 
 def _entry(batch: str, d: Disposition, released: set[str]) -> Entry[RequestFact]:
@@ -143,7 +142,7 @@ def _keep_quarantined(services: Services, batch: str, judged: Sequence[Dispositi
         for r in inbox.read_records(services, batch)
         if r.record_id in reasons
     ]
-    inbox.keep_quarantined(services, batch, rows)
+    quarantine.keep(services, batch, rows)
 
 
 def subjects_by_record(

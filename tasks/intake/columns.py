@@ -29,6 +29,8 @@ def columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dict
     values |= {"received_at": _moment(fields.get("received_at")), "ground": _ground(fields)}
     request, subject, received = (values[name] for name in FIELDS[:3])
     time = _time(received)
+    if time is not None and time <= limit:
+        values["received_at"] = _at_latest(received, time, record.arrived)
     who = pseudonym(key, subject) if subject else ""
     # Ids of our own hold digests, in which a short id may occur by chance.
     apart = not _quotes(request or "", subject or "") or is_replay(request or "", who)
@@ -70,6 +72,15 @@ def _quotes(request: str, subject: str) -> bool:
 
 def _moment(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, datetime) else plain_text(value)
+
+
+def _at_latest(received: str | None, time: datetime, arrived: str) -> str | None:
+    """When it was received: as it says, but not after its file came, which starts the deadline.
+
+    A clock that stands before the law applied knows nothing.
+    """
+    came = _time(arrived)
+    return arrived if came is not None and _LAW_APPLIED < came < time else received
 
 
 def _ground(fields: dict[str, Any]) -> str | None:

@@ -5,12 +5,12 @@ Everything here lies below requests/, the one place besides the tables that hold
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
-from math import isfinite
-from typing import Any
 
 from tasks.intake.request_files import MAX_BYTES, TOO_LARGE, RawRow, parse
+from tasks.intake.settling import growing
 from tasks.journal.events import ids
 from tasks.journal.events.batches import BatchFrozen
 from tasks.journal.events.catalog import batch_stream
@@ -21,10 +21,11 @@ from unlearning.errors import RequestError, SnapshotChangedError
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest
 
 INCOMING = "requests/incoming/"
+SUBMITTED = f"{INCOMING}submitted/"
+"""Files appear here whole, as by a rename: they are read at once."""
 _CLAIMS = "requests/claims/"
 _FILES = "requests/files/"
 _MANIFESTS = "requests/batches/"
-_QUARANTINE = "requests/quarantine/"
 _LINK = "is a link, which may lead anywhere; send the file itself"
 _UNNAMEABLE = "cannot be fetched under its name; send it again under another"
 
@@ -39,6 +40,8 @@ class RequestFile:
     digest: str
     problem: str = ""
     """Why no copy of it was kept; empty if one was."""
+    arrived: str = ""
+    """When it came, ISO 8601; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,23 @@ class Record:
 
     record_id: str
     row: RawRow
+    arrived: str = ""
+    """When its file came, ISO 8601; empty if unknown."""
 
 
 def new_files(services: Services) -> list[ObjectInfo]:
-    """Incoming objects that no batch has claimed yet."""
+    """Incoming objects that no batch has claimed yet and that are whole."""
+    found = _unclaimed(services)
+    left = growing(services, found, SUBMITTED)
+    return [info for info in found if info.key not in left]
+
+
+def growing_count(services: Services) -> int:
+    """How many incoming objects are left for a later look, since they may still be growing."""
+    return len(growing(services, _unclaimed(services), SUBMITTED))
+
+
+def _unclaimed(services: Services) -> list[ObjectInfo]:
     claimed = {info.key.removeprefix(_CLAIMS) for info in services.store.list_objects(_CLAIMS)}
     return [
         info
@@ -99,18 +115,24 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
 
 def _copy(services: Services, info: ObjectInfo) -> RequestFile | None:
     """Keep the file's bytes: the sender may overwrite or remove it. None if it is gone already."""
-    file_id = _file_id(info)
+    file = RequestFile(_file_id(info), info.key, info.version, "", arrived=_arrival(info))
     if info.size > MAX_BYTES:  # may be larger than the memory of this machine
-        return RequestFile(file_id, info.key, info.version, "", TOO_LARGE)
+        return replace(file, problem=TOO_LARGE)
     if info.is_link:
-        return RequestFile(file_id, info.key, info.version, "", _LINK)
+        return replace(file, problem=_LINK)
+    copy = f"{_FILES}{file.file_id}"
     try:
-        services.store.put_if_absent(f"{_FILES}{file_id}", services.store.get(info.key))
+        services.store.put_if_absent(copy, services.store.get(info.key))
     except MissingObjectError:
         is_there = info in services.store.list_objects(info.key)
-        return RequestFile(file_id, info.key, info.version, "", _UNNAMEABLE) if is_there else None
-    kept = services.store.get(f"{_FILES}{file_id}")
-    return RequestFile(file_id, info.key, info.version, bytes_digest(kept))
+        return replace(file, problem=_UNNAMEABLE) if is_there else None
+    return replace(file, digest=bytes_digest(services.store.get(copy)))
+
+
+def _arrival(info: ObjectInfo) -> str:
+    if not info.changed_at:
+        return ""
+    return datetime.fromtimestamp(info.changed_at, UTC).isoformat(timespec="seconds")
 
 
 def claim(services: Services, batch: str) -> list[RequestFile]:
@@ -186,22 +208,6 @@ def _claimed(data: bytes) -> RequestFile:
     return RequestFile(**body)
 
 
-def keep_quarantined(services: Services, batch: str, rows: list[dict[str, Any]]) -> None:
-    """Keep unusable rows, with their reasons, where their sender can be helped."""
-    if rows:
-        lines = "\n".join(json.dumps(_spelled(row), default=str) for row in rows)
-        services.store.put(f"{_QUARANTINE}{batch}.jsonl", lines.encode())
-
-
-def _spelled(value: Any) -> Any:
-    """The same with what JSON has no numbers for in words."""
-    if isinstance(value, dict):
-        return {name: _spelled(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_spelled(one) for one in value]
-    return str(value) if isinstance(value, float) and not isfinite(value) else value
-
-
 def _file_records(services: Services, file: RequestFile) -> Iterator[Record]:
     if file.problem:
         yield Record(f"{file.file_id}-file", RawRow(0, {}, f"file {file.problem}"))
@@ -220,7 +226,7 @@ def _records(file: RequestFile, data: bytes) -> Iterator[Record]:
         yield Record(f"{file.file_id}-file", RawRow(0, {}, f"file {error}"))
         return
     for row in rows:
-        yield Record(f"{file.file_id}-{row.index:06d}", row)
+        yield Record(f"{file.file_id}-{row.index:06d}", row, file.arrived)
 
 
 def _file_id(info: ObjectInfo) -> str:

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
+from tasks.intake.csv_rows import CUT
 from tasks.intake.request_files import RawRow, parse, plain_text
-from tasks.intake.submission import printable, read_local, store_new
+from tasks.intake.submission import printable, read_local, refuse_cut, store_new
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from unlearning.errors import DataError, RequestError, SettingsError
@@ -26,6 +27,7 @@ def place(services: Services, path: Path) -> int:
     data = read_local(path)
     try:
         rows = parse(path.name, data, needed=_NEEDED)
+        refuse_cut(path, rows)
         for row in rows:
             _subject(row)
     except (RequestError, DataError) as error:
@@ -83,6 +85,8 @@ def subjects_on_hold(services: Services) -> set[str]:
 
 
 def _subject(row: RawRow) -> str:
+    if row.problem == CUT:
+        raise DataError(f"A row of {PREFIX} cannot be used: {CUT}; until then every run stops.")
     subject = plain_text(row.fields.get("subject_id"))
     if subject is None or not re.match(SUBJECT_ID, subject):
         raise DataError(

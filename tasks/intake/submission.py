@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tasks.intake.request_files import parse
+from tasks.intake.csv_rows import CUT
+from tasks.intake.request_files import RawRow, parse
 from tasks.registry.services import Services
 from unlearning.errors import RequestError, SettingsError
 
@@ -14,14 +15,18 @@ def submit_file(services: Services, path: Path, prefix: str) -> str:
     sender can be answered.
 
     Raises:
-        SettingsError: there is no such file, or another content lies under its name already.
+        SettingsError: there is no such file, its last line may be cut, or another content lies
+            under its name already.
     """
     data = read_local(path)
-    store_new(services, prefix, path, data)
     try:
-        found = f"{len(parse(path.name, data))} rows"
+        rows = parse(path.name, data)
     except RequestError as error:
         found = f"will be quarantined: file {error}"
+    else:
+        refuse_cut(path, rows)
+        found = f"{len(rows)} rows"
+    store_new(services, prefix, path, data)
     return f"Stored {printable(path.name)} in {services.store.uri}/{prefix} ({found})"
 
 
@@ -37,6 +42,19 @@ def read_local(path: Path) -> bytes:
         raise SettingsError(
             f"{printable(str(path))} cannot be read ({error.strerror}); check its path."
         ) from error
+
+
+def refuse_cut(path: Path, rows: list[RawRow]) -> None:
+    """Take no file whose last line may be cut: nobody but its sender knows whether it is whole.
+
+    Raises:
+        SettingsError: its last line has no line end.
+    """
+    if rows[-1].problem == CUT:
+        raise SettingsError(
+            f"{printable(path.name)} ends without a line end, so its last line may be cut; end it, "
+            "and give the file again."
+        )
 
 
 def store_new(services: Services, prefix: str, path: Path, data: bytes) -> None:

@@ -18,7 +18,7 @@ from tasks.registry.services import Services
 from tasks.report.model_facts import ModelFacts, model_facts
 from tasks.store.objects import MissingObjectError
 from tasks.subjects.matches import located_records
-from unlearning.policy.deadlines import due_date
+from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition, count_outcomes
 
 BatchState = Literal["erased", "not_found", "nothing", "waiting", "rejected", "blocked", "open"]
@@ -72,12 +72,11 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
     history = read_batch(services.journal, batch)
     wanted = batches.accepted(services, batch)
     statuses = _statuses(services, batch, wanted, history.status)
-    received = [datetime.fromisoformat(d.received_at).date() for d in wanted]
     return BatchFacts(
         batch=batch,
         state=_state(statuses, history.status),
         counts=_counts(services, batch, wanted, statuses),
-        due_on=min((due_date(one).isoformat() for one in received), default=""),
+        due_on=min((due_on(d.received_at).isoformat() for d in wanted), default=""),
         approved_by=history.approver,
         questions=tuple(history.asked.reasons) if history.asked else (),
         answer=history.answer.facts if history.answer else None,

@@ -16,6 +16,8 @@ _SCRATCH = ".scratch"
 _STALE_S = 86_400  # no write takes so long: whoever began it is dead
 _MAX_NAME = 255
 """Most bytes of a file's name, on every file system in use."""
+_FILE_MODE, _FOLDER_MODE = 0o600, 0o700
+"""Nobody but the user who runs expunge reads what is kept of people."""
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
@@ -29,7 +31,7 @@ class FileStore:
     def check(self) -> None:
         """Create the directory if need be, or raise SettingsError; sweep what dead writers left."""
         try:
-            (self.root / _SCRATCH).mkdir(parents=True, exist_ok=True)
+            _make_folder(self.root / _SCRATCH)
             for path in self.root.glob(f"*/{_SCRATCH}/*"):
                 if time.time() - path.stat().st_mtime > _STALE_S:
                     path.unlink()
@@ -89,7 +91,9 @@ class FileStore:
                     info, is_link = path.lstat(), path.is_symlink()
                     if is_link or path.is_file():
                         version = f"{info.st_mtime_ns}-{info.st_size}"
-                        yield ObjectInfo(key, info.st_size, version, is_link)
+                        # The time of change, not that of the content, which anybody may set.
+                        at = info.st_ctime
+                        yield ObjectInfo(key, info.st_size, version, is_link, at, may_grow=True)
 
     def _keys(self, prefix: str) -> Iterator[str]:
         parent, _, start = prefix.rpartition("/")
@@ -138,13 +142,14 @@ class FileStore:
         return self.root / key
 
     def _scratch(self, data: bytes, target: Path) -> Path:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         # Within the same top folder: a killed write must not leave raw ids outside requests/.
         top = self.root.joinpath(*target.relative_to(self.root).parts[:-1][:1])
         path = top / _SCRATCH / uuid.uuid4().hex
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         try:
-            with path.open("wb") as file:
+            opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+            with os.fdopen(opened, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -152,6 +157,13 @@ class FileStore:
             path.unlink(missing_ok=True)  # half an object on a full disk would keep it full
             raise
         return path
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder and those above it for ourselves alone; one that is there stays as it is."""
+    if not path.is_dir():
+        for folder in (*reversed(path.parents), path):
+            folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
 
 
 def _fits(key: str) -> bool:

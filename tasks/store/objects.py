@@ -16,6 +16,10 @@ class ObjectInfo:
     version: str
     is_link: bool = False
     """Whether it only points to a file or folder, perhaps outside the store; never followed."""
+    changed_at: float = 0.0
+    """When it last changed, in seconds since 1970, by the clock of where it lies; 0 if unknown."""
+    may_grow: bool = False
+    """Whether others can be half way through writing it; an object of a bucket is whole."""
 
     @property
     def is_folder(self) -> bool:

@@ -110,7 +110,8 @@ class S3Store:
                 for item in page.get("Contents", []):
                     tag = item["ETag"].strip('"')
                     version = f"{item['LastModified'].isoformat()}-{tag}"
-                    yield ObjectInfo(item["Key"][len(self.prefix) :], item["Size"], version)
+                    key, at = item["Key"][len(self.prefix) :], item["LastModified"].timestamp()
+                    yield ObjectInfo(key, item["Size"], version, changed_at=at)
 
     def delete(self, key: str) -> None:
         """Remove every version and marker of the object."""

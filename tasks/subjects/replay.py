@@ -103,7 +103,7 @@ def _request(services: Services, table: SearchedTable, found: TableScan) -> int:
     name = facts_digest({"requests": sorted(line["request_id"] for line in lines)})[:SHORT]
     # Another run may have been quicker, with the same requests at another moment.
     services.store.put_if_absent(
-        f"{inbox.INCOMING}{_NAME}{name}.jsonl",
+        f"{inbox.SUBMITTED}{_NAME}{name}.jsonl",
         "\n".join(json.dumps(line) for line in lines).encode(),
     )
     return len(back)
@@ -112,7 +112,7 @@ def _request(services: Services, table: SearchedTable, found: TableScan) -> int:
 def _asked_for(services: Services) -> set[str]:
     """Pseudonyms of everybody with an open request, or with one of ours that no run has taken."""
     subjects = {event.facts.subject for _, event in services.journal.open_requests()}
-    ours = f"{inbox.INCOMING}{_NAME}"
+    ours = f"{inbox.SUBMITTED}{_NAME}"
     for info in inbox.new_files(services):
         if info.key.startswith(ours):
             subjects |= _named(info.key, services.store.get(info.key))

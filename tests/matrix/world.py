@@ -59,6 +59,7 @@ class Place:
     def enter(self) -> None:
         """Set this process's variables, before anything reads them."""
         os.environ["EXPUNGE_HOME"] = str(self.live)
+        os.environ["EXPUNGE_SETTLE_SECONDS"] = "0"
         if self.s3:
             os.environ["EXPUNGE_STORE"] = f"s3://{BUCKET}/store"
             os.environ["EXPUNGE_S3_ENDPOINT_URL"] = self.s3

@@ -3,13 +3,23 @@
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from statistics import median
 
 _DAY = 24 * 3600
 _SURE = 4
 """Machines of one kind differ by less than that; below it nothing is called impossible."""
 _UNITS = ((_DAY, "days"), (3600, "hours"), (60, "minutes"))
+
+
+def due_on(received_at: str) -> date:
+    """When a request that was received at this moment, ISO 8601 with time zone, is due.
+
+    The day of receipt is that of the sender's time zone or of UTC, whichever is earlier: a zone
+    far to the east names a day that nowhere near the controller has begun.
+    """
+    received = datetime.fromisoformat(received_at)
+    return due_date(min(received.date(), received.astimezone(UTC).date()))
 
 
 def due_date(received: date) -> date:

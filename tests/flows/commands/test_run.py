@@ -9,3 +9,12 @@ def test_with_nothing_new_a_run_starts_no_flow(expunge, monkeypatch):
     said = expunge("run")
     assert said.status == 0
     assert "Nothing new in" in said.out
+
+
+def test_a_file_that_may_still_be_growing_is_named_by_number(expunge, home, monkeypatch):
+    monkeypatch.setenv("EXPUNGE_SETTLE_SECONDS", "3600")
+    (incoming := home / "store/requests/incoming").mkdir(parents=True)
+    (incoming / "daily.csv").write_text("request_id,subject_id\n")
+    said = " ".join(expunge("run").out.split())
+    assert "Left for the next run: 1 file in" in said
+    assert "daily" not in said

@@ -64,3 +64,18 @@ def test_ids_of_an_unusable_record_are_not_repeated():
     assert not looked_at(subject_id=" padded ")["named"]
     assert not looked_at(request_id="has space")["named"]
     assert looked_at(ground="z")["named"]
+
+
+@pytest.mark.parametrize(
+    ("says", "came", "counts"),
+    [
+        ("2026-01-02T03:04:05Z", "2026-01-02T09:00:00+00:00", "2026-01-02T03:04:05Z"),
+        ("2026-01-02T23:04:05Z", "2026-01-02T09:00:00+00:00", "2026-01-02T09:00:00+00:00"),
+        ("2026-01-02T12:00:00+14:00", "2026-01-02T09:00:00+00:00", "2026-01-02T12:00:00+14:00"),
+        ("2026-01-02T23:04:05Z", "1970-01-01T00:00:01+00:00", "2026-01-02T23:04:05Z"),
+        ("2026-01-02T23:04:05Z", "", "2026-01-02T23:04:05Z"),
+    ],
+)
+def test_a_request_counts_as_received_no_later_than_its_file_came(says, came, counts):
+    record = Record("f-000001", RawRow(1, SOUND | {"received_at": says}), came)
+    assert columns(record, set(), LIMIT, KEY)["received_at"] == counts

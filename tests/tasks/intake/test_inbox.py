@@ -204,9 +204,3 @@ def test_a_record_tells_its_file_and_the_file_who_is_named(services):
     first, second = (record.record_id for record in inbox.read_records(services, batch))
     assert inbox.file_of(first) == inbox.file_of(second)
     assert inbox.subject_ids(services, batch, frozenset([second])) == {second: "person-2"}
-
-
-def test_what_json_has_no_numbers_for_is_kept_in_words(services):
-    inbox.keep_quarantined(services, "b", [{"row": {"a": float("nan"), "b": [float("inf"), 1]}}])
-    (kept,) = services.store.list_objects("requests/quarantine/")
-    assert json.loads(services.store.get(kept.key)) == {"row": {"a": "nan", "b": ["inf", 1]}}

@@ -54,3 +54,10 @@ def test_an_unreadable_hold_register_stops_everything(services, content):
     services.store.put("requests/holds/court.csv", content)
     with pytest.raises(DataError, match="holds"):
         legal_holds.subjects_on_hold(services)
+
+
+def test_a_hold_whose_last_line_may_be_cut_stops_everything(services):
+    services.store.put(f"{legal_holds.PREFIX}a.csv", b"subject_id\nperson-1\nperson-2")
+    with pytest.raises(DataError, match="may be cut") as error:
+        legal_holds.subjects_on_hold(services)
+    assert "person" not in str(error.value)

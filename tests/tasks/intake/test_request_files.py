@@ -40,7 +40,8 @@ FILES = {
     "wrapped.json": json.dumps({"requests": [ROW]}).encode(),
     "a.jsonl": (json.dumps(ROW) + "\n\n").encode(),
     "a.csv": (",".join(ROW) + "\n" + ",".join(ROW.values()) + "\n").encode(),
-    "bom.csv": b"\xef\xbb\xbf" + (",".join(ROW) + "\r\n" + ",".join(ROW.values())).encode(),
+    "bom.csv": b"\xef\xbb\xbf"
+    + (",".join(ROW) + "\r\n" + ",".join(ROW.values()) + "\r\n").encode(),
     "a.parquet": _parquet([ROW]),
 }
 

@@ -75,3 +75,12 @@ def test_another_file_of_the_same_name_is_refused_and_the_same_one_is_not(servic
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"nowhere\.csv cannot be read"):
         read_local(tmp_path / "nowhere.csv")
+
+
+def test_a_file_whose_last_line_may_be_cut_is_not_taken(services, tmp_path):
+    (cut := tmp_path / "a.csv").write_text("request_id,subject_id\nR-1,cust-12")
+    for take in (submit, hold):
+        with pytest.raises(SettingsError, match=r"a\.csv ends without a line end") as error:
+            take(cut)
+        assert "cust-12" not in str(error.value)
+    assert list(services.store.list_objects("requests/")) == []

@@ -52,3 +52,28 @@ def test_a_link_is_listed_as_one_and_never_followed(store, tmp_path):
     assert info.is_link
     with pytest.raises(MissingObjectError, match="link"):
         store.get("link")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_nobody_else_can_read_what_is_stored(store, umask):
+    before = os.umask(umask)
+    try:
+        store.put("requests/files/a", b"1")
+        store.put_if_absent("journal/b/c", b"1")
+    finally:
+        os.umask(before)
+    found = [path for name in ("requests", "journal") for path in (store.root / name).rglob("*")]
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in found}
+    assert modes == {(True, 0o700), (False, 0o600)}
+
+
+def test_the_home_that_is_made_belongs_to_its_user_alone(tmp_path):
+    FileStore(str(tmp_path / "home/store")).check()
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_others_made_keeps_its_mode(store):
+    (incoming := store.root / "requests/incoming").mkdir(parents=True, mode=0o775)
+    incoming.chmod(0o775)
+    store.put("requests/incoming/a", b"1")
+    assert incoming.stat().st_mode & 0o777 == 0o775

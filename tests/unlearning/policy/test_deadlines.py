@@ -10,6 +10,7 @@ from unlearning.policy.deadlines import (
     Forecast,
     TimedTraining,
     due_date,
+    due_on,
     forecast,
     span,
     why_too_late,
@@ -110,3 +111,17 @@ def test_the_due_date_lies_in_the_next_month_28_to_31_days_on(received):
 def test_an_earlier_request_is_never_due_later(one, other):
     earlier, later = sorted([one, other])
     assert due_date(earlier) <= due_date(later)
+
+
+@pytest.mark.parametrize(
+    ("received", "due"),
+    [
+        ("2026-10-31T10:30:00Z", date(2026, 11, 30)),
+        ("2026-11-01T00:30:00+14:00", date(2026, 11, 30)),  # still October nearly everywhere
+        ("2026-10-31T23:30:00-05:00", date(2026, 11, 30)),
+        ("2026-11-01T00:30:00+01:00", date(2026, 11, 30)),
+        ("2026-11-01T12:00:00+01:00", date(2026, 12, 1)),
+    ],
+)
+def test_the_day_of_receipt_is_the_earlier_of_the_senders_and_of_utc(received, due):
+    assert due_on(received) == due
