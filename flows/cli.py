@@ -64,10 +64,12 @@ def main() -> None:
         log_to_console()
         command_line(explained=sys.argv[1:2])(sys.argv[1:])
     except ExpungeError as error:
-        from rich.console import Console
-        from rich.markup import escape
+        from rich.text import Text
 
-        Console(stderr=True).print(f"[bold red]expunge:[/] {escape(str(error))}", highlight=False)
+        from flows.console import Plain, shown
+
+        said = Text.assemble(("expunge:", "bold red"), " ", shown(str(error)))
+        Plain(stderr=True).print(said)
         sys.exit(exit_status(error))
     except BrokenPipeError:
         # Whoever read our output has read enough.

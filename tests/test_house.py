@@ -98,6 +98,12 @@ def test_events_and_their_facts_are_never_named_by_strings(path):
         assert not BUILT_IDS.search(path.read_text()), "ids are made in tasks/journal/events"
 
 
+def test_what_people_wrote_is_printed_as_text_alone():
+    others = [path for path in SOURCES if name_of(path) != "flows/console.py"]
+    obeying = re.compile(r"\bConsole\(|rich\.(console|markup)")
+    assert not [name_of(path) for path in others if obeying.search(path.read_text())]
+
+
 def test_no_package_hides_behind_the_tests():
     assert not list((PROJECT / "tests").rglob("__init__.py"))
 

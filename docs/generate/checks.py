@@ -6,7 +6,7 @@ from dataclasses import replace
 from sample_evidence import FORGOTTEN, few
 
 from docs.generate.tables import code, table
-from tasks.certificates.certificates import NOT_PROVEN
+from tasks.certificates.limits import LIMITS
 from tasks.report.check_answers import answer_of
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import Evidence, Pool, Probes, SliceLoss
@@ -23,8 +23,8 @@ def page() -> str:
 
 
 def not_proven() -> str:
-    """The sentences that every certificate of an erasure ends with."""
-    return "\n".join(f"- {sentence}" for sentence in NOT_PROVEN)
+    """What certificates say that they do not show, and where each says it."""
+    return table(("what is not shown", "said if"), [(one.sentence, one.when) for one in LIMITS])
 
 
 def all_checks() -> list[Check]:

@@ -1,7 +1,6 @@
 """`expunge approve`: let a batch that waits go on."""
 
-from rich.console import Console
-
+from flows.console import Plain, command
 from tasks.approval.approvals import decide
 from tasks.environment.settings import load_settings
 from tasks.registry.services import Services
@@ -24,6 +23,6 @@ def approve(batch: str, *, by: str, reason: str = "") -> None:
     services = Services.open(load_settings())
     services.store.check()
     asked = decide(services, batch, "approve", name=by, reason=reason)
-    console = Console()
-    console.print(f"Approved batch {batch}, preflight {asked.digest}", highlight=False)
-    console.print("Next: [bold]expunge run[/]", highlight=False)
+    console = Plain()
+    console.print(f"Approved batch {batch}, preflight {asked.digest}")
+    console.print(command("Next:", "expunge run"))

@@ -1,9 +1,9 @@
 """`expunge convert-table`: make a folder of parquet files a Delta table."""
 
-from rich.console import Console
-
 from flows.commands.options import table_uri
+from flows.console import Plain, command
 from tasks.environment.settings import load_settings
+from unlearning.policy.counted import counted
 
 
 def convert_table(table: str, *, subject_column: str = "subject_id") -> None:
@@ -19,8 +19,6 @@ def convert_table(table: str, *, subject_column: str = "subject_id") -> None:
     from tasks.tables import conversion
 
     found = conversion.convert_table(load_settings(), table_uri(table), subject_column)
-    Console().print(
-        f"{found['table']}: {found['rows']} rows in {found['files']} files, version "
-        f"{found['version']}. Next: [bold]expunge enroll[/] or [bold]expunge train[/]",
-        highlight=False,
-    )
+    held = f"{counted(found['rows'], 'row')} in {counted(found['files'], 'file')}"
+    said = f"{found['table']}: {held}, version {found['version']}. Next:"
+    Plain().print(command(said, "expunge enroll", "expunge train"))

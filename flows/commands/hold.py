@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from flows.console import Plain
 from tasks.environment.settings import load_settings
 from tasks.intake import legal_holds
 from tasks.intake.submission import printable
 from tasks.registry.services import Services
 from tasks.store.format import check_format
+from unlearning.policy.counted import counted
 
 
 def hold(file: Path, *, release: bool = False) -> None:
@@ -31,5 +31,5 @@ def hold(file: Path, *, release: bool = False) -> None:
         legal_holds.release(services, file.name)
         said = f"Released the holds of {name}"
     else:
-        said = f"{legal_holds.place(services, file)} rows of {name} are on hold from now on"
-    Console().print(said, highlight=False, markup=False)  # a name may look like Rich's markup
+        said = f"On hold from now on: {counted(legal_holds.place(services, file), 'row')} of {name}"
+    Plain().print(said)

@@ -1,7 +1,6 @@
 """`expunge reject`: keep a batch that waits from going on."""
 
-from rich.console import Console
-
+from flows.console import Plain, command
 from tasks.approval.approvals import decide
 from tasks.environment.settings import load_settings
 from tasks.registry.services import Services
@@ -24,6 +23,6 @@ def reject(batch: str, *, by: str, reason: str) -> None:
     services = Services.open(load_settings())
     services.store.check()
     decide(services, batch, "reject", name=by, reason=reason)
-    console = Console()
-    console.print(f"Rejected batch {batch}; its requests stay open", highlight=False)
-    console.print(f"To go on all the same: [bold]expunge approve {batch} --by NAME[/]")
+    console = Plain()
+    console.print(f"Rejected batch {batch}; its requests stay open")
+    console.print(command("To go on all the same:", f"expunge approve {batch} --by NAME"))

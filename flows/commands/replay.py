@@ -1,9 +1,9 @@
 """`expunge replay`: after a restore, re-apply every erasure that it undid."""
 
-from rich.console import Console
-
+from flows.console import Plain, command
 from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.registry.services import Services
+from unlearning.policy.counted import counted
 
 
 def replay() -> None:
@@ -19,9 +19,9 @@ def replay() -> None:
     from flows.replay_erasures import replay_erasures
 
     count = replay_erasures()
-    console = Console()
+    console = Plain()
     if count:
-        console.print(f"{count} erased subjects are back; requests are written.", highlight=False)
-        console.print("Next: [bold]expunge run[/]", highlight=False)
+        console.print(f"{counted(count, 'erased subject')} found again; requests are written.")
+        console.print(command("Next:", "expunge run"))
     else:
-        console.print("Nobody who was erased is back.", highlight=False)
+        console.print("Nobody who was erased is back.")

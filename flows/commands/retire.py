@@ -1,8 +1,8 @@
 """`expunge retire`: purge old model versions that remember erased people."""
 
-from rich.console import Console
 from rich.table import Table
 
+from flows.console import Plain
 from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
@@ -39,7 +39,7 @@ def retire(*, dry_run: bool = False) -> None:
 
             retire_versions()
     finally:
-        Console().print(_table(services))
+        Plain().print(_table(services))
 
 
 def _table(services: Services) -> Table:

@@ -1,13 +1,13 @@
 """`expunge run`: work off every open deletion request."""
 
-from rich.console import Console
-
 from flows.commands.tables import print_batches, print_waiting
+from flows.console import Plain, command
 from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.intake.inbox import INCOMING, growing_count
 from tasks.registry.services import Services
 from tasks.subjects.open_batches import has_work, unfinished
 from tasks.versions.alias_floor import breaches
+from unlearning.policy.counted import counted
 
 
 def run() -> None:
@@ -19,13 +19,10 @@ def run() -> None:
     """
     services = Services.open(load_settings())
     services.store.check()
-    console = Console()
+    console = Plain()
     _say_what_is_left(console, services)
     if not has_work(services) and not any(breaches(services)):
-        console.print(
-            f"Nothing new in {services.store.uri}: every request is answered or on hold.",
-            highlight=False,
-        )
+        console.print(f"Nothing new in {services.store.uri}: every request is answered or on hold.")
         return
     before = set(unfinished(services))
     prepare_prefect()
@@ -36,29 +33,26 @@ def run() -> None:
     finally:
         print_batches(console, services, before)
         print_waiting(console, services)
-        console.print(f"Next: [bold]expunge status[/]; store {services.settings.store_uri}")
+        console.print(command("Next:", "expunge status"))
+        console.print(f"Store: {services.settings.store_uri}", soft_wrap=True)
     _refresh_ledgers(console)
 
 
-def _say_what_is_left(console: Console, services: Services) -> None:
+def _say_what_is_left(console: Plain, services: Services) -> None:
     if count := growing_count(services):
-        one = f"{count} file{'s' if count > 1 else ''} in {services.store.uri}/{INCOMING}"
+        one = f"{counted(count, 'file')} in {services.store.uri}/{INCOMING}"
         console.print(
             f"Left for the next run: {one} changed within the last "
-            f"{services.settings.settle_seconds} seconds and may still be growing.",
-            highlight=False,
+            f"{services.settings.settle_seconds} seconds and may still be growing."
         )
 
 
-def _refresh_ledgers(console: Console) -> None:
+def _refresh_ledgers(console: Plain) -> None:
     """The next ledgers, for who has no `refresh-ledgers` deployment; a failure changes nothing."""
     from flows.refresh_ledgers import refresh_ledgers
 
     try:
         refresh_ledgers()
     except Exception as error:  # noqa: BLE001 - whatever it was, the batches are done
-        console.print(
-            f"Everything is done but the gradient ledgers: {error} Try again with "
-            "[bold]expunge ledger[/].",
-            highlight=False,
-        )
+        said = f"Everything is done but the gradient ledgers: {error} Try again with"
+        console.print(command(said, "expunge ledger"))

@@ -4,10 +4,11 @@ import json
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from flows.commands.tables import print_waiting, request_table
+from flows.console import Plain, shown
 from tasks.certificates.status import RequestSummary, standstills
 from tasks.certificates.status import status as read_status
 from tasks.environment.settings import load_settings
@@ -31,9 +32,9 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for
         return
-    console = Console()
+    console = Plain()
     for alarm in found["alarms"]:
-        console.print(f"[bold red]ALARM[/] {alarm}", highlight=False)
+        console.print(Text.assemble(("ALARM", "bold red"), " ", shown(alarm)))
     if not found["requests"]:
         console.print("No request was processed yet; submit a file, then run.")
     else:

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from flows.console import Plain, command
 from tasks.environment.settings import load_settings
 from tasks.intake.inbox import SUBMITTED
 from tasks.intake.submission import submit_file
@@ -29,8 +28,7 @@ def submit(*files: Path) -> None:
     services = Services.open(load_settings())
     services.store.check()
     check_format(services.store)
-    console = Console()
+    console = Plain()
     for path in files:
-        # Plain: a name may look like Rich's markup.
-        console.print(submit_file(services, path, SUBMITTED), highlight=False, markup=False)
-    console.print("Next: [bold]expunge run[/]", highlight=False)
+        console.print(submit_file(services, path, SUBMITTED))
+    console.print(command("Next:", "expunge run"))

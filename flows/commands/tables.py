@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from flows.console import Plain, command, shown
 from tasks.approval.questions import waiting
 from tasks.certificates.status import ModelSummary, RequestSummary, batch_models, requests
 from tasks.intake.batches import report_key
@@ -13,6 +14,7 @@ from tasks.journal.events.preflight import Preflight
 from tasks.registry.services import Services
 from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.budget import is_exact
+from unlearning.policy.counted import counted
 from unlearning.policy.deadlines import span
 
 _COLORS = {
@@ -27,7 +29,7 @@ _COLORS = {
 _ALIKE = 3
 
 
-def print_batches(console: Console, services: Services, older: Iterable[str]) -> None:
+def print_batches(console: Plain, services: Services, older: Iterable[str]) -> None:
     """Requests and models of every batch that the last run worked on."""
     heads = dict(services.journal.batches())
     newest = max(heads, key=lambda name: (heads[name].at, name), default="")
@@ -43,22 +45,22 @@ def print_batches(console: Console, services: Services, older: Iterable[str]) ->
             console.print(f"Report: {services.store.uri}/{report_key(batch)}", soft_wrap=True)
 
 
-def print_waiting(console: Console, services: Services) -> None:
+def print_waiting(console: Plain, services: Services) -> None:
     """Every batch that waits for a person, what it would do, and the next command."""
     for status, asked in waiting(services):
         word = "was rejected" if status == "rejected" else "waits for approval"
         why = f" {' '.join(asked.reasons)}" if asked.reasons else ""
-        console.print(f"Batch {asked.batch} {word}.{why}", highlight=False)
+        console.print(f"Batch {asked.batch} {word}.{why}")
         console.print(preflight_table(asked))
-        console.print(f"Next: {next_command(status, asked.batch)}", highlight=False)
+        console.print(command("Next:", *next_commands(status, asked.batch)))
 
 
-def next_command(status: str, batch: str) -> str:
+def next_commands(status: str, batch: str) -> list[str]:
     """What somebody types who decides about a batch that waits or was rejected."""
-    approve = f"[bold]expunge approve {batch} --by NAME[/]"
+    approve = f"expunge approve {batch} --by NAME"
     if status != "waiting":
-        return approve
-    return f"{approve} or [bold]expunge reject {batch} --by NAME --reason TEXT[/]"
+        return [approve]
+    return [approve, f"expunge reject {batch} --by NAME --reason TEXT"]
 
 
 def preflight_table(asked: Preflight) -> Table:
@@ -106,7 +108,7 @@ def request_table(title: str, found: Iterable[RequestSummary]) -> Table:
     for (status, reason), members in sorted(groups.items()):
         color = _COLORS[status]
         for label in _labels(members):
-            table.add_row(label, f"[{color}]{status.replace('_', ' ')}[/]", reason)
+            table.add_row(label, Text(status.replace("_", " "), style=color), reason)
     return table
 
 
@@ -119,19 +121,7 @@ def _labels(members: list[RequestSummary]) -> list[str]:
 
 def model_table(model: ModelSummary) -> Table:
     """Utility and forgetting of a model before and after."""
-    title = (
-        f"{model.model}, version {model.parent_version} → {model.version or 'none'}: "
-        f"{model.forget_count} rows unlearned in {model.seconds:.1f} s, "
-    )
-    how = "by a stronger update" if model.rung == "stronger" else "by an update"
-    how = "by a retrain" if model.method == "retrain" else how
-    title += f"{how} ({model.reason.rstrip('.')}), " if model.reason else ""
-    failed = ", ".join(model.failed)
-    decision = f"[red]gate failed: {failed}[/]" if failed else "gate passed"
-    if failed and model.passed:
-        decision = f"gate passed, not shown: {failed}"
-    decision += f", {model.outcome}" if model.outcome else ""
-    table = Table(title=title + decision, title_justify="left", header_style="bold")
+    table = Table(title=_model_title(model), title_justify="left", header_style="bold")
     table.add_column("")
     for name in ("before", "after"):
         table.add_column(name, justify="right")
@@ -139,7 +129,34 @@ def model_table(model: ModelSummary) -> Table:
     before, after = asdict(model.before), asdict(model.after)
     for key, name, meaning in _METRICS:
         table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", meaning)
+    if is_exact(model.method):
+        table.caption = "mia_auc is not judged: a retrained model never read the rows"
+        table.caption_justify = "left"
     return table
+
+
+def _model_title(model: ModelSummary) -> Text:
+    """What was done to the model, and what the gate said of it."""
+    rows = counted(model.forget_count, "row")
+    now = "out of service" if model.is_withdrawn else model.version or "none"
+    done = f"{rows} unlearned" if model.version else f"{rows} to forget, candidate made"
+    said = (
+        f"{model.model}, version {model.parent_version} → {now}: {done} in {model.seconds:.1f} s, "
+    )
+    how = "by a stronger update" if model.rung == "stronger" else "by an update"
+    how = "by a retrain" if is_exact(model.method) else how
+    said += f"{how} ({model.reason.rstrip('.')}), " if model.reason else ""
+    return Text.assemble(shown(said), *_decision(model))
+
+
+def _decision(model: ModelSummary) -> list[str | tuple[str, str]]:
+    failed = ", ".join(model.failed)
+    parts: list[str | tuple[str, str]] = [(f"gate failed: {failed}", "red")]
+    if model.passed:
+        parts = ["gate passed" + (f", not shown: {failed}" if failed else "")]
+    if is_exact(model.method) and model.outcome == "forgotten":
+        return [*parts, ", forgotten by construction, not by measure"]
+    return [*parts, f", {model.outcome}" if model.outcome else ""]
 
 
 _METRICS = (

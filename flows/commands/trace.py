@@ -5,8 +5,8 @@ import sys
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from flows.console import Plain
 from tasks.certificates.status import trace_subject, trace_version
 from tasks.environment.settings import load_settings
 from tasks.registry.services import Services
@@ -36,8 +36,8 @@ def trace(*, subject: Hyphen = None, model: str | None = None, version: int = 0)
     elif model is not None and version:
         found = trace_version(services, model, version)
     else:
-        Console(stderr=True).print("Name a --subject, or a --model with its --version.")
+        Plain(stderr=True).print("Name a --subject, or a --model with its --version.")
         sys.exit(2)
     if not found:
-        Console(stderr=True).print("Nothing on record.")
+        Plain(stderr=True).print("Nothing on record.")
     print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for

@@ -6,16 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.certificates.answers import Answer
 from tasks.certificates.certified_models import CertifiedModel, certified_models, models_for
+from tasks.certificates.certified_tables import erasure_of, gone, search_of
+from tasks.certificates.limits import Ground, not_proven
 from tasks.intake import batches
 from tasks.journal.events import ids
-from tasks.journal.events.batches import FilesPurged
+from tasks.journal.events.batches import ModelUntouched, NothingLeftToForget
 from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import RequestErased, RequestFact, SubjectNotFound
+from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.histories.request import request_history
-from tasks.journal.histories.table import TableHistory
 from tasks.journal.journal import Entry
-from tasks.journal.reading import read_batch
+from tasks.journal.reading import enrolled_models, read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.subjects.matches import TableMatches, matches
@@ -28,21 +31,6 @@ from unlearning.policy.digests import bytes_digest
 log = logging.getLogger("expunge.certificates")
 
 TYPE = "expunge/erasure-certificate/v1"
-NOT_PROVEN = [
-    "Approximate unlearning is not retraining: other attacks may still find traces of the rows.",
-    "A model whose outcome is 'cannot decide' passed because its policy accepts that.",
-    "A model with no_control had no rows planted to see whether the attack would notice a failure.",
-    "Rows of a small request may have been judged together with rows of earlier requests.",
-    "A model that is withdrawn or out of service still remembers the rows in its weights.",
-    "A retrained model kept the tensors under kept_from_parent, if any, from the one before.",
-    "Backups, exports and copies outside the stated tables and models were not looked at.",
-    "Other columns of the tables were searched for the ids as stored, not inside compressed pages.",
-    (
-        "Earlier model versions remember the rows and exist until the days under earlier_versions; "
-        "the proof of their purge will be the events VersionPurged in the models' journals."
-    ),
-    "This file is not signed.",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +41,12 @@ class _Grounds:
     tables: dict[str, dict[str, Any]]
     """What was done in each table, by its URI."""
     models: list[CertifiedModel]
+    trained_on: dict[str, str]
+    """Table of each enrolled model, by its name."""
+    untouched: frozenset[str]
+    """Models that have none of the batch's rows in them."""
+    nothing_left: frozenset[str]
+    """Models that had forgotten all of the batch's rows before."""
     earlier: dict[str, list[str]]
     """Requests by which subjects had been erased before, by pseudonym."""
     approver: str
@@ -95,7 +89,7 @@ def _certify_one(
     body["decided_at"] = grounds.decided_at
     body["code_version"] = grounds.code_version
     data = _written(services, batch, request, json.dumps(body, indent=2, allow_nan=False).encode())
-    reason = _reason(request, located, is_unlearned=bool(body.get("models")))
+    reason = _reason(request, located, body, grounds)
     answered = RequestErased if located else SubjectNotFound
     answer = answered(
         batch=batch,
@@ -117,20 +111,29 @@ def _body(
         "outcome": "erased" if located else "not_found",
         "request": _request(request),
         "batch": batch,
-        "tables_searched": [{"table": m.uri, "version": m.version} for m in grounds.found],
+        "tables_searched": [search_of(m) for m in grounds.found],
     }
     if not located:
+        body["not_proven"] = not_proven(Ground(is_found=False))
         return body
     body["tables"] = [
         {
-            **grounds.tables.get(m.uri, _gone(m.uri)),
+            **grounds.tables.get(m.uri, gone(m.uri)),
             "rows_of_this_request": m.rows[request.record_id],
         }
         for m in located
     ]
     tables = {m.uri for m in located}
     body["models"] = models_for(grounds.models, request.record_id, tables)
-    body["not_proven"] = NOT_PROVEN
+    lost = tables - grounds.tables.keys()
+    body["not_proven"] = not_proven(
+        Ground(
+            is_found=True,
+            is_erased=lost < tables,
+            is_gone=bool(lost),
+            models=body["models"],
+        )
+    )
     if grounds.approver:
         body["approved_by"] = grounds.approver
     return body
@@ -165,8 +168,11 @@ def _grounds(services: Services, batch: str) -> _Grounds:
         raise DataError(f"Batch {batch} was never validated, so it answers nobody; run again.")
     return _Grounds(
         found=matches(services, batch),
-        tables={uri: _erased(uri, one) for uri, one in history.tables.items() if one.purged},
+        tables={uri: erasure_of(uri, one) for uri, one in history.tables.items() if one.purged},
         models=certified_models(services, batch),
+        trained_on={e.model: e.dataset.uri for e in enrolled_models(services.journal)},
+        untouched=_noted(history, ModelUntouched),
+        nothing_left=_noted(history, NothingLeftToForget),
         earlier=earlier_requests(services, batch),
         approver=history.approver,
         decided_at=history.decided_at,
@@ -174,42 +180,10 @@ def _grounds(services: Services, batch: str) -> _Grounds:
     )
 
 
-def _erased(uri: str, table: TableHistory) -> dict[str, Any]:
-    """What was done in one table, its rounds as one; others may have written between them."""
-    first, last = table.erased[0], table.erased[-1]
-    matched = sum(one.rows_matched for one in table.erased)
-    return {
-        "table": uri,
-        "version_before": first.version_before,
-        "rows_before": first.rows_before,
-        "rows_matched": matched,
-        "rows_appended": last.rows_after - first.rows_before + matched,
-        "version_after": last.version_after,
-        "rows_after": last.rows_after,
-        "rows_matched_after": last.rows_matched_after,
-        "files_removed": sum(one.files_removed for one in table.purged),
-        **_searched(table.purged[-1]),
-    }
-
-
-def _searched(purged: FilesPurged) -> dict[str, int]:
-    """The last search of the table's folder for what should not be there."""
-    return {
-        "files_left_over": purged.leftover_files,
-        "objects_searched": purged.objects_searched,
-        "bytes_searched": purged.bytes_searched,
-        "ids_searched": purged.ids_searched,
-        "ids_searched_as_words": purged.ids_searched_as_words,
-        "hits": purged.hits,
-    }
-
-
-def _gone(uri: str) -> dict[str, str]:
-    return {
-        "table": uri,
-        "outcome": "gone",
-        "reason": "The table was no more when its rows were to be erased; none was erased there.",
-    }
+def _noted(
+    history: BatchHistory, kind: type[ModelUntouched | NothingLeftToForget]
+) -> frozenset[str]:
+    return frozenset(e.facts.model for e in history.untouched if isinstance(e.facts, kind))
 
 
 def _request(request: Disposition) -> dict[str, str]:
@@ -223,16 +197,20 @@ def _request(request: Disposition) -> dict[str, str]:
     }
 
 
-def _reason(request: Disposition, located: list[TableMatches], *, is_unlearned: bool) -> str:
-    rows = sum(m.rows[request.record_id] for m in located)
+def _reason(
+    request: Disposition, located: list[TableMatches], body: dict[str, Any], grounds: _Grounds
+) -> str:
+    """What the request is told in one line, from the effects that its certificate states."""
     if not located:
-        return "no table holds a row of the subject"
-    if not rows:
-        return _gone_before(is_unlearned=is_unlearned)
-    done = "erased and unlearned" if is_unlearned else "erased; no model was trained on them"
-    return f"{rows} {'row' if rows == 1 else 'rows'} {done}"
-
-
-def _gone_before(*, is_unlearned: bool) -> str:
-    done = "purged from the files" + (" and unlearned" if is_unlearned else "")
-    return f"others had deleted the rows before; {done}"
+        return "no table holds a row under exactly this id"
+    reached = [m.rows[request.record_id] for m in located if m.uri in grounds.tables]
+    tables, stated = {m.uri for m in located}, {m["model"] for m in body["models"]}
+    unstated = {m for m, uri in grounds.trained_on.items() if uri in tables} - stated
+    answer = Answer(
+        rows=sum(reached),
+        rows_out_of_reach=sum(m.rows[request.record_id] for m in located) - sum(reached),
+        models=body["models"],
+        nothing_left=sorted(unstated & grounds.nothing_left),
+        unknown=sorted(unstated - grounds.nothing_left - grounds.untouched),
+    )
+    return answer.sentence

@@ -23,6 +23,12 @@ from unlearning.gate.gate import GateDecision
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
 
+_BASIS = {
+    True: "how it was made: it was trained anew and never read the rows; nothing was measured",
+    False: "what was measured: the attack under forgetting, within its limits and its power",
+}
+"""What an outcome rests on, by whether the model is an exact retrain."""
+
 
 @dataclass(frozen=True, slots=True)
 class CertifiedModel:
@@ -108,6 +114,7 @@ def _promoted(history: AttemptHistory) -> dict[str, Any]:
         "outcome": decision.outcome,
         "method": attempt.method,
         "is_exact": is_exact(attempt.method),
+        "outcome_rests_on": _BASIS[is_exact(attempt.method)],
         "kept_from_parent": list(made.kept_from_parent),
         "rung": attempt.rung,
         "reason": attempt.reason,
@@ -115,6 +122,7 @@ def _promoted(history: AttemptHistory) -> dict[str, Any]:
         "before": asdict(evidence.before),
         "after": asdict(evidence.after),
         "forgetting": _shared(evidence.forgetting),
+        **_pooled(evidence.forgetting),
         **_control(evidence.probes),
         **_not_shown(attempt.method, decision),
         "checks": [_check(one) for one in decision.checks],
@@ -124,6 +132,12 @@ def _promoted(history: AttemptHistory) -> dict[str, Any]:
 def _check(check: Check) -> dict[str, Any]:
     """A check as it was judged; what it would have meant to fail only where it did."""
     return {k: v for k, v in asdict(check).items() if k != "meaning" or not check.passed}
+
+
+def _pooled(forgetting: ForgettingEvidence) -> dict[str, int]:
+    """How many rows of earlier requests were judged together with these, if any were."""
+    others = forgetting.pooled.count - forgetting.own.count
+    return {"judged_with_earlier_rows": others} if others > 0 else {}
 
 
 def _control(probes: Probes) -> dict[str, str]:

@@ -44,6 +44,8 @@ class ModelSummary:
     model: str
     parent_version: int
     version: int | None
+    is_withdrawn: bool
+    """Whether nobody is served by it any more, since it could not be made to forget."""
     forget_count: int
     seconds: float
     before: EvaluationReport
@@ -98,6 +100,7 @@ def _model(history: AttemptHistory, evaluated: CandidateEvaluated) -> ModelSumma
         model=attempt.model,
         parent_version=attempt.parent_version,
         version=history.promoted.version if history.promoted else None,
+        is_withdrawn=history.withdrawn is not None,
         forget_count=attempt.forget_count,
         seconds=history.seconds,
         before=evaluated.evidence.before,

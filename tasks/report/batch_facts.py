@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from tasks.certificates.certificates import certificate_key
 from tasks.certificates.certified_models import certified_models, why_out_of_service
+from tasks.certificates.limits import Ground, not_proven
 from tasks.intake import batches
 from tasks.journal.events.batches import Answer, FilesPurged, ModelUntouched, RowsErased
 from tasks.journal.histories.batch import BatchHistory
@@ -18,6 +19,7 @@ from tasks.registry.services import Services
 from tasks.report.model_facts import ModelFacts, model_facts
 from tasks.store.objects import MissingObjectError
 from tasks.subjects.matches import located_records
+from unlearning.policy.budget import is_exact
 from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition, count_outcomes
 
@@ -59,9 +61,17 @@ class BatchFacts:
     models: tuple[ModelFacts, ...]
     untouched: tuple[str, ...]
     """Models that were not trained on the rows."""
+    forgotten_earlier: tuple[str, ...]
+    """Models that forgot the rows in an earlier batch."""
+    is_out_of_reach: bool
+    """Whether a table with rows was no more, so that they are not known to be gone."""
+    reservations: tuple[str, ...]
+    """What keeps the rows from being gone and forgotten everywhere, beside what was tried."""
     asides: tuple[str, ...]
     """What else is true of models: rows that were forgotten before, models out of service."""
     tables: tuple[ErasedTable, ...]
+    limits: tuple[str, ...]
+    """What all of this does not show, one sentence each."""
     code_version: str
     recorded_at: str
     """When the latest of these facts was recorded."""
@@ -72,6 +82,7 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
     history = read_batch(services.journal, batch)
     wanted = batches.accepted(services, batch)
     statuses = _statuses(services, batch, wanted, history.status)
+    parts, models = _parts(services, batch, history), tuple(model_facts(services.store, history))
     return BatchFacts(
         batch=batch,
         state=_state(statuses, history.status),
@@ -80,10 +91,14 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
         approved_by=history.approver,
         questions=tuple(history.asked.reasons) if history.asked else (),
         answer=history.answer.facts if history.answer else None,
-        models=tuple(model_facts(services.store, history)),
+        models=models,
         untouched=_untouched(history),
-        asides=(*_asides(history), *_until(services, batch, history)),
+        forgotten_earlier=tuple(sorted({one.model for one in history.forgotten_earlier})),
+        is_out_of_reach=any(table.is_gone for table in history.tables.values()),
+        reservations=tuple(_reservations(history)),
+        asides=(*_asides(history), *_until(parts)),
         tables=tuple(_tables(history)),
+        limits=tuple(dict.fromkeys(_limits(history, statuses, parts or _judged(models)))),
         code_version=history.validated.code_version if history.validated else "",
         recorded_at=f"{datetime.fromisoformat(history.last_at):%Y-%m-%d %H:%M:%S} UTC",
     )
@@ -145,6 +160,10 @@ def _asides(history: BatchHistory) -> Iterator[str]:
             f"{one.model} forgot the rows of {len(one.records)} of these requests in batch "
             f"{one.batch}; their evidence stands in that batch's report."
         )
+    yield from _reservations(history)
+
+
+def _reservations(history: BatchHistory) -> Iterator[str]:
     for one in history.out_of_service:
         yield (
             f"{one.model} {why_out_of_service(one)}, and serves nobody; its weights were not made "
@@ -157,16 +176,50 @@ def _asides(history: BatchHistory) -> Iterator[str]:
         )
 
 
-def _until(services: Services, batch: str, history: BatchHistory) -> Iterator[str]:
-    """Until when versions that remember the rows exist, once that was stated."""
+def _parts(services: Services, batch: str, history: BatchHistory) -> list[dict[str, Any]]:
+    """What certificates state of models, once they do."""
     if not history.earlier_versions_as_of:
-        return
-    for part in certified_models(services, batch):
-        model = part.stated["model"]
-        for one in part.stated.get("earlier_versions", []):
+        return []
+    return [part.stated for part in certified_models(services, batch)]
+
+
+def _until(parts: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Until when versions that remember the rows exist, once that was stated."""
+    for part in parts:
+        model = part["model"]
+        for one in part.get("earlier_versions", []):
             until = one["exists_until"]
             when = "it is purged" if until == "retired" else f"its purge on {until}"
             yield (
                 f"Version {one['version']} of {model} remembers the rows and exists, out of "
                 f"service, until {when}."
             )
+
+
+def _judged(models: Sequence[ModelFacts]) -> list[dict[str, Any]]:
+    """What was judged so far, in the form of a certificate, as far as limits depend on it."""
+    found: list[dict[str, Any]] = []
+    for model in models:
+        decision, method = model.last.decision, model.last.attempt.method
+        if model.state == "withdrawn":
+            found.append({"outcome": "withdrawn"})
+        elif decision and decision.is_measured:
+            judged = {"outcome": decision.outcome, "method": method, "is_exact": is_exact(method)}
+            probes = model.last.evidence.probes if model.last.evidence else None
+            is_blind = probes is not None and probes.no_canaries
+            found.append({**judged, **({"no_control": True} if is_blind else {})})
+    return found
+
+
+def _limits(
+    history: BatchHistory, statuses: Sequence[str], models: Sequence[dict[str, Any]]
+) -> Iterator[str]:
+    """The limits of what was erased, judged, or looked for in vain; none where nothing was."""
+    is_erased = any(table.purged for table in history.tables.values())
+    is_gone = any(table.is_gone for table in history.tables.values())
+    if is_erased or is_gone or models:
+        yield from not_proven(
+            Ground(is_found=True, is_erased=is_erased, is_gone=is_gone, models=models)
+        )
+    if "not_found" in statuses:
+        yield from not_proven(Ground(is_found=False))

@@ -16,6 +16,7 @@ from tasks.journal.reading import read_batch
 from tasks.registry import mlflow_registry
 from tasks.registry.services import Services
 from tasks.report.report import report_figures, write_report
+from tasks.report.sentences import batch_headline
 from tasks.subjects.matches import tell_requests_with_rows
 
 
@@ -32,7 +33,9 @@ def mirror(services: Services, batch: str) -> None:
     counts = read_batch(services.journal, batch).counts
     metrics = [Metric(f"requests_{o}", n, now, 0) for o, n in counts.items()]
     client = services.registry.client
+    head = batch_headline(facts)
     with translated("MLflow"):
+        client.set_tag(run_id, "mlflow.note.content", f"{head.title}. {head.text}")
         client.log_batch(run_id, metrics=metrics)
         client.log_text(run_id, json.dumps(events, indent=1), "events.json")
         client.log_text(run_id, _certificate_digests(services, batch), "certificates.json")

@@ -46,6 +46,8 @@ class ModelFacts:
     """The version that was promoted."""
     digest: str
     """Digest of its weights."""
+    kept: tuple[str, ...]
+    """Tensors that a retrain took over from the version before."""
     rungs: tuple[RungFacts, ...]
     """In the order in which they were tried; never empty."""
 
@@ -69,6 +71,7 @@ def _model(store: ObjectStore, attempts: list[AttemptHistory]) -> ModelFacts:
         reason=reason,
         version=last.promoted.version if last.promoted else None,
         digest=last.promoted.digest if last.promoted else "",
+        kept=last.made.kept_from_parent if last.made else (),
         rungs=tuple(_rung(store, one) for one in attempts),
     )
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from tasks.certificates.certificates import NOT_PROVEN
 from tasks.intake.batches import report_key
 from tasks.registry.services import Services
 from tasks.report.batch_facts import BatchFacts, batch_facts
@@ -55,9 +54,9 @@ def render_erasure(facts: BatchFacts) -> str:
     return template.render(
         facts=facts,
         headline=batch_headline(facts),
-        meaning={**STATUS_MEANING, "erased": "rows gone from the tables; certificate written"},
+        meaning=STATUS_MEANING,
         models=[_model(model) for model in facts.models],
-        not_proven=NOT_PROVEN if facts.tables or _is_judged(facts) else [],
+        not_proven=facts.limits,
     )
 
 
@@ -69,10 +68,6 @@ def report_figures(facts: BatchFacts) -> dict[str, Any]:
         if model.last.curves is not None
         for name, figure in figures(model.last.curves).items()
     }
-
-
-def _is_judged(facts: BatchFacts) -> bool:
-    return any(rung.decision for model in facts.models for rung in model.rungs)
 
 
 def _model(model: ModelFacts) -> dict[str, Any]:

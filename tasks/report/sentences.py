@@ -11,6 +11,7 @@ from tasks.report.shares import in_hundred, points
 from unlearning.evidence.evidence import Evidence
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
+from unlearning.policy.counted import counted
 
 Tone = Literal["done", "reserved", "open", "idle"]
 RUNG = {"update": "Update", "stronger": "Stronger update", "retrain": "Retrain"}
@@ -111,6 +112,10 @@ def _promoted(model: ModelFacts) -> Headline:
         return Headline("open", "Replaced by a version that did not pass", text)
     if is_exact(method):
         text = "It was trained anew on the rows that stay. What it never saw it cannot remember."
+        if model.kept:
+            kept = counted(len(model.kept), "tensor")
+            text = f"It was trained anew on the rows that stay, but kept {kept} of the one before."
+            return Headline("reserved", "Retrained without the rows, but for some tensors", text)
         return Headline("done", "Retrained without the rows", text)
     if decision.outcome == "forgotten":
         text = "The attack no longer tells the forget rows from rows that the model never saw."
@@ -127,25 +132,35 @@ def _erased(facts: BatchFacts) -> Headline:
     count = facts.counts.get("erased", 0)
     heads = [model_headline(model) for model in facts.models]
     title = f"Erased: the rows of {f'{count:,} deletion requests' if count > 1 else 'one request'}"
-    text = "They are gone from the tables, and every request has its certificate."
-    if not facts.models:
-        return Headline("done", title, f"{text} No model was trained on them.")
+    gone = "" if facts.is_out_of_reach else "They are gone from the tables. "
+    text = f"{gone}Every request has its certificate."
     reserved = [
         f"Model {model.name}: {_lower(head.title)}."
         for model, head in zip(facts.models, heads, strict=True)
         if head.tone != "done"
     ]
-    if reserved:
-        title = f"{title}, with a reservation"
-        return Headline("reserved", title, f"{text} {' '.join(reserved)}")
+    if reserved or facts.reservations:
+        title, said = f"{title}, with a reservation", [*reserved, *facts.reservations]
+        return Headline("reserved", title, " ".join([text, *said]))
+    if not facts.models:
+        return Headline("done", title, f"{text} {_untried(facts)}")
     models = "The model" if len(facts.models) == 1 else f"All {len(facts.models)} models"
     passed = "was replaced by a version" if len(facts.models) == 1 else "were replaced by versions"
     return Headline("done", title, f"{text} {models} {passed} that passed the gate.")
 
 
+def _untried(facts: BatchFacts) -> str:
+    if facts.forgotten_earlier:
+        return f"Forgotten in an earlier batch: {', '.join(facts.forgotten_earlier)}."
+    return "No model in service was trained on them."
+
+
 def _not_found(_: BatchFacts) -> Headline:
-    text = "Every table was searched; a certificate of the search was written for each request."
-    return Headline("idle", "No row of these data subjects was found", text)
+    text = (
+        "The tables of the enrolled models were searched for exactly the ids of the requests; each "
+        "has a certificate of the search."
+    )
+    return Headline("idle", "No row under these ids was found", text)
 
 
 def _nothing(_: BatchFacts) -> Headline:

@@ -15,8 +15,8 @@ STATUS_MEANING: Mapping[str, str] = {
     "on_hold": "a legal hold names the subject; looked at again in every run",
     "blocked": "a model failed the gate, or somebody rejected the batch; the champion is "
     "unchanged, the request stays open",
-    "erased": "rows gone from tables and forgotten by models; certificate written",
-    "not_found": "no table holds a row of the subject; certificate of the search written",
+    "erased": "rows gone from the tables; the certificate says what each model forgot",
+    "not_found": "no table holds a row under exactly this id; certificate of the search written",
     "quarantined": "the row or file is unusable; kept with its reason for the sender",
     "duplicate": "repeats a request that is already on record",
 }

@@ -87,12 +87,12 @@ class _Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestErased(_Answered):
-    """Its rows are gone from the tables and forgotten by the models."""
+    """Its rows are gone from the tables; the reason says what became of the models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectNotFound(_Answered):
-    """No table held a row of its subject."""
+    """No table held a row under exactly its subject's id."""
 
 
 Told = (

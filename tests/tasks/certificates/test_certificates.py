@@ -7,7 +7,8 @@ from factories import approved, preflight
 from small_tables import MARK
 from worked_on import away, resolved
 
-from tasks.certificates.certificates import NOT_PROVEN, certificate_key, certify
+from tasks.certificates.certificates import certificate_key, certify
+from tasks.certificates.limits import Ground, not_proven
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ApprovalRequested, TableGone
 from tasks.journal.events.catalog import request_stream
@@ -55,7 +56,8 @@ def test_a_certificate_binds_request_rows_tables_and_models_together(ready):
     assert (table["files_removed"], table["files_left_over"], table["hits"]) == (7, 0, 0)
     assert table["rows_of_this_request"] == 1
     assert [(m["model"], m["version"]) for m in body["models"]] == [("income", 2)]
-    assert body["not_proven"] == NOT_PROVEN
+    told = Ground(is_found=True, is_erased=True, models=body["models"])
+    assert body["not_proven"] == not_proven(told)
     assert body["code_version"] == "9.9"
     assert "approved_by" not in body
     assert MARK not in json.dumps(body)
@@ -65,7 +67,7 @@ def test_the_request_is_closed_with_the_digest_of_its_certificate(ready):
     certify(ready.services, ready.name)
     told = latest(ready)
     assert isinstance(told.facts, RequestErased)
-    assert told.facts.reason == "1 row erased and unlearned"
+    assert told.facts.reason == "1 row erased; unlearned from income"
     data = ready.store.get(told.facts.certificate)
     assert told.facts.certificate_digest == bytes_digest(data)
 
@@ -133,7 +135,10 @@ def test_a_subject_without_rows_gets_a_certificate_of_the_search(ready):
     assert "tables" not in body
     told = latest(ready)
     assert isinstance(told.facts, SubjectNotFound)
-    assert told.facts.reason == "no table holds a row of the subject"
+    assert told.facts.reason == "no table holds a row under exactly this id"
+    assert body["not_proven"] == not_proven(Ground(is_found=False))
+    (searched,) = body["tables_searched"]
+    assert (searched["column"], searched["version"], searched["rows"]) == ("subject_id", 1, 4000)
 
 
 def test_rows_that_others_deleted_before_are_not_counted_as_erased(ready):
@@ -142,7 +147,7 @@ def test_rows_that_others_deleted_before_are_not_counted_as_erased(ready):
     ready.put(matches_key(ready.name, 2), found)
     certify(ready.services, ready.name)
     assert latest(ready).facts.reason == (
-        "others had deleted the rows before; purged from the files and unlearned"
+        "others had deleted the rows before; purged from the files; unlearned from income"
     )
 
 
@@ -155,6 +160,9 @@ def test_a_table_that_is_no_more_is_stated_as_gone(ready):
     tables = {one["table"]: one for one in certificate(ready)["tables"]}
     assert tables["file:///gone"]["outcome"] == "gone"
     assert tables["file:///gone"]["rows_of_this_request"] == 2
+    assert latest(ready).facts.reason == (
+        "1 row erased; 2 rows not erased, for the table was no more; unlearned from income"
+    )
 
 
 def test_a_batch_that_was_never_judged_answers_nobody(services):

@@ -32,7 +32,7 @@ def judged(batch):
         batch=batch.name,
         request_id=first.request_id,
         subject=first.subject,
-        reason="1 row erased and unlearned",
+        reason="1 row erased; unlearned from income",
         certificate="certificates/CASE-0.json",
         certificate_digest="c",
     )

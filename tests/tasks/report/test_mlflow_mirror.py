@@ -33,6 +33,7 @@ def test_a_run_holds_events_counts_and_reports_of_the_batch(mirrored):
     assert json.loads(events)[0]["name"] == "BatchFrozen"
     assert run.data.metrics == {"requests_accepted": 3.0}
     assert run.info.status == "FINISHED"
+    assert "replaced by a version that passed the gate" in run.data.tags["mlflow.note.content"]
     _, page = artifact(mirrored, "erasure.html")
     assert "Erased: the rows of 3 deletion requests" in page
 

@@ -1,0 +1,57 @@
+"""What a certificate says of tables: where was searched, and what was done to rows found there."""
+
+from typing import Any
+
+from tasks.journal.events.batches import FilesPurged
+from tasks.journal.histories.table import TableHistory
+from tasks.subjects.matches import TableMatches
+
+
+def search_of(match: TableMatches) -> dict[str, Any]:
+    """Where was searched for whom: the column, its newest version, and those of models before."""
+    return {
+        "table": match.uri,
+        "column": match.column,
+        "version": match.version,
+        "earlier_versions": list(match.snapshots),
+        "rows": match.row_count,
+    }
+
+
+def erasure_of(uri: str, table: TableHistory) -> dict[str, Any]:
+    """What was done in one table, its rounds as one; others may have written between them."""
+    first, last = table.erased[0], table.erased[-1]
+    matched = sum(one.rows_matched for one in table.erased)
+    return {
+        "table": uri,
+        "version_before": first.version_before,
+        "rows_before": first.rows_before,
+        "rows_matched": matched,
+        "rows_appended": last.rows_after - first.rows_before + matched,
+        "version_after": last.version_after,
+        "rows_after": last.rows_after,
+        "rows_matched_after": last.rows_matched_after,
+        "files_removed": sum(one.files_removed for one in table.purged),
+        **_searched(table.purged[-1]),
+    }
+
+
+def _searched(purged: FilesPurged) -> dict[str, int]:
+    """The last search of the table's folder for what should not be there."""
+    return {
+        "files_left_over": purged.leftover_files,
+        "objects_searched": purged.objects_searched,
+        "bytes_searched": purged.bytes_searched,
+        "ids_searched": purged.ids_searched,
+        "ids_searched_as_words": purged.ids_searched_as_words,
+        "hits": purged.hits,
+    }
+
+
+def gone(uri: str) -> dict[str, str]:
+    """That the table was no more; its rows were out of reach."""
+    return {
+        "table": uri,
+        "outcome": "gone",
+        "reason": "The table was no more when its rows were to be erased; none was erased there.",
+    }

@@ -1,0 +1,142 @@
+"""What a certificate does not show: each limit is said where it applies, and only there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a certificate or a report says, as far as its limits depend on it."""
+
+    is_found: bool
+    """Whether rows of a person were found in a table."""
+    is_erased: bool = False
+    """Whether rows were erased from a table."""
+    is_gone: bool = False
+    """Whether a table with rows was no more when they were to be erased."""
+    models: Sequence[dict[str, Any]] = ()
+    """What is stated of each model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One thing that is not shown."""
+
+    sentence: str
+    when: str
+    """Where it is said, in words."""
+    applies: Callable[[Ground], bool]
+
+
+def not_proven(ground: Ground) -> list[str]:
+    """The limits of what these facts show, a sentence each."""
+    return [limit.sentence for limit in LIMITS if limit.applies(ground)]
+
+
+def _always(_: Ground) -> bool:
+    return True
+
+
+def _has(test: Callable[[dict[str, Any]], object]) -> Callable[[Ground], bool]:
+    """Whether this holds for a model that is stated."""
+    return lambda ground: any(test(one) for one in ground.models)
+
+
+def _is_update(model: dict[str, Any]) -> bool:
+    return "method" in model and not model["is_exact"]
+
+
+LIMITS = (
+    Limit(
+        "Approximate unlearning is not retraining: other attacks may still find traces of the "
+        "rows.",
+        "a model was updated",
+        _has(_is_update),
+    ),
+    Limit(
+        "Forgetting was judged on the average of all rows: single rows may be less forgotten.",
+        "a model was updated",
+        _has(_is_update),
+    ),
+    Limit(
+        "A model whose outcome is 'cannot decide' passed because its policy accepts that.",
+        "a model has that outcome",
+        _has(lambda model: "method" in model and model["outcome"] == "cannot decide"),
+    ),
+    Limit(
+        "A model with no_control had no rows planted to see whether the attack would notice a "
+        "failure.",
+        "a model has no_control",
+        _has(lambda model: "no_control" in model),
+    ),
+    Limit(
+        "Rows of this request were judged together with rows of earlier requests.",
+        "a model has judged_with_earlier_rows",
+        _has(lambda model: "judged_with_earlier_rows" in model),
+    ),
+    Limit(
+        "A retrained model was not asked what it remembers: it never read the rows.",
+        "a model was retrained",
+        _has(lambda model: model.get("is_exact")),
+    ),
+    Limit(
+        "A retrained model kept the tensors under kept_from_parent from the one before.",
+        "a model has kept_from_parent",
+        _has(lambda model: model.get("kept_from_parent")),
+    ),
+    Limit(
+        "A model that is withdrawn or out of service may still remember the rows in its weights.",
+        "a model is withdrawn or out of service",
+        _has(lambda model: model["outcome"] in ("withdrawn", "out of service")),
+    ),
+    Limit(
+        "Whoever could ask a model before and after may tell by the difference who was erased.",
+        "a model was updated or retrained",
+        _has(lambda model: "method" in model),
+    ),
+    Limit(
+        "Earlier model versions remember the rows and exist at least until the days under "
+        "earlier_versions; only the events VersionPurged in the models' journals prove their "
+        "purge.",
+        "a model has earlier_versions",
+        _has(lambda model: model.get("earlier_versions")),
+    ),
+    Limit(
+        "Versions of the models that were never enrolled, and copies under other names, were not "
+        "asked what they remember.",
+        "rows were found, and a model is stated",
+        _has(lambda _: True),
+    ),
+    Limit(
+        "Other columns of the tables were searched for the ids as stored, not inside compressed "
+        "pages.",
+        "rows were erased",
+        lambda ground: ground.is_erased,
+    ),
+    Limit(
+        "A table whose outcome is 'gone' could not be searched: what became of its files is not "
+        "known.",
+        "a table was no more",
+        lambda ground: ground.is_gone,
+    ),
+    Limit(
+        "Only the id as it was written in the request was looked for: rows under another spelling "
+        "or another id were not found.",
+        "no row was found",
+        lambda ground: not ground.is_found,
+    ),
+    Limit(
+        "Only what stands under tables_searched was searched: a model that learned from anything "
+        "else, or from rows that were gone before, was not asked.",
+        "no row was found",
+        lambda ground: not ground.is_found,
+    ),
+    Limit(
+        "Backups, exports and copies outside the stated tables and models were not looked at.",
+        "always",
+        _always,
+    ),
+    Limit("This file is not signed.", "always", _always),
+)
+"""Every limit, in the order in which it is said."""

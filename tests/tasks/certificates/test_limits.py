@@ -1,0 +1,65 @@
+"""Limits of a certificate: each is said where it applies, and nowhere else."""
+
+from tasks.certificates.limits import LIMITS, Ground, not_proven
+
+UPDATED = {"method": "calibrated", "is_exact": False, "outcome": "forgotten"}
+RETRAINED = {"method": "retrain", "is_exact": True, "outcome": "forgotten"}
+
+
+def said(*models, is_found=True, **facts):
+    return " ".join(not_proven(Ground(is_found=is_found, models=models, **facts)))
+
+
+def test_an_update_may_have_left_traces_in_single_rows_and_a_retrain_was_not_measured():
+    for sentence in ("not retraining", "single rows may be less forgotten"):
+        assert sentence in said(UPDATED)
+        assert sentence not in said(RETRAINED)
+    assert "it never read the rows" in said(RETRAINED)
+    assert "it never read the rows" not in said(UPDATED)
+
+
+def test_who_asks_before_and_after_learns_something_wherever_a_version_followed():
+    for model in (UPDATED, RETRAINED):
+        assert "may tell by the difference who was erased" in said(model)
+    assert "by the difference" not in said({"outcome": "withdrawn"})
+
+
+def test_only_what_a_model_states_is_said_of_it():
+    for fact, sentence in {
+        "no_control": "no rows planted",
+        "judged_with_earlier_rows": "together with rows of earlier requests",
+        "kept_from_parent": "kept the tensors",
+        "earlier_versions": "Earlier model versions remember",
+    }.items():
+        assert sentence in said({**UPDATED, fact: ["x"]})
+        assert sentence not in said(UPDATED)
+    for outcome in ("withdrawn", "out of service"):
+        assert "may still remember the rows" in said({"outcome": outcome})
+    assert "may still remember the rows" not in said(UPDATED)
+    assert "'cannot decide'" in said({**UPDATED, "outcome": "cannot decide"})
+    assert "'cannot decide'" not in said(UPDATED)
+
+
+def test_a_search_in_vain_says_how_it_searched():
+    told = said(is_found=False)
+    assert "Only the id as it was written" in told
+    assert "Only what stands under tables_searched was searched" in told
+    assert "Only the id" not in said(UPDATED, is_erased=True)
+    assert "compressed pages" not in told
+    assert "compressed pages" in said(is_erased=True)
+    assert "could not be searched" in said(is_gone=True)
+
+
+def test_every_limit_is_said_of_something():
+    everything = {
+        **UPDATED,
+        "outcome": "cannot decide",
+        "no_control": "x",
+        "judged_with_earlier_rows": 1,
+        "earlier_versions": [1],
+    }
+    models = [everything, {**RETRAINED, "kept_from_parent": ["x"]}, {"outcome": "withdrawn"}]
+    found = Ground(is_found=True, is_erased=True, is_gone=True, models=models)
+    assert {*not_proven(found), *not_proven(Ground(is_found=False))} == {
+        limit.sentence for limit in LIMITS
+    }
