@@ -31,5 +31,7 @@ def hold(file: Path, *, release: bool = False) -> None:
         legal_holds.release(services, file.name)
         said = f"Released the holds of {name}"
     else:
-        said = f"On hold from now on: {counted(legal_holds.place(services, file), 'row')} of {name}"
+        placed = legal_holds.place(services, file)
+        are = "is" if placed == 1 else "are"
+        said = f"{counted(placed, 'row')} of {name} {are} on hold from now on"
     Plain().print(said)

@@ -29,6 +29,11 @@ class Answer:
         return "; ".join([*_rows(self), *(told or ["no model in service was trained on them"])])
 
 
+_RETRAINED = "left out when MODELS was retrained"
+_UPDATED = {"forgotten": "unlearned from MODELS"}
+_JUDGED = "the update of MODELS was judged 'OUTCOME'"
+
+
 def _rows(answer: Answer) -> list[str]:
     told = [f"{counted(answer.rows, 'row')} erased"] if answer.rows else []
     if answer.rows_out_of_reach:
@@ -37,25 +42,17 @@ def _rows(answer: Answer) -> list[str]:
     return told or ["others had deleted the rows before; purged from the files"]
 
 
-def _updated(answer: Answer) -> list[str]:
-    """Updates, by what the gate found: only one that was found to have forgotten is told so."""
-    by_outcome: dict[str, list[str]] = {}
+def _made_to_forget(answer: Answer) -> list[str]:
+    """Updates and retrains, each by what shows that it forgot; only then is it told so."""
+    alike: dict[tuple[str, str], list[str]] = {}
     for one in answer.models:
-        if "method" in one and not one["is_exact"] and "in_batch" not in one:
-            by_outcome.setdefault(one["outcome"], []).append(one["model"])
-    unlearned = by_outcome.pop("forgotten", [])
-    told = [f"unlearned from {_models(unlearned)}"] if unlearned else []
-    return told + [f"the update of {_models(m)} was judged '{o}'" for o, m in by_outcome.items()]
-
-
-def _retrained(answer: Answer) -> list[str]:
-    models = [m["model"] for m in answer.models if m.get("is_exact") and "in_batch" not in m]
-    return [f"left out when {_models(models)} was retrained"] if models else []
-
-
-def _earlier(answer: Answer) -> list[str]:
-    found = [m for m in answer.models if "in_batch" in m]
-    return [f"judged '{m['outcome']}' by {m['model']} in batch {m['in_batch']}" for m in found]
+        if "method" in one:
+            said = _RETRAINED if one["is_exact"] else _UPDATED.get(one["outcome"], _JUDGED)
+            when = f" in batch {one['in_batch']}" if "in_batch" in one else ""
+            alike.setdefault((said.replace("OUTCOME", one["outcome"]), when), []).append(
+                one["model"]
+            )
+    return [said.replace("MODELS", _models(m)) + when for (said, when), m in alike.items()]
 
 
 def _remembering(answer: Answer) -> list[str]:
@@ -82,9 +79,7 @@ def _models(names: Sequence[str]) -> str:
 
 
 _MODELS: tuple[Callable[[Answer], list[str]], ...] = (
-    _updated,
-    _retrained,
-    _earlier,
+    _made_to_forget,
     _nothing_left,
     _remembering,
     _unknown,

@@ -25,7 +25,8 @@ def said(*models, rows=1, **facts):
             "the update of income was judged 'cannot decide'",
         ),
         ([RETRAINED], "left out when income was retrained"),
-        ([{**RETRAINED, "in_batch": "b-0"}], "judged 'forgotten' by income in batch b-0"),
+        ([{**RETRAINED, "in_batch": "b-0"}], "left out when income was retrained in batch b-0"),
+        ([{**UPDATED, "in_batch": "b-0"}], "unlearned from income in batch b-0"),
         ([WITHDRAWN], "hr version 3 was withdrawn and still remembers"),
         ([OUT], "hr version 3 was out of service before and may still remember"),
         (
