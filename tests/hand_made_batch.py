@@ -98,7 +98,7 @@ class HandMadeBatch:
             "dataset_version": 1,
             "row_count": 4000,
             "forget_count": 300,
-            "forget_digest": "f" * 64,
+            "forget_digest": "hmac-sha256:" + "f" * 64,
             "config_digest": "c" * 64,
         }
         made = attempt(key=key, **known | changes)

@@ -39,7 +39,8 @@ def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module,
             f"enrolled; enrol it again with `expunge enroll {attempt.model}`."
         )
     forget = forget_rows(services, attempt.batch, enrollment)
-    if forget.count != attempt.forget_count or rows_digest(forget) != attempt.forget_digest:
+    digest = rows_digest(forget, services.settings.pseudonym_secret())
+    if (forget.count, digest) != (attempt.forget_count, attempt.forget_digest):
         raise SnapshotChangedError(
             f"The rows to forget from {enrollment.snapshot} changed since they were planned; "
             "restore that version of the table, then run again."

@@ -21,7 +21,7 @@ from tasks.registry.services import Services
 from tasks.tables.delta import count_rows, is_readable, open_table
 from unlearning.config.unlearning_config import MethodName
 from unlearning.errors import ConflictError
-from unlearning.model.rows import Rows, rows_digest
+from unlearning.model.rows import KEYED, Rows, rows_digest
 from unlearning.policy.budget import (
     RETRAIN,
     ClassShare,
@@ -153,6 +153,8 @@ def _is_overtaken(
         # Another batch erased rows meanwhile; the files of the older snapshot are gone.
         or attempt.dataset_version != enrollment.dataset_version
         or not is_readable(services.settings, enrollment.holdout, attempt.holdout_version)
+        # An older release kept a digest of the rows that anybody could try likely rows on.
+        or not attempt.forget_digest.startswith(KEYED)
         or (is_blocked and _has_more_rows(services, history, attempt, enrollment))
     )
 
@@ -193,7 +195,7 @@ def _new_attempt(services: Services, batch: str, enrollment: Enrollment, forget:
         holdout_version=open_table(services.settings, enrollment.holdout).version(),
         row_count=enrollment.row_count,
         forget_count=forget.count,
-        forget_digest=rows_digest(forget),
+        forget_digest=rows_digest(forget, services.settings.pseudonym_secret()),
         config_digest=read_model(services.journal, enrollment.model).config_digest,
         method=method,
         reason=reason,

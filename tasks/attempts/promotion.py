@@ -26,7 +26,7 @@ from tasks.journal.reading import read_enrollment
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.services import Services
 from tasks.subjects import late_holds
-from unlearning.model.rows import Rows
+from unlearning.model.rows import KEYED, Rows
 
 log = logging.getLogger("expunge.promotion")
 
@@ -182,7 +182,9 @@ def _log_lineage(services: Services, attempt: Attempt, run_id: str) -> None:
     values = asdict(enrollment.unlearning) | {"method": attempt.method, "reason": attempt.reason}
     params = [Param(k, str(v)) for k, v in values.items()]
     source = f'{{"uri": "{enrollment.dataset.uri}"}}'
-    dataset = Dataset(enrollment.model, attempt.forget_digest[:12], "delta", source)
+    dataset = Dataset(
+        enrollment.model, attempt.forget_digest.removeprefix(KEYED)[:12], "delta", source
+    )
     parent = services.registry.logged_model_id(attempt.model, attempt.parent_version)
     with translated("MLflow"):
         client.log_batch(run_id, metrics=metrics, params=params)

@@ -18,7 +18,7 @@ from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.store.objects import MissingObjectError, ObjectInfo
 from unlearning.errors import RequestError, SnapshotChangedError
-from unlearning.policy.digests import SHORT, bytes_digest, facts_digest
+from unlearning.policy.digests import SHORT, bytes_digest, facts_digest, keyed_digest
 
 INCOMING = "requests/incoming/"
 SUBMITTED = f"{INCOMING}submitted/"
@@ -80,7 +80,7 @@ def _unclaimed(services: Services) -> list[ObjectInfo]:
     return [
         info
         for info in services.store.list_objects(INCOMING)
-        if not info.is_folder and f"{_file_id(info)}.json" not in claimed
+        if not info.is_folder and not claimed & {f"{name}.json" for name in _ids(services, info)}
     ]
 
 
@@ -103,7 +103,8 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
         "as_of": released,
     }
     exact = [asdict(f) | {"key": _bytes_of(f.key)} for f in frozen]
-    batch = f"b-{facts_digest(facts | {'files': exact})[:SHORT]}"
+    key = services.settings.pseudonym_secret()
+    batch = f"b-{keyed_digest(key, facts | {'files': exact})[:SHORT]}"
     body = json.dumps({"batch": batch, **facts}, indent=1).encode()
     services.store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
     lease.check(services.store)
@@ -115,7 +116,7 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
 
 def _copy(services: Services, info: ObjectInfo) -> RequestFile | None:
     """Keep the file's bytes: the sender may overwrite or remove it. None if it is gone already."""
-    file = RequestFile(_file_id(info), info.key, info.version, "", arrived=_arrival(info))
+    file = RequestFile(_ids(services, info)[0], info.key, info.version, "", arrived=_arrival(info))
     if info.size > MAX_BYTES:  # may be larger than the memory of this machine
         return replace(file, problem=TOO_LARGE)
     if info.is_link:
@@ -229,8 +230,11 @@ def _records(file: RequestFile, data: bytes) -> Iterator[Record]:
         yield Record(f"{file.file_id}-{row.index:06d}", row, file.arrived)
 
 
-def _file_id(info: ObjectInfo) -> str:
-    return facts_digest({"key": _bytes_of(info.key), "version": info.version})[:SHORT]
+def _ids(services: Services, info: ObjectInfo) -> tuple[str, str]:
+    """The id of a file: keyed, for its name may be a person's; and the one of older releases."""
+    facts = {"key": _bytes_of(info.key), "version": info.version}
+    key = services.settings.pseudonym_secret()
+    return keyed_digest(key, facts)[:SHORT], facts_digest(facts)[:SHORT]
 
 
 def _bytes_of(key: str) -> str:

@@ -28,6 +28,18 @@ def bytes_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def keyed_digest(key: bytes, facts: Mapping[str, Any]) -> str:
+    """HMAC-SHA-256 of a mapping of plain values as canonical JSON (RFC 8785).
+
+    For what tells of people, such as the name of a file: a plain digest of a guessable text could
+    be reversed by trying all texts.
+
+    Raises:
+        rfc8785.CanonicalizationError: as `facts_digest`.
+    """
+    return hmac.new(key, rfc8785.dumps(dict(facts)), hashlib.sha256).hexdigest()
+
+
 def pseudonym(key: bytes, subject_id: str) -> str:
     """Keyed pseudonym of a subject: HMAC-SHA-256(key, id), first 128 bits.
 

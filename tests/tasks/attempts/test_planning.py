@@ -1,5 +1,7 @@
 """One plan for each model and batch, kept as long as it holds."""
 
+from dataclasses import asdict
+
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
@@ -8,7 +10,9 @@ from small_tables import rows, subject
 
 from tasks.attempts import planning
 from tasks.journal.events import ids
+from tasks.journal.events.attempt import Attempt, AttemptPlan
 from tasks.journal.events.attempts import (
+    AttemptPlanned,
     BatchBlocked,
     CandidateRejected,
     VersionRegistered,
@@ -164,3 +168,14 @@ def test_a_plan_that_was_left_and_comes_back_is_the_latest_again(world):
     assert here.plan() == first != second
     assert list(here.history().attempts) == [second.key, first.key]
     assert here.history().attempts[first.key].times_planned == 2
+
+
+def test_a_plan_with_a_digest_that_anybody_could_try_rows_on_is_made_anew(world):
+    here = world()
+    plan = here.plan()
+    assert plan.forget_digest.startswith("hmac-sha256:")
+    old = {**asdict(plan), "forget_digest": "ab" * 32}
+    del old["key"]
+    older = Attempt.of(AttemptPlan(**old))
+    here.append(older.ids.planned, AttemptPlanned(attempt=older))
+    assert here.plan() == plan

@@ -20,6 +20,7 @@ from tasks.store import lease
 from tasks.store.objects import MissingObjectError, ObjectInfo
 from tasks.subjects import open_batches
 from unlearning.errors import ConflictError, SnapshotChangedError
+from unlearning.policy.digests import facts_digest, keyed_digest
 
 
 def interrupted(*_):
@@ -204,3 +205,21 @@ def test_a_record_tells_its_file_and_the_file_who_is_named(services):
     first, second = (record.record_id for record in inbox.read_records(services, batch))
     assert inbox.file_of(first) == inbox.file_of(second)
     assert inbox.subject_ids(services, batch, frozenset([second])) == {second: "person-2"}
+
+
+def test_ids_of_files_and_batches_tell_nobody_without_the_key_what_a_file_was_called(services):
+    submit(services, "person-1", 1)
+    (info,) = inbox.new_files(services)
+    facts = {"key": info.key.encode().hex(), "version": info.version}
+    batch = frozen(services)
+    (file,) = inbox.read_manifest(services, batch).files
+    key = services.settings.pseudonym_secret()
+    assert file.file_id == keyed_digest(key, facts)[:12] != facts_digest(facts)[:12]
+
+
+def test_a_file_that_an_older_release_claimed_is_not_new(services):
+    submit(services, "one", 1)
+    (info,) = inbox.new_files(services)
+    old = facts_digest({"key": info.key.encode().hex(), "version": info.version})[:12]
+    services.store.put(f"requests/claims/{old}.json", b"{}")
+    assert inbox.new_files(services) == []

@@ -1,10 +1,13 @@
+import hmac
+from hashlib import sha256
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.errors import DataError
-from unlearning.model.rows import TensorRows, draw, gather, random_rows, read_chunks
+from unlearning.model.rows import TensorRows, draw, gather, random_rows, read_chunks, rows_digest
 
 
 @given(count=st.integers(1, 30), size=st.integers(1, 40))
@@ -86,3 +89,12 @@ def test_rows_are_drawn_from_the_whole_of_a_sorted_table():
     quarters = random_rows(rows, 200).labels.div(250, rounding_mode="floor").bincount()
     assert len(quarters) == 4
     assert int(quarters.min()) > 30
+
+
+def test_a_digest_of_rows_tells_nobody_without_the_key_whose_they_are(rows):
+    one = rows(1)
+    digests = [rows_digest(one, key) for key in (b"a" * 32, b"b" * 32)]
+    assert len(set(digests)) == 2
+    inner = [sha256(part.numpy().tobytes()).digest() for part in (one.inputs, one.labels)]
+    assert digests[0] == "hmac-sha256:" + hmac.new(b"a" * 32, b"".join(inner), sha256).hexdigest()
+    assert sha256(b"".join(inner)).hexdigest() not in "".join(digests)

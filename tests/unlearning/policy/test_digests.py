@@ -1,11 +1,12 @@
 import hashlib
+import hmac
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.policy.digests import bytes_digest, facts_digest, pseudonym
+from unlearning.policy.digests import bytes_digest, facts_digest, keyed_digest, pseudonym
 
 FACTS = {"model": "m@3", "rows": 12, "share": 0.5, "parts": {"a": [1, 2], "b": None}}
 SAFE = 2**53 - 1
@@ -112,3 +113,9 @@ def test_a_pseudonym_neither_shows_the_id_nor_is_its_plain_hash(subject):
 def test_the_pseudonym_of_a_known_key_and_id():
     # RFC 4231, test case 2
     assert pseudonym(b"Jefe", "what do ya want for nothing?") == "5bdcc146bf60754e6a042426089575c7"
+
+
+def test_a_keyed_digest_is_an_hmac_of_canonical_json():
+    by_hand = hmac.new(b"k", b'{"a":[1],"b":"x"}', hashlib.sha256).hexdigest()
+    assert keyed_digest(b"k", {"b": "x", "a": [1]}) == by_hand
+    assert keyed_digest(b"l", {"b": "x", "a": [1]}) != by_hand
