@@ -3,15 +3,14 @@
 import logging
 
 import pyarrow.compute as pc
-import torch
 from torch import nn
 
 from tasks.datasets.samples import sample_rows
+from tasks.enrolling.model_form import check_form
 from tasks.enrolling.source import ModelSource
+from tasks.environment.memory import memory_errors
 from tasks.registry.services import Services
 from tasks.tables.delta import arrow_dataset, count_by_subject, open_table
-from unlearning.errors import UnsupportedModelError
-from unlearning.model.forward import fixed_mode, trainable_names
 
 log = logging.getLogger("expunge.fit")
 
@@ -27,38 +26,8 @@ def check_fit(services: Services, module: nn.Module, source: ModelSource) -> Non
     sample = sample_rows(
         services.settings, source.dataset, source.dataset_version, count=256, seed=0
     )
-    try:
-        with fixed_mode(module), torch.no_grad():
-            scores = module(sample.inputs)
-    except (RuntimeError, TypeError, ValueError, AssertionError, LookupError) as error:
-        raise UnsupportedModelError(
-            f"{source.model} does not take inputs of shape {list(sample.inputs.shape[1:])}; check "
-            "--features and --shape, and that it was exported with an example of at least two rows."
-        ) from error
-    trainable_names(module)
-    _check_scores(scores, int(sample.labels.max()), source)
-
-
-def _check_scores(scores: torch.Tensor, highest: int, source: ModelSource) -> None:
-    single = scores.ndim == 1 or scores.shape[1:] == (1,)
-    if single != (source.loss == "binary_cross_entropy"):
-        raise UnsupportedModelError(
-            f"{source.model} gives scores of shape {list(scores.shape)}, which does not go with "
-            f"the loss {source.loss}; change --loss, or wrap the model."
-        )
-    classes = 2 if single else scores.shape[-1]
-    if scores.ndim > 2 or highest >= classes:  # noqa: PLR2004 - [N, C]
-        raise UnsupportedModelError(
-            f"{source.model} tells {classes} classes apart, but labels go up to {highest}; "
-            "check --label, and that it gives one score per class."
-        )
-    rows = scores.reshape(len(scores), -1)
-    sums = rows.sum(dim=1)
-    if not single and bool((rows >= 0).all() and torch.allclose(sums, torch.ones_like(sums))):
-        raise UnsupportedModelError(
-            f"{source.model} gives probabilities; register it without its last softmax, so that "
-            "it gives scores (logits) or log-probabilities."
-        )
+    with memory_errors():
+        check_form(module, sample, source.model, source.loss)
 
 
 def warn_of_few_rows(services: Services, source: ModelSource) -> None:

@@ -100,7 +100,7 @@ def trainable_names(model: nn.Module) -> list[str]:
     """Names of the parameters that training moved; for an exported module, of all real numbers.
 
     Raises:
-        UnsupportedModelError: there are none, or a layer gives sparse gradients.
+        UnsupportedModelError: there are none, some are complex, or a layer gives sparse gradients.
     """
     for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules()):
         if _is_sparse(layer):
@@ -109,6 +109,11 @@ def trainable_names(model: nn.Module) -> list[str]:
                 "embedding with sparse=False, which changes no score, and register it again."
             )
     is_free = is_exported(model)
+    if any(value.is_complex() and (is_free or value.requires_grad) for value in model.parameters()):
+        raise UnsupportedModelError(
+            "The model has complex parameters, which no update is made for; hold their real and "
+            "imaginary parts as parameters of their own, and register it again."
+        )
     names = [
         name
         for name, value in model.named_parameters()

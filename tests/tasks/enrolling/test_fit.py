@@ -3,42 +3,14 @@
 import pytest
 import torch
 from small_tables import MARK, rows
-from torch import nn
 
 from tasks.enrolling.fit import check_fit, warn_of_few_rows, warn_of_shared_subjects
 from unlearning.errors import UnsupportedModelError
 from unlearning.training.architectures import mlp
 
 
-class Applied(nn.Module):
-    """A linear model with something behind it."""
-
-    def __init__(self, then, width=2):
-        super().__init__()
-        self.linear, self.then = nn.Linear(40, width), then
-
-    def forward(self, inputs):
-        return self.then(self.linear(inputs))
-
-
 def test_a_model_that_scores_every_class_fits(services, source_of):
     check_fit(services, mlp(40, (4,), 2, seed=0), source_of(rows(300), rows(20, first=300)))
-
-
-@pytest.mark.parametrize(
-    ("module", "said"),
-    [
-        (mlp(7, (4,), 2, seed=0), "does not take inputs of shape"),
-        (Applied(lambda scores: scores.softmax(1)), "without its last softmax"),
-        (Applied(lambda scores: scores[:, :1]), "change --loss"),
-        (Applied(torch.Tensor.flatten, width=1), "change --loss"),
-        (Applied(lambda scores: scores[:, :, None]), "tells 1 classes apart"),
-    ],
-    ids=["inputs", "probabilities", "one score", "flat", "a cube"],
-)
-def test_a_model_whose_scores_say_something_else_is_refused(services, source_of, module, said):
-    with pytest.raises(UnsupportedModelError, match=said):
-        check_fit(services, module, source_of(rows(300), rows(20, first=300)))
 
 
 def test_labels_beyond_the_models_classes_are_refused(services, source_of):

@@ -1,0 +1,147 @@
+"""Whether a model has the form that later steps need: inputs, scores, state, gradients."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tasks.journal.events.enrollment import Loss
+from unlearning.errors import DivergenceError, ExpungeError, UnsupportedModelError, is_out_of_memory
+from unlearning.methods.problem import model_tensors
+from unlearning.model.forward import fixed_mode, is_exported, trainable_names
+from unlearning.model.gradients import mean_gradient
+from unlearning.model.rows import TensorRows
+
+_AMPLIFIED = 1e3
+"""Rows this many times as large drive a log-odds out of [0, 1], and no probability."""
+_GRADIENT_ROWS = 8
+
+
+def check_form(module: nn.Module, sample: TensorRows, model: str, loss: Loss) -> None:
+    """Refuse a model that could not be unlearned or judged later, for whatever is in its form.
+
+    Cost: three forward passes over the sample, and one gradient over a few of its rows.
+
+    Raises:
+        UnsupportedModelError: it could not, and the text says why.
+        UnfitRowsError: a label is none of its classes.
+    """
+    model_tensors(module)
+    trainable_names(module)
+    scores = _tensor_of(_scores(module, sample, model), model)
+    _check_shape(scores, int(sample.labels.max()), model, loss)
+    _check_meaning(module, sample, scores, model)
+    _check_gradient(module, sample, model)
+
+
+def _scores(module: nn.Module, sample: TensorRows, model: str) -> Any:
+    try:
+        return _forward(module, sample.inputs)
+    except ExpungeError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise UnsupportedModelError(_why_no_scores(module, sample.inputs, model)) from error
+
+
+def _forward(module: nn.Module, inputs: Tensor) -> Any:
+    with fixed_mode(module), torch.no_grad():
+        return module(inputs)
+
+
+def _why_no_scores(module: nn.Module, inputs: Tensor, model: str) -> str:
+    """Which other type of numbers the model takes; else it is their shape."""
+    own = {value.dtype for value in module.parameters() if value.is_floating_point()}
+    others = sorted(own - {torch.float32}, key=str)
+    for kind in (*others, torch.int64):
+        try:
+            _forward(module, inputs.to(kind))
+        except Exception:  # noqa: BLE001, S112 - any failure means: not this type either
+            continue
+        remedy = "call float() on it" if kind in others else "wrap it in a module that casts them"
+        name = str(kind).removeprefix("torch.")
+        return f"{model} takes {name} inputs, but rows come as float32; {remedy}, and log it again."
+    hint = ", and that it was exported with an example of at least two rows"
+    return (
+        f"{model} does not take inputs of shape {list(inputs.shape[1:])}; check --features and "
+        f"--shape{hint if is_exported(module) else ''}."
+    )
+
+
+def _tensor_of(scores: Any, model: str) -> Tensor:
+    if isinstance(scores, Tensor) and scores.is_floating_point():
+        return scores
+    kind = str(scores.dtype) if isinstance(scores, Tensor) else type(scores).__name__
+    raise UnsupportedModelError(
+        f"{model} gives {kind.removeprefix('torch.')} in place of one tensor of scores; wrap it in "
+        "a module that returns the scores alone, as floating-point numbers, and log it again."
+    )
+
+
+def _check_shape(scores: Tensor, highest: int, model: str, loss: Loss) -> None:
+    single = scores.ndim == 1 or scores.shape[1:] == (1,)
+    if not scores.ndim or single != (loss == "binary_cross_entropy"):
+        raise UnsupportedModelError(
+            f"{model} gives scores of shape {list(scores.shape)}, which does not go with "
+            f"the loss {loss}; change --loss, or wrap the model."
+        )
+    classes = 2 if single else scores.shape[-1]
+    if scores.ndim > 2 or highest >= classes:  # noqa: PLR2004 - [N, C]
+        raise UnsupportedModelError(
+            f"{model} tells {classes} classes apart, but labels go up to {highest}; "
+            "check --label, and that it gives one score per class."
+        )
+
+
+def _check_meaning(module: nn.Module, sample: TensorRows, scores: Tensor, model: str) -> None:
+    """Scores must be free to go beyond [0, 1], and must say something of a row."""
+    rows = scores.reshape(len(scores), -1)
+    sums = rows.sum(dim=1)
+    if rows.shape[1] > 1 and _is_within(rows) and torch.allclose(sums, torch.ones_like(sums)):
+        raise UnsupportedModelError(
+            f"{model} gives probabilities; register it without its last softmax, so that "
+            "it gives scores (logits) or log-probabilities."
+        )
+    if _is_within(rows) and _stays_within(module, sample.inputs):
+        raise UnsupportedModelError(
+            f"{model} gives probabilities, for its scores stay between 0 and 1; register it "
+            "without its last sigmoid, so that it gives log-odds (logits)."
+        )
+    if len(sample.inputs.unique(dim=0)) > 1 and bool((rows == rows[:1]).all()):
+        raise UnsupportedModelError(
+            f"{model} gives the same scores for every row of its table; register the model that "
+            "was trained on it, or check --features and --scale."
+        )
+
+
+def _stays_within(module: nn.Module, inputs: Tensor) -> bool:
+    """Whether the scores stay in [0, 1] for much larger rows of either sign, where it takes any."""
+    try:
+        found = [_forward(module, sign * _AMPLIFIED * inputs) for sign in (1, -1)]
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return True
+    return all(_is_within(scores) for scores in found)
+
+
+def _is_within(scores: Tensor) -> bool:
+    return bool(((scores >= 0) & (scores <= 1)).all())
+
+
+def _check_gradient(module: nn.Module, sample: TensorRows, model: str) -> None:
+    few = TensorRows(sample.inputs[:_GRADIENT_ROWS], sample.labels[:_GRADIENT_ROWS])
+    try:
+        mean_gradient(module, few, chunk_size=_GRADIENT_ROWS)
+    except DivergenceError:
+        return  # of these rows or weights, not of the form
+    except ExpungeError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise UnsupportedModelError(
+            f"No gradient of {model} can be computed ({type(error).__name__}), and without one it "
+            "cannot be unlearned; log it with layers that PyTorch differentiates."
+        ) from error
