@@ -54,6 +54,10 @@ class SourceOptions:
     """How much may be unlearned approximately before the model must be retrained."""
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     """How much a batch may make a model forget before a person must approve it."""
+    widened_by: str = ""
+    """Who answers for a policy that is wider than the default; stands in every certificate."""
+    widened_because: str = ""
+    """Why it is wider, in that person's words."""
 
     def source(self, loss: Loss = "cross_entropy") -> ModelSource:
         """The options as the flows take them."""
@@ -76,6 +80,8 @@ class SourceOptions:
             budget=self.budget,
             approval=self.approval,
             loss=loss,
+            widened_by=self.widened_by,
+            widened_because=self.widened_because,
         )
 
 
@@ -125,6 +131,8 @@ class SourceFlags:
     scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
     slices: Annotated[list[str] | None, flag(SourceOptions, "slices")] = None
     table_version: Annotated[int | None, flag(SourceOptions, "table_version")] = None
+    widened_by: Annotated[str | None, flag(SourceOptions, "widened_by")] = None
+    widened_because: Annotated[str | None, flag(SourceOptions, "widened_because")] = None
     method: Annotated[MethodName | None, flag(UnlearningConfig, "method")] = None
 
     tables: ClassVar[Mapping[str, str]] = {"method": "unlearning"}

@@ -65,6 +65,11 @@ LIMITS = (
         _has(lambda model: "method" in model and model["outcome"] == "cannot decide"),
     ),
     Limit(
+        "The gate that judged a model with gate_was_wider lets pass more than it does by default.",
+        "a model has gate_was_wider",
+        _has(lambda model: "gate_was_wider" in model),
+    ),
+    Limit(
         "A model with no_control had no rows planted to see whether the attack would notice a "
         "failure.",
         "a model has no_control",

@@ -28,6 +28,9 @@ class ModelSource:
     budget: DeletionBudget = field(default_factory=DeletionBudget)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     loss: Loss = "cross_entropy"
+    widened_by: str = ""
+    """Who answers for a gate that is wider than the default (`tasks.enrolling.widening`)."""
+    widened_because: str = ""
 
     def retrained_as(self, config: TrainingConfig) -> "ModelSource":
         """The source of a model that is retrained, when it must be, as it was trained."""

@@ -54,6 +54,13 @@ class Enrollment:
     """Whether it was taken out of service, since it cannot forget or what forgot is lost."""
     fingerprint: str = ""
     """Digest of the snapshot's file names (`tasks.subjects.reappearance`)."""
+    widened_by: str = ""
+    """Who answers for a gate that is wider than the default or than one that rejected a candidate;
+    empty if it is no wider."""
+    widened_because: str = ""
+    """Why, in that person's words."""
+    wider_than_rejecting: tuple[str, ...] = ()
+    """Where the gate is wider than one that had rejected a candidate of the model."""
     relearned: str = ""
     """Key of the erased subjects in rows that it learned all the same; empty if there are none."""
 
