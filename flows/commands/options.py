@@ -37,6 +37,9 @@ class SourceOptions:
     """Column with the class, an integer from 0."""
     subject_column: str = "subject_id"
     """Column with the data subject's id."""
+    subject_kind: str | None = None
+    """Whose ids these are, for example customer: one id names another one in every kind. Needed for
+    tables that are new, but for the first model of all, whose subjects are of the kind person."""
     shape: list[int] = field(default_factory=list)
     """Shape of one input, for example 1 28 28; flat if omitted."""
     scale: float = 1.0
@@ -66,6 +69,7 @@ class SourceOptions:
             features=tuple(self.features),
             label=self.label,
             subject=self.subject_column,
+            subject_kind=self.subject_kind or "",
             shape=tuple(self.shape),
             scale=self.scale,
             slices=tuple(self.slices),
@@ -127,6 +131,7 @@ class SourceFlags:
     features: Annotated[list[str] | None, flag(SourceOptions, "features")] = None
     label: Annotated[str | None, flag(SourceOptions, "label")] = None
     subject_column: Annotated[str | None, flag(SourceOptions, "subject_column")] = None
+    subject_kind: Annotated[str | None, flag(SourceOptions, "subject_kind")] = None
     shape: Annotated[list[int] | None, flag(SourceOptions, "shape")] = None
     scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
     slices: Annotated[list[str] | None, flag(SourceOptions, "slices")] = None

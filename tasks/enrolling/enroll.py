@@ -72,7 +72,7 @@ def enroll_version(
 def _enrollment(
     services: Services, source: ModelSource, version: int, digest: str, *, trust_pickle: bool
 ) -> Enrollment:
-    found = scan_table(services, source.dataset.uri, source.dataset.subject, source.dataset_version)
+    found = scan_table(services, source.dataset.uri, source.dataset.who, source.dataset_version)
     enrollment = Enrollment(
         model=source.model,
         version=version,

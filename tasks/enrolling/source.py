@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from tasks.datasets.rows import check_columns
+from tasks.enrolling.subject_kinds import settled_kind
 from tasks.journal.events.enrollment import DatasetSpec, Loss
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
@@ -38,12 +39,17 @@ class ModelSource:
 
 
 def pinned(services: Services, source: ModelSource) -> ModelSource:
-    """The source at a fixed table version, its columns checked, its log kept free of ids."""
+    """The source at a fixed table version, its columns checked, its log kept free of ids.
+
+    Whose ids they are is settled, too (`tasks.enrolling.subject_kinds`).
+    """
     if source.holdout.rstrip("/") == source.dataset.uri.rstrip("/"):
         raise SettingsError(
             f"{source.holdout} is the training table; name a holdout of rows that the model "
             "was never trained on, or nothing that is measured means anything."
         )
+    kind = settled_kind(services.journal, source.dataset, source.holdout)
+    source = replace(source, dataset=replace(source.dataset, subject_kind=kind))
     check_columns(services.settings, source.dataset, source.dataset_version)
     check_columns(services.settings, replace(source.dataset, uri=source.holdout), None)
     for uri in (source.dataset.uri, source.holdout):

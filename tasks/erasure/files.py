@@ -49,7 +49,8 @@ def _proven(
     ):
         return None
     # Whoever had no rows is looked for as well: the certificate says so.
-    found = absence_scan.search(settings, uri, rows.column, batches.subjects(services, batch))
+    wanted = batches.subjects(services, batch, rows.kind)
+    found = absence_scan.search(settings, uri, rows.column, wanted)
     absence_scan.check(found, uri)
     table = open_table(settings, uri)
     return FilesPurged(

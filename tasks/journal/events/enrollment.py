@@ -9,6 +9,7 @@ from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
 from unlearning.policy.digests import SHORT, bytes_digest
+from unlearning.policy.subject_kinds import PERSON, SubjectColumn
 
 Loss = Literal["cross_entropy", "binary_cross_entropy"]
 """What the model was trained with: one score per class, or one log-odds of class 1."""
@@ -29,6 +30,13 @@ class DatasetSpec:
     """Features are divided by this (255 for images)."""
     slices: tuple[str, ...] = ()
     """Columns of strings, integers or booleans by whose values utility is judged; not `subject`."""
+    subject_kind: str = PERSON
+    """Kind of subjects that `subject` names; empty until enrolment settles it."""
+
+    @property
+    def who(self) -> SubjectColumn:
+        """The subject column with its kind."""
+        return SubjectColumn(self.subject, self.subject_kind)
 
 
 @dataclass(frozen=True, slots=True)
