@@ -3,6 +3,7 @@
 from prefect import State, flow
 
 from flows.ask_people import ask_people, is_asking
+from flows.retire_versions import retire_versions
 from flows.unlearn_model import unlearn_model
 from tasks import pipeline, steps
 from tasks.steps import TASKS
@@ -13,15 +14,23 @@ from unlearning.errors import GateRejectedError
 def process_deletions() -> int:
     """Work off every open batch, each for itself; returns how many: none if another run is at it.
 
+    Then old versions are retired, and purged when their days are over.
+
     Raises:
         GateRejectedError: a model failed the gate; its champion and its requests stay as they are.
+        ConflictError: people must look at a version that remembers erased people, or at a copy.
         ExpungeError: a batch stopped for another reason; the batches after it were worked off.
     """
     steps.check_settings()
     if not steps.take_lease():
         return 0
     try:
-        return work_off(steps.served_models())
+        try:
+            count = work_off(steps.served_models())
+        finally:  # due whatever became of the batches
+            old = retire_versions(return_state=True)
+        old.result()
+        return count
     finally:
         steps.give_back_lease()
 

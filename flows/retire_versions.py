@@ -11,7 +11,8 @@ def retire_versions() -> int:
     """Retire, purge what is due, list the places again; returns how many versions were purged.
 
     Raises:
-        ConflictError: a version that remembers erased people is served; people must move the alias.
+        ConflictError: a version that remembers erased people, or a copy of it, is served, or could
+            not be purged in time; people must look at it.
         ExpungeError: a version could not be purged; the others were.
     """
     models = steps.enrolled_names()

@@ -24,6 +24,7 @@ from tasks.journal.events import attempts as a
 from tasks.journal.events import batches as b
 from tasks.journal.events import models as m
 from tasks.journal.events import requests as r
+from tasks.journal.events import statements as s
 from tasks.journal.events import versions as v
 from tasks.journal.events.catalog import Fact
 from unlearning.evidence.attack_power import AttackPower
@@ -91,6 +92,13 @@ EVERY_EVENT: list[Fact] = [
         model="income", dataset="t", parent_version=1, parent_digest="d1", withdrawn_by="b-0"
     ),
     b.EarlierVersionsStated(model="income", as_of=7),
+    s.OtherVersionsStated(
+        model="income",
+        copies=(
+            s.CopySeen(model="prod", version=1, aliases=("live",), original=1, is_by_source=True),
+        ),
+        unknown=(s.VersionSeen(model="income", version=7, aliases=()),),
+    ),
     b.BatchSuperseded(by="b-2"),
     b.BatchClosed(),
     a.AttemptPlanned(attempt=MADE),

@@ -4,8 +4,10 @@ from flows.commands.tables import print_batches, print_waiting
 from flows.console import Plain, command
 from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.intake.inbox import INCOMING, growing_count
+from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.subjects.open_batches import has_work, unfinished
+from tasks.versions import retirement
 from tasks.versions.alias_floor import breaches
 from unlearning.policy.counted import counted
 
@@ -14,14 +16,15 @@ def run() -> None:
     """Work off every open deletion request: validate, unlearn, gate, promote, erase, certify.
 
     Safe to repeat and to interrupt: a second run continues where the first one stopped, and
-    with nothing new it changes nothing. A batch that is larger than a model's approval policy
-    allows waits, with status 0, until somebody approves it.
+    with nothing new it changes nothing. Old model versions whose days are over are purged. A batch
+    that is larger than a model's approval policy allows waits, with status 0, until somebody
+    approves it.
     """
     services = Services.open(load_settings())
     services.store.check()
     console = Plain()
     _say_what_is_left(console, services)
-    if not has_work(services) and not any(breaches(services)):
+    if not has_work(services) and not any(breaches(services)) and not _has_old(services):
         console.print(f"Nothing new in {services.store.uri}: every request is answered or on hold.")
         return
     before = set(unfinished(services))
@@ -36,6 +39,11 @@ def run() -> None:
         console.print(command("Next:", "expunge status"))
         console.print(f"Store: {services.settings.store_uri}", soft_wrap=True)
     _refresh_ledgers(console)
+
+
+def _has_old(services: Services) -> bool:
+    """Whether an old version is to be retired or purged, or somebody must look at one."""
+    return any(retirement.has_work(services, e.model) for e in enrolled_models(services.journal))
 
 
 def _say_what_is_left(console: Plain, services: Services) -> None:

@@ -12,7 +12,9 @@ from flows.console import Plain, shown
 from tasks.certificates.status import RequestSummary, standstills
 from tasks.certificates.status import status as read_status
 from tasks.environment.settings import load_settings
+from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
+from tasks.versions import copies, retirement
 from tasks.versions.alias_floor import breaches
 from unlearning.errors import DataError, SettingsError, TransientError
 
@@ -23,12 +25,14 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     Parameters
     ----------
     as_json
-        Print everything as JSON, one object with requests, batches, waiting, models and alarms.
+        Print everything as JSON, one object with requests, batches, waiting, models, alarms and
+        notes.
     """
     services = Services.open(load_settings())
     services.store.check()
     found = read_status(services)
     found["alarms"] = [*_alarms(services), *standstills(services)]
+    found["notes"] = _notes(services)
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for
         return
@@ -41,6 +45,8 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         console.print(request_table("Requests", [RequestSummary(**r) for r in found["requests"]]))
     print_waiting(console, services)
     console.print(_enrolled_table(found["models"]))
+    for note in found["notes"]:
+        console.print(f"Note: {note}", highlight=False, markup=False)
 
 
 def _enrolled_table(models: list[dict[str, Any]]) -> Table:
@@ -64,9 +70,20 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
 def _alarms(services: Services) -> list[str]:
     """Aliases that the next run puts back; what stands in the journal is shown without MLflow."""
     try:
-        return [f"{breach.text}; run `expunge run`." for breach in breaches(services)]
+        found = [f"{breach.text}; run `expunge run`." for breach in breaches(services)]
+        models = [e.model for e in enrolled_models(services.journal)]
+        return found + [text for model in models for text in retirement.alarms(services, model)]
     except (TransientError, SettingsError, DataError) as error:
         return [f"Nobody knows where the aliases point. {error}"]
+
+
+def _notes(services: Services) -> list[str]:
+    """Versions that expunge does not look after; none where MLflow cannot be asked."""
+    try:
+        models = [e.model for e in enrolled_models(services.journal)]
+        return [text for model in models for text in copies.notes(services, model)]
+    except (TransientError, SettingsError, DataError):
+        return []  # the alarms say so
 
 
 def _budget_used(deletions: dict[str, int], budget: dict[str, float]) -> str:

@@ -17,6 +17,7 @@ from tasks.journal.events.catalog import batch_stream
 from tasks.journal.histories.attempt import AttemptHistory
 from tasks.journal.reading import enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
+from tasks.versions.copies import state_other_versions
 from tasks.versions.old_versions import earlier
 from unlearning.errors import DataError
 from unlearning.evidence.evidence import ForgettingEvidence, Probes
@@ -83,7 +84,10 @@ def certified_models(services: Services, batch: str) -> list[CertifiedModel]:
     return [
         *(CertifiedModel(_with_earlier(services, part, batch, batch)) for part in parts),
         *(_forgotten_earlier(services, one, batch) for one in history.forgotten_earlier),
-        *(CertifiedModel(_out_of_service(one)) for one in history.out_of_service),
+        *(
+            CertifiedModel(_with_others(services, _out_of_service(one), batch))
+            for one in history.out_of_service
+        ),
     ]
 
 
@@ -185,7 +189,15 @@ def _with_earlier(
     """With the versions before, which remember until they are purged what left with a batch."""
     model = part["model"]
     as_of = _stated_as_of(services, model, batch)
-    return {**part, "earlier_versions": earlier(services, model, left_with, as_of=as_of)}
+    part = {**part, "earlier_versions": earlier(services, model, left_with, as_of=as_of)}
+    return _with_others(services, part, batch)
+
+
+def _with_others(services: Services, part: dict[str, Any], batch: str) -> dict[str, Any]:
+    """With versions in MLflow that expunge does not look after, if there are any."""
+    found = state_other_versions(services, batch, part["model"])
+    stated = {"copies": found.copies, "unknown_versions": found.unknown}
+    return part | {name: [asdict(o) for o in seen] for name, seen in stated.items() if seen}
 
 
 def _stated_as_of(services: Services, model: str, batch: str) -> int:

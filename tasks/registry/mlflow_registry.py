@@ -17,6 +17,7 @@ AUDIT_EXPERIMENT = "expunge-audit"
 TRAINING_EXPERIMENT = "expunge-training"
 EFFECT_TAG = "expunge.effect"
 RETIRED_TAG = "expunge.retired"
+DIGEST_TAG = "expunge.digest"
 LEFT_OUT_TAG = "expunge.suppression"
 """Tag with the digest of the suppression list whose subjects a training left out."""
 

@@ -19,7 +19,7 @@ from unlearning.errors import MissingDataError
 
 _PAGE = 1000
 _APPROVED = "expunge.gate"
-_LOGGED = re.compile("m-[0-9a-f]{32}")
+LOGGED = re.compile("m-[0-9a-f]{32}")
 """The form of the ids that MLflow gives logged models; their folders are named so."""
 
 
@@ -40,9 +40,12 @@ class Registered:
 
 
 def registered_versions(registry: Registry, model: str) -> dict[int, Registered]:
-    """Every version of the model by its number."""
-    with translated("MLflow"):
-        aliases = registry.client.get_registered_model(model).aliases
+    """Every version of the model by its number; none if MLflow has no model of that name."""
+    try:
+        with translated("MLflow"):
+            aliases = registry.client.get_registered_model(model).aliases
+    except MissingDataError:
+        return {}
     return {
         int(v.version): Registered(
             version=int(v.version),
@@ -51,7 +54,7 @@ def registered_versions(registry: Registry, model: str) -> dict[int, Registered]
             tags=dict(v.tags),
             aliases=tuple(sorted(a for a, n in aliases.items() if int(n) == int(v.version))),
         )
-        for v in _search(registry, f"name = {quoted(model)}")
+        for v in search(registry, f"name = {quoted(model)}")
     }
 
 
@@ -112,11 +115,11 @@ def sharers(
 ) -> list[tuple[str, int]]:
     """Other versions, of any registered model, that lie in the same files."""
     sources = {source, f"models:/{model}/{number}"} - {""}
-    sources |= {f"models:/{p}" for p in urlsplit(uri).path.split("/") if _LOGGED.fullmatch(p)}
+    sources |= {f"models:/{p}" for p in urlsplit(uri).path.split("/") if LOGGED.fullmatch(p)}
     found = {
         (v.name, int(v.version))
         for one in sorted(sources)
-        for v in _search(registry, f"source_path = {quoted(one)}")
+        for v in search(registry, f"source_path = {quoted(one)}")
     }
     original, _, copied = source.removeprefix("models:/").rpartition("/")
     if (
@@ -165,7 +168,7 @@ def _run(registry: Registry, run_id: str) -> Any | None:
 
 def _location(registry: Registry, model_id: str) -> str:
     """Where MLflow put the files of a logged model; empty if it has none of that id."""
-    if not _LOGGED.fullmatch(model_id) or not _is_logged(registry, model_id):
+    if not LOGGED.fullmatch(model_id) or not _is_logged(registry, model_id):
         return ""
     return registry.client.get_logged_model(model_id).artifact_location.rstrip("/")
 
@@ -189,7 +192,8 @@ def _of_run(registry: Registry, run: Any) -> dict[str, str]:
     return {m.model_id: m.artifact_location for m in found}
 
 
-def _search(registry: Registry, where: str) -> Iterator[Any]:
+def search(registry: Registry, where: str) -> Iterator[Any]:
+    """Versions of any registered model for which MLflow finds this true, a page at a time."""
     token = None
     while True:
         with translated("MLflow"):

@@ -15,7 +15,7 @@ from tasks.journal.events.enrollment import DatasetSpec, Enrollment
 from tasks.journal.events.versions import AliasChangeIntended, AliasLost, AliasRestored
 from tasks.journal.histories.weights import WeightsHistory
 from tasks.journal.reading import enrolled_models, read_model
-from tasks.registry import model_files
+from tasks.registry import mlflow_registry, model_files
 from tasks.registry.services import Services
 from tasks.subjects import suppression_list
 from unlearning.errors import ConflictError, MissingDataError, ModelError
@@ -134,7 +134,9 @@ def _remembers(
         return False
     if not recorded:
         # Old weights registered anew, perhaps by hand and without a tag that says so.
-        tagged = services.registry.version_tags(enrollment.model, version).get("expunge.digest")
+        tagged = services.registry.version_tags(enrollment.model, version).get(
+            mlflow_registry.DIGEST_TAG
+        )
         digest = tagged or _digest(services, enrollment, version)
         return digest in {d for _, d in weights.below}
     actual = _digest(services, enrollment, version)

@@ -13,7 +13,8 @@ from tasks.journal.events.transitions import FINAL
 from tasks.journal.events.versions import VersionRetired
 from tasks.journal.histories.model import ModelHistory, before_end, model_history
 from tasks.journal.reading import read_batch, read_enrollment, read_model
-from tasks.registry import artifacts, model_versions
+from tasks.registry import artifacts, mlflow_registry, model_versions
+from tasks.registry.all_versions import files_key, version_key
 from tasks.registry.model_versions import Registered
 from tasks.registry.services import Services
 from unlearning.policy.retirement import OldVersion, remembering
@@ -47,6 +48,8 @@ class VersionHistory:
     model: ModelHistory
     registered: dict[int, Registered]
     remembered: dict[int, Remembered]
+    known: frozenset[int]
+    """Every version that was ever enrolled or promoted."""
 
     def is_served(self, version: int) -> bool:
         """Whether the serving alias, or the enrolment, stands on the version."""
@@ -78,10 +81,12 @@ def read_version_history(services: Services, model: str) -> VersionHistory:
         elif found.effect not in mine and _is_abandoned(services, found):
             batch = found.tags["expunge.batch"]
             why = f"{batch} registered it and never promoted it"
-            digest = found.tags.get("expunge.digest", "")
+            digest = found.tags.get(mlflow_registry.DIGEST_TAG, "")
             remembered[version] = Remembered(version, digest, found.effect, batch, why)
     enrollment = read_enrollment(services.journal, model)
-    return VersionHistory(services.settings.alias, enrollment, history, registered, remembered)
+    return VersionHistory(
+        services.settings.alias, enrollment, history, registered, remembered, frozenset(known)
+    )
 
 
 def old_versions(services: Services, model: str, today: date) -> list[OldVersion]:
@@ -152,10 +157,12 @@ def _original(
 ) -> Remembered | None:
     """The old version that this one registers once more: a call sent twice, a copy, by hand."""
     for one in remembered.values():
-        sources = {f"models:/{model}/{one.version}"}
+        sources = {version_key(model, one.version)}
         if one.version in registered:
-            sources.add(registered[one.version].source)
-        if (found.effect and found.effect == one.effect) or found.source in sources - {""}:
+            sources.add(files_key(registered[one.version].source))
+        if (found.effect and found.effect == one.effect) or files_key(found.source) in sources - {
+            ""
+        }:
             return one
     return None
 
@@ -185,10 +192,14 @@ def _old(services: Services, versions: VersionHistory, version: int, today: date
         _held(services, versions.model, version)
         or _in_work(services, model, version)
         or _foreign(services, retired)
-        or (f"{others[0][0]} version {others[0][1]} lies in the same files" if others else "")
+        or (_copied(others[0]) if others else "")
     )
     mine = tuple(one[1] for one in shared if one not in others)
     return replace(found, needed=needed, shares_with=mine)
+
+
+def _copied(other: tuple[str, int]) -> str:
+    return f"{other[0]} version {other[1]} lies in the same files; delete it"
 
 
 def _held(services: Services, history: ModelHistory, version: int) -> str:

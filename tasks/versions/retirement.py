@@ -4,6 +4,7 @@ import logging
 from dataclasses import fields
 from datetime import date
 
+from tasks.intake import batches
 from tasks.journal import journal
 from tasks.journal.effects import once
 from tasks.journal.events import ids
@@ -12,6 +13,7 @@ from tasks.journal.events.versions import FilePlace, RetirementIntended, Version
 from tasks.registry import model_versions
 from tasks.registry.model_versions import Registered
 from tasks.registry.services import Services
+from tasks.versions import copies
 from tasks.versions.old_versions import VersionHistory, old_versions, read_version_history
 from unlearning.errors import ConflictError
 from unlearning.policy.retirement import Action, plan_retirement, purge_day
@@ -31,14 +33,30 @@ def retire(services: Services, model: str) -> list[str]:
     Retired is: marked in MLflow, no longer loaded by expunge, without alias, and with a day from
     which it is purged. A version that is served is left alone, and people are called.
     """
-    alarms: list[str] = []
     versions = read_version_history(services, model)
-    for action in survey(services, model):
-        if action.verb == "alarm":
-            alarms.append(_alarm(model, action))
-        elif action.verb != "none":
+    actions = survey(services, model)
+    for action in actions:
+        if action.verb not in ("alarm", "none"):
             _retire(services, versions, action.version)
-    return alarms
+    # What is due is purged next.
+    found = [text for a in actions if a.verb != "purge" and (text := _alarm(model, a))]
+    found += copies.alarms(services, model)
+    for text in found:
+        log.error("ALARM: %s", text)
+    return found
+
+
+def alarms(services: Services, model: str) -> list[str]:
+    """What people must look at now: versions that are served, or overdue, and copies in use."""
+    found = survey(services, model)
+    overdue = [a for a in found if a.verb != "purge" or _is_late(a)]
+    return [text for a in overdue if (text := _alarm(model, a))] + copies.alarms(services, model)
+
+
+def has_work(services: Services, model: str) -> bool:
+    """Whether a version is to be retired or purged now, or people are to be called."""
+    to_do = any(a.verb in ("retire", "purge") for a in survey(services, model))
+    return to_do or bool(alarms(services, model))
 
 
 def _retire(services: Services, versions: VersionHistory, version: int) -> None:
@@ -108,7 +126,11 @@ def _retirement(services: Services, versions: VersionHistory, version: int) -> R
         logged_models=tuple(sorted(logged)),
         places=tuple(FilePlace(uri=uri, is_own=places[uri]) for uri in sorted(places)),
         retired_on=today,
-        purge_on=purge_day(today, services.settings.retirement_days),
+        purge_on=purge_day(
+            today,
+            services.settings.retirement_days,
+            batches.days_left(services, remembered.batch),
+        ),
     )
 
 
@@ -128,12 +150,26 @@ def _tell(retired: VersionRetired) -> None:
 
 
 def _alarm(model: str, action: Action) -> str:
-    text = (
-        f"{model} version {action.version} must not go on: {action.reason}; move the alias to a "
-        "version that forgot them, then run `expunge retire`."
-    )
-    log.error("ALARM: %s", text)
-    return text
+    """What is wrong with an old version; empty if nothing is."""
+    name = f"{model} version {action.version}"
+    if action.verb == "alarm":
+        return (
+            f"{name} must not go on: {action.reason}; move the alias to a version that forgot "
+            "them, then run `expunge retire`."
+        )
+    day = action.purge_on.isoformat() if action.purge_on else ""
+    if action.verb == "keep":
+        return f"{name} remembers erased people and was to be purged on {day}: {action.reason}."
+    if action.verb == "purge":
+        return (
+            f"{name} remembers erased people and was to be purged on {day}; run `expunge retire`."
+        )
+    return ""
+
+
+def _is_late(action: Action) -> bool:
+    """Whether the daily run should have purged it already."""
+    return action.purge_on is not None and action.purge_on < _today()
 
 
 def _refuse_served(services: Services, model: str, found: Registered) -> None:

@@ -80,9 +80,19 @@ def plan_retirement(versions: Sequence[OldVersion], *, today: date) -> list[Acti
     return [_together(a, staying & set(shared[a.version])) for a in actions]
 
 
-def purge_day(retired_on: date, grace_days: int) -> date:
-    """The day from which a version that is retired today may be purged."""
-    return retired_on + timedelta(days=grace_days)
+def purge_day(retired_on: date, grace_days: int, days_left: int) -> date:
+    """The day from which a version that is retired today may be purged.
+
+    After the days of grace, but the day before the requests are due at the latest: whoever is told
+    that their rows are erased shall not be remembered by weights after that. A day of grace is left
+    where that is too late, so that no run deletes what it replaced itself.
+
+    Args:
+        retired_on: Today.
+        grace_days: How long one may go back to it.
+        days_left: Days to the earliest due date of the requests; below 0 it has passed.
+    """
+    return retired_on + timedelta(days=min(grace_days, max(1, days_left - 1)))
 
 
 def _action(version: OldVersion, today: date) -> Action:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tasks.journal.events.preflight import Preflight
+from tasks.journal.events.statements import StatementFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +238,7 @@ OwnBatchFact = (
     | ForgottenEarlier
     | ModelOutOfService
     | EarlierVersionsStated
+    | StatementFact
     | BatchSuperseded
     | BatchClosed
 )

@@ -94,6 +94,11 @@ def earlier_versions(model: str) -> str:
     return f"{model}/earlier-versions"
 
 
+def other_versions(model: str) -> str:
+    """Versions that expunge does not look after as certificates state them."""
+    return f"{model}/other-versions"
+
+
 def disposition(batch: str) -> str:
     """A batch judged the request."""
     return f"{batch}/disposition"

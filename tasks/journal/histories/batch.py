@@ -33,7 +33,9 @@ from tasks.journal.events.batches import (
 from tasks.journal.events.catalog import BatchFact
 from tasks.journal.events.event import Event
 from tasks.journal.events.preflight import Preflight
+from tasks.journal.events.statements import StatementFact
 from tasks.journal.histories.attempt import AttemptHistory, note
+from tasks.journal.histories.statements import Statements, note_statement
 from tasks.journal.histories.table import TableFact, TableHistory, note_table
 
 
@@ -57,6 +59,7 @@ class BatchHistory:
     attempts: dict[str, AttemptHistory] = field(default_factory=dict)
     """By key, in the order in which they became the plan."""
     tables: dict[str, TableHistory] = field(default_factory=dict)
+    stated: Statements = field(default_factory=Statements)
     asked: Preflight | None = None
     """The latest question to people; None if there never was one."""
     answer: Event[Answer] | None = None
@@ -167,10 +170,12 @@ _Ending = SuppressionIntended | SubjectsSuppressed | SearchClosed | BatchSuperse
 def _went_on(
     history: BatchHistory,
     event: Event[OwnBatchFact],
-    facts: _Noting | _Answering | TableFact | _Ending,
+    facts: _Noting | StatementFact | _Answering | TableFact | _Ending,
 ) -> None:
     if isinstance(facts, _Noting):
         _noted(history, event, facts)
+    elif isinstance(facts, StatementFact):
+        note_statement(history.stated, facts)
     elif isinstance(facts, _Answering):
         _answered(history, event, facts)
     elif isinstance(facts, TableFact):

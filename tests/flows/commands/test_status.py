@@ -32,3 +32,15 @@ def test_an_alias_on_what_remembers_is_an_alarm(expunge, world):
     assert "ALARM" in said
     assert "version 1" in said
     assert "run `expunge run`" in said
+
+
+def test_a_copy_that_serves_is_an_alarm_and_an_unknown_version_a_note(expunge, world):
+    client = world.services.registry.client
+    client.copy_model_version("models:/income/1", "prod-income")
+    client.set_registered_model_alias("prod-income", "live", "1")
+    client.create_model_version("income", "s3://elsewhere/weights")
+    found = json.loads(expunge("status", "--json").out)
+    (alarm,), (note,) = found["alarms"], found["notes"]
+    assert alarm.startswith("prod-income version 1 has the alias live")
+    assert note.startswith("income version 3 was neither enrolled nor made by expunge")
+    assert "Note: income version 3" in " ".join(expunge("status").out.split())

@@ -164,3 +164,18 @@ def test_what_the_batch_withdrew_itself_is_not_noted_as_out_before(batch):
     tell(batch, "income", "w", ModelWithdrawn(attempt="a-1", batch=batch.name))
     note_out_of_service(batch.services, batch.name, TABLE)
     assert batch.history().out_of_service == []
+
+
+def test_copies_and_unknown_versions_are_named_in_the_certificate(whole_world):
+    client = whole_world.services.registry.client
+    client.copy_model_version("models:/income/2", "prod-income")
+    client.set_registered_model_alias("prod-income", "live", "1")
+    client.create_model_version("income", "s3://elsewhere/weights")
+    whole_world.forget_without_retiring(20)
+    (model,) = whole_world.certificate("U-20")["models"]
+    (copy,) = model["copies"]
+    assert (copy["model"], copy["version"], copy["aliases"]) == ("prod-income", 1, ["live"])
+    assert (copy["original"], copy["is_by_source"]) == (2, True)
+    assert model["unknown_versions"] == [{"model": "income", "version": 3, "aliases": []}]
+    before = whole_world.certificate("R-0")["models"][0]
+    assert not {"copies", "unknown_versions"} & before.keys()

@@ -82,7 +82,10 @@ def test_files_that_another_model_shares_stay_until_that_one_is_gone(promoted):
     promoted.client.copy_model_version(f"models:/{MODEL}/1", "theirs")
     promoted.today(2026, 6, 1)
     (action,) = retirement.survey(promoted.services, MODEL)
-    assert (action.verb, action.reason) == ("keep", "theirs version 1 lies in the same files")
+    assert (action.verb, action.reason) == (
+        "keep",
+        "theirs version 1 lies in the same files; delete it",
+    )
     promoted.client.delete_model_version("theirs", "1")
     assert promoted.purge() == [1]
 
@@ -106,7 +109,7 @@ def test_a_certificate_says_until_when_earlier_versions_exist_and_says_it_for_ev
 
     said = stated("b-1")
     proof = "event purged/1 in journal/models/income/"
-    assert said == [{"version": 1, "exists_until": "2026-02-09", "proof": proof}]
+    assert said == [{"version": 1, "exists_until": "2026-02-01", "proof": proof}]
     promoted.promote("b-2", [BEA])
     promoted.close("b-2")
     assert [one["version"] for one in stated("b-2")] == [1, 2]

@@ -30,9 +30,9 @@ def test_every_byte_is_gone_after_the_grace_period_and_the_places_were_listed(pr
     services, store = promoted.services, promoted.store
     store.put(f"ledgers/{promoted.digests[1]}/abc", b"mean gradient")
     before = promoted.files()
-    promoted.today(2026, 2, 8)
+    promoted.today(2026, 1, 31)
     assert promoted.purge() == []
-    promoted.today(2026, 2, 9)
+    promoted.today(2026, 2, 1)
     assert promoted.purge() == [1]
 
     (kept,) = promoted.files()
@@ -53,12 +53,19 @@ def test_every_byte_is_gone_after_the_grace_period_and_the_places_were_listed(pr
 
 
 def test_a_later_setting_does_not_move_the_day_that_was_promised(promoted, monkeypatch):
-    monkeypatch.setenv("EXPUNGE_RETIREMENT_DAYS", "400")
+    monkeypatch.setenv("EXPUNGE_RETIREMENT_DAYS", "5")
     promoted.services = Services.open(load_settings())
-    promoted.today(2026, 2, 9)
-    assert promoted.purge() == [1]
     promoted.promote("b-2", [BEA])
-    assert promoted.events(VersionRetired)[-1].purge_on == date(2027, 3, 16)
+    first, second = promoted.events(VersionRetired)
+    assert (first.purge_on, second.purge_on) == (date(2026, 2, 1), date(2026, 1, 15))
+
+
+def test_no_setting_keeps_a_version_until_its_requests_are_due(made, monkeypatch):
+    monkeypatch.setenv("EXPUNGE_RETIREMENT_DAYS", "400")
+    made.services = Services.open(load_settings())
+    made.promote("b-1", [ADA])
+    (retired,) = made.events(VersionRetired)
+    assert retired.purge_on == date(2026, 2, 1)  # the request came on 2 January
 
 
 @pytest.mark.parametrize("when", ["before the files", "before ours", "before the record"])

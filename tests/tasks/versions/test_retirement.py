@@ -30,7 +30,7 @@ def test_the_parent_is_out_of_use_at_once(made, caplog):
             model_files.load_model(made.services.registry, MODEL, version, is_parent=is_parent)
     (facts,) = made.events(VersionRetired)
     assert (facts.version, facts.batch, facts.aliases) == (1, "b-1", ("challenger",))
-    assert (facts.retired_on, facts.purge_on) == (date(2026, 1, 10), date(2026, 2, 9))
+    assert (facts.retired_on, facts.purge_on) == (date(2026, 1, 10), date(2026, 2, 1))
     assert len(made.files()) == 2
     assert retirement_counts(made.services, MODEL) == {"retired": 1, "purged": 0}
 
@@ -85,3 +85,28 @@ def test_a_version_that_was_deleted_before_it_was_retired_raises_an_alarm(made, 
     made.client.delete_model_version(MODEL, "1")
     made.promote("b-1", [ADA])
     assert "version 1 was deleted in MLflow before it was retired" in caplog.text
+
+
+def test_a_hold_that_keeps_a_version_beyond_its_day_is_an_alarm_that_names_the_day(promoted):
+    promoted.hold(ADA)
+    promoted.today(2026, 1, 31)
+    assert retirement.alarms(promoted.services, MODEL) == []
+    promoted.today(2026, 2, 1)
+    (alarm,) = retirement.retire(promoted.services, MODEL)
+    assert "income version 1 remembers erased people and was to be purged on 2026-02-01" in alarm
+    assert "a legal hold names a subject of b-1" in alarm
+    assert retirement.alarms(promoted.services, MODEL) == [alarm]
+    assert ADA not in alarm
+
+
+def test_a_purge_that_nobody_made_on_its_day_is_an_alarm_the_day_after(promoted):
+    promoted.today(2026, 2, 1)
+    assert retirement.alarms(promoted.services, MODEL) == []
+    assert retirement.has_work(promoted.services, MODEL)
+    promoted.today(2026, 2, 2)
+    (alarm,) = retirement.alarms(promoted.services, MODEL)
+    assert "was to be purged on 2026-02-01; run `expunge retire`" in alarm
+    # The run that purges it says nothing of it.
+    assert retirement.retire(promoted.services, MODEL) == []
+    assert promoted.purge() == [1]
+    assert not retirement.has_work(promoted.services, MODEL)

@@ -76,8 +76,20 @@ def test_shared_files_go_together_or_not_at_all():
 
 
 def test_the_grace_period_is_counted_in_whole_days():
-    assert purge_day(date(2026, 1, 31), 30) == date(2026, 3, 2)
-    assert verbs(OldVersion(1, "", purge_on=purge_day(TODAY, 0))) == {1: "purge"}
+    assert purge_day(date(2026, 1, 31), 30, 60) == date(2026, 3, 2)
+    assert verbs(OldVersion(1, "", purge_on=purge_day(TODAY, 0, 30))) == {1: "purge"}
+
+
+def test_a_purge_comes_before_the_requests_are_due_whatever_the_grace_period():
+    due = TODAY + timedelta(days=20)
+    assert purge_day(TODAY, 30, 20) == purge_day(TODAY, 400, 20) == due - timedelta(days=1)
+    assert purge_day(TODAY, 5, 20) == TODAY + timedelta(days=5)
+
+
+@pytest.mark.parametrize("days_left", [1, 0, -5])
+def test_a_version_has_a_day_of_grace_also_where_requests_are_due_or_overdue(days_left):
+    assert purge_day(TODAY, 30, days_left) == TODAY + timedelta(days=1)
+    assert purge_day(TODAY, 0, days_left) == TODAY
 
 
 @given(

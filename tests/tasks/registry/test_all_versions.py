@@ -1,0 +1,40 @@
+"""One form for the addresses of the same files, and every version of every model in one search."""
+
+import pytest
+
+from tasks.registry import all_versions, model_versions
+from tasks.registry.all_versions import files_key, listed_versions
+
+LOGGED, RUN = f"m-{'a' * 32}", "b" * 32
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        (f"models:/{LOGGED}", LOGGED),
+        (f"s3://bucket/1/models/{LOGGED}/artifacts/", LOGGED),
+        (f"mlflow-artifacts:/1/models/{LOGGED}/artifacts", LOGGED),
+        ("models:/income/3", "models:/income/3"),
+        (f"runs:/{RUN}/model", f"runs:/{RUN}/model"),
+        (f"file:///mlruns/0/{RUN}/artifacts/model", f"runs:/{RUN}/model"),
+        ("s3://elsewhere/weights/", "s3://elsewhere/weights"),
+        ("", ""),
+    ],
+)
+def test_the_same_files_have_one_key_whatever_their_address(source, key):
+    assert files_key(source) == key
+
+
+def test_versions_of_every_name_are_listed_a_page_at_a_time(made, monkeypatch):
+    monkeypatch.setattr(model_versions, "_PAGE", 1)
+    made.client.copy_model_version("models:/income/1", "prod")
+    found = {
+        (one.model, one.version): one.source for one in listed_versions(made.services.registry)
+    }
+    assert found.keys() == {("income", 1), ("prod", 1)}
+    assert found["prod", 1] == "models:/income/1"
+
+
+def test_aliases_are_told_by_version(made):
+    made.client.set_registered_model_alias("income", "live", "1")
+    assert all_versions.aliases_of(made.services.registry, "income") == {1: ("champion", "live")}
