@@ -46,7 +46,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     print_waiting(console, services)
     console.print(_enrolled_table(found["models"]))
     for note in found["notes"]:
-        console.print(f"Note: {note}", highlight=False, markup=False)
+        console.print(f"Note: {note}")
 
 
 def _enrolled_table(models: list[dict[str, Any]]) -> Table:

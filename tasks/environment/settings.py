@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     The batch waits in either case, until somebody answers."""
     retirement_days: NonNegativeInt = 30
     """Days from the retirement of an old model version to its purge: time to go back, for which
-    weights that remember erased people stay on disk. Each version keeps the day it was given."""
+    weights that remember erased people stay on disk. It ends the day before the requests are due
+    at the latest. Each version keeps the day it was given."""
     settle_seconds: NonNegativeInt = 60
     """How long a file copied into requests/incoming/ of a directory must lie unchanged before it is
     read, for whoever copies it may still be at it; what `expunge submit` or S3 stores is whole."""

@@ -79,10 +79,13 @@ class Registry:
             return bool(self.client.search_registered_models(f"name = {quoted(model)}"))
 
     def move_alias(self, model: str, *, parent: int, version: int) -> None:
-        """Point the serving alias from `parent` to `version`.
+        """Point the serving alias from `parent` to `version`, and read it back.
+
+        MLflow has no compare-and-set and keeps no history of aliases: a move by somebody else in
+        the moment between our look and our move is overwritten, and nobody can tell.
 
         Raises:
-            ConflictError: somebody moved the alias since the parent was read.
+            ConflictError: somebody moved the alias before our look, or after our move.
         """
         current = self.alias_version(model)
         if current not in (parent, version):
@@ -92,6 +95,13 @@ class Registry:
             )
         with translated("MLflow"):
             self.client.set_registered_model_alias(model, self.settings.alias, str(version))
+        after = self.alias_version(model)
+        if after != version:
+            raise ConflictError(
+                f"The alias {self.settings.alias!r} of {model} was set to version {version}, and "
+                f"somebody moved it to {after or 'no version'} at once; look who serves what, then "
+                "run again."
+            )
 
     def drop_alias(self, model: str) -> None:
         """Take the serving alias away from whichever version holds it."""
@@ -112,7 +122,10 @@ class Registry:
             )
 
     def find_version(self, model: str, effect: str) -> int | None:
-        """The version of this effect key; the lowest, should a re-sent call have made two."""
+        """The version of this effect key; the lowest, should a re-sent call have made two.
+
+        The others are retired with it, as copies.
+        """
         with translated("MLflow"):
             found = self.client.search_model_versions(
                 f"name = {quoted(model)} and tags.`{EFFECT_TAG}` = '{effect}'"
@@ -134,12 +147,18 @@ class Registry:
         """The run that carries this effect key."""
         with translated("MLflow"):
             found = self.client.search_runs(
-                [self.experiment_id(experiment)], f"tags.`{EFFECT_TAG}` = '{effect}'", max_results=1
+                [self.experiment_id(experiment)],
+                f"tags.`{EFFECT_TAG}` = '{effect}'",
+                order_by=["attributes.start_time DESC"],
+                max_results=1,
             )
         return found[0].info.run_id if found else None
 
     def ensure_run(self, experiment: str, effect: str, name: str) -> str:
-        """The run of this effect key, created with it if need be."""
+        """The run of this effect key, created with it if need be.
+
+        A lost reply may leave a second, empty one: at least once, and the latest counts.
+        """
         found = self.find_run(experiment, effect)
         if found is not None:
             return found

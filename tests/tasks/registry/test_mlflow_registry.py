@@ -19,6 +19,22 @@ def test_the_alias_moves_from_the_parent_and_from_nothing_else(made):
     assert registry.alias_version("income") is None
 
 
+def test_an_alias_that_somebody_moves_at_once_is_a_conflict_and_stays_theirs(made, monkeypatch):
+    registry = made.services.registry
+    second, third = made.register("theirs", "", {}), made.register("theirs", "", {})
+    registry.set_alias("income", 1)
+    theirs = registry.client.set_registered_model_alias
+
+    def set_by_two(model, alias, version):
+        theirs(model, alias, version)
+        theirs(model, alias, str(third))
+
+    monkeypatch.setattr(registry.client, "set_registered_model_alias", set_by_two)
+    with pytest.raises(ConflictError, match=f"moved it to {third} at once; look who serves what"):
+        registry.move_alias("income", parent=1, version=second)
+    assert registry.alias_version("income") == third
+
+
 def test_a_model_that_nobody_registered_has_no_alias(services):
     assert services.registry.alias_version("income") is None
     assert not services.registry.is_registered("income")
