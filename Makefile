@@ -7,8 +7,8 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The lock files are complete, and pip's own resolver fails over extras when it wants hashes.
 LOCKED := $(PIP) install --no-deps --require-hashes
 
-.PHONY: help install hooks demo ui check fix test test-core test-tasks test-all coverage docs matrix faults bench fuzz \
-        lock clean
+.PHONY: help install hooks demo ui check fix test test-core test-tasks test-all coverage docs matrix faults histories \
+        bench fuzz lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -79,6 +79,10 @@ matrix: $(STAMP) ## Kill a run at every call that changes something; ARGS="--dur
 FAMILY ?= scenarios
 faults: $(STAMP) ## Let a system answer wrongly, and look; FAMILY=scenarios points contenders s3 mlflow
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m matrix.fault_driver $(FAMILY) $(ARGS)
+
+HISTORIES ?= 500
+histories: $(STAMP) ## Let people, the lake and the registry do anything in any order; HISTORIES=500
+	HISTORIES=$(HISTORIES) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/histories $(ARGS)
 
 DATA  ?= infra/demo
 bench: $(STAMP)  ## Measure every method against retraining; DATA=directory of data sets

@@ -76,6 +76,8 @@ class World:
                 references=0,
                 max_exact_accuracy_loss=1.0,
             ),
+            "widened_by": "Ada",
+            "widened_because": "the tables of the tests are small",
             "budget": DeletionBudget(max_share=1.0),
             "approval": ApprovalPolicy(max_share=1.0),
         }

@@ -13,7 +13,12 @@ SMALL = [
     "--hidden", "64", "--epochs", "60", "--batch-size", "64", "--learning-rate", "0.003",
 ]  # fmt: skip
 
-FEW_REFERENCES = "policy.references = 2\npolicy.reference_rows = 500\n"
+FEW_REFERENCES = """\
+policy.references = 2
+policy.reference_rows = 500
+widened_by = "Ada"
+widened_because = "the tables of the tests are small"
+"""
 """Enough for tables this small."""
 
 

@@ -12,7 +12,6 @@ from flows.commands.options_file import Layer, checked, joined, laid_over, meani
 from flows.commands.options_template import template
 from tasks.enrolling.source import ModelSource
 from tasks.journal.events.enrollment import DatasetSpec, Loss
-from tasks.store.address import address_of, own_folder
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -38,6 +37,9 @@ class SourceOptions:
     """Column with the class, an integer from 0."""
     subject_column: str = "subject_id"
     """Column with the data subject's id."""
+    subject_kind: str | None = None
+    """Whose ids these are, for example customer: one id names another one in every kind. Needed for
+    tables that are new, but for the first model of all, whose subjects are of the kind person."""
     shape: list[int] = field(default_factory=list)
     """Shape of one input, for example 1 28 28; flat if omitted."""
     scale: float = 1.0
@@ -45,9 +47,6 @@ class SourceOptions:
     slices: list[str] = field(default_factory=list)
     """Columns by whose values accuracy is judged, for example region; never one that names
     people."""
-    tolerate: list[str] = field(default_factory=list)
-    """Folders below the tables that hold something else, for example _symlink_format_manifest.
-    They are left alone and not searched, and certificates say so."""
     table_version: int | None = None
     """Version of the table that the model was trained on; the newest if omitted."""
     unlearning: UnlearningConfig = field(default_factory=UnlearningConfig)
@@ -58,14 +57,19 @@ class SourceOptions:
     """How much may be unlearned approximately before the model must be retrained."""
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     """How much a batch may make a model forget before a person must approve it."""
+    widened_by: str = ""
+    """Who answers for a policy that is wider than the default; stands in every certificate."""
+    widened_because: str = ""
+    """Why it is wider, in that person's words."""
 
     def source(self, loss: Loss = "cross_entropy") -> ModelSource:
         """The options as the flows take them."""
         spec = DatasetSpec(
-            uri=address_of(self.table),
+            uri=table_uri(self.table),
             features=tuple(self.features),
             label=self.label,
             subject=self.subject_column,
+            subject_kind=self.subject_kind or "",
             shape=tuple(self.shape),
             scale=self.scale,
             slices=tuple(self.slices),
@@ -74,13 +78,14 @@ class SourceOptions:
             model=self.model,
             dataset=spec,
             dataset_version=self.table_version,
-            holdout=address_of(self.holdout),
+            holdout=table_uri(self.holdout),
             unlearning=self.unlearning,
             policy=self.policy,
             budget=self.budget,
             approval=self.approval,
             loss=loss,
-            tolerated=tuple(sorted({own_folder(name) for name in self.tolerate})),
+            widened_by=self.widened_by,
+            widened_because=self.widened_because,
         )
 
 
@@ -126,11 +131,13 @@ class SourceFlags:
     features: Annotated[list[str] | None, flag(SourceOptions, "features")] = None
     label: Annotated[str | None, flag(SourceOptions, "label")] = None
     subject_column: Annotated[str | None, flag(SourceOptions, "subject_column")] = None
+    subject_kind: Annotated[str | None, flag(SourceOptions, "subject_kind")] = None
     shape: Annotated[list[int] | None, flag(SourceOptions, "shape")] = None
     scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
     slices: Annotated[list[str] | None, flag(SourceOptions, "slices")] = None
-    tolerate: Annotated[list[str] | None, flag(SourceOptions, "tolerate")] = None
     table_version: Annotated[int | None, flag(SourceOptions, "table_version")] = None
+    widened_by: Annotated[str | None, flag(SourceOptions, "widened_by")] = None
+    widened_because: Annotated[str | None, flag(SourceOptions, "widened_because")] = None
     method: Annotated[MethodName | None, flag(UnlearningConfig, "method")] = None
 
     tables: ClassVar[Mapping[str, str]] = {"method": "unlearning"}
@@ -165,3 +172,8 @@ def options_of(
     checked(options, layers, absent)
     sys.stdout.write(template(options, command, joined(layers), absent).rstrip("\n") + "\n")
     return None
+
+
+def table_uri(place: str) -> str:
+    """The URI of a table that is named by a path or a URI."""
+    return place if "://" in place else Path(place).resolve().as_uri()

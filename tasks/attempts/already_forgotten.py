@@ -47,12 +47,12 @@ def forgotten_by(services: Services, enrollment: Enrollment) -> list[Forgotten]:
 
 
 def forgotten_subjects(services: Services, enrollment: Enrollment) -> set[str]:
-    """Raw ids of the subjects of those requests; never leaves a task."""
-    found = forgotten_by(services, enrollment)
+    """Raw ids of the subjects of those requests, of the model's kind; never leaves a task."""
+    found, kind = forgotten_by(services, enrollment), enrollment.dataset.subject_kind
     return {
         subject
         for one in found
-        for subject in batches.subjects_by_record(services, one.batch, one.records).values()
+        for subject in batches.subjects_by_record(services, one.batch, kind, one.records).values()
     }
 
 

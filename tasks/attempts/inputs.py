@@ -39,8 +39,9 @@ def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module,
             f"enrolled; enrol it again with `expunge enroll {attempt.model}`."
         )
     forget = forget_rows(services, attempt.batch, enrollment)
-    digest = rows_digest(forget, services.settings.pseudonym_secret())
-    if (forget.count, digest) != (attempt.forget_count, attempt.forget_digest):
+    secret = services.settings.pseudonym_secret()
+    # No rows have no digest.
+    if forget.count != attempt.forget_count or rows_digest(forget, secret) != attempt.forget_digest:
         raise SnapshotChangedError(
             f"The rows to forget from {enrollment.snapshot} changed since they were planned; "
             "restore that version of the table, then run again."
@@ -50,7 +51,8 @@ def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module,
 
 def forget_rows(services: Services, batch: str, enrollment: Enrollment) -> TableRows:
     """The batch's rows that the model has learned and not forgotten since, in any batch."""
-    by_id = batches.pseudonyms(services, batches.subjects(services, batch))
+    kind = enrollment.dataset.subject_kind
+    by_id = batches.pseudonyms(services, batches.subjects(services, batch, kind), kind)
     erased = never_learned_by(services, enrollment, before=batch)
     forgotten = forgotten_subjects(services, enrollment)
     wanted = {s for s, who in by_id.items() if who not in erased} - forgotten
@@ -105,5 +107,5 @@ def retain_rows(services: Services, attempt: Attempt, enrollment: Enrollment) ->
 
 def _gone(services: Services, attempt: Attempt, enrollment: Enrollment) -> list[str]:
     """Subjects of this batch, and of earlier ones that were forgotten and not erased yet."""
-    mine = set(batches.subjects(services, attempt.batch))
+    mine = set(batches.subjects(services, attempt.batch, enrollment.dataset.subject_kind))
     return sorted(mine | forgotten_subjects(services, enrollment))

@@ -100,7 +100,7 @@ def has_forgotten(services: Services, batch: str, enrollment: Enrollment) -> boo
 
 def _record_nothing_left(services: Services, batch: str, enrollment: Enrollment) -> None:
     """Recorded, because after the vacuum this snapshot can no longer be asked."""
-    subjects = batches.subjects(services, batch)
+    subjects = batches.subjects(services, batch, enrollment.dataset.subject_kind)
     rows = TableRows(
         services.settings, enrollment.dataset, enrollment.dataset_version, only=subjects
     )

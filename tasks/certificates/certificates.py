@@ -130,7 +130,6 @@ def _body(
         Ground(
             is_found=True,
             is_erased=lost < tables,
-            is_partly_searched=any(one.get("not_searched") for one in body["tables"]),
             is_gone=bool(lost),
             models=body["models"],
         )
@@ -192,6 +191,7 @@ def _request(request: Disposition) -> dict[str, str]:
         "request_id": request.request_id,
         "record_id": request.record_id,
         "subject_pseudonym": request.subject,
+        "subject_kind": request.subject_kind,
         "received_at": request.received_at,
         "due_on": due_on(request.received_at).isoformat(),
         "ground": f"Art. 17(1)({request.ground}) GDPR" if request.ground else "not stated",

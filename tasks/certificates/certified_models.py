@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tasks.certificates.gate_words import why_wider
 from tasks.journal.events import ids
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import AliasWithdrawn
@@ -75,7 +76,7 @@ def certified_models(services: Services, batch: str) -> list[CertifiedModel]:
         DataError: what a promotion rests on is not on record.
     """
     history = read_batch(services.journal, batch)
-    parts = [_promoted(one) for one in history.promoted()]
+    parts = [_promoted(services, one) for one in history.promoted()]
     # So does the latest withdrawal, also of a model that was enrolled and planned anew since.
     ended = [(one.attempt, one.withdrawn) for one in history.attempts.values() if one.withdrawn]
     withdrawn = {attempt.model: (attempt, end) for attempt, end in ended}
@@ -102,7 +103,7 @@ def models_for(
     ]
 
 
-def _promoted(history: AttemptHistory) -> dict[str, Any]:
+def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
     attempt, promoted, made = history.attempt, history.promoted, history.made
     evaluated, decision = history.evaluated, history.decision
     if promoted is None or made is None or evaluated is None or decision is None:
@@ -129,6 +130,7 @@ def _promoted(history: AttemptHistory) -> dict[str, Any]:
         **_pooled(evidence.forgetting),
         **_control(evidence.probes),
         **_not_shown(attempt.method, decision),
+        **_wider(services, attempt),
         "checks": [_check(one) for one in decision.checks],
     }
 
@@ -136,6 +138,12 @@ def _promoted(history: AttemptHistory) -> dict[str, Any]:
 def _check(check: Check) -> dict[str, Any]:
     """A check as it was judged; what it would have meant to fail only where it did."""
     return {k: v for k, v in asdict(check).items() if k != "meaning" or not check.passed}
+
+
+def _wider(services: Services, attempt: Attempt) -> dict[str, str]:
+    """In words, how the gate was wider than the default, if it was."""
+    said = why_wider(services, attempt)
+    return {"gate_was_wider": said} if said else {}
 
 
 def _pooled(forgetting: ForgettingEvidence) -> dict[str, int]:
@@ -170,7 +178,7 @@ def _withdrawn(attempt: Attempt, withdrawn: AliasWithdrawn) -> dict[str, Any]:
 def _forgotten_earlier(services: Services, noted: ForgottenEarlier, batch: str) -> CertifiedModel:
     """A promotion by an earlier batch, which another model of it had kept from being erased."""
     history = read_batch(services.journal, noted.batch)
-    part = {**_promoted(history.attempts[noted.attempt]), "in_batch": noted.batch}
+    part = {**_promoted(services, history.attempts[noted.attempt]), "in_batch": noted.batch}
     part = _with_earlier(services, part, noted.batch, batch)
     return CertifiedModel(part, frozenset(noted.records))
 

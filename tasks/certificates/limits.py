@@ -13,8 +13,6 @@ class Ground:
     """Whether rows of a person were found in a table."""
     is_erased: bool = False
     """Whether rows were erased from a table."""
-    is_partly_searched: bool = False
-    """Whether folders below a table were left alone, as an enrolment says."""
     is_gone: bool = False
     """Whether a table with rows was no more when they were to be erased."""
     models: Sequence[dict[str, Any]] = ()
@@ -67,6 +65,11 @@ LIMITS = (
         _has(lambda model: "method" in model and model["outcome"] == "cannot decide"),
     ),
     Limit(
+        "The gate that judged a model with gate_was_wider lets pass more than it does by default.",
+        "a model has gate_was_wider",
+        _has(lambda model: "gate_was_wider" in model),
+    ),
+    Limit(
         "A model with no_control had no rows planted to see whether the attack would notice a "
         "failure.",
         "a model has no_control",
@@ -115,12 +118,6 @@ LIMITS = (
         "pages.",
         "rows were erased",
         lambda ground: ground.is_erased,
-    ),
-    Limit(
-        "The folders under not_searched hold what is not the table's own: they may hold copies of "
-        "the rows, and were left alone.",
-        "a table has folders under not_searched",
-        lambda ground: ground.is_partly_searched,
     ),
     Limit(
         "A table whose outcome is 'gone' could not be searched: what became of its files is not "

@@ -19,7 +19,7 @@ from tasks.versions.old_versions import retirement_counts
 from unlearning.errors import DataError
 from unlearning.evidence.utility_report import EvaluationReport
 from unlearning.policy.deletion import STATUS_MEANING, is_open
-from unlearning.policy.digests import pseudonym
+from unlearning.policy.subject_kinds import PERSON, kind_pseudonym
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +154,9 @@ def standstills(services: Services) -> list[str]:
     ]
 
 
-def trace_subject(services: Services, subject_id: str) -> list[dict[str, Any]]:
-    """Every event of every request of a subject, found by pseudonym."""
-    wanted = pseudonym(services.settings.pseudonym_secret(), subject_id)
+def trace_subject(services: Services, subject_id: str, kind: str = PERSON) -> list[dict[str, Any]]:
+    """Every event of every request of a subject of this kind, found by pseudonym."""
+    wanted = kind_pseudonym(services.settings.pseudonym_secret(), kind, subject_id)
     found: list[dict[str, Any]] = []
     for name, head in services.journal.requests():
         if head.facts.subject == wanted:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tasks.enrolling.fit import check_fit, warn_of_few_rows, warn_of_shared_subjects
 from tasks.enrolling.source import ModelSource, pinned, refuse_other_subjects
+from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import ErasedSubjectsLearned
@@ -32,8 +33,10 @@ def enroll_version(
     Raises:
         ConflictError: it remembers subjects whose rows were erased since.
         DataError: the alias is not set, or columns are missing.
+        SettingsError: its gate is blind, or wider than the default and nobody answers for it.
         UnsupportedModelError: the model cannot be loaded, or its scores do not fit the labels.
     """
+    refuse_unnamed(services, source)
     source = pinned(services, source)
     refuse_other_subjects(services, source)
     served = services.registry.alias_version(source.model)
@@ -69,7 +72,7 @@ def enroll_version(
 def _enrollment(
     services: Services, source: ModelSource, version: int, digest: str, *, trust_pickle: bool
 ) -> Enrollment:
-    found = scan_table(services, source.dataset.uri, source.dataset.subject, source.dataset_version)
+    found = scan_table(services, source.dataset.uri, source.dataset.who, source.dataset_version)
     enrollment = Enrollment(
         model=source.model,
         version=version,
@@ -84,7 +87,9 @@ def _enrollment(
         approval=source.approval,
         deletions=Deletions(trained_rows=found.row_count),
         loss=source.loss,
-        tolerated=source.tolerated,
+        widened_by=source.widened_by.strip(),
+        widened_because=source.widened_because.strip(),
+        wider_than_rejecting=wider_than_rejecting(services, source),
         trust_pickle=trust_pickle,
         fingerprint=found.fingerprint,
         relearned=_relearned(services, source.model, version, digest, found),

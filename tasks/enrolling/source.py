@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from tasks.datasets.rows import check_columns
+from tasks.enrolling.subject_kinds import settled_kind
 from tasks.journal.events.enrollment import DatasetSpec, Loss
-from tasks.journal.reading import enrolled_models, tolerated_folders
+from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
-from tasks.store.address import canonical
-from tasks.tables.delta import keep_ids_out_of_log, open_table
-from tasks.tables.readiness import refuse_unready
+from tasks.tables.delta import keep_ids_out_of_log, open_table, refuse_links
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -30,8 +29,9 @@ class ModelSource:
     budget: DeletionBudget = field(default_factory=DeletionBudget)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     loss: Loss = "cross_entropy"
-    tolerated: tuple[str, ...] = ()
-    """Folders below the tables that hold what is not theirs, each with a slash at its end."""
+    widened_by: str = ""
+    """Who answers for a gate that is wider than the default (`tasks.enrolling.widening`)."""
+    widened_because: str = ""
 
     def retrained_as(self, config: TrainingConfig) -> "ModelSource":
         """The source of a model that is retrained, when it must be, as it was trained."""
@@ -41,21 +41,19 @@ class ModelSource:
 def pinned(services: Services, source: ModelSource) -> ModelSource:
     """The source at a fixed table version, its columns checked, its log kept free of ids.
 
-    Raises:
-        DataError: columns are missing, or rows of a table could not be erased for good.
+    Whose ids they are is settled, too (`tasks.enrolling.subject_kinds`).
     """
-    place = replace(source.dataset, uri=canonical(source.dataset.uri))
-    source = replace(source, dataset=place, holdout=canonical(source.holdout))
-    if source.holdout == source.dataset.uri:
+    if source.holdout.rstrip("/") == source.dataset.uri.rstrip("/"):
         raise SettingsError(
             f"{source.holdout} is the training table; name a holdout of rows that the model "
             "was never trained on, or nothing that is measured means anything."
         )
+    kind = settled_kind(services.journal, source.dataset, source.holdout)
+    source = replace(source, dataset=replace(source.dataset, subject_kind=kind))
     check_columns(services.settings, source.dataset, source.dataset_version)
     check_columns(services.settings, replace(source.dataset, uri=source.holdout), None)
     for uri in (source.dataset.uri, source.holdout):
-        left_alone = {*source.tolerated, *tolerated_folders(services.journal, uri)}
-        refuse_unready(services.settings, uri, store_uri=services.store.uri, tolerated=left_alone)
+        refuse_links(services.settings, uri)
         keep_ids_out_of_log(open_table(services.settings, uri), source.dataset.subject)
     if source.dataset_version is not None:
         return source

@@ -32,7 +32,7 @@ def train_version(
     Rows of erased subjects who are back in the table are left out.
     """
     source = pinned(services, source)
-    seen = scan_table(services, source.dataset.uri, source.dataset.subject, source.dataset_version)
+    seen = scan_table(services, source.dataset.uri, source.dataset.who, source.dataset_version)
     without = suppressed_ids(services, source.dataset, source.dataset_version)
     module = _train(services, source, hidden, config, without)
     effect = (

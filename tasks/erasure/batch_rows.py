@@ -28,8 +28,9 @@ class BatchRows:
 
     def __init__(self, services: Services, batch: str, uri: str) -> None:
         self._services, self._batch, self.uri = services, batch, uri
-        self.column = next(m.column for m in matches(services, batch) if m.uri == uri)
-        self.subjects = located_subjects(services, batch)
+        found = next(m for m in matches(services, batch) if m.uri == uri)
+        self.column, self.kind = found.column, found.kind
+        self.subjects = located_subjects(services, batch, self.kind)
         self.mark = ids.deletion_mark(batch, uri)
         self._without: int | None = None
 

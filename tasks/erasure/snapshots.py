@@ -53,7 +53,7 @@ def _advance(
     if done is not None:
         return cast("SnapshotAdvanced", done.facts)
     readable = version if is_readable(services.settings, spec.uri, version) else None
-    found = scan_table(services, spec.uri, spec.subject, readable)
+    found = scan_table(services, spec.uri, spec.who, readable)
     facts = SnapshotAdvanced(
         dataset_version=found.version,
         row_count=known_count(services, enrollment, found),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version as package_version
 
-from tasks.intake import inbox, legal_holds, quarantine
+from tasks.intake import inbox, quarantine
 from tasks.intake.validation_report import render_report
 from tasks.journal import journal
 from tasks.journal.events import ids
@@ -26,7 +26,7 @@ from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition, count_outcomes
-from unlearning.policy.digests import pseudonym
+from unlearning.policy.subject_kinds import kind_pseudonym
 
 log = logging.getLogger("expunge.batches")
 
@@ -43,16 +43,10 @@ def report_key(batch: str) -> str:
     return f"reports/{batch}/erasure.html"
 
 
-def pseudonyms(services: Services, subjects: Iterable[str]) -> dict[str, str]:
-    """Pseudonym of each subject id; like the ids, it never leaves a task."""
+def pseudonyms(services: Services, subjects: Iterable[str], kind: str) -> dict[str, str]:
+    """Pseudonym of each subject id of this kind; like the ids, it never leaves a task."""
     key = services.settings.pseudonym_secret()
-    return {subject: pseudonym(key, subject) for subject in subjects}
-
-
-def pseudonyms_on_hold(services: Services) -> set[str]:
-    """Pseudonyms of all subjects under a hold."""
-    key = services.settings.pseudonym_secret()
-    return {pseudonym(key, subject) for subject in legal_holds.subjects_on_hold(services)}
+    return {subject: kind_pseudonym(key, kind, subject) for subject in subjects}
 
 
 def validate(services: Services, batch: str) -> dict[str, int]:
@@ -84,7 +78,7 @@ def _judge_once(services: Services, batch: str) -> list[Disposition]:
         new = list(inbox.new_records(services, batch))
         log.info("Batch %s: validating %d new records, %d known", batch, len(new), len(known))
         secret = services.settings.pseudonym_secret()
-        judged = judge(services, new, secret) + judge_again(services, known, secret)
+        judged = judge(services, new, secret) + judge_again(services, known)
         data = json.dumps([asdict(d) for d in judged]).encode()
         services.store.put_if_absent(_dispositions_key(batch), data)
         return dispositions(services, batch)
@@ -146,13 +140,18 @@ def _keep_quarantined(services: Services, batch: str, judged: Sequence[Dispositi
 
 
 def subjects_by_record(
-    services: Services, batch: str, records: Collection[str] | None = None
+    services: Services, batch: str, kind: str, records: Collection[str] | None = None
 ) -> dict[str, str]:
-    """Raw subject id of these records, or of each accepted one; never leaves a task."""
-    wanted = [d.record_id for d in accepted(services, batch)] if records is None else records
+    """Raw subject id of these records, or of each accepted one, as far as it is of this kind.
+
+    It never leaves a task, and is looked for in tables of its kind alone.
+    """
+    judged = accepted(services, batch) if records is None else dispositions(services, batch)
+    wanted = {d.record_id for d in judged if d.subject_kind == kind}
+    wanted &= wanted if records is None else set(records)
     return inbox.subject_ids(services, batch, frozenset(wanted))
 
 
-def subjects(services: Services, batch: str) -> list[str]:
-    """Raw subject ids of the batch, each once, sorted; never leaves a task."""
-    return sorted(set(subjects_by_record(services, batch).values()))
+def subjects(services: Services, batch: str, kind: str) -> list[str]:
+    """Raw subject ids of this kind in the batch, each once, sorted; never leaves a task."""
+    return sorted(set(subjects_by_record(services, batch, kind).values()))

@@ -1,37 +1,44 @@
 """What the rules for a deletion request look at: one record as the columns of a table."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 from tasks.intake.inbox import Record
-from tasks.intake.legal_holds import SUBJECT_ID
+from tasks.intake.legal_holds import SUBJECT_ID, Register
 from tasks.intake.request_files import FIELDS, plain_text
 from tasks.intake.suite import GROUNDS, REQUEST_ID
 from unlearning.policy.deletion import is_replay
-from unlearning.policy.digests import pseudonym
+from unlearning.policy.spelling import loose_pseudonym
+from unlearning.policy.subject_kinds import PERSON, is_kind, kind_pseudonym
 
 _LAW_APPLIED = datetime(2018, 5, 24, tzinfo=UTC)  # a day early, for time zones
 _MIN_QUOTED = 3
 
 
-def columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dict[str, Any]:
+def columns(
+    record: Record, held: Register, limit: datetime, key: bytes, kinds: Collection[str] = ()
+) -> dict[str, Any]:
     """The record's fields as text, and what can be said of it without the other records.
 
     Args:
         record: One row of a request file.
-        held: Raw ids of the subjects under a legal hold.
+        held: Whom legal holds protect.
         limit: The latest moment at which it can have been received.
         key: Key of the subject pseudonyms.
+        kinds: The kinds of subjects in the tables; none if there is no table yet.
     """
     fields = record.row.fields
     values = {name: plain_text(fields.get(name)) for name in FIELDS[:2]}
     values |= {"received_at": _moment(fields.get("received_at")), "ground": _ground(fields)}
+    kind = _kind(fields)
     request, subject, received = (values[name] for name in FIELDS[:3])
     time = _time(received)
     if time is not None and time <= limit:
         values["received_at"] = _at_latest(received, time, record.arrived)
-    who = pseudonym(key, subject) if subject else ""
+    who = kind_pseudonym(key, kind, subject) if subject else ""
+    spelling = loose_pseudonym(key, subject) if subject else ""
     # Ids of our own hold digests, in which a short id may occur by chance.
     apart = not _quotes(request or "", subject or "") or is_replay(request or "", who)
     return {
@@ -39,6 +46,7 @@ def columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dict
         "problem": record.row.problem,
         **values,
         "subject": who,
+        "subject_kind": kind,
         "readable": not record.row.problem,
         "known_fields": set(fields) <= set(FIELDS),
         "ids_apart": apart,
@@ -46,9 +54,11 @@ def columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dict
         "received_past": time is None or time <= limit,
         # A slip in the year would make the batch overdue, and overdue models are withdrawn.
         "received_since_law": time is None or time >= _LAW_APPLIED,
-        "not_held": subject not in held,
+        "spelling": spelling,
+        "not_held": not held.names(kind, spelling),
         # An unusable row may hold anything in any field; only a sound pair of ids is repeated.
         "named": _sound(request, REQUEST_ID) and _sound(subject, SUBJECT_ID) and apart,
+        "kind_known": kind in kinds if kinds else is_kind(kind),
         "one_subject": True,
         "first_of_id": True,
     }
@@ -56,7 +66,7 @@ def columns(record: Record, held: set[str], limit: datetime, key: bytes) -> dict
 
 def may_own_its_id(row: dict[str, Any]) -> bool:
     """Whether nothing but other records can speak against it: an unusable row owns no id."""
-    if not (row["named"] and row["readable"] and row["known_fields"]):
+    if not all(row[name] for name in ("named", "readable", "known_fields", "kind_known")):
         return False
     dated = row["received_at"] and row["received_readable"] and row["received_past"]
     dated = dated and row["received_since_law"]
@@ -87,6 +97,12 @@ def _ground(fields: dict[str, Any]) -> str | None:
     """The ground as text; None only if none is given: one that is no text must not be ignored."""
     given = fields.get("ground")
     return None if given is None else plain_text(given) or ""
+
+
+def _kind(fields: dict[str, Any]) -> str:
+    """The kind of the subject; person only if none is given: an unreadable one is another."""
+    given = fields.get("subject_kind")
+    return PERSON if given is None else plain_text(given) or ""
 
 
 def _sound(value: str | None, pattern: str) -> bool:

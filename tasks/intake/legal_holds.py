@@ -1,7 +1,9 @@
 """The register of legal holds: subjects whose rows must not be erased (Art. 17(3) GDPR)."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.intake.csv_rows import CUT
 from tasks.intake.request_files import RawRow, parse, plain_text
@@ -9,6 +11,9 @@ from tasks.intake.submission import printable, read_local, refuse_cut, store_new
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from unlearning.errors import DataError, RequestError, SettingsError
+from unlearning.policy.deletion import Disposition
+from unlearning.policy.spelling import loose_pseudonym
+from unlearning.policy.subject_kinds import PERSON, is_kind, kind_pseudonym
 
 PREFIX = "requests/holds/"
 SUBJECT_ID = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,254}[^\s\x00-\x1f])?\Z"
@@ -29,7 +34,7 @@ def place(services: Services, path: Path) -> int:
         rows = parse(path.name, data, needed=_NEEDED)
         refuse_cut(path, rows)
         for row in rows:
-            _subject(row)
+            _hold(row)
     except (RequestError, DataError) as error:
         reason = f"file {error}." if isinstance(error, RequestError) else str(error)
         raise SettingsError(f"{printable(path.name)} is no hold: {reason}") from error
@@ -52,14 +57,62 @@ def release(services: Services, name: str) -> None:
     services.store.delete(PREFIX + name)
 
 
-def subjects_on_hold(services: Services) -> set[str]:
-    """Ids of all subjects under a hold; never leaves the task that asks.
+class Hold(NamedTuple):
+    """One row of a hold file; never leaves the task that asks."""
+
+    subject_id: str
+    kind: str
+    """Empty if it protects whoever has the id, in every kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Whom the holds in force protect, by keyed pseudonyms.
+
+    Errs toward protection: however the id is spelled, in the hold or in the tables.
+    """
+
+    spelled: frozenset[tuple[str, str]]
+    """Kind and pseudonym of the loose form of each id."""
+    exact: frozenset[str]
+    """Pseudonyms of the ids as they stand, for requests judged before spelling was looked at."""
+
+    def __bool__(self) -> bool:
+        return bool(self.spelled)
+
+    def names(self, kind: str, spelling: str) -> bool:
+        """Whether a hold names a subject of this kind whose loose form has this pseudonym."""
+        return not self.spelled.isdisjoint({("", spelling), (kind, spelling)})
+
+    def protects(self, request: Disposition) -> bool:
+        """Whether a hold names the subject of the request."""
+        if not request.spelling:
+            return request.subject in self.exact
+        return self.names(request.subject_kind, request.spelling)
+
+
+def register(services: Services) -> Register:
+    """The holds in force, as requests are compared with them.
+
+    Raises:
+        DataError: a hold file cannot be read.
+    """
+    key = services.settings.pseudonym_secret()
+    held = subjects_on_hold(services)
+    return Register(
+        frozenset((hold.kind, loose_pseudonym(key, hold.subject_id)) for hold in held),
+        frozenset(kind_pseudonym(key, hold.kind or PERSON, hold.subject_id) for hold in held),
+    )
+
+
+def subjects_on_hold(services: Services) -> set[Hold]:
+    """All subjects under a hold; never leaves the task that asks.
 
     Raises:
         DataError: a hold file cannot be read, so nobody can say who is protected: nothing may
             be erased until it is mended.
     """
-    held: set[str] = set()
+    held: set[Hold] = set()
     for info in services.store.list_objects(PREFIX):
         if info.is_folder:
             continue
@@ -80,11 +133,11 @@ def subjects_on_hold(services: Services) -> set[str]:
                 f"A file of {PREFIX} cannot be fetched under its name, which may be too long; "
                 "rename it, then run again."
             ) from None  # its text has the name, which may be a person's
-        held.update(_subject(row) for row in rows)
+        held.update(_hold(row) for row in rows)
     return held
 
 
-def _subject(row: RawRow) -> str:
+def _hold(row: RawRow) -> Hold:
     if row.problem == CUT:
         raise DataError(f"A row of {PREFIX} cannot be used: {CUT}; until then every run stops.")
     subject = plain_text(row.fields.get("subject_id"))
@@ -93,4 +146,10 @@ def _subject(row: RawRow) -> str:
             f"A row of {PREFIX} has no usable subject_id (text or a whole number); mend it, then "
             "run again."
         )
-    return subject
+    kind = row.fields.get("subject_kind") or ""
+    if kind and not (isinstance(kind, str) and is_kind(kind)):
+        raise DataError(
+            f"A row of {PREFIX} has a subject_kind that is no name of a kind; mend it, or leave it "
+            "out to protect the id in every kind, then run again."
+        )
+    return Hold(subject, kind)

@@ -18,7 +18,7 @@ from typing import Any
 from tasks.intake import csv_rows, json_rows
 from unlearning.errors import RequestError
 
-FIELDS = ("request_id", "subject_id", "received_at", "ground")
+FIELDS = ("request_id", "subject_id", "received_at", "ground", "subject_kind")
 Columns = tuple[str, ...]
 MAX_BYTES = 128 * 1024 * 1024
 """Most bytes of a file as it is sent, and most that it may expand to."""

@@ -1,7 +1,7 @@
 """The rules for a deletion request, as expectations that Great Expectations checks row by row."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pandas as pd
@@ -15,15 +15,21 @@ REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 HELD = "a legal hold names the subject"
 ON_RECORD = "a request with this request_id is already on record"
 USED = "request_id is already used for another subject"
+_ELSEWHERE = "subject_kind (person if not given) must be one that a table is enrolled with: {}"
 _MISSING = "{} is missing, or neither text nor a whole number"
 
 Rule = tuple[Any, str]
 """An expectation, and why a row that fails it is refused."""
 
 
-def suite() -> list[tuple[Any, str, str]]:
-    """Every expectation with the outcome and reason of a row that fails it; first failure wins."""
-    unusable = [*_of_row(), *_of_facts(), (_true("one_subject"), USED)]
+def suite(kinds: Collection[str] = ()) -> list[tuple[Any, str, str]]:
+    """Every expectation with the outcome and reason of a row that fails it; first failure wins.
+
+    `kinds` are those of the subjects in the tables.
+    """
+    there = ", ".join(sorted(kinds)) or "those of `expunge status`"
+    elsewhere = (_true("kind_known"), _ELSEWHERE.format(there))
+    unusable = [*_of_row(), elsewhere, *_of_facts(), (_true("one_subject"), USED)]
     return [
         *((expectation, "quarantined", reason) for expectation, reason in unusable),
         (_true("first_of_id"), "duplicate", ON_RECORD),
@@ -84,7 +90,9 @@ def _matching(column: str, pattern: str) -> Any:
     return expectations.ExpectColumnValuesToMatchRegex(column=column, regex=pattern)
 
 
-def failures(frame: pd.DataFrame) -> Iterator[tuple[str, str, list[int]]]:
+def failures(
+    frame: pd.DataFrame, kinds: Collection[str] = ()
+) -> Iterator[tuple[str, str, list[int]]]:
     """(outcome, reason, failing rows) per expectation, in the order of the suite.
 
     The frame has the columns of `tasks.intake.columns.columns`, and the number of each row.
@@ -95,7 +103,7 @@ def failures(frame: pd.DataFrame) -> Iterator[tuple[str, str, list[int]]]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    expectations = suite()
+    expectations = suite(kinds)
     # It names its temporary directory at INFO, and sets that level itself on import.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")

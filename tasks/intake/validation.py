@@ -10,13 +10,15 @@ import pandas as pd
 
 from tasks.intake.columns import columns, may_own_its_id
 from tasks.intake.inbox import Record
-from tasks.intake.legal_holds import subjects_on_hold
+from tasks.intake.legal_holds import register
 from tasks.intake.suite import HELD, ON_RECORD, USED, failures
 from tasks.journal import journal
 from tasks.journal.events.requests import Answered
+from tasks.journal.reading import subject_columns
 from tasks.registry.services import Services
 from unlearning.policy.deletion import Disposition, is_open
-from unlearning.policy.digests import bytes_digest, pseudonym
+from unlearning.policy.digests import bytes_digest
+from unlearning.policy.subject_kinds import PERSON
 
 _CLAIMS = "requests/ids/"
 # Nobody is refused because the clock of this machine, or of the intake, is wrong by a day.
@@ -29,23 +31,24 @@ def judge(services: Services, records: Sequence[Record], key: bytes) -> list[Dis
     """One disposition per record: accepted, quarantined, duplicate or on hold."""
     if not records:
         return []
-    frame = _frame(services, records, key)
+    kinds = {column.kind for column in subject_columns(services.journal).values()}
+    frame = _frame(services, records, key, kinds)
     first: dict[int, tuple[str, str]] = {}
-    for outcome, reason, rows in failures(frame):
+    for outcome, reason, rows in failures(frame, kinds):
         for row in rows:
             first.setdefault(row, (outcome, reason))
     judged = [_disposition(item, first) for item in frame.to_dict("records")]
     return _claim_ids(services, judged)
 
 
-def judge_again(services: Services, records: Collection[str], key: bytes) -> list[Disposition]:
+def judge_again(services: Services, records: Collection[str]) -> list[Disposition]:
     """One disposition per record that was found valid before: accepted, or on hold.
 
     Nothing but a hold is looked at: the record owns its request_id, whoever uses it since, and a
     rule that came later refuses new requests only. Records that another batch has answered since
     are left out.
     """
-    held = {pseudonym(key, subject) for subject in subjects_on_hold(services)}
+    held = register(services)
     latest = services.journal.latest(records)
     known = [
         event.facts.disposition
@@ -54,19 +57,21 @@ def judge_again(services: Services, records: Collection[str], key: bytes) -> lis
     ]
     return [
         replace(d, outcome="on_hold", reason=HELD)
-        if d.subject in held
+        if held.protects(d)
         else replace(d, outcome="accepted", reason=_VALID)
         for d in known
     ]
 
 
-def _frame(services: Services, records: Sequence[Record], key: bytes) -> pd.DataFrame:
-    held = subjects_on_hold(services)
+def _frame(
+    services: Services, records: Sequence[Record], key: bytes, kinds: set[str]
+) -> pd.DataFrame:
+    held = register(services)
     limit = journal.now() + _SKEW
     owners: dict[str, tuple[int, str]] = {}
     rows = []
     for number, record in enumerate(records):
-        row = {"row": number, **columns(record, held, limit, key)}
+        row = {"row": number, **columns(record, held, limit, key, kinds)}
         if may_own_its_id(row):
             owner = owners.setdefault(row["request_id"], (number, row["subject"]))
             row["one_subject"] = owner[1] == row["subject"]
@@ -87,6 +92,8 @@ def _disposition(item: dict[str, Any], first: dict[int, tuple[str, str]]) -> Dis
         received_at=_text(item["received_at"]) if outcome != "quarantined" else "",
         ground=_text(item["ground"]) if outcome != "quarantined" else "",
         subject=item["subject"] if named else "",
+        spelling=item["spelling"] if named else "",
+        subject_kind=item["subject_kind"] if named and item["kind_known"] else PERSON,
     )
 
 

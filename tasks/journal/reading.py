@@ -13,6 +13,7 @@ from tasks.journal.histories.model import ModelHistory, model_history
 from tasks.journal.journal import Journal
 from unlearning.errors import DataError
 from unlearning.policy.digests import facts_digest
+from unlearning.policy.subject_kinds import SubjectColumn
 
 
 def read_batch(journal: Journal, batch: str) -> BatchHistory:
@@ -60,13 +61,14 @@ def enrolled_models(journal: Journal) -> Iterator[Enrollment]:
             yield found
 
 
-def tolerated_folders(journal: Journal, uri: str) -> tuple[str, ...]:
-    """Folders below a table that any of its models says are to be left alone."""
-    return tuple(
-        sorted({f for e in enrolled_models(journal) if uri in e.tables for f in e.tolerated})
-    )
-
-
-def subject_columns(journal: Journal) -> dict[str, str]:
+def subject_columns(journal: Journal) -> dict[str, SubjectColumn]:
     """The subject column of every table of every enrolled model, by the table's URI."""
-    return {uri: e.dataset.subject for e in enrolled_models(journal) for uri in e.tables}
+    return {uri: e.dataset.who for e in enrolled_models(journal) for uri in e.tables}
+
+
+def ever_enrolled(journal: Journal) -> Iterator[Enrollment]:
+    """Every enrolment that was ever recorded, as it was then, in name order of the models."""
+    for name in journal.models():
+        for event in journal.read(model_stream(unquote(name))):
+            if isinstance(event.facts, ModelEnrolled):
+                yield event.facts.enrollment

@@ -96,7 +96,7 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
         forgotten_earlier=tuple(sorted({one.model for one in history.forgotten_earlier})),
         is_out_of_reach=any(table.is_gone for table in history.tables.values()),
         reservations=tuple(_reservations(history)),
-        asides=(*_asides(history), *_until(parts)),
+        asides=(*_asides(history, parts), *_until(parts)),
         tables=tuple(_tables(history)),
         limits=tuple(dict.fromkeys(_limits(history, statuses, parts or _judged(models)))),
         code_version=history.validated.code_version if history.validated else "",
@@ -154,12 +154,15 @@ def _untouched(history: BatchHistory) -> tuple[str, ...]:
     return tuple(sorted(found - history.plans.keys()))
 
 
-def _asides(history: BatchHistory) -> Iterator[str]:
+def _asides(history: BatchHistory, parts: Sequence[dict[str, Any]]) -> Iterator[str]:
     for one in history.forgotten_earlier:
         yield (
             f"{one.model} forgot the rows of {len(one.records)} of these requests in batch "
             f"{one.batch}; their evidence stands in that batch's report."
         )
+    for part in parts:
+        if said := part.get("gate_was_wider"):
+            yield f"{part['model']}: {said}"
     yield from _reservations(history)
 
 
@@ -219,15 +222,7 @@ def _limits(
     is_gone = any(table.is_gone for table in history.tables.values())
     if is_erased or is_gone or models:
         yield from not_proven(
-            Ground(
-                is_found=True,
-                is_erased=is_erased,
-                is_partly_searched=any(
-                    one.not_searched for table in history.tables.values() for one in table.purged
-                ),
-                is_gone=is_gone,
-                models=models,
-            )
+            Ground(is_found=True, is_erased=is_erased, is_gone=is_gone, models=models)
         )
     if "not_found" in statuses:
         yield from not_proven(Ground(is_found=False))

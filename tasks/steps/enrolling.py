@@ -1,6 +1,6 @@
 """A model trained or enrolled."""
 
-from tasks.enrolling import enroll, train
+from tasks.enrolling import enroll, train, widening
 from tasks.enrolling.source import ModelSource, pinned
 from tasks.steps.policy import STEP
 from tasks.steps.process import services
@@ -10,6 +10,7 @@ from unlearning.config.training_config import TrainingConfig
 @STEP
 def pin_source(source: ModelSource) -> ModelSource:
     """The source at one table version, for training and enrolment alike."""
+    widening.refuse_unnamed(services(), source)  # before hours of training
     return pinned(services(), source)
 
 

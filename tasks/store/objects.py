@@ -74,13 +74,10 @@ class ObjectStore(Protocol):
         """Remove the object with all its versions; absent is fine."""
         ...
 
-    def purge_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:
-        """Remove old versions, delete markers and unfinished uploads below `prefix`; how many.
-
-        Those of keys that begin with one of the spared are left alone.
-        """
+    def purge_noncurrent(self, prefix: str) -> int:
+        """Remove old versions, delete markers and unfinished uploads below `prefix`; how many."""
         ...
 
-    def count_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:
+    def count_noncurrent(self, prefix: str) -> int:
         """How many old versions, delete markers and unfinished uploads lie below `prefix`."""
         ...

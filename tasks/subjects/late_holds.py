@@ -2,7 +2,7 @@
 
 import logging
 
-from tasks.intake import batches
+from tasks.intake import batches, legal_holds
 from tasks.journal.events import ids
 from tasks.journal.events.batches import RequestsWithheld
 from tasks.journal.events.catalog import batch_stream, request_stream
@@ -44,17 +44,20 @@ def withhold(services: Services, batch: str) -> int:
 
 def _under_hold(services: Services, batch: str) -> tuple[list[Disposition], list[Disposition]]:
     """The batch's requests under a hold: those whose rows it protects, and those it is late for."""
-    held = batches.pseudonyms_on_hold(services)
-    named = _open(services, [d for d in batches.accepted(services, batch) if d.subject in held])
+    held = legal_holds.register(services)
+    accepted = batches.accepted(services, batch)
+    named = _open(services, [d for d in accepted if held.protects(d)])
     if not (named and read_batch(services.journal, batch).is_suppressed):
         return named, []  # nothing was deleted yet
-    by_record = batches.subjects_by_record(services, batch)
-    wanted = {by_record[d.record_id] for d in named}
     there: set[str] = set()
     for uri, column in subject_tables(services, batch).items():
-        there |= count_by_subject(open_table(services.settings, uri), column, wanted).keys()
-    protected = [d for d in named if by_record[d.record_id] in there]
-    return protected, [d for d in named if by_record[d.record_id] not in there]
+        mine = {d.record_id for d in named if d.record_id not in there}
+        wanted = batches.subjects_by_record(services, batch, column.kind, mine)
+        table = open_table(services.settings, uri)
+        found = count_by_subject(table, column.name, set(wanted.values()))
+        there |= {record for record, subject in wanted.items() if subject in found}
+    protected = [d for d in named if d.record_id in there]
+    return protected, [d for d in named if d.record_id not in there]
 
 
 def _open(services: Services, requests: list[Disposition]) -> list[Disposition]:

@@ -10,6 +10,7 @@ from tasks.journal.journal import Entry
 from tasks.journal.reading import subject_columns
 from tasks.registry.services import Services
 from tasks.tables.delta import is_table
+from unlearning.policy.subject_kinds import PERSON, SubjectColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class TableMatches:
     """0 for a record whose rows are gone by another hand: files and models may still hold them."""
     snapshots: tuple[int, ...] = ()
     """Other versions that models were pinned to and that could be searched for who has no rows."""
+    kind: str = PERSON
+    """Kind of the subjects whose rows it holds."""
 
     @property
     def matched_count(self) -> int:
@@ -46,14 +49,14 @@ def located_records(services: Services, batch: str) -> set[str]:
     return {record for m in matches(services, batch) for record in m.rows}
 
 
-def subject_tables(services: Services, batch: str) -> dict[str, str]:
+def subject_tables(services: Services, batch: str) -> dict[str, SubjectColumn]:
     """Every table that may hold rows of the batch, with its subject column.
 
     Those of enrolled models, and those that were searched when models were enrolled on them.
     """
     now = subject_columns(services.journal)
     searched = matches(services, batch) if searches(services, batch) else []
-    both = {m.uri: m.column for m in searched} | now
+    both = {m.uri: SubjectColumn(m.column, m.kind) for m in searched} | now
     return {
         uri: column
         for uri, column in both.items()
@@ -61,10 +64,10 @@ def subject_tables(services: Services, batch: str) -> dict[str, str]:
     }
 
 
-def located_subjects(services: Services, batch: str) -> list[str]:
-    """Raw ids of the subjects that were found in a table, each once; never leaves a task."""
+def located_subjects(services: Services, batch: str, kind: str) -> list[str]:
+    """Raw ids of the subjects of this kind that were found in a table; never leaves a task."""
     located = located_records(services, batch)
-    by_record = batches.subjects_by_record(services, batch)
+    by_record = batches.subjects_by_record(services, batch, kind)
     return sorted({subject for record, subject in by_record.items() if record in located})
 
 

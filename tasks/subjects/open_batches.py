@@ -1,10 +1,11 @@
 """Which batches there are to work on: new ones frozen, interrupted ones continued."""
 
-from tasks.intake import inbox
-from tasks.intake.batches import accepted, pseudonyms_on_hold
+from tasks.intake import inbox, legal_holds
+from tasks.intake.batches import accepted
 from tasks.journal.events import ids
 from tasks.journal.events.batches import BatchSuperseded
 from tasks.journal.events.catalog import batch_stream
+from tasks.journal.events.requests import Answered
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.subjects import suppression_list
@@ -72,10 +73,14 @@ def _released(services: Services) -> dict[str, int]:
     waiting = {n: e for n, e in services.journal.open_requests() if e.status == "on_hold"}
     if not waiting:
         return {}
-    held = pseudonyms_on_hold(services)
+    held = legal_holds.register(services)
     taken = set().union(*_at_work(services).values())
-    free = {n: e for n, e in waiting.items() if e.facts.subject not in held and n not in taken}
-    return {name: event.number for name, event in free.items()}
+    return {
+        name: event.number
+        for name, event in waiting.items()
+        if not (name in taken or isinstance(event.facts, Answered))
+        and not held.protects(event.facts.disposition)
+    }
 
 
 def _supersede(services: Services, batch: str) -> None:

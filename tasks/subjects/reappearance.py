@@ -15,7 +15,8 @@ from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from tasks.subjects import suppression_list
 from tasks.tables.delta import arrow_dataset, count_rows, open_table, used_files
-from unlearning.policy.digests import SHORT, facts_digest, pseudonym
+from unlearning.policy.digests import SHORT, facts_digest
+from unlearning.policy.subject_kinds import PERSON, SubjectColumn, kind_pseudonym
 
 log = logging.getLogger("expunge.reappearance")
 
@@ -34,7 +35,9 @@ class TableScan:
     """Rows of each subject on the list who is back, by pseudonym."""
 
 
-def scan_table(services: Services, uri: str, column: str, version: int | None = None) -> TableScan:
+def scan_table(
+    services: Services, uri: str, column: SubjectColumn, version: int | None = None
+) -> TableScan:
     """Look for everybody on the suppression list in a version of a table, or in its newest.
 
     Cost: one pass over the subject column; for the same files and the same list, one small object.
@@ -42,7 +45,8 @@ def scan_table(services: Services, uri: str, column: str, version: int | None = 
     table = open_table(services.settings, uri, version)
     listed = suppression_list.load(services)
     print_of, digest = fingerprint(table), listed.digest
-    place = facts_digest({"table": uri, "column": column})[:SHORT]
+    facts = {"table": uri, "column": column.name}
+    place = facts_digest(facts | ({} if column.kind == PERSON else {"kind": column.kind}))[:SHORT]
     key = f"scans/{place}/{table.version()}.json"
     known = _read(services, key)
     if known is not None and (known.fingerprint, known.listed) == (print_of, digest):
@@ -61,7 +65,7 @@ def scan_table(services: Services, uri: str, column: str, version: int | None = 
 def raw_ids(
     services: Services,
     uri: str,
-    column: str,
+    column: SubjectColumn,
     version: int | None,
     among: frozenset[str] | None = None,
 ) -> list[str]:
@@ -81,7 +85,7 @@ def suppressed_ids(
     services: Services, spec: DatasetSpec, version: int | None, *, uri: str | None = None
 ) -> list[str]:
     """The subjects of a table whom nothing may learn from; never leaves a task."""
-    found = raw_ids(services, uri or spec.uri, spec.subject, version)
+    found = raw_ids(services, uri or spec.uri, spec.who, version)
     if found:
         log.warning("%s: rows of %d erased subjects are left out", uri or spec.uri, len(found))
     return found
@@ -90,7 +94,7 @@ def suppressed_ids(
 def unknown_ids(services: Services, enrollment: Enrollment) -> list[str]:
     """Subjects in the model's snapshot whom it never learned, since they are back from erasure."""
     spec, among = enrollment.dataset, suppression_list.never_learned_by(services, enrollment)
-    return raw_ids(services, spec.uri, spec.subject, enrollment.dataset_version, among)
+    return raw_ids(services, spec.uri, spec.who, enrollment.dataset_version, among)
 
 
 def known_count(services: Services, enrollment: Enrollment, found: TableScan) -> int:
@@ -107,12 +111,12 @@ def fingerprint(table: DeltaTable) -> str:
 
 
 def _found(
-    services: Services, table: DeltaTable, column: str, wanted: frozenset[str]
+    services: Services, table: DeltaTable, column: SubjectColumn, wanted: frozenset[str]
 ) -> Iterator[tuple[str, str, int]]:
     """(pseudonym, id, rows) of the wanted subjects, batch by batch of rows."""
-    named = partial(pseudonym, services.settings.pseudonym_secret())
+    named = partial(kind_pseudonym, services.settings.pseudonym_secret(), column.kind)
     with translated("table"):
-        for batch in arrow_dataset(table).to_batches(columns=[column]):
+        for batch in arrow_dataset(table).to_batches(columns=[column.name]):
             counted = batch.column(0).drop_null().value_counts()
             values, counts = (counted.field(n).to_pylist() for n in ("values", "counts"))
             for subject, count in zip(map(str, values), counts, strict=True):

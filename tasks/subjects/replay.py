@@ -29,6 +29,7 @@ from tasks.tables.delta import open_table
 from unlearning.errors import DataError, RequestError
 from unlearning.policy.deletion import ERASING, replay_id
 from unlearning.policy.digests import SHORT, facts_digest
+from unlearning.policy.subject_kinds import SubjectColumn
 
 log = logging.getLogger("expunge.replay")
 
@@ -41,7 +42,7 @@ class SearchedTable:
     """A version of a table to look for erased subjects in; None is its newest."""
 
     uri: str
-    column: str
+    column: SubjectColumn
     version: int | None = None
 
 
@@ -76,7 +77,7 @@ def _searched_tables(services: Services) -> set[SearchedTable]:
     """Every table of every model; also the snapshot of a model that learned from erased rows."""
     found = set()
     for enrollment in enrolled_models(services.journal):
-        column = enrollment.dataset.subject
+        column = enrollment.dataset.who
         found |= {SearchedTable(uri, column) for uri in enrollment.tables}
         if enrollment.relearned and not enrollment.is_withdrawn:
             found.add(SearchedTable(enrollment.dataset.uri, column, enrollment.dataset_version))
@@ -97,8 +98,13 @@ def _request(services: Services, table: SearchedTable, found: TableScan) -> int:
     state = facts_digest({"fingerprint": found.fingerprint, "list": found.listed})[:SHORT]
     raw = raw_ids(services, table.uri, table.column, found.version, back)
     lines = [
-        {"request_id": replay_id(who, state), "subject_id": subject, "received_at": now}
-        for subject, who in pseudonyms(services, raw).items()
+        {
+            "request_id": replay_id(who, state),
+            "subject_id": subject,
+            "received_at": now,
+            "subject_kind": table.column.kind,
+        }
+        for subject, who in pseudonyms(services, raw, table.column.kind).items()
     ]
     name = facts_digest({"requests": sorted(line["request_id"] for line in lines)})[:SHORT]
     # Another run may have been quicker, with the same requests at another moment.
@@ -133,7 +139,7 @@ def _restore(services: Services, enrollment: Enrollment) -> str:
     if _is_in_place(services, enrollment):
         return ""
     spec = enrollment.dataset
-    found = scan_table(services, spec.uri, spec.subject)
+    found = scan_table(services, spec.uri, spec.who)
     rows = known_count(services, enrollment, found)
     if rows != enrollment.row_count:
         why = (

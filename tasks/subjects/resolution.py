@@ -20,6 +20,7 @@ from tasks.subjects.matches import (
 )
 from tasks.tables.delta import count_by_subject, count_rows, is_readable, open_table
 from unlearning.errors import ConflictError, DataError
+from unlearning.policy.subject_kinds import SubjectColumn
 
 log = logging.getLogger("expunge.resolution")
 
@@ -44,11 +45,12 @@ def resolve(services: Services, batch: str) -> dict[str, int]:
     return _record(services, batch)
 
 
-def _outdated(services: Services, batch: str) -> dict[str, str]:
+def _outdated(services: Services, batch: str) -> dict[str, SubjectColumn]:
     """Tables to search, each with its subject column."""
     columns = subject_columns(services.journal)
     if not columns:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
+    _refuse_nowhere(services, batch, {column.kind for column in columns.values()})
     if not searches(services, batch):
         return columns
     if read_batch(services.journal, batch).is_search_closed:
@@ -64,7 +66,17 @@ def _outdated(services: Services, batch: str) -> dict[str, str]:
     return wanted
 
 
-def _unsearched(services: Services, batch: str) -> dict[str, str]:
+def _refuse_nowhere(services: Services, batch: str, kinds: set[str]) -> None:
+    """Nobody may be told that no table holds their rows because none was searched."""
+    asked = {d.subject_kind for d in batches.accepted(services, batch)}
+    if lost := sorted(asked - kinds):
+        raise DataError(
+            f"No table of subjects of the kind {lost[0]} is enrolled any more, so batch {batch} "
+            "cannot look for them; enrol a model on one again, then run again."
+        )
+
+
+def _unsearched(services: Services, batch: str) -> dict[str, SubjectColumn]:
     """Tables of models that were enrolled since, each with its subject column."""
     if read_batch(services.journal, batch).is_search_closed:
         return {}
@@ -112,21 +124,20 @@ def close_search(services: Services, batch: str) -> None:
 
 
 def _refuse_delivered(services: Services, batch: str) -> None:
-    missing = set(_missing(services, batch).values())
-    columns = subject_columns(services.journal) if missing else {}
-    for uri, column in columns.items():
-        if count_by_subject(open_table(services.settings, uri), column, missing):
+    missing = _missing(services, batch)
+    for uri, column in subject_columns(services.journal).items() if missing else ():
+        wanted = set(batches.subjects_by_record(services, batch, column.kind, missing).values())
+        if wanted and count_by_subject(open_table(services.settings, uri), column.name, wanted):
             raise ConflictError(
                 f"Rows of subjects of batch {batch} who had none were written to {uri} while it "
                 "was at work; run again, so that they are erased, too."
             )
 
 
-def _missing(services: Services, batch: str) -> dict[str, str]:
-    """Raw subject id of each record without rows in any table so far."""
-    located = located_records(services, batch)
-    by_record = batches.subjects_by_record(services, batch)
-    return {record: subject for record, subject in by_record.items() if record not in located}
+def _missing(services: Services, batch: str) -> set[str]:
+    """Every record without rows in any table so far."""
+    wanted = {d.record_id for d in batches.accepted(services, batch)}
+    return wanted - located_records(services, batch)
 
 
 def _record(services: Services, batch: str) -> dict[str, int]:
@@ -143,14 +154,16 @@ def _record(services: Services, batch: str) -> dict[str, int]:
     return asdict(facts)
 
 
-def _search(services: Services, batch: str, columns: dict[str, str]) -> list[TableMatches]:
-    by_record = batches.subjects_by_record(services, batch)
+def _search(
+    services: Services, batch: str, columns: dict[str, SubjectColumn]
+) -> list[TableMatches]:
     is_late = bool(searches(services, batch)) and read_batch(services.journal, batch).is_suppressed
     known = {m.uri: m for m in matches(services, batch)} if is_late else {}
     located = {record for m in known.values() for record in m.rows}
     enrolled = list(enrolled_models(services.journal))
     found: list[TableMatches] = []
-    for uri, column in sorted(columns.items()):
+    for uri, (column, kind) in sorted(columns.items()):
+        by_record = batches.subjects_by_record(services, batch, kind)
         table = open_table(services.settings, uri)
         # What is known of a table from before the batch deleted it there stays as it was.
         before = known.get(uri)
@@ -163,7 +176,8 @@ def _search(services: Services, batch: str, columns: dict[str, str]) -> list[Tab
         counts |= dict.fromkeys(_only_in(services, uri, pinned, wanted - set(counts)), 0)
         rows = stated | {r: counts[s] for r, s in asked.items() if s in counts}
         snapshots = tuple(sorted(pinned))
-        found.append(TableMatches(uri, column, table.version(), count_rows(table), rows, snapshots))
+        seen = (table.version(), count_rows(table))
+        found.append(TableMatches(uri, column, *seen, rows, snapshots, kind))
         log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))
     return found
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from tasks.intake import batches
+from tasks.intake import batches, legal_holds
 from tasks.journal.events import ids
 from tasks.journal.events.attempt import AttemptIds
 from tasks.journal.events.catalog import model_stream
@@ -205,9 +205,9 @@ def _copied(other: tuple[str, int]) -> str:
 def _held(services: Services, history: ModelHistory, version: int) -> str:
     """A batch that unlearned from this version somebody whom a legal hold names by now."""
     children = [end.batch for end in history.ends if end.parent_version == version]
-    held = batches.pseudonyms_on_hold(services)
+    held = legal_holds.register(services)
     for batch in children if held else ():
-        if any(d.subject in held for d in batches.dispositions(services, batch)):
+        if any(held.protects(d) for d in batches.dispositions(services, batch)):
             return f"a legal hold names a subject of {batch}, whose rows it was to forget"
     return ""
 

@@ -14,7 +14,13 @@ from deltalake import write_deltalake
 
 Expunge = Callable[..., int]
 TRAIN, HOLDOUT = 400, 800
-QUICK = "policy.references = 1\npolicy.reference_rows = 200\ntraining.epochs = 20\n"
+QUICK = """\
+policy.references = 1
+policy.reference_rows = 200
+training.epochs = 20
+widened_by = "Ada"
+widened_because = "the tables of the tests are small"
+"""
 HOPELESS = """
 policy.max_exact_accuracy_loss = 0
 policy.max_retain_accuracy_loss = 0

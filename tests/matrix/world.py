@@ -142,5 +142,7 @@ def enroll(train: str, holdout: str) -> None:
             max_exact_possible_loss=1.0,
         ),
         approval=ApprovalPolicy(max_share=0.5),
+        widened_by="Ada",
+        widened_because="the tables of the tests are small",
     )
     train_model(source, (8,), TrainingConfig(epochs=3, batch_size=16))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from unlearning.policy.subject_kinds import PERSON
+
 TERMINAL = frozenset({"erased", "not_found", "quarantined", "duplicate"})
 """Request statuses that nothing follows."""
 
@@ -34,6 +36,9 @@ class Disposition:
     ground: str = ""
     subject: str = ""
     """Keyed pseudonym of the subject; empty when the row named none."""
+    subject_kind: str = PERSON
+    spelling: str = ""
+    """Keyed pseudonym of the loose form of the id; empty in records that are older than that."""
 
 
 def replay_id(subject: str, state: str) -> str:

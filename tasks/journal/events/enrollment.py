@@ -1,15 +1,15 @@
 """What is known of a model: its tables, how it is unlearned and judged, what it forgot."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
-from tasks.store.address import canonical
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
 from unlearning.policy.digests import SHORT, bytes_digest
+from unlearning.policy.subject_kinds import PERSON, SubjectColumn
 
 Loss = Literal["cross_entropy", "binary_cross_entropy"]
 """What the model was trained with: one score per class, or one log-odds of class 1."""
@@ -30,6 +30,13 @@ class DatasetSpec:
     """Features are divided by this (255 for images)."""
     slices: tuple[str, ...] = ()
     """Columns of strings, integers or booleans by whose values utility is judged; not `subject`."""
+    subject_kind: str = PERSON
+    """Kind of subjects that `subject` names; empty until enrolment settles it."""
+
+    @property
+    def who(self) -> SubjectColumn:
+        """The subject column with its kind."""
+        return SubjectColumn(self.subject, self.subject_kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +62,15 @@ class Enrollment:
     """Whether it was taken out of service, since it cannot forget or what forgot is lost."""
     fingerprint: str = ""
     """Digest of the snapshot's file names (`tasks.subjects.reappearance`)."""
+    widened_by: str = ""
+    """Who answers for a gate that is wider than the default or than one that rejected a candidate;
+    empty if it is no wider."""
+    widened_because: str = ""
+    """Why, in that person's words."""
+    wider_than_rejecting: tuple[str, ...] = ()
+    """Where the gate is wider than one that had rejected a candidate of the model."""
     relearned: str = ""
     """Key of the erased subjects in rows that it learned all the same; empty if there are none."""
-    tolerated: tuple[str, ...] = ()
-    """Folders below its tables that hold what is not theirs, and that are left alone."""
-
-    def canonical(self) -> "Enrollment":
-        """The same with its addresses in their one spelling, however they were recorded."""
-        dataset = replace(self.dataset, uri=canonical(self.dataset.uri))
-        return replace(self, dataset=dataset, holdout=canonical(self.holdout))
 
     @property
     def snapshot(self) -> str:

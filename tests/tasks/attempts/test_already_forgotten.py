@@ -64,7 +64,8 @@ class TwoBatches:
         monkeypatch.setattr(batches, "dispositions", self.dispositions)
         self.champion = 1
 
-    def subjects(self, _, batch, records=None):
+    def subjects(self, _, batch, kind, records=None):
+        assert kind == "person"
         wanted = records or [d.record_id for d in batches.accepted(self.services, batch)]
         return {record: subject(int(record[2:])) for record in wanted}
 

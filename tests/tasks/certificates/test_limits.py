@@ -27,6 +27,7 @@ def test_who_asks_before_and_after_learns_something_wherever_a_version_followed(
 def test_only_what_a_model_states_is_said_of_it():
     for fact, sentence in {
         "no_control": "no rows planted",
+        "gate_was_wider": "lets pass more than it does by default",
         "judged_with_earlier_rows": "together with rows of earlier requests",
         "kept_from_parent": "kept the tensors",
         "earlier_versions": "Earlier model versions remember",
@@ -48,8 +49,6 @@ def test_a_search_in_vain_says_how_it_searched():
     assert "compressed pages" not in told
     assert "compressed pages" in said(is_erased=True)
     assert "could not be searched" in said(is_gone=True)
-    assert "were left alone" not in said(is_erased=True)
-    assert "were left alone" in said(is_erased=True, is_partly_searched=True)
 
 
 def test_every_limit_is_said_of_something():
@@ -58,12 +57,11 @@ def test_every_limit_is_said_of_something():
         "outcome": "cannot decide",
         "no_control": "x",
         "judged_with_earlier_rows": 1,
+        "gate_was_wider": "x",
         "earlier_versions": [1],
     }
     models = [everything, {**RETRAINED, "kept_from_parent": ["x"]}, {"outcome": "withdrawn"}]
-    found = Ground(
-        is_found=True, is_erased=True, is_partly_searched=True, is_gone=True, models=models
-    )
+    found = Ground(is_found=True, is_erased=True, is_gone=True, models=models)
     assert {*not_proven(found), *not_proven(Ground(is_found=False))} == {
         limit.sentence for limit in LIMITS
     }

@@ -29,6 +29,8 @@ def source_of(tmp_path):
             holdout=tables[1],
             unlearning=UnlearningConfig(retain_sample=sample, holdout_sample=sample),
             policy=GatePolicy(references=0),
+            widened_by="Ada",
+            widened_because="the tables of the tests are small",
         )
 
     return build

@@ -23,20 +23,19 @@ class HandMadeBatch:
         happen(services.journal, "b", frozen=frozen(), validated=validated())
         services.store.put("batches/b/dispositions.json", b"[]")
 
-    def of(self, uri, column="subject_id", gone=GONE, name="b"):
+    def of(self, uri, column="subject_id", gone=GONE):
         match = {"uri": uri, "column": column, "version": 0, "row_count": 0, "rows": {}}
-        self.store.put(f"batches/{name}/dispositions.json", b"[]")
-        self.store.put(f"batches/{name}/matches.json", json.dumps([match]).encode())
-        for place, asked in ((batch_rows, "located_subjects"), (batches, "subjects")):
-            self.patch.setattr(place, asked, lambda *_: sorted(gone))
-        self.uri, self.name = uri, name
+        self.store.put("batches/b/matches.json", json.dumps([match]).encode())
+        for place, name in ((batch_rows, "located_subjects"), (batches, "subjects")):
+            self.patch.setattr(place, name, lambda *_: sorted(gone))
+        self.uri = uri
         return self
 
     def erase(self):
-        return erase_rows(self.services, self.name, self.uri)
+        return erase_rows(self.services, "b", self.uri)
 
     def purge(self):
-        return purge_files(self.services, self.name, self.uri)
+        return purge_files(self.services, "b", self.uri)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_every_line_of_a_hostile_file_ends_in_exactly_one_state(services):
     heads = dict(services.journal.requests())
     assert [d.record_id for d in batches.dispositions(services, batch)] == list(heads)
     assert len(heads) == len(lines)
-    assert batches.subjects(services, batch) == [good["subject_id"]]
+    assert batches.subjects(services, batch, "person") == [good["subject_id"]]
     kept = services.store.get(f"requests/quarantine/{batch}.jsonl").decode().splitlines()
     assert len([json.loads(line, parse_constant=pytest.fail) for line in kept]) == 6
     page = services.store.get(f"reports/{batch}/validation.html").decode()
@@ -80,8 +80,10 @@ def test_who_was_withheld_is_in_the_batch_no_more_but_was_before(services):
     event = services.journal.append(batch_stream(batch), ids.withheld(3), facts)
     assert batches.accepted(services, batch) == [second]
     assert batches.accepted(services, batch, at=event.number) == [first, second]
-    assert batches.subjects(services, batch) == ["person-2"]
-    assert set(batches.subjects_by_record(services, batch, [first.record_id])) == {first.record_id}
+    assert batches.subjects(services, batch, "person") == ["person-2"]
+    assert set(batches.subjects_by_record(services, batch, "person", [first.record_id])) == {
+        first.record_id
+    }
 
 
 def test_the_days_that_are_left_count_to_the_earliest_due_date(services, monkeypatch):
@@ -96,9 +98,9 @@ def test_the_days_that_are_left_count_to_the_earliest_due_date(services, monkeyp
 
 def test_pseudonyms_are_those_of_the_settings_key(services):
     key = services.settings.pseudonym_secret()
-    assert batches.pseudonyms(services, ["person-1"]) == {"person-1": pseudonym(key, "person-1")}
-    hold(services, 1)
-    assert batches.pseudonyms_on_hold(services) == {pseudonym(key, "person-1")}
+    assert batches.pseudonyms(services, ["person-1"], "person") == {
+        "person-1": pseudonym(key, "person-1")
+    }
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "on_hold"])

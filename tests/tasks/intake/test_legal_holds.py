@@ -12,7 +12,7 @@ def test_a_hold_needs_the_subject_alone_and_one_that_nobody_could_read_is_refuse
 ):
     (good := tmp_path / "good.csv").write_text("subject_id\nperson-1\nperson-2\n")
     assert legal_holds.place(services, good) == 2
-    assert legal_holds.subjects_on_hold(services) == {"person-1", "person-2"}
+    assert legal_holds.subjects_on_hold(services) == {("person-1", ""), ("person-2", "")}
     for name, text in (("a.csv", "who\nperson-3\n"), ("b.jsonl", '{"subject": 3}'), ("c.txt", "x")):
         (bad := tmp_path / name).write_text(text)
         with pytest.raises(SettingsError, match=f"{name} is no hold") as error:

@@ -85,4 +85,4 @@ def test_a_half_copied_file_erases_nobody_and_the_whole_one_is_believed_later(se
     put(services, "daily.csv", whole)
     _, second = open_batches.open_batches(services)
     assert batches.validate(services, second) == {"accepted": 1}
-    assert batches.subjects(services, second) == ["cust-1234"]
+    assert batches.subjects(services, second, "person") == ["cust-1234"]

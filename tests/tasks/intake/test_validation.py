@@ -118,7 +118,7 @@ def test_judging_the_same_records_again_decides_the_same(services):
 
 def test_a_subject_under_legal_hold_waits(services):
     services.store.put("requests/holds/court.csv", b"request_id,subject_id\nH-1,person-2\n")
-    judged = judge(services, [record(1), record(2)], KEY)
+    judged = judge(services, [record(1), record(2)], services.settings.pseudonym_secret())
     assert [d.outcome for d in judged] == ["accepted", "on_hold"]
 
 
@@ -143,13 +143,14 @@ def test_a_record_that_was_answered_meanwhile_is_left_out(services):
         certificate_digest="c",
     )
     services.journal.append(request_stream("f-1"), "certified", answer)
-    assert judge_again(services, ["f-1", "f-2"], KEY) == known[1:]
+    assert judge_again(services, ["f-1", "f-2"]) == known[1:]
 
 
 def test_a_known_record_waits_while_its_subject_is_under_a_hold(services):
-    known = disposition("f-1", subject=pseudonym(KEY, "person-1"))
+    key = services.settings.pseudonym_secret()
+    known = disposition("f-1", subject=pseudonym(key, "person-1"))
     facts = RequestAccepted(disposition=known, batch="b")
     services.journal.append(request_stream("f-1"), "judged", facts)
     services.store.put("requests/holds/court.jsonl", b'{"subject_id": "person-1"}')
-    (again,) = judge_again(services, ["f-1"], KEY)
+    (again,) = judge_again(services, ["f-1"])
     assert (again.outcome, again.reason) == ("on_hold", "a legal hold names the subject")

@@ -39,7 +39,7 @@ def test_a_hold_placed_while_a_batch_waits_takes_the_request_out(services):
     assert late_holds.withhold(services, batch) == 0
     late_holds.refuse_held(services, batch)
     assert statuses(services.journal) == {"R-1": "on_hold", "R-2": "accepted"}
-    assert batches.subjects(services, batch) == ["person-2"]
+    assert batches.subjects(services, batch, "person") == ["person-2"]
     release(services, 1)
     assert len(open_batches.open_batches(services)) == 2
 

@@ -51,7 +51,7 @@ def test_raw_ids_are_given_of_those_who_have_rows_alone(services):
     batch = validated(services)
     first, _ = batches.accepted(services, batch)
     keep(services, batch, 1, TableMatches("t", "id", 1, 9, {first.record_id: 1}))
-    assert located_subjects(services, batch) == ["person-1"]
+    assert located_subjects(services, batch, "person") == ["person-1"]
 
 
 def test_tables_of_models_count_and_searched_ones_while_they_are_there(services):

@@ -93,7 +93,7 @@ def test_an_open_request_keeps_its_id_whoever_uses_it_again(services, keep, subj
     heads = dict(services.journal.requests())
     assert heads.pop(mine).status == "accepted"
     assert sorted(e.status for e in heads.values()) == ["accepted", outcome]
-    assert batches.subjects(services, second) == ["person-1", "person-2"]
+    assert batches.subjects(services, second, "person") == ["person-1", "person-2"]
 
 
 def test_a_rule_that_came_later_does_not_refuse_who_was_valid_before(services, monkeypatch):

@@ -12,10 +12,13 @@ from tasks.intake.batches import pseudonyms
 from tasks.journal.events.models import ErasedSubjectsLearned
 from tasks.registry import mlflow_registry, model_files
 from tasks.subjects import reappearance, suppression_list
+from unlearning.policy.subject_kinds import SubjectColumn
 from unlearning.training.architectures import mlp
 
 # MLflow and torch warn of their own type hints and formats.
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+COLUMN = SubjectColumn("subject_id")
 
 
 def test_training_leaves_out_who_was_erased(world):
@@ -63,26 +66,24 @@ def test_a_model_of_others_that_learned_from_them_has_to_forget(world):
 def test_a_scan_names_the_erased_by_pseudonym_and_counts_their_rows(world):
     world.deliver_again(1, 2)
     write_deltalake(world.table, rows(1, first=1), mode="append")
-    found = reappearance.scan_table(world.services, world.table, "subject_id")
-    named = pseudonyms(world.services, [subject(1), subject(2)])
+    found = reappearance.scan_table(world.services, world.table, COLUMN)
+    named = pseudonyms(world.services, [subject(1), subject(2)], "person")
     assert found.rows == {named[subject(1)]: 2, named[subject(2)]: 1}
     assert found.version == DeltaTable(world.table).version()
     assert found.row_count == ROWS - len(GONE) + 3
     spec = world.enrolled().dataset
     assert reappearance.suppressed_ids(world.services, spec, None) == [subject(1), subject(2)]
     among = frozenset([named[subject(2)]])
-    assert reappearance.raw_ids(world.services, world.table, "subject_id", None, among) == [
-        subject(2)
-    ]
+    assert reappearance.raw_ids(world.services, world.table, COLUMN, None, among) == [subject(2)]
     assert reappearance.known_count(world.services, world.enrolled(), found) == ROWS - len(GONE)
 
 
 def test_the_same_files_and_the_same_list_are_scanned_once(world, monkeypatch):
     world.deliver_again(1)
-    first = reappearance.scan_table(world.services, world.table, "subject_id")
+    first = reappearance.scan_table(world.services, world.table, COLUMN)
     with monkeypatch.context() as patch:
         patch.setattr(reappearance, "arrow_dataset", lambda *_: pytest.fail("read again"))
-        assert reappearance.scan_table(world.services, world.table, "subject_id") == first
+        assert reappearance.scan_table(world.services, world.table, COLUMN) == first
     world.restore()
-    again = reappearance.scan_table(world.services, world.table, "subject_id")
+    again = reappearance.scan_table(world.services, world.table, COLUMN)
     assert len(again.rows) == len(GONE)

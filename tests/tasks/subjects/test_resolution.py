@@ -236,5 +236,5 @@ def test_a_table_of_a_model_that_was_enrolled_while_a_batch_waited_is_erased_too
     assert world.requests()["r-900"].status == "erased"
     assert world.certificate("r-900")["tables"][0]["table"] == place
     assert world.services.registry.alias_version("photos") == 2
-    (pseudonym,) = batches.pseudonyms(world.services, [subject(900)]).values()
+    (pseudonym,) = batches.pseudonyms(world.services, [subject(900)], "person").values()
     assert pseudonym in suppression_list.load(world.services).subjects

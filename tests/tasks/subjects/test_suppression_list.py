@@ -69,7 +69,7 @@ def test_a_hold_between_the_list_and_the_deletion_takes_its_subject_off_the_list
     world.run()
     listed, named = (
         suppression_list.load(world.services),
-        batches.pseudonyms(world.services, [subject(50), subject(51)]),
+        batches.pseudonyms(world.services, [subject(50), subject(51)], "person"),
     )
     assert named[subject(50)] in before.subjects - listed.subjects
     assert named[subject(51)] in listed.subjects
@@ -143,7 +143,9 @@ def test_a_table_found_late_changes_no_other_and_keeps_nobody_under_a_hold_on_th
     ]
     assert stated == [before, 0, 0]
 
-    known, late = (batches.pseudonyms(world.services, [subject(n)])[subject(n)] for n in (50, 900))
+    known, late = (
+        batches.pseudonyms(world.services, [subject(n)], "person")[subject(n)] for n in (50, 900)
+    )
     assert {known, late} <= suppression_list.load(world.services).subjects
     world.hold(900)
     late_holds.withhold(world.services, batch)

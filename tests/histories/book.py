@@ -1,0 +1,124 @@
+"""What is true of a history, kept by hand: whose rows lie where, who asked, who must stay."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from histories import lake
+from histories.lake import CAST, Person, first_rows
+from histories.place import ENROLLED, MODELS
+
+Owners = dict[int, Person]
+"""Whose row each number is."""
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A certificate as it was found first."""
+
+    person: Person
+    step: int
+    """When its search ended: whoever is brought back from then on is another matter."""
+    body: dict[str, Any]
+
+    @property
+    def is_erased(self) -> bool:
+        return self.body["outcome"] == "erased"
+
+
+@dataclass
+class Since:
+    """What happened to a person since the latest certificate on them, or ever."""
+
+    had: set[str] = field(default_factory=set)
+    """Tables in which they had rows at any moment."""
+    erased_from: set[str] = field(default_factory=set)
+    """Tables from which a run took rows of theirs."""
+    learned_by: set[str] = field(default_factory=set)
+    """Models that remembered them when a run began."""
+
+
+class Book:
+    """Everything that a history did, and what may follow from it."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.rows: dict[str, Owners] = first_rows()
+        self.owner: Owners = {n: one for rows in self.rows.values() for n, one in rows.items()}
+        self.born = {one: self._rows_of(one) for one in CAST}
+        self.requests: dict[str, Person] = {}
+        self.holds: dict[str, Person] = {}
+        self.copies: list[tuple[str, Owners]] = []
+        self.returned: dict[Person, int] = {}
+        self.closed: dict[str, int] = {}
+        self.certificates: dict[str, Certified] = {}
+        self.since: dict[Person, Since] = defaultdict(Since)
+        self.learned: dict[tuple[str, int], frozenset[int]] = {}
+        self.snapshots: dict[tuple[str, int], Owners] = {}
+        self.strangers = 0
+        for model in ENROLLED:
+            self.trained(model, 1)
+
+    def _rows_of(self, person: Person) -> dict[str, list[int]]:
+        found = {
+            name: [n for n, one in rows.items() if one == person]
+            for name, rows in self.rows.items()
+        }
+        return {name: numbers for name, numbers in found.items() if numbers}
+
+    def tables_of(self, person: Person) -> set[str]:
+        """Tables in which the person has rows now."""
+        return set(self._rows_of(person))
+
+    def new_row(self) -> int:
+        return max(self.owner) + 1
+
+    def stranger(self, kind: str) -> Person:
+        """Somebody new, whom nobody will ask to erase."""
+        self.strangers += 1
+        made = lake.person if kind == "person" else lake.employee
+        return made(300 + self.strangers)
+
+    def wrote(self, name: str, owners: Owners, *, is_whole: bool = False) -> None:
+        """Others wrote rows into a table, or the table anew."""
+        self.owner |= owners
+        self.rows[name] = owners if is_whole else self.rows[name] | owners
+        for person in set(owners.values()):
+            self.returned[person] = self.step
+
+    def lost(self, name: str, person: Person) -> None:
+        """The lake's owners deleted somebody's rows."""
+        self.rows[name] = {n: one for n, one in self.rows[name].items() if one != person}
+
+    @property
+    def held(self) -> set[Person]:
+        return set(self.holds.values())
+
+    def may_vanish(self, person: Person) -> bool:
+        """Whether rows of the person may be erased: somebody asked, and no hold protects them."""
+        return person in self.requests.values() and person not in self.held
+
+    def gone(self) -> set[Person]:
+        """Whoever is certified as erased and was brought back by nobody since."""
+        found = self.certificates.values()
+        return {
+            one.person
+            for one in found
+            if one.is_erased and one.step > self.returned.get(one.person, -1)
+        }
+
+    def trained(self, model: str, version: int, without: frozenset[Person] = frozenset()) -> None:
+        """A version learned what its table holds, but for these and whoever was erased."""
+        self.learned_from(model, version, self.rows[MODELS[model]], without)
+
+    def learned_from(
+        self, model: str, version: int, rows: Owners, without: frozenset[Person]
+    ) -> None:
+        """What a version surely learned: rows of people whom nothing made it leave out."""
+        erased = {one.person for one in self.certificates.values() if one.is_erased}
+        surely = {n for n, person in rows.items() if person not in erased | without}
+        self.learned[model, version] = frozenset(surely)
+
+    def remembered(self, model: str, version: int) -> set[Person]:
+        """Whom a version surely learned from."""
+        return {self.owner[n] for n in self.learned.get((model, version), ())}

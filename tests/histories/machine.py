@@ -1,0 +1,195 @@
+"""Random histories: what people, the lake and the registry do, in any order, and runs between."""
+
+from typing import ClassVar
+
+import hypothesis.strategies as st
+from histories import promises
+from histories.book import Book
+from histories.fuse import Fuse, Killed
+from histories.lake import CAST, TABLES, Person
+from histories.place import MODELS, Place
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+PEOPLE = st.sampled_from(CAST)
+ASKED = st.lists(PEOPLE, min_size=1, max_size=3, unique=True)
+NAMES = st.sampled_from(sorted(TABLES))
+ALL_MODELS = st.sampled_from(sorted(MODELS))
+SOME = st.integers(0, 5)
+"""Which of several that there may be."""
+
+
+class Histories(RuleBasedStateMachine):
+    """One history in one place; every rule is a sentence of it."""
+
+    tried: ClassVar[dict[str, int]] = {"histories": 0, "runs": 0, "certificates": 0}
+
+    def __init__(self, place: Place, fuse: Fuse) -> None:
+        super().__init__()
+        self.place, self.fuse = place, fuse
+
+    @initialize(days=st.sampled_from([0, 30]), first=ASKED)
+    def begin(self, days: int, first: list[Person]) -> None:
+        """No history without requests: the first ones are there from its beginning."""
+        self.place.begin(days=days)
+        self.book = Book()
+        self.tried["histories"] += 1
+        self.ask(first)
+
+    def moved(self) -> int:
+        """A step further."""
+        self.book.step += 1
+        return self.book.step
+
+    # People.
+
+    @rule(who=ASKED)
+    def ask(self, who: list[Person]) -> None:
+        """Requests in one file."""
+        step = self.moved()
+        asked = {f"CASE-{step}-{i}": person for i, person in enumerate(who)}
+        self.place.submit(f"case-{step}", *((r, person.id) for r, person in asked.items()))
+        self.book.requests |= asked
+
+    @rule(who=PEOPLE)
+    def hold(self, who: Person) -> None:
+        name = f"hold-{self.moved()}"
+        self.place.hold(name, who.id)
+        self.book.holds[name] = who
+
+    @precondition(lambda self: self.book.holds)
+    @rule(which=SOME)
+    def release(self, which: int) -> None:
+        self.moved()
+        names = sorted(self.book.holds)
+        name = names[which % len(names)]
+        self.place.release(name)
+        del self.book.holds[name]
+
+    # The lake's owners.
+
+    @rule(who=PEOPLE.filter(lambda one: one not in CAST[-2:]))
+    def deliver_again(self, who: Person) -> None:
+        """Rows that the person had once are written once more."""
+        self.moved()
+        for name, numbers in self.book.born[who].items():
+            missing = {n: who for n in numbers if n not in self.book.rows[name]}
+            if missing:
+                self.place.lake.append(name, missing)
+                self.book.wrote(name, missing)
+
+    @rule(who=PEOPLE)
+    def return_(self, who: Person) -> None:
+        """The person has a new row, such as of a new contract."""
+        self.moved()
+        name = next(name for name, table in TABLES.items() if table.kind == who.kind)
+        row = {self.book.new_row(): who}
+        self.place.lake.append(name, row)
+        self.book.wrote(name, row)
+
+    @rule(name=NAMES)
+    def append(self, name: str) -> None:
+        """Rows of somebody new."""
+        self.moved()
+        row = {self.book.new_row(): self.book.stranger(TABLES[name].kind)}
+        self.place.lake.append(name, row)
+        self.book.wrote(name, row)
+
+    @rule(name=NAMES, is_vacuumed=st.booleans())
+    def optimize(self, name: str, is_vacuumed: bool) -> None:
+        self.moved()
+        self.place.lake.compact(name)
+        if is_vacuumed:
+            self.place.lake.vacuum(name)
+
+    @rule(name=NAMES)
+    def overwrite(self, name: str) -> None:
+        """The same rows, written anew."""
+        self.moved()
+        self.place.lake.overwrite(name, self.book.rows[name])
+
+    @rule(name=NAMES)
+    def copy(self, name: str) -> None:
+        """A copy of the table's folder, for later."""
+        self.moved()
+        self.place.lake.keep_copy(name, len(self.book.copies))
+        self.book.copies.append((name, dict(self.book.rows[name])))
+
+    @precondition(lambda self: self.book.copies)
+    @rule(which=SOME)
+    def restore(self, which: int) -> None:
+        """A table's folder replaced by a copy of it."""
+        self.moved()
+        number = which % len(self.book.copies)
+        name, owners = self.book.copies[number]
+        self.place.lake.restore(name, number)
+        self.book.wrote(name, owners, is_whole=True)
+
+    # The registry.
+
+    @rule(model=ALL_MODELS)
+    def train(self, model: str) -> None:
+        """A version trained anew, of a model old or new, and enrolled."""
+        self.moved()
+        self.book.trained(model, self.place.train(model))
+
+    @rule(model=ALL_MODELS, which=SOME)
+    def roll_back(self, model: str, which: int) -> None:
+        """A person serves another version."""
+        versions = sorted(version for name, version in self.book.learned if name == model)
+        if versions:
+            self.moved()
+            self.place.roll_back(model, versions[which % len(versions)])
+
+    # Expunge.
+
+    @rule(is_reported=st.sampled_from([False, False, False, True]))
+    def run(self, is_reported: bool) -> None:
+        self.moved()
+        self.tried["runs"] += 1
+        promises.before_run(self.place, self.book)
+        self.look(self.place.run(is_reported=is_reported))
+
+    @rule(who=ASKED)
+    def ask_and_run(self, who: list[Person]) -> None:
+        self.ask(who)
+        self.run(is_reported=False)
+
+    @rule(calls=st.integers(1, 120), side=st.sampled_from(["before", "after"]))
+    def run_and_kill(self, calls: int, side: str) -> None:
+        """A run that dies at the so manieth call that changes something."""
+        self.moved()
+        self.tried["runs"] += 1
+        promises.before_run(self.place, self.book)
+        self.fuse.arm(calls, side)
+        troubles = None
+        try:
+            troubles = self.place.run()
+        except Killed:
+            pass
+        finally:
+            self.fuse.arm(0, side)
+        self.look(troubles)
+
+    @rule()
+    def replay(self) -> None:
+        self.moved()
+        self.place.replay()
+
+    @rule()
+    def retire(self) -> None:
+        self.moved()
+        self.place.retire()
+
+    def look(self, troubles: list[str] | None) -> None:
+        found = promises.after_run(self.place, self.book, troubles=troubles)
+        assert not found, "\n".join(found)
+
+    def teardown(self) -> None:
+        """In the end whatever is left is worked off, and a further run finds nothing to do."""
+        if not hasattr(self, "book"):
+            return
+        for _ in range(2):
+            self.run(is_reported=False)
+            self.replay()
+        self.run(is_reported=False)
+        self.tried["certificates"] += len(self.book.certificates)

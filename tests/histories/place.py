@@ -1,0 +1,226 @@
+"""Where a history happens: a real lake, store and registry, and whatever people do with them."""
+
+import json
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from histories.lake import TABLES, Lake, Person
+
+from tasks import pipeline
+from tasks.attempts import withdrawal
+from tasks.enrolling import enroll, train
+from tasks.enrolling.source import ModelSource
+from tasks.environment.settings import load_settings
+from tasks.intake import legal_holds
+from tasks.intake.submission import submit_file
+from tasks.journal.events.enrollment import DatasetSpec
+from tasks.journal.reading import enrolled_models
+from tasks.registry.services import Services
+from tasks.store.format import check_format
+from tasks.subjects import open_batches, replay
+from tasks.versions import alias_floor, leftovers, purging, retirement
+from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.deletion_budget import DeletionBudget
+from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.training_config import TrainingConfig
+from unlearning.config.unlearning_config import UnlearningConfig
+from unlearning.errors import ExpungeError
+
+MODELS = {"income": "people", "loans": "people", "hours": "staff"}
+"""Models, each with the table that it learns from; the holdout bears its name."""
+ENROLLED = ("income", "hours")
+"""Those that a history begins with."""
+_TRAINING = TrainingConfig(epochs=2, batch_size=16)
+
+
+class Unreported(pipeline.Steps):
+    """The steps of an erasure but for the page about it, whose pictures take a second."""
+
+    def mirror_audit(self, batch: str) -> None:
+        pass
+
+
+class _Listener(logging.Handler):
+    """Writes down whatever is said, as a log that people keep."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(logging.INFO)
+        self.path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.path.parent.mkdir(exist_ok=True)
+        with self.path.open("a") as file:
+            file.write(f"{self.format(record)}\n")
+
+
+class Place:
+    """A folder with everything in it, put back to its beginning before each history."""
+
+    def __init__(self, base: Path, database: Path) -> None:
+        self.live, self.kept, self.outside = base / "live", base / "kept", base / "outside"
+        self.lake = Lake(self.live / "tables", self.outside)
+        self.home = self.live / "home"
+        self.home.mkdir(parents=True)
+        shutil.copy(database, self.home / "mlflow.db")
+        os.environ["EXPUNGE_HOME"] = str(self.home)
+        self.outside.mkdir()
+        self.lake.make()
+        self.open()
+        for model in ENROLLED:
+            self.train(model)
+        shutil.copytree(self.live, self.kept)
+
+    def open(self) -> Services:
+        """A process that begins: nothing is remembered of the one before."""
+        self.services = Services.open(load_settings())
+        return self.services
+
+    def begin(self, *, days: int) -> None:
+        """Everything as it was once the models were enrolled."""
+        os.environ["EXPUNGE_RETIREMENT_DAYS"] = str(days)
+        shutil.rmtree(self.outside)
+        self.outside.mkdir()
+        # In place, for MLflow keeps the database open.
+        with (
+            sqlite3.connect(self.kept / "home/mlflow.db") as before,
+            sqlite3.connect(self.home / "mlflow.db") as now,
+        ):
+            before.backup(now)
+        for path in [*self.live.iterdir(), *self.home.iterdir()]:
+            if path.name.startswith("mlflow.db") or path == self.home:
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for before in [*self.kept.iterdir(), *(self.kept / "home").iterdir()]:
+            now = self.live / before.relative_to(self.kept)
+            if now.exists() or before.name.startswith("mlflow.db"):
+                continue
+            shutil.copytree(before, now) if before.is_dir() else shutil.copy(before, now)
+        self.open()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Everything that is logged lies in the place, too."""
+        ear, ours, root = (
+            _Listener(self.live / "log" / "all.txt"),
+            logging.getLogger("expunge"),
+            logging.getLogger(),
+        )
+        before = ours.level
+        ours.setLevel(logging.INFO)
+        root.addHandler(ear)
+        try:
+            yield
+        finally:
+            root.removeHandler(ear)
+            ours.setLevel(before)
+
+    def source(self, model: str) -> ModelSource:
+        table = TABLES[MODELS[model]]
+        return ModelSource(
+            model=model,
+            dataset=DatasetSpec(self.lake.uri(table.name), ("features",), "label", table.column),
+            dataset_version=None,
+            holdout=self.lake.uri(f"{table.name}-unseen"),
+            unlearning=UnlearningConfig(
+                method="retrain", retraining=_TRAINING, retain_sample=15, holdout_sample=15
+            ),
+            policy=GatePolicy(references=0, max_exact_accuracy_loss=1.0),
+            budget=DeletionBudget(max_share=1.0),
+            approval=ApprovalPolicy(max_share=1.0),
+        )
+
+    def train(self, model: str) -> int:
+        """Train a version on the table's newest rows, and enrol it."""
+        services = self.open()
+        version = train.train_version(services, self.source(model), (4,), _TRAINING)
+        enroll.enroll_version(services, self.source(model), version, trust_pickle=False)
+        return version
+
+    def enrol_again(self, model: str) -> None:
+        """Enrol the version in service once more, on the table's newest rows."""
+        enroll.enroll_version(self.open(), self.source(model), None, trust_pickle=False)
+
+    def submit(self, name: str, *asked: tuple[str, str]) -> None:
+        """Send in a file of requests, each with its id and whom it names."""
+        received = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        rows = [
+            {"request_id": request, "subject_id": subject, "received_at": received}
+            for request, subject in asked
+        ]
+        submit_file(self.open(), self._file(name, rows), "requests/incoming/")
+
+    def hold(self, name: str, subject: str) -> None:
+        legal_holds.place(self.open(), self._file(name, [{"subject_id": subject}]))
+
+    def release(self, name: str) -> None:
+        legal_holds.release(self.open(), f"{name}.jsonl")
+
+    def _file(self, name: str, rows: list[dict[str, Any]]) -> Path:
+        path = self.outside / f"{name}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+        return path
+
+    def run(self, *, is_reported: bool = False) -> list[str]:
+        """What `expunge run` does, without an orchestrator; returns what people must look at."""
+        services = self.open()
+        steps = (pipeline.Steps if is_reported else Unreported)(services)
+        try:
+            check_format(services.store)
+            withdrawal.finish_withdrawals(services)
+            troubles = alias_floor.enforce(services)
+            models = self.served()
+            batches = open_batches.open_batches(services)
+        except ExpungeError as error:
+            return [str(error)]
+        for batch in batches:
+            try:
+                troubles += pipeline.process_batch(steps, batch, models)
+            except ExpungeError as error:
+                troubles.append(str(error))
+        return troubles
+
+    def served(self) -> list[str]:
+        """Models in service."""
+        return [e.model for e in enrolled_models(self.services.journal) if not e.is_withdrawn]
+
+    def replay(self) -> list[str]:
+        """What `expunge replay` does; returns what people must look at."""
+        services = self.open()
+        try:
+            troubles = alias_floor.enforce(services) + replay.restore_snapshots(services)
+            replay.request_replays(services)
+        except ExpungeError as error:
+            return [str(error)]
+        return troubles
+
+    def retire(self) -> list[str]:
+        """What `expunge retire` does; returns what people must look at."""
+        services, troubles = self.open(), []
+        for one in list(enrolled_models(services.journal)):
+            try:
+                troubles += retirement.retire(services, one.model)
+                for version in purging.due(services, one.model):
+                    purging.purge(services, one.model, version)
+            except ExpungeError as error:
+                troubles.append(str(error))
+        leftovers.drop_leftovers(services)
+        return troubles
+
+    def champion(self, model: str) -> int | None:
+        return self.services.registry.alias_version(model)
+
+    def roll_back(self, model: str, version: int) -> None:
+        """A person serves an older version."""
+        self.services.registry.set_alias(model, version)
+
+    def pseudonym(self, person: Person) -> str:
+        from unlearning.policy.digests import pseudonym
+
+        return pseudonym(self.services.settings.pseudonym_secret(), person.id)
