@@ -35,6 +35,7 @@ COMMANDS = {
     "replay": "Erase again whom a restored backup brought back.",
     "ledger": "Compute missing gradient ledgers; also in parallel, under torchrun.",
     "convert-table": "Make a folder of parquet files a Delta table, in place.",
+    "close-table": "Stop searching a table that no model is enrolled with any more.",
     "train": "Train a model that can be unlearned, register and enrol it.",
     "enroll": "Enrol a PyTorch model version that was trained elsewhere.",
 }

@@ -62,6 +62,7 @@ EVERY_EVENT: list[Fact] = [
     r.HoldTooLate(**TOLD),
     r.RequestErased(**ANSWERED),
     r.SubjectNotFound(**ANSWERED),
+    r.SubjectUncertain(**ANSWERED),
     frozen(),
     validated(accepted=2, quarantined=1),
     b.RequestsWithheld(records=("one", "two")),
@@ -133,6 +134,8 @@ EVERY_EVENT: list[Fact] = [
         power=AttackPower(attack="loss", auc=0.7, deviation=0.2, holdout_variance=0.01), timed=TIMED
     ),
     m.HoldoutErased(batch="b-1"),
+    m.FormerRowsErased(batch="b-1", table="t"),
+    m.TableClosed(table="t", name="Ada", reason="It was moved."),
     m.LedgerStored(ledger="ledgers/d1/x", row_count=100, version=1),
     v.AliasChangeIntended(found=1, floor=None),
     v.AliasRestored(found=1, floor=2),

@@ -20,6 +20,7 @@ from unlearning.policy.deadlines import span
 _COLORS = {
     "erased": "green",
     "not_found": "cyan",
+    "cannot_tell": "bold red",
     "quarantined": "red",
     "duplicate": "blue",
     "on_hold": "yellow",

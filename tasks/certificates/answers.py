@@ -64,6 +64,11 @@ def _remembering(answer: Answer) -> list[str]:
     return [f"{m['model']} version {m['parent_version']} {said[m['outcome']]}" for m in found]
 
 
+def _former(answer: Answer) -> list[str]:
+    names = [m["model"] for m in answer.models if m["outcome"] == "earlier versions"]
+    return [f"learned by versions of {_models(names)} before the present one"] if names else []
+
+
 def _nothing_left(answer: Answer) -> list[str]:
     names = answer.nothing_left
     return [f"nothing was left to forget in {_models(names)}"] if names else []
@@ -82,5 +87,6 @@ _MODELS: tuple[Callable[[Answer], list[str]], ...] = (
     _made_to_forget,
     _nothing_left,
     _remembering,
+    _former,
     _unknown,
 )

@@ -10,11 +10,12 @@ from tasks.certificates.answers import Answer
 from tasks.certificates.certified_models import CertifiedModel, certified_models, models_for
 from tasks.certificates.certified_tables import erasure_of, gone, search_of
 from tasks.certificates.limits import Ground, not_proven
+from tasks.certificates.outcomes import NOWHERE, OUTCOMES, limits_of, outcome_of
 from tasks.intake import batches
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ModelUntouched, NothingLeftToForget
 from tasks.journal.events.catalog import request_stream
-from tasks.journal.events.requests import RequestErased, RequestFact, SubjectNotFound
+from tasks.journal.events.requests import RequestFact
 from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.histories.request import request_history
 from tasks.journal.journal import Entry
@@ -38,6 +39,8 @@ class _Grounds:
     """What the certificates of a batch rest on, as it was recorded."""
 
     found: list[TableMatches]
+    limits: dict[str, Any]
+    """What was not searched, and why."""
     tables: dict[str, dict[str, Any]]
     """What was done in each table, by its URI."""
     models: list[CertifiedModel]
@@ -90,8 +93,7 @@ def _certify_one(
     body["code_version"] = grounds.code_version
     data = _written(services, batch, request, json.dumps(body, indent=2, allow_nan=False).encode())
     reason = _reason(request, located, body, grounds)
-    answered = RequestErased if located else SubjectNotFound
-    answer = answered(
+    answer = OUTCOMES[body["outcome"]](
         batch=batch,
         request_id=request.request_id,
         subject=request.subject,
@@ -108,10 +110,11 @@ def _body(
     """What was asked, searched, erased and unlearned."""
     body: dict[str, Any] = {
         "type": TYPE,
-        "outcome": "erased" if located else "not_found",
+        "outcome": outcome_of(request, grounds.found),
         "request": _request(request),
         "batch": batch,
-        "tables_searched": [search_of(m) for m in grounds.found],
+        "tables_searched": [search_of(m) for m in grounds.found if m.is_searched],
+        **grounds.limits,
     }
     if not located:
         body["not_proven"] = not_proven(Ground(is_found=False))
@@ -168,6 +171,7 @@ def _grounds(services: Services, batch: str) -> _Grounds:
         raise DataError(f"Batch {batch} was never validated, so it answers nobody; run again.")
     return _Grounds(
         found=matches(services, batch),
+        limits=limits_of(services, matches(services, batch)),
         tables={uri: erasure_of(uri, one) for uri, one in history.tables.items() if one.purged},
         models=certified_models(services, batch),
         trained_on={e.model: e.dataset.uri for e in enrolled_models(services.journal)},
@@ -203,7 +207,7 @@ def _reason(
 ) -> str:
     """What the request is told in one line, from the effects that its certificate states."""
     if not located:
-        return "no table holds a row under exactly this id"
+        return NOWHERE[body["outcome"]]
     reached = [m.rows[request.record_id] for m in located if m.uri in grounds.tables]
     tables, stated = {m.uri for m in located}, {m["model"] for m in body["models"]}
     unstated = {m for m, uri in grounds.trained_on.items() if uri in tables} - stated

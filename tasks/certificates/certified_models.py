@@ -1,6 +1,6 @@
 """What a certificate says of models: what each did to forget, and which ones are out of service."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,6 +88,7 @@ def certified_models(services: Services, batch: str) -> list[CertifiedModel]:
             CertifiedModel(_with_others(services, _out_of_service(one), batch))
             for one in history.out_of_service
         ),
+        *(CertifiedModel(part) for part in _former(services, batch, parts)),
     ]
 
 
@@ -101,6 +102,19 @@ def models_for(
     return earlier + [
         one.stated for one in mine if one.records is None and one.stated["model"] not in answered
     ]
+
+
+def _former(
+    services: Services, batch: str, parts: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Models whose earlier weights alone learned from a table of the batch."""
+    stated = {(part["model"], part["dataset"]) for part in parts}
+    for enrollment in enrolled_models(services.journal):
+        model = enrollment.model
+        for one in read_model(services.journal, model).ties.former:
+            if one.batch == batch and (model, one.table) not in stated:
+                part = {"model": model, "dataset": one.table, "outcome": "earlier versions"}
+                yield _with_earlier(services, part, batch, batch)
 
 
 def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import logging
 
 from tasks.erasure.batch_rows import BatchRows, table_history
+from tasks.erasure.former_versions import note_former
 from tasks.intake import batches
 from tasks.journal.effects import once
 from tasks.journal.events import ids
@@ -83,6 +84,7 @@ def _is_gone(services: Services, batch: str, uri: str) -> bool:
             batch,
         )
         services.journal.append(batch_stream(batch), ids.gone(uri), TableGone(table=uri))
+        note_former(services, batch, uri)
     return True
 
 

@@ -5,6 +5,7 @@ from typing import cast
 from tasks.attempts.planning import note_still_untouched
 from tasks.certificates.certified_models import note_out_of_service
 from tasks.erasure.batch_rows import table_history
+from tasks.erasure.former_versions import note_former
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
@@ -26,6 +27,7 @@ def advance_models(services: Services, batch: str, uri: str) -> list[str]:
     if not purged:
         raise DataError(f"The files of {uri} were not purged yet; run the batch from its start.")
     note_out_of_service(services, batch, uri)
+    note_former(services, batch, uri)
     version = purged[-1].version
     affected = [e for e in enrolled_models(services.journal) if e.dataset.uri == uri]
     # A later batch, or an enrolment, may have pointed a model further: no way leads back, for the

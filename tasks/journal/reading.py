@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import batch_stream, model_stream
 from tasks.journal.events.enrollment import Enrollment
-from tasks.journal.events.models import ModelEnrolled
+from tasks.journal.events.models import ModelEnrolled, TableClosed
 from tasks.journal.histories.batch import BatchHistory, batch_history
 from tasks.journal.histories.model import ModelHistory, model_history
 from tasks.journal.journal import Journal
@@ -72,3 +72,19 @@ def ever_enrolled(journal: Journal) -> Iterator[Enrollment]:
         for event in journal.read(model_stream(unquote(name))):
             if isinstance(event.facts, ModelEnrolled):
                 yield event.facts.enrollment
+
+
+def former_columns(journal: Journal) -> dict[str, SubjectColumn]:
+    """The same of tables that models were enrolled with before, until somebody closes them."""
+    histories = [read_model(journal, unquote(name)) for name in journal.models()]
+    ever = {uri: c for history in histories for uri, c in history.ties.open_columns.items()}
+    now = subject_columns(journal)
+    return {uri: column for uri, column in ever.items() if uri not in now}
+
+
+def closed_tables(journal: Journal) -> dict[str, TableClosed]:
+    """Tables that somebody closed and that no model is tied to any more, with the last word."""
+    histories = [read_model(journal, unquote(name)) for name in journal.models()]
+    still = {uri for history in histories for uri in history.ties.open_columns}
+    closed = {uri: one for history in histories for uri, one in history.ties.closed.items()}
+    return {uri: one for uri, one in sorted(closed.items()) if uri not in still}

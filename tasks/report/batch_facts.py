@@ -23,8 +23,19 @@ from unlearning.policy.budget import is_exact
 from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition, count_outcomes
 
-BatchState = Literal["erased", "not_found", "nothing", "waiting", "rejected", "blocked", "open"]
-_ORDER = ("erased", "not_found", "blocked", "accepted", "on_hold", "quarantined", "duplicate")
+BatchState = Literal[
+    "erased", "not_found", "cannot_tell", "nothing", "waiting", "rejected", "blocked", "open"
+]
+_ORDER = (
+    "erased",
+    "not_found",
+    "cannot_tell",
+    "blocked",
+    "accepted",
+    "on_hold",
+    "quarantined",
+    "duplicate",
+)
 _OPEN: Mapping[str, BatchState] = {
     "waiting": "waiting",
     "half_erased": "waiting",
@@ -129,7 +140,9 @@ def _state(statuses: Sequence[str], stands: str) -> BatchState:
         return "nothing"
     if {"accepted", "blocked"} & set(statuses):
         return _OPEN.get(stands, "open")
-    return "erased" if "erased" in statuses else "not_found"
+    if "erased" in statuses:
+        return "erased"
+    return "cannot_tell" if "cannot_tell" in statuses else "not_found"
 
 
 def _counts(

@@ -163,6 +163,14 @@ def _not_found(_: BatchFacts) -> Headline:
     return Headline("idle", "No row under these ids was found", text)
 
 
+def _cannot_tell(_: BatchFacts) -> Headline:
+    text = (
+        "No table holds a row of these people, but not all that models learned from could be "
+        "searched. The certificates name it, and expunge status says what to do."
+    )
+    return Headline("open", "Nobody can tell whether they were learned", text)
+
+
 def _nothing(_: BatchFacts) -> Headline:
     text = "No request of this batch could be carried out; the counts below say why."
     return Headline("idle", "Nothing to erase", text)
@@ -212,6 +220,7 @@ def _lower(text: str) -> str:
 _BATCH: Mapping[str, Callable[[BatchFacts], Headline]] = {
     "erased": _erased,
     "not_found": _not_found,
+    "cannot_tell": _cannot_tell,
     "nothing": _nothing,
     "waiting": _waiting,
     "rejected": _rejected,

@@ -12,6 +12,9 @@ from tasks.registry.services import Services
 from tasks.tables.delta import is_table
 from unlearning.policy.subject_kinds import PERSON, SubjectColumn
 
+NOT_SEARCHED = -1
+"""The version of a table that could not be opened."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableMatches:
@@ -27,6 +30,11 @@ class TableMatches:
     """Other versions that models were pinned to and that could be searched for who has no rows."""
     kind: str = PERSON
     """Kind of the subjects whose rows it holds."""
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether it could be opened; a table of a former enrolment need not be there any more."""
+        return self.version != NOT_SEARCHED
 
     @property
     def matched_count(self) -> int:

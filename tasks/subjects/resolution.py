@@ -8,17 +8,24 @@ from tasks.intake import batches
 from tasks.journal.events import ids
 from tasks.journal.events.batches import RowsResolved, SearchClosed
 from tasks.journal.events.catalog import batch_stream
-from tasks.journal.events.enrollment import Enrollment
-from tasks.journal.reading import enrolled_models, read_batch, subject_columns
+from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.subjects.matches import (
+    NOT_SEARCHED,
     TableMatches,
     located_records,
     matches,
     matches_key,
     searches,
 )
-from tasks.tables.delta import count_by_subject, count_rows, is_readable, open_table
+from tasks.subjects.tied_tables import (
+    Learned,
+    learned,
+    open_searched,
+    readable_versions,
+    searched_columns,
+)
+from tasks.tables.delta import count_by_subject, count_rows, open_table
 from unlearning.errors import ConflictError, DataError
 from unlearning.policy.subject_kinds import SubjectColumn
 
@@ -26,7 +33,7 @@ log = logging.getLogger("expunge.resolution")
 
 
 def resolve(services: Services, batch: str) -> dict[str, int]:
-    """Look for the subjects in every table of every enrolled model; returns counts only.
+    """Look for the subjects in every table of every enrolment there ever was; returns counts only.
 
     What was found stands, and a new search only adds to it. Searched again are tables that have
     changed since: for everybody until the batch begins to erase, then for those who have no rows
@@ -47,7 +54,7 @@ def resolve(services: Services, batch: str) -> dict[str, int]:
 
 def _outdated(services: Services, batch: str) -> dict[str, SubjectColumn]:
     """Tables to search, each with its subject column."""
-    columns = subject_columns(services.journal)
+    columns = searched_columns(services)
     if not columns:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
     _refuse_nowhere(services, batch, {column.kind for column in columns.values()})
@@ -58,10 +65,7 @@ def _outdated(services: Services, batch: str) -> dict[str, SubjectColumn]:
     wanted = _unsearched(services, batch)
     if not read_batch(services.journal, batch).is_suppressed or _missing(services, batch):
         for found in matches(services, batch):
-            if (
-                found.uri in columns
-                and open_table(services.settings, found.uri).version() != found.version
-            ):
+            if found.uri in columns and _version(services, found.uri) != found.version:
                 wanted[found.uri] = columns[found.uri]
     return wanted
 
@@ -76,23 +80,28 @@ def _refuse_nowhere(services: Services, batch: str, kinds: set[str]) -> None:
         )
 
 
+def _version(services: Services, uri: str) -> int:
+    table = open_searched(services, uri)
+    return NOT_SEARCHED if table is None else table.version()
+
+
 def _unsearched(services: Services, batch: str) -> dict[str, SubjectColumn]:
     """Tables of models that were enrolled since, each with its subject column."""
     if read_batch(services.journal, batch).is_search_closed:
         return {}
     known = {m.uri: m for m in matches(services, batch)}
-    enrolled = list(enrolled_models(services.journal))
+    ties = learned(services)
     return {
         uri: column
-        for uri, column in subject_columns(services.journal).items()
-        if uri not in known or _missed_snapshots(services, enrolled, known[uri])
+        for uri, column in searched_columns(services).items()
+        if uri not in known or _missed_snapshots(services, ties, known[uri])
     }
 
 
-def _missed_snapshots(
-    services: Services, enrolled: list[Enrollment], searched: TableMatches
-) -> set[int]:
-    pinned = _pinned(services, enrolled, searched.uri, searched.version)
+def _missed_snapshots(services: Services, ties: list[Learned], searched: TableMatches) -> set[int]:
+    if not searched.is_searched:
+        return set()
+    pinned = readable_versions(services, ties, searched.uri, searched.version)
     return {older for older in pinned if older < searched.version} - set(searched.snapshots)
 
 
@@ -125,9 +134,10 @@ def close_search(services: Services, batch: str) -> None:
 
 def _refuse_delivered(services: Services, batch: str) -> None:
     missing = _missing(services, batch)
-    for uri, column in subject_columns(services.journal).items() if missing else ():
-        wanted = set(batches.subjects_by_record(services, batch, column.kind, missing).values())
-        if wanted and count_by_subject(open_table(services.settings, uri), column.name, wanted):
+    for uri, (column, kind) in searched_columns(services).items() if missing else ():
+        wanted = set(batches.subjects_by_record(services, batch, kind, missing).values())
+        table = open_searched(services, uri) if wanted else None
+        if table is not None and count_by_subject(table, column, wanted):
             raise ConflictError(
                 f"Rows of subjects of batch {batch} who had none were written to {uri} while it "
                 "was at work; run again, so that they are erased, too."
@@ -160,19 +170,22 @@ def _search(
     is_late = bool(searches(services, batch)) and read_batch(services.journal, batch).is_suppressed
     known = {m.uri: m for m in matches(services, batch)} if is_late else {}
     located = {record for m in known.values() for record in m.rows}
-    enrolled = list(enrolled_models(services.journal))
+    ties = learned(services)
     found: list[TableMatches] = []
     for uri, (column, kind) in sorted(columns.items()):
         by_record = batches.subjects_by_record(services, batch, kind)
-        table = open_table(services.settings, uri)
+        table = open_searched(services, uri)
         # What is known of a table from before the batch deleted it there stays as it was.
         before = known.get(uri)
         stated = before.rows if before else {}
-        done = located if before and not _missed_snapshots(services, enrolled, before) else stated
+        if table is None:
+            found.append(TableMatches(uri, column, NOT_SEARCHED, 0, stated, (), kind))
+            continue
+        done = located if before and not _missed_snapshots(services, ties, before) else stated
         asked = {r: s for r, s in by_record.items() if r not in done}
         wanted = set(asked.values())
         counts = count_by_subject(table, column, wanted)
-        pinned = _pinned(services, enrolled, uri, table.version())
+        pinned = readable_versions(services, ties, uri, table.version())
         counts |= dict.fromkeys(_only_in(services, uri, pinned, wanted - set(counts)), 0)
         rows = stated | {r: counts[s] for r, s in asked.items() if s in counts}
         snapshots = tuple(sorted(pinned))
@@ -180,22 +193,6 @@ def _search(
         found.append(TableMatches(uri, column, *seen, rows, snapshots, kind))
         log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))
     return found
-
-
-def _pinned(
-    services: Services, enrolled: list[Enrollment], uri: str, version: int
-) -> dict[int, str]:
-    """Readable versions other than this one that models are pinned to, with subject columns."""
-    pinned = {
-        e.dataset_version: e.dataset.subject
-        for e in enrolled
-        if e.dataset.uri == uri and e.dataset_version != version
-    }
-    return {
-        older: column
-        for older, column in pinned.items()
-        if is_readable(services.settings, uri, older)
-    }
 
 
 def _only_in(services: Services, uri: str, pinned: dict[int, str], missing: set[str]) -> set[str]:

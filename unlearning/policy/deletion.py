@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from unlearning.policy.subject_kinds import PERSON
 
-TERMINAL = frozenset({"erased", "not_found", "quarantined", "duplicate"})
+TERMINAL = frozenset({"erased", "not_found", "cannot_tell", "quarantined", "duplicate"})
 """Request statuses that nothing follows."""
 
 ERASING = ("erasing", "half_erased")
@@ -19,6 +19,8 @@ STATUS_MEANING: Mapping[str, str] = {
     "unchanged, the request stays open",
     "erased": "rows gone from the tables; the certificate says what each model forgot",
     "not_found": "no table holds a row under exactly this id; certificate of the search written",
+    "cannot_tell": "no row found, but not all that models learned from could be searched; "
+    "certificate written that names it",
     "quarantined": "the row or file is unusable; kept with its reason for the sender",
     "duplicate": "repeats a request that is already on record",
 }

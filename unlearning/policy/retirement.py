@@ -22,6 +22,8 @@ class RowsLeft:
     """A batch's rows left the model: what was there before remembers them."""
 
     batch: str
+    digests: frozenset[str] | None = None
+    """The weights that learned them; None for all that came before."""
 
 
 def remembering(history: Iterable[WeightsCame | RowsLeft]) -> dict[int, str]:
@@ -35,7 +37,8 @@ def remembering(history: Iterable[WeightsCame | RowsLeft]) -> dict[int, str]:
     for event in history:
         if isinstance(event, RowsLeft):
             for digest in digests.values():
-                first.setdefault(digest, event.batch)
+                if event.digests is None or digest in event.digests:
+                    first.setdefault(digest, event.batch)
         else:
             digests[event.version] = event.digest
     return {version: first[d] for version, d in digests.items() if d in first}

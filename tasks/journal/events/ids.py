@@ -144,6 +144,16 @@ def settled(batch: str) -> str:
     return f"{batch}/settled"
 
 
+def former_rows_erased(batch: str, uri: str) -> str:
+    """A batch erased rows that earlier weights of the model learned."""
+    return f"{batch}/{_in_table('former', uri, 1)}"
+
+
+def table_closed(number: int) -> str:
+    """The model's `number`th event closes a table."""
+    return f"table-closed/{number}"
+
+
 def holdout_erased(batch: str) -> str:
     """A batch erased rows from the model's holdout table."""
     return f"{batch}/holdout-erased"

@@ -157,6 +157,25 @@ class LedgerStored:
     version: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerRowsErased:
+    """Rows were erased from a table that earlier weights of it learned from."""
+
+    batch: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableClosed:
+    """Somebody says that a table it was once enrolled with is to be searched no more."""
+
+    table: str
+    name: str
+    reason: str
+
+
+TieFact = FormerRowsErased | TableClosed
+"""What became of tables that it was ever tied to."""
 OriginFact = ModelEnrolled | ErasedSubjectsLearned
 """What its weights and rows are."""
 ErasureFact = (
@@ -170,5 +189,5 @@ ErasureFact = (
 """What erasures did to it."""
 MeasureFact = CandidateMeasured | RetrainTimed | ReferenceModelsStored | LedgerStored
 """What was measured of it."""
-ModelFact = OriginFact | ErasureFact | MeasureFact | VersionFact
+ModelFact = OriginFact | ErasureFact | TieFact | MeasureFact | VersionFact
 """What happens to a model."""

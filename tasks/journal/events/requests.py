@@ -95,6 +95,11 @@ class SubjectNotFound(_Answered):
     """No table held a row under exactly its subject's id."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectUncertain(_Answered):
+    """No table held a row of its subject, but not all that models learned could be searched."""
+
+
 Told = (
     RequestAccepted
     | RequestQuarantined
@@ -105,7 +110,7 @@ Told = (
     | RequestUnblocked
     | HoldTooLate
 )
-Answered = RequestErased | SubjectNotFound
+Answered = RequestErased | SubjectNotFound | SubjectUncertain
 RequestFact = Told | Answered
 
 

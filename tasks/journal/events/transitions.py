@@ -27,6 +27,7 @@ from tasks.journal.events.requests import (
     RequestReleased,
     RequestUnblocked,
     SubjectNotFound,
+    SubjectUncertain,
 )
 from unlearning.errors import ConflictError
 from unlearning.policy.deletion import TERMINAL
@@ -57,6 +58,8 @@ _REQUEST: Table = {
     ("accepted", RequestUnblocked): "accepted",
     ("accepted", SubjectNotFound): "not_found",
     ("blocked", SubjectNotFound): "not_found",
+    ("accepted", SubjectUncertain): "cannot_tell",
+    ("blocked", SubjectUncertain): "cannot_tell",
     ("accepted", RequestErased): "erased",
     ("blocked", RequestErased): "erased",
 }

@@ -7,23 +7,21 @@ from typing import assert_never
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.event import Event
 from tasks.journal.events.models import (
-    CandidateMeasured,
     ChampionPromoted,
     ErasedSubjectsLearned,
     ErasureFact,
     ForgettingSettled,
+    FormerRowsErased,
     HoldoutErased,
-    LedgerStored,
     MeasureFact,
     ModelEnrolled,
     ModelFact,
     ModelWithdrawn,
     OriginFact,
-    ReferenceModelsStored,
-    RetrainTimed,
     SnapshotAdvanced,
     SnapshotRestored,
-    Timing,
+    TableClosed,
+    TieFact,
 )
 from tasks.journal.events.versions import (
     AliasChangeIntended,
@@ -35,8 +33,9 @@ from tasks.journal.events.versions import (
     VersionPurgeIntended,
     VersionRetired,
 )
+from tasks.journal.histories.measures import Measures
+from tasks.journal.histories.ties import TiesHistory
 from tasks.journal.histories.weights import WeightsHistory
-from unlearning.evidence.attack_power import AttackPower
 from unlearning.policy.budget import Deletions
 
 
@@ -51,7 +50,7 @@ class End:
 
 
 @dataclass(slots=True)
-class ModelHistory:
+class ModelHistory(Measures):
     """All that follows from a model's events; read it, and let `model_history` alone write it."""
 
     event_count: int = 0
@@ -60,6 +59,7 @@ class ModelHistory:
     config_digest: str = ""
     """Digest of the rules it was last enrolled with."""
     weights: WeightsHistory = field(default_factory=WeightsHistory)
+    ties: TiesHistory = field(default_factory=TiesHistory)
     ends: list[End] = field(default_factory=list)
     promoted: dict[int, Event[ChampionPromoted]] = field(default_factory=dict)
     """Promotions by version."""
@@ -68,13 +68,6 @@ class ModelHistory:
     batch; weights of another origin have forgotten nothing."""
     finished: set[str] = field(default_factory=set)
     """Batches that the present weights, and those they came from, were promoted in."""
-    measured: list[CandidateMeasured] = field(default_factory=list)
-    """Every candidate that was measured, oldest first."""
-    measured_of_origin: list[CandidateMeasured] = field(default_factory=list)
-    """Those of the present weights and of the ones they came from."""
-    timed: list[Timing] = field(default_factory=list)
-    power: AttackPower | None = None
-    """How well attacks told its training rows when its reference models were made last."""
     withdrawn_by: str = ""
     """The batch that took it out of service last; empty if it lost its alias otherwise."""
     holdout_erasures: int = 0
@@ -122,7 +115,9 @@ def _apply(history: ModelHistory, event: Event[ModelFact]) -> None:
     if isinstance(facts, OriginFact):
         _came(history, facts)
     elif isinstance(facts, MeasureFact):
-        _measured(history, facts)
+        history.note_measure(facts)
+    elif isinstance(facts, TieFact):
+        _tied(history, event.number, facts)
     elif isinstance(facts, VersionFact):
         _version(history, event.number, facts)
     else:
@@ -137,6 +132,7 @@ def _came(history: ModelHistory, facts: OriginFact) -> None:
                 history.forgotten, history.finished, history.measured_of_origin = {}, set(), []
             history.config_digest = facts.config_digest
             history.weights.came(enrolled.version, enrolled.digest)
+            history.ties.enrolled(enrolled)
             history.enrollment = replace(
                 enrolled,
                 deletions=history._spent.get(enrolled.digest, enrolled.deletions),  # noqa: SLF001
@@ -187,6 +183,7 @@ def _promoted(history: ModelHistory, event: Event[ChampionPromoted]) -> None:
     history.finished.add(facts.batch)
     if current is None:
         return
+    history.ties.promoted(current, facts.digest, is_retrained=facts.trained_rows is not None)
     # A retrain leaves out rows that earlier batches forgot and that are still in the table.
     trained = facts.trained_rows
     trained = current.row_count - facts.forget_count if trained is None else trained
@@ -208,18 +205,16 @@ def _move(history: ModelHistory, facts: SnapshotAdvanced | SnapshotRestored) -> 
         )
 
 
-def _measured(history: ModelHistory, facts: MeasureFact) -> None:
+def _tied(history: ModelHistory, number: int, facts: TieFact) -> None:
     match facts:
-        case CandidateMeasured():
-            history.measured.append(facts)
-            history.measured_of_origin.append(facts)
-        case RetrainTimed():
-            history.timed.append(facts.timed)
-        case ReferenceModelsStored():
-            history.timed.append(facts.timed)
-            history.power = facts.power
-        case LedgerStored():
-            pass  # ledgers are looked for in the store
+        case FormerRowsErased(batch=batch, table=table):
+            history.ties.former.append(facts)
+            former = history.ties.digests_on(table) - {history.weights.digest}
+            history.weights.left_former(batch, frozenset(former))
+            versions = dict.fromkeys(v for v, digest in history.weights.known if digest in former)
+            history.ends += [End(number, batch, version) for version in versions]
+        case TableClosed():
+            history.ties.closed[facts.table] = facts
         case _:
             assert_never(facts)
 

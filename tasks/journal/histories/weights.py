@@ -61,6 +61,11 @@ class WeightsHistory:
         """A batch's rows left the model."""
         self.moments.append(RowsLeft(batch))
 
+    def left_former(self, batch: str, digests: frozenset[str]) -> None:
+        """A batch's rows are gone that these earlier weights learned."""
+        self.moments.append(RowsLeft(batch, digests))
+        self.below |= {one for one in self.known if one[1] in digests}
+
     def erase(self) -> None:
         """Rows are erased: every version but the one in service is left behind."""
         went_on = {

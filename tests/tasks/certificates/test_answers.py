@@ -28,6 +28,10 @@ def said(*models, rows=1, **facts):
         ([{**RETRAINED, "in_batch": "b-0"}], "left out when income was retrained in batch b-0"),
         ([{**UPDATED, "in_batch": "b-0"}], "unlearned from income in batch b-0"),
         ([WITHDRAWN], "hr version 3 was withdrawn and still remembers"),
+        (
+            [{"model": "hr", "outcome": "earlier versions"}],
+            "learned by versions of hr before the present one",
+        ),
         ([OUT], "hr version 3 was out of service before and may still remember"),
         (
             [UPDATED, WITHDRAWN],

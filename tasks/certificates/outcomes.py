@@ -1,0 +1,45 @@
+"""The outcome of a request, and what was not searched for it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.journal.events.requests import RequestErased, SubjectNotFound, SubjectUncertain
+from tasks.journal.reading import closed_tables
+from tasks.registry.services import Services
+from tasks.subjects.matches import TableMatches
+from unlearning.policy.deletion import Disposition
+
+OUTCOMES = {
+    "erased": RequestErased,
+    "not_found": SubjectNotFound,
+    "cannot_tell": SubjectUncertain,
+}
+"""The event of each outcome."""
+
+NOWHERE = {
+    "not_found": "no table holds a row under exactly this id",
+    "cannot_tell": "no table holds a row under exactly this id, but not all that models learned "
+    "from could be searched",
+}
+"""The reason of each outcome without rows."""
+
+
+def outcome_of(request: Disposition, found: Sequence[TableMatches]) -> str:
+    """`erased` if rows were found; else `not_found`, or `cannot_tell` if not all was searched."""
+    if any(request.record_id in m.rows for m in found):
+        return "erased"
+    mine = [m for m in found if m.kind == request.subject_kind]
+    return "not_found" if all(m.is_searched for m in mine) else "cannot_tell"
+
+
+def limits_of(services: Services, found: Sequence[TableMatches]) -> dict[str, Any]:
+    """Tables that were closed, and those that could not be opened; nothing if there are none."""
+    stated: dict[str, Any] = {}
+    if missing := [m.uri for m in found if not m.is_searched]:
+        stated["tables_not_searched"] = missing
+    if closed := closed_tables(services.journal):
+        stated["tables_closed"] = [
+            {"table": uri, "closed_by": one.name, "reason": one.reason}
+            for uri, one in closed.items()
+        ]
+    return stated

@@ -1,0 +1,25 @@
+"""Earlier weights that learned from a table which lost rows, though the model is tied elsewhere."""
+
+from urllib.parse import unquote
+
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.models import FormerRowsErased
+from tasks.journal.reading import read_model
+from tasks.registry.services import Services
+
+
+def note_former(services: Services, batch: str, uri: str) -> None:
+    """Record, for every model, that its earlier weights on this table remember erased rows.
+
+    The present ones were planned for; the others are retired by it, and serve no more. A model that
+    the batch was promoted in, or withdrawn, has left all of them behind.
+    """
+    for model in map(unquote, services.journal.models()):
+        history = read_model(services.journal, model)
+        former = history.ties.digests_on(uri) - {history.weights.digest}
+        has_left = any(end.batch == batch for end in history.ends)
+        is_noted = any(one.batch == batch for one in history.ties.former)
+        if former and (is_noted or not has_left):
+            facts = FormerRowsErased(batch=batch, table=uri)
+            services.journal.append(model_stream(model), ids.former_rows_erased(batch, uri), facts)

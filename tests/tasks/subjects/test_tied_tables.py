@@ -1,0 +1,96 @@
+"""Every table and every version of it that a model was ever enrolled with stays in sight."""
+
+import shutil
+
+import pytest
+from deltalake import write_deltalake
+from erased_world import ROWS
+from factories import dataset
+from small_tables import rows
+
+from tasks.attempts import planning
+from tasks.journal.events.models import FormerRowsErased, TableClosed
+from tasks.subjects.tied_tables import close_table, searched_columns, why_unsearched
+from tasks.versions import retirement
+from unlearning.errors import ConflictError, DataError, SettingsError
+
+# MLflow and torch warn of their own type hints and formats.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PERSON = 17
+
+
+@pytest.fixture
+def moved(world):
+    """The model was trained anew on next month's table, which lacks one person."""
+    place = f"file://{world.folder}/next"
+    kept = rows(ROWS, seed=1).filter([i != PERSON for i in range(ROWS)])
+    write_deltalake(place, kept)
+    world.first, world.next = world.table, place
+    source = world.source
+    world.source = lambda: source(dataset=dataset(uri=place))
+    try:
+        world.train()
+        yield world
+    finally:
+        del world.source
+        world.folder.joinpath("next").is_dir() and shutil.rmtree(world.folder / "next")
+
+
+def test_the_table_before_is_searched_and_its_version_retired(moved):
+    moved.submit("late", [PERSON])
+    moved.run()
+    assert moved.requests()[f"late-{PERSON}"].status == "erased"
+    assert PERSON not in moved.there(moved.first)
+    assert moved.champion() == 3
+    (part,) = moved.certificate(f"late-{PERSON}")["models"]
+    assert (part["outcome"], part["dataset"]) == ("earlier versions", moved.first)
+    assert [one["version"] for one in part["earlier_versions"]] == [1, 2]
+    assert len(moved.events(FormerRowsErased)) == 1
+    verbs = {a.version: a.verb for a in retirement.survey(moved.services, "income")}
+    assert verbs == {1: "wait", 2: "retire"}
+    moved.set_alias(2)
+    moved.run()
+    assert moved.champion() == 3
+
+
+def test_weights_that_never_were_on_the_table_stay_as_they_are(moved):
+    moved.submit("late", [PERSON])
+    moved.run()
+    assert 3 not in {a.version for a in retirement.survey(moved.services, "income")}
+    assert planning.read_enrollment(moved.services.journal, "income").version == 3
+
+
+def test_a_table_before_that_cannot_be_opened_makes_the_answer_uncertain(moved):
+    shutil.rmtree(moved.folder / "train")
+    (why,) = why_unsearched(moved.services)
+    assert moved.first in why
+    assert "expunge close-table" in why
+    moved.submit("late", [PERSON, 20])
+    moved.run()
+    status = {name: e.status for name, e in moved.requests().items() if name.startswith("late")}
+    assert status == {f"late-{PERSON}": "cannot_tell", "late-20": "erased"}
+    body = moved.certificate(f"late-{PERSON}")
+    assert body["outcome"] == "cannot_tell"
+    assert body["tables_not_searched"] == [moved.first]
+    assert moved.first not in {one["table"] for one in body["tables_searched"]}
+
+
+def test_only_a_name_and_a_reason_take_a_table_out_of_the_search(moved):
+    with pytest.raises(SettingsError, match="--reason TEXT"):
+        close_table(moved.services, moved.first, name="Ada", reason=" ")
+    with pytest.raises(ConflictError, match="is enrolled with"):
+        close_table(moved.services, moved.next, name="Ada", reason="old")
+    with pytest.raises(DataError, match="No model was ever enrolled"):
+        close_table(moved.services, "file:///other", name="Ada", reason="old")
+    for _ in range(2):
+        close_table(moved.services, moved.first, name="Ada", reason="a copy of the next one")
+    assert len(moved.events(TableClosed)) == 1
+    assert set(searched_columns(moved.services)) == {moved.next, moved.holdout}
+    moved.submit("late", [PERSON])
+    moved.run()
+    body = moved.certificate(f"late-{PERSON}")
+    assert body["outcome"] == "not_found"
+    assert body["tables_closed"] == [
+        {"table": moved.first, "closed_by": "Ada", "reason": "a copy of the next one"}
+    ]
