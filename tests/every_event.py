@@ -114,7 +114,7 @@ EVERY_EVENT: list[Fact] = [
     a.RegistrationIntended(**OF),
     a.VersionRegistered(**OF, version=2),
     a.PromotionIntended(**OF),
-    a.VersionPromoted(**OF, version=2, digest="d2"),
+    a.VersionPromoted(**OF, version=2, digest="d2", files={"data/model.pt2": "f2"}),
     a.WithdrawalIntended(**OF),
     a.AliasWithdrawn(**OF, version=1, reason="It cannot forget."),
     a.BatchBlocked(**OF, failed=("holdout_accuracy",), reason="It lost too much."),

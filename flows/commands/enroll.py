@@ -18,6 +18,7 @@ class EnrollFlags(SourceFlags):
     version: Annotated[int | None, flag(EnrollOptions, "version")] = None
     loss: Annotated[Loss | None, flag(EnrollOptions, "loss")] = None
     trust_pickle: Annotated[bool | None, flag(EnrollOptions, "trust_pickle")] = None
+    trust_code: Annotated[bool | None, flag(EnrollOptions, "trust_code")] = None
 
 
 def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> None:
@@ -39,4 +40,5 @@ def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> Non
     prepare_prefect()
     from flows.train_model import enroll_model
 
-    enroll_model(options.source(options.loss), options.version, options.trust_pickle)
+    source = options.source(options.loss)
+    enroll_model(source, options.version, options.trust_pickle, options.trust_code)

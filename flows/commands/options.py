@@ -100,6 +100,8 @@ class EnrollOptions(SourceOptions):
     binary_cross_entropy for a single log-odds."""
     trust_pickle: bool = False
     """Load a pickled model, which runs code from the registry; needed unless it is in pt2 form."""
+    trust_code: bool = False
+    """Load a pt2 model with code or operators of its own, which run when it is loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,11 @@ from tasks.intake import batches
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_enrollment
-from tasks.registry.model_files import load_model
+from tasks.registry.model_files import load_enrolled
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import suppressed_ids
 from tasks.subjects.suppression_list import never_learned_by
-from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
+from unlearning.errors import ChangedWeightsError, EvidenceError, SnapshotChangedError
 from unlearning.model.rows import rows_digest
 from unlearning.model.weights import model_digest
 
@@ -22,19 +22,13 @@ def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module,
     """Enrolment as planned, parent and forget rows, all compared with the plan.
 
     Raises:
-        ConflictError: the registry holds other weights under the parent's version.
+        ChangedWeightsError: the registry holds other weights under the parent's version.
         SnapshotChangedError: the table no longer holds the planned rows.
     """
     enrollment = read_enrollment(services.journal, attempt.model)
-    parent = load_model(
-        services.registry,
-        attempt.model,
-        attempt.parent_version,
-        trust_pickle=enrollment.trust_pickle,
-        is_parent=True,
-    ).module
+    parent = load_enrolled(services, enrollment, attempt.parent_version, is_parent=True).module
     if model_digest(parent.state_dict()) != attempt.parent_digest:
-        raise ConflictError(
+        raise ChangedWeightsError(
             f"Version {attempt.parent_version} of {attempt.model} holds other weights than were "
             f"enrolled; enrol it again with `expunge enroll {attempt.model}`."
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.attempts.evidence import evaluate_candidate
 from tasks.attempts.inputs import inputs
-from tasks.attempts.recorded_weights import load_candidate, recorded, refuse_other_weights
+from tasks.attempts.recorded_weights import load_candidate, read_back, recorded
 from tasks.foreign_errors import translated
 from tasks.journal import journal
 from tasks.journal.effects import once
@@ -23,7 +23,7 @@ from tasks.journal.events.attempts import (
 from tasks.journal.events.catalog import batch_stream, model_stream
 from tasks.journal.events.models import ChampionPromoted
 from tasks.journal.reading import read_enrollment
-from tasks.registry import mlflow_registry, model_files
+from tasks.registry import logged_files, mlflow_registry, model_files
 from tasks.registry.services import Services
 from tasks.subjects import late_holds
 from unlearning.model.rows import KEYED, Rows
@@ -73,14 +73,19 @@ def promote(services: Services, attempt: Attempt, version: int) -> None:
         ConflictError: the alias was moved, or a legal hold came.
     """
     made = recorded(services, attempt)
+    files: dict[str, str] = {}
     if services.journal.find(batch_stream(attempt.batch), attempt.ids.promoted) is None:
-        refuse_other_weights(services, attempt, version)
+        files = read_back(services, attempt, version).files
 
     def find(_: PromotionIntended) -> VersionPromoted | None:
         if services.registry.alias_version(attempt.model) != version:
             return None
         return VersionPromoted(
-            model=attempt.model, attempt=attempt.key, version=version, digest=made.digest
+            model=attempt.model,
+            attempt=attempt.key,
+            version=version,
+            digest=made.digest,
+            files=files,
         )
 
     def make(_: PromotionIntended) -> None:
@@ -95,6 +100,13 @@ def promote(services: Services, attempt: Attempt, version: int) -> None:
         find=find,
         make=make,
     )
+    _tell_model(services, attempt, done, made.trained_rows)
+    log.info("%s: version %d is the champion", attempt.model, version)
+
+
+def _tell_model(
+    services: Services, attempt: Attempt, done: VersionPromoted, trained_rows: int | None
+) -> None:
     facts = ChampionPromoted(
         attempt=attempt.key,
         batch=attempt.batch,
@@ -104,10 +116,10 @@ def promote(services: Services, attempt: Attempt, version: int) -> None:
         forget_count=attempt.forget_count,
         method=attempt.method,
         reason=attempt.reason,
-        trained_rows=made.trained_rows,
+        trained_rows=trained_rows,
+        files=done.files,
     )
     services.journal.append(model_stream(attempt.model), attempt.ids.promoted, facts)
-    log.info("%s: version %d is the champion", attempt.model, version)
 
 
 def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:
@@ -138,16 +150,12 @@ def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:
 
 def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
     enrollment, _, forget = inputs(services, attempt)
-    original = model_files.load_model(
-        services.registry,
-        attempt.model,
-        attempt.parent_version,
-        trust_pickle=enrollment.trust_pickle,
-        is_parent=True,
+    original = model_files.load_enrolled(
+        services, enrollment, attempt.parent_version, is_parent=True
     )
     module = load_candidate(services, attempt, original.module)
     example = input_example(original.example, forget)
-    return model_files.log_successor(services.settings, run_id, original, module, example)
+    return logged_files.log_successor(services.settings, run_id, original, module, example)
 
 
 def input_example(example: Any, forget: Rows) -> Any:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import CandidateMade
 from tasks.journal.reading import read_batch, read_enrollment
-from tasks.registry import model_files
+from tasks.registry.model_files import LoadedModel, load_enrolled
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from unlearning.errors import ChangedWeightsError, UnsupportedModelError
@@ -50,28 +50,23 @@ def refuse_changed(services: Services, attempt: Attempt) -> None:
         return
     _read_candidate(services, attempt, history.made)
     if history.registered is not None:
-        refuse_other_weights(services, attempt, history.registered.version)
+        read_back(services, attempt, history.registered.version)
 
 
-def refuse_other_weights(services: Services, attempt: Attempt, version: int) -> None:
-    """Read a registered version back and compare it with the candidate that was judged.
+def read_back(services: Services, attempt: Attempt, version: int) -> LoadedModel:
+    """The registered version as it lies in MLflow, if it is the candidate that was judged.
 
     Raises:
         ChangedWeightsError: it holds other weights.
     """
     enrollment = read_enrollment(services.journal, attempt.model)
-    module = model_files.load_model(
-        services.registry,
-        attempt.model,
-        version,
-        trust_pickle=enrollment.trust_pickle,
-        is_parent=True,
-    ).module
-    if model_digest(module.state_dict()) != recorded(services, attempt).digest:
+    found = load_enrolled(services, enrollment, version, is_parent=True)
+    if model_digest(found.module.state_dict()) != recorded(services, attempt).digest:
         raise ChangedWeightsError(
             f"Version {version} of {attempt.model} holds other weights than the candidate that was "
             "judged; find out who writes to MLflow's artifacts, then run again to make another one."
         )
+    return found
 
 
 def _read_candidate(services: Services, attempt: Attempt, made: CandidateMade) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import ErasedSubjectsLearned
 from tasks.journal.reading import read_model, record_enrollment
 from tasks.registry import mlflow_registry, model_files
+from tasks.registry.model_files import Trust
 from tasks.registry.services import Services
 from tasks.subjects import suppression_list
 from tasks.subjects.reappearance import TableScan, known_count, scan_table
@@ -23,7 +24,12 @@ log = logging.getLogger("expunge.enroll")
 
 
 def enroll_version(
-    services: Services, source: ModelSource, version: int | None, *, trust_pickle: bool
+    services: Services,
+    source: ModelSource,
+    version: int | None,
+    *,
+    trust_pickle: bool,
+    trust_code: bool = False,
 ) -> Enrollment:
     """Enrol a registered version: check that it fits its table, and record both.
 
@@ -46,13 +52,17 @@ def enroll_version(
             f"No version of {source.model} holds the alias {services.settings.alias!r}; set it in "
             "MLflow on the version in service."
         )
-    module = model_files.load_model(
-        services.registry, source.model, number, trust_pickle=trust_pickle
-    ).module
-    check_fit(services, module, source)
-    digest = model_digest(module.state_dict())
+    trust = Trust(trust_pickle, trust_code)
+    loaded = model_files.load_model(services.registry, source.model, number, trust=trust)
+    check_fit(services, loaded.module, source)
+    digest = model_digest(loaded.module.state_dict())
     refuse_remembering(services, source.model, number, digest, source.dataset)
-    enrollment = _enrollment(services, source, number, digest, trust_pickle=trust_pickle)
+    enrollment = replace(
+        _enrollment(services, source, number, digest),
+        trust_pickle=trust_pickle,
+        trust_code=trust_code,
+        files=loaded.files,
+    )
     record_enrollment(services.journal, enrollment)
     _alarm_if_relearned(services, enrollment)
     services.registry.tag_version(source.model, number, _tags(enrollment))
@@ -69,9 +79,7 @@ def enroll_version(
     return enrollment
 
 
-def _enrollment(
-    services: Services, source: ModelSource, version: int, digest: str, *, trust_pickle: bool
-) -> Enrollment:
+def _enrollment(services: Services, source: ModelSource, version: int, digest: str) -> Enrollment:
     found = scan_table(services, source.dataset.uri, source.dataset.who, source.dataset_version)
     enrollment = Enrollment(
         model=source.model,
@@ -90,7 +98,6 @@ def _enrollment(
         widened_by=source.widened_by.strip(),
         widened_because=source.widened_because.strip(),
         wider_than_rejecting=wider_than_rejecting(services, source),
-        trust_pickle=trust_pickle,
         fingerprint=found.fingerprint,
         relearned=_relearned(services, source.model, version, digest, found),
     )

@@ -56,9 +56,7 @@ def refresh_ledger(services: Services, model: str) -> str:
     missing = agree("" if _has_ledger(services, enrollment) else key)
     if missing:
         refuse_other(key, missing)
-        module = model_files.load_model(
-            services.registry, model, enrollment.version, trust_pickle=enrollment.trust_pickle
-        ).module
+        module = model_files.load_enrolled(services, enrollment, enrollment.version).module
         try:
             store_ledger(services, enrollment, module)
         except DataError:

@@ -45,9 +45,7 @@ def refresh_references(services: Services, model: str) -> str:
     enrollment = read_enrollment(services.journal, model)
     if not enrollment.policy.references:
         return ""
-    module = model_files.load_model(
-        services.registry, model, enrollment.version, trust_pickle=enrollment.trust_pickle
-    ).module
+    module = model_files.load_enrolled(services, enrollment, enrollment.version).module
     found = read_reference_models(services, enrollment, module)
     return _key(services, enrollment, module) if found.models else ""
 

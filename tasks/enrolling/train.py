@@ -10,7 +10,7 @@ from tasks.datasets.rows import TableRows
 from tasks.enrolling.source import ModelSource, pinned
 from tasks.environment.device import pick_device
 from tasks.foreign_errors import translated
-from tasks.registry import mlflow_registry, model_files
+from tasks.registry import logged_files, mlflow_registry
 from tasks.registry.mlflow_registry import LEFT_OUT_TAG
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import scan_table, suppressed_ids
@@ -46,7 +46,7 @@ def train_version(
         _log_parameters(services, run_id, config, hidden)
         # Two rows: with one, torch.export would fix the batch size at one.
         example = np.zeros((2, *_input_shape(services, source)), dtype=np.float32)
-        uri = model_files.log_new(services.settings, run_id, module.cpu(), example)
+        uri = logged_files.log_new(services.settings, run_id, module.cpu(), example)
         tags = {
             mlflow_registry.EFFECT_TAG: effect,
             LEFT_OUT_TAG: seen.listed,

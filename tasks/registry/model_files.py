@@ -1,9 +1,9 @@
-"""The files of model versions: load them in their safe form, log new ones alike."""
+"""The files of model versions: compared with their record, looked through, and loaded."""
 
 import logging
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 from tasks.environment.memory import memory_errors
-from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
-from tasks.registry import downloads
+from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.reading import read_model
+from tasks.registry import downloads, exported_archives, recorded_files
 from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
+from tasks.registry.services import Services
 from unlearning.errors import (
     ExpungeError,
     MissingDataError,
@@ -25,8 +27,20 @@ from unlearning.errors import (
 )
 
 if TYPE_CHECKING:  # who only asks for a status must not wait for torch
-    import numpy as np
     from torch import nn
+
+
+log = logging.getLogger("expunge.model_files")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What somebody answered for when the model was enrolled."""
+
+    pickle: bool = False
+    """It may be pickled, so that loading it runs code, its own folder of code included."""
+    code: bool = False
+    """An exported model may bring code and operators of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,29 @@ class LoadedModel:
     """Lines of its requirements.txt; None if it has none."""
     code: dict[str, bytes]
     """The files of its own code, by their paths."""
+    files: dict[str, str]
+    """Digests of its files, by their paths."""
+
+
+def load_enrolled(
+    services: Services, enrollment: Enrollment, version: int, *, is_parent: bool = False
+) -> LoadedModel:
+    """Load a version of an enrolled model as `load_model` does, if its files are those on record.
+
+    Raises:
+        ChangedWeightsError: they are others.
+    """
+    recorded = read_model(services.journal, enrollment.model).weights.files.get(version, {})
+    if not recorded:
+        log.debug("No digests of the files of %s version %d", enrollment.model, version)
+    return load_model(
+        services.registry,
+        enrollment.model,
+        version,
+        trust=Trust(enrollment.trust_pickle, enrollment.trust_code),
+        recorded=recorded,
+        is_parent=is_parent,
+    )
 
 
 def load_model(
@@ -48,26 +85,34 @@ def load_model(
     model: str,
     version: int,
     *,
-    trust_pickle: bool = False,
+    trust: Trust = Trust(),
+    recorded: Mapping[str, str] | None = None,
     is_parent: bool = False,
 ) -> LoadedModel:
-    """Load a version that was logged by `mlflow.pytorch`, in its safe form unless trusted.
+    """Load a version that was logged by `mlflow.pytorch`.
 
+    Its files are first compared with the digests `recorded` of them, if there are any; what is
+    exported is looked through for code, and what is pickled is refused, unless that is trusted.
     `is_parent` says that an attempt under way needs it, be it retired meanwhile or not.
 
     Raises:
         ModelError: it is retired, since it remembers erased people.
-        UnsupportedModelError: it has no PyTorch flavor, or is pickled and not trusted.
+        ChangedWeightsError: its files are not those on record.
+        UnsupportedModelError: it has no PyTorch flavor, or could run code and is not trusted.
         SettingsError: it cannot be loaded with the packages that are installed here.
         MissingDataError: there is no such version, or its files are gone or damaged.
     """
     if not is_parent:
         _refuse_retired(registry, model, version)
     with downloads.downloaded(registry.settings, f"models:/{model}/{version}") as directory:
-        return _load(directory, f"{model} version {version}", trust_pickle=trust_pickle)
+        name = f"{model} version {version}"
+        files = recorded_files.file_digests(directory)
+        if recorded:
+            recorded_files.refuse_changed(files, recorded, name)
+        return _load(directory, name, trust, files)
 
 
-def _load(directory: Path, name: str, *, trust_pickle: bool) -> LoadedModel:
+def _load(directory: Path, name: str, trust: Trust, files: dict[str, str]) -> LoadedModel:
     """The model in these files, which it does not need any more afterwards."""
     import mlflow
 
@@ -77,14 +122,20 @@ def _load(directory: Path, name: str, *, trust_pickle: bool) -> LoadedModel:
         raise UnsupportedModelError(
             f"{name} was not logged by mlflow.pytorch; log it again with it."
         )
-    is_exported = any(directory.rglob("*.pt2"))
-    if not is_exported and not trust_pickle:
+    is_exported = _is_exported(directory, info.flavors["pytorch"], name)
+    code = directory / "code"
+    if not is_exported and not trust.pickle:
         raise UnsupportedModelError(
             f"{name} is pickled, and loading it runs code from the registry; "
             "log it in MLflow's pt2 form, or enrol it with --trust-pickle."
         )
-    with _pickle_allowed(trust_pickle), translated("MLflow"):
-        module = read_module(directory, name)
+    if is_exported and not trust.code and (code.exists() or info.flavors["pytorch"].get("code")):
+        raise UnsupportedModelError(
+            f"{name} brings code of its own, which runs when it is loaded; log it without "
+            "code_paths, or enrol it with --trust-code."
+        )
+    with pickle_allowed(trust.pickle), translated("MLflow"):
+        module = read_module(directory, name, may_hold_code=not is_exported or trust.code)
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     requirements = directory / "requirements.txt"
     return LoadedModel(
@@ -93,8 +144,19 @@ def _load(directory: Path, name: str, *, trust_pickle: bool) -> LoadedModel:
         info.signature,
         example,
         tuple(requirements.read_text().splitlines()) if requirements.exists() else None,
-        _code(directory / "code"),
+        _code(code),
+        files,
     )
+
+
+def _is_exported(directory: Path, flavor: Mapping[str, Any], name: str) -> bool:
+    """Whether MLflow will load an exported program, and not a pickle that lies beside one."""
+    data = (directory / str(flavor.get("model_data", "data"))).resolve()
+    if not data.is_relative_to(directory.resolve()):
+        raise UnsupportedModelError(
+            f"{name} names files outside of its own folder; log it again with mlflow.pytorch."
+        )
+    return data.is_dir() and not (data / "model.pth").exists() and any(data.glob("*.pt2"))
 
 
 def _code(folder: Path) -> dict[str, bytes]:
@@ -102,10 +164,11 @@ def _code(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def read_module(directory: Path, name: str) -> "nn.Module":
+def read_module(directory: Path, name: str, *, may_hold_code: bool = False) -> "nn.Module":
     """The module that MLflow loads from a version's files; `name` says in errors which it is.
 
     Raises:
+        UnsupportedModelError: code is hidden in an exported program.
         MissingDataError: the files are damaged.
         SettingsError: they are whole, but need packages that are not installed here.
     """
@@ -113,6 +176,8 @@ def read_module(directory: Path, name: str) -> "nn.Module":
 
     try:
         with memory_errors():
+            for file in [] if may_hold_code else directory.rglob("*.pt2"):
+                exported_archives.refuse_code(file, name)
             return mlflow.pytorch.load_model(str(directory), map_location="cpu")
     except (ExpungeError, OSError):
         raise
@@ -159,7 +224,8 @@ def _refuse_retired(registry: Registry, model: str, version: int) -> None:
 
 
 @contextmanager
-def _pickle_allowed(allowed: bool) -> Iterator[None]:
+def pickle_allowed(allowed: bool) -> Iterator[None]:
+    """A block in which MLflow unpickles models if that is allowed, or as the environment has it."""
     name = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
     before = os.environ.get(name, "false")
     os.environ[name] = "true" if allowed else before
@@ -167,77 +233,3 @@ def _pickle_allowed(allowed: bool) -> Iterator[None]:
         yield
     finally:
         os.environ[name] = before
-
-
-@contextmanager
-def _examples_unsaid() -> Iterator[None]:
-    """A block in which MLflow does not print an input example that it could not try.
-
-    It is a row of somebody's.
-    """
-    logger = logging.getLogger("mlflow.models.model")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-def log_successor(
-    settings: Settings, run_id: str, original: LoadedModel, module: "nn.Module", example: Any
-) -> str:
-    """Log a model in the form, signature and requirements of the original; returns its URI."""
-    import mlflow
-
-    # MLflow tries what it logged; a pickled model was trusted when it was loaded.
-    with (
-        downloads.scratch(settings) as folder,
-        downloads.temporary_files_here(settings),
-        _pickle_allowed(not original.is_exported),
-        _examples_unsaid(),
-        translated("MLflow"),
-        mlflow.start_run(run_id=run_id),
-    ):
-        info = mlflow.pytorch.log_model(
-            module,
-            name="model",
-            signature=original.signature,
-            input_example=example,
-            serialization_format="pt2" if original.is_exported else "pickle",
-            pip_requirements=None if original.requirements is None else [*original.requirements],
-            code_paths=_written(original.code, folder) or None,
-        )
-    return info.model_uri
-
-
-def _written(code: dict[str, bytes], folder: Path) -> list[str]:
-    for name, data in code.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-    return [str(path) for path in sorted(folder.iterdir())]
-
-
-def log_new(settings: Settings, run_id: str, module: "nn.Module", example: "np.ndarray") -> str:
-    """Log a freshly trained model in the safe pt2 form; returns its URI."""
-    import mlflow
-    import torch
-    from mlflow.models import infer_signature
-
-    outputs = module.eval()(torch.from_numpy(example)).detach().numpy()
-    with (
-        downloads.temporary_files_here(settings),
-        _examples_unsaid(),
-        translated("MLflow"),
-        mlflow.start_run(run_id=run_id),
-    ):
-        info = mlflow.pytorch.log_model(
-            module,
-            name="model",
-            signature=infer_signature(example, outputs),
-            input_example=example,
-            serialization_format="pt2",
-            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],
-        )
-    return info.model_uri

@@ -21,6 +21,11 @@ def train_version(source: ModelSource, hidden: tuple[int, ...], config: Training
 
 
 @STEP
-def enroll_version(source: ModelSource, version: int | None, trust_pickle: bool) -> str:
+def enroll_version(
+    source: ModelSource, version: int | None, trust_pickle: bool, trust_code: bool = False
+) -> str:
     """A registered version enrolled."""
-    return enroll.enroll_version(services(), source, version, trust_pickle=trust_pickle).model
+    enrolled = enroll.enroll_version(
+        services(), source, version, trust_pickle=trust_pickle, trust_code=trust_code
+    )
+    return enrolled.model

@@ -149,9 +149,7 @@ def _digest(services: Services, enrollment: Enrollment, version: int) -> str | N
     Weights that are only out of reach, for want of access or of code, say nothing of the floor.
     """
     try:
-        module = model_files.load_model(
-            services.registry, enrollment.model, version, trust_pickle=enrollment.trust_pickle
-        ).module
+        module = model_files.load_enrolled(services, enrollment, version).module
     except (MissingDataError, ModelError):
         return None
     from unlearning.model.weights import model_digest  # torch, which a status can do without

@@ -1,6 +1,6 @@
 """What happens to one attempt of a batch on a model, in the batch's stream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.journal.events.attempt import Attempt
 from unlearning.evidence.evidence import Evidence
@@ -126,6 +126,8 @@ class VersionPromoted(OfAttempt):
 
     version: int
     digest: str
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the version's files by path; empty if an older release recorded none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,9 @@ class Enrollment:
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     loss: Loss = "cross_entropy"
     trust_pickle: bool = False
+    """Whether loading a pickle was trusted, which runs code of the registry."""
+    trust_code: bool = False
+    """Whether code and operators that an exported model brings were trusted."""
     is_withdrawn: bool = False
     """Whether it was taken out of service, since it cannot forget or what forgot is lost."""
     fingerprint: str = ""
@@ -71,6 +74,8 @@ class Enrollment:
     """Where the gate is wider than one that had rejected a candidate of the model."""
     relearned: str = ""
     """Key of the erased subjects in rows that it learned all the same; empty if there are none."""
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the version's files by path; empty if an older release recorded none."""
 
     @property
     def snapshot(self) -> str:

@@ -1,6 +1,6 @@
 """What happens to one enrolled model, in its own stream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.versions import VersionFact
@@ -42,6 +42,8 @@ class ChampionPromoted:
     reason: str
     trained_rows: int | None = None
     """Rows that a retrained version learned from; None for an update."""
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the version's files by path; empty if an older release recorded none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

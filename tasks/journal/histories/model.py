@@ -131,7 +131,7 @@ def _came(history: ModelHistory, facts: OriginFact) -> None:
             if current is None or enrolled.digest != history.weights.digest:
                 history.forgotten, history.finished, history.measured_of_origin = {}, set(), []
             history.config_digest = facts.config_digest
-            history.weights.came(enrolled.version, enrolled.digest)
+            history.weights.came(enrolled.version, enrolled.digest, files=enrolled.files)
             history.ties.enrolled(enrolled)
             history.enrollment = replace(
                 enrolled,
@@ -177,7 +177,7 @@ def _promoted(history: ModelHistory, event: Event[ChampionPromoted]) -> None:
     history.ends.append(End(event.number, facts.batch, facts.parent_version))
     history.promoted[facts.version] = event
     history.weights.left(facts.batch)
-    history.weights.came(facts.version, facts.digest, facts.attempt)
+    history.weights.came(facts.version, facts.digest, facts.attempt, facts.files)
     history.weights.erase()
     history.forgotten[facts.attempt] = facts.batch
     history.finished.add(facts.batch)
@@ -191,7 +191,7 @@ def _promoted(history: ModelHistory, event: Event[ChampionPromoted]) -> None:
         facts.forget_count, facts.method, row_count=trained + facts.forget_count
     )
     history.enrollment = replace(
-        current, version=facts.version, digest=facts.digest, deletions=after
+        current, version=facts.version, digest=facts.digest, files=facts.files, deletions=after
     )
 
 

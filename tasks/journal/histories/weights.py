@@ -1,5 +1,6 @@
 """Which weights a model had, which rows left it since, and where its alias may stand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from unlearning.policy.retirement import RowsLeft, WeightsCame
@@ -20,6 +21,8 @@ class WeightsHistory:
     """Weights that came and rows that left, oldest first."""
     attempts: dict[int, str] = field(default_factory=dict)
     """Every version that was ever enrolled or promoted, with the key of the attempt behind it."""
+    files: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Digests of the files of each version by path, as they were recorded last."""
     known: dict[Weights, None] = field(default_factory=dict)
     """In the order of their latest mention."""
     below: set[Weights] = field(default_factory=set)
@@ -48,12 +51,15 @@ class WeightsHistory:
         """Digest of a version that is on record, as it was recorded last."""
         return next(digest for number, digest in reversed(self.known) if number == version)
 
-    def came(self, version: int, digest: str, attempt: str = "") -> None:
-        """The model got these weights under this version."""
+    def came(
+        self, version: int, digest: str, attempt: str = "", files: Mapping[str, str] | None = None
+    ) -> None:
+        """The model got these weights under this version, in files of these digests."""
         self.current = (version, digest)
         self.known.pop(self.current, None)
         self.known[self.current] = None
         self.attempts[version] = attempt
+        self.files[version] = dict(files or {})
         self.is_out = False
         self.moments.append(WeightsCame(version, digest))
 

@@ -53,7 +53,7 @@ class AttemptWorld:
             deletions=Deletions(trained_rows=table.num_rows),
         )
         record_enrollment(self.journal, self.first)
-        monkeypatch.setattr(inputs, "load_model", lambda *_, **__: self)
+        monkeypatch.setattr(inputs, "load_enrolled", lambda *_, **__: self)
         monkeypatch.setattr(batches, "subjects", lambda *_: self.asked)
         monkeypatch.setattr(batches, "accepted", lambda *_, **__: [self.request()])
         monkeypatch.setattr(Registry, "alias_version", lambda *_: self.champion)

@@ -7,7 +7,7 @@ from small_tables import subject
 from torch import nn
 
 from tasks.attempts import inputs
-from unlearning.errors import ConflictError, EvidenceError, SnapshotChangedError
+from unlearning.errors import ChangedWeightsError, EvidenceError, SnapshotChangedError
 
 
 def test_inputs_are_the_enrolment_the_parent_and_the_planned_rows(world):
@@ -36,7 +36,7 @@ def test_other_weights_than_were_enrolled_are_refused(world):
     here = world()
     attempt = here.plan()
     here.module = nn.Linear(40, 2)
-    with pytest.raises(ConflictError, match="expunge enroll income"):
+    with pytest.raises(ChangedWeightsError, match="expunge enroll income"):
         inputs.inputs(here.services, attempt)
 
 

@@ -10,10 +10,12 @@ from tasks.attempts import promotion
 from tasks.attempts.recorded_weights import load_candidate
 from tasks.datasets.rows import TableRows
 from tasks.journal.events.attempts import VersionRegistered
-from tasks.registry import model_files
+from tasks.registry import logged_files, model_files
 from tasks.registry.mlflow_registry import AUDIT_EXPERIMENT, EFFECT_TAG, Registry
 from tasks.subjects import late_holds
 from unlearning.errors import ChangedWeightsError, ConflictError, UnsupportedModelError
+
+FILES = {"MLmodel": "e" * 64, "data/model.pt2": "f" * 64}
 
 
 @pytest.fixture
@@ -27,9 +29,9 @@ def ready(world, monkeypatch):
     monkeypatch.setattr(
         model_files,
         "load_model",
-        lambda *a, **_: here if a[2] == 1 else SimpleNamespace(module=candidate),
+        lambda *a, **_: here if a[2] == 1 else SimpleNamespace(module=candidate, files=FILES),
     )
-    monkeypatch.setattr(model_files, "log_successor", lambda *_: "models:/m-1")
+    monkeypatch.setattr(logged_files, "log_successor", lambda *_: "models:/m-1")
     monkeypatch.setattr(Registry, "logged_model_id", lambda *_: None)
     return here, attempt
 
@@ -105,6 +107,7 @@ def test_a_promotion_is_told_to_batch_and_model_once(moving):
     assert (promoted.facts.batch, promoted.facts.parent_version) == ("b-1", 1)
     enrolled = here.enrolled()
     assert (enrolled.version, enrolled.digest) == (2, history.made.digest)
+    assert history.promoted.files == enrolled.files == here.model().weights.files[2] == FILES
     assert (enrolled.deletions.forgotten, enrolled.deletions.updates) == (10, 1)
 
 

@@ -28,7 +28,7 @@ def source(source_of):
 @pytest.fixture
 def registered(monkeypatch):
     """A registry that holds one network as version 1, and the tags it was given."""
-    found = SimpleNamespace(module=mlp(40, (4,), 2, seed=0), alias=1, tags={})
+    found = SimpleNamespace(module=mlp(40, (4,), 2, seed=0), files={}, alias=1, tags={})
     monkeypatch.setattr(model_files, "load_model", lambda *_, **__: found)
     monkeypatch.setattr(Registry, "alias_version", lambda *_: found.alias)
     monkeypatch.setattr(Registry, "version_tags", lambda *_: found.tags)

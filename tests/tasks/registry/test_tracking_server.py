@@ -6,7 +6,7 @@ import servers
 from torch import nn
 
 from tasks.environment.settings import load_settings
-from tasks.registry import artifacts, mlflow_registry, model_files, model_versions
+from tasks.registry import artifacts, logged_files, mlflow_registry, model_files, model_versions
 from tasks.registry.mlflow_registry import Registry
 from tasks.store.opening import open_store
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
 
 def register(registry):
     run = registry.ensure_run("theirs", "effect", "a run")
-    source = model_files.log_new(
+    source = logged_files.log_new(
         registry.settings, run, nn.Linear(3, 2), np.zeros((2, 3), dtype=np.float32)
     )
     registry.create_version("income", source, run, {mlflow_registry.EFFECT_TAG: "effect"})

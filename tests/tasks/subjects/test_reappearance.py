@@ -10,7 +10,7 @@ from small_tables import rows, subject
 from tasks.enrolling import enroll
 from tasks.intake.batches import pseudonyms
 from tasks.journal.events.models import ErasedSubjectsLearned
-from tasks.registry import mlflow_registry, model_files
+from tasks.registry import logged_files, mlflow_registry
 from tasks.subjects import reappearance, suppression_list
 from unlearning.policy.subject_kinds import SubjectColumn
 from unlearning.training.architectures import mlp
@@ -37,7 +37,7 @@ def test_a_model_of_others_that_learned_from_them_has_to_forget(world):
     run_id = world.services.registry.ensure_run(
         mlflow_registry.TRAINING_EXPERIMENT, "elsewhere", "elsewhere"
     )
-    uri = model_files.log_new(
+    uri = logged_files.log_new(
         world.services.settings, run_id, module, np.zeros((2, 40), dtype=np.float32)
     )
     world.services.registry.create_version("income", uri, run_id, {})

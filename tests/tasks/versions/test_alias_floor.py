@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from tasks.enrolling import enroll
 from tasks.journal.events.versions import AliasRestored
-from tasks.registry import mlflow_registry, model_files
+from tasks.registry import logged_files, mlflow_registry
 from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
 from tasks.versions import alias_floor
 from unlearning.errors import ConflictError, DataError, SettingsError
@@ -181,7 +181,7 @@ def test_a_candidate_of_an_older_snapshot_is_refused_by_its_tags(world):
     run_id = world.services.registry.ensure_run(
         mlflow_registry.TRAINING_EXPERIMENT, "elsewhere", "elsewhere"
     )
-    uri = model_files.log_new(
+    uri = logged_files.log_new(
         world.services.settings, run_id, module, np.zeros((2, 40), dtype=np.float32)
     )
     tags = {"expunge.dataset": world.table, "expunge.dataset_version": "0"}

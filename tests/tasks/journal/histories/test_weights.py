@@ -16,6 +16,13 @@ def test_the_latest_weights_are_where_the_alias_belongs():
     assert history.digest == "b"
 
 
+def test_each_version_has_the_digests_of_its_files_that_came_last():
+    history = made((1, "a"))
+    history.came(2, "b", files={"MLmodel": "m"})
+    history.came(1, "a", files={"MLmodel": "o"})
+    assert history.files == {1: {"MLmodel": "o"}, 2: {"MLmodel": "m"}}
+
+
 def test_an_erasure_leaves_behind_all_but_the_weights_in_service():
     history = made((1, "a"), (2, "b"))
     history.erase()
