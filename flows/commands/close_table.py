@@ -3,6 +3,7 @@
 from flows.console import Plain
 from tasks.environment.settings import load_settings
 from tasks.registry.services import Services
+from tasks.store.address import canonical
 from tasks.subjects.tied_tables import close_table as close
 
 
@@ -23,5 +24,6 @@ def close_table(table: str, *, by: str, reason: str) -> None:
     """
     services = Services.open(load_settings())
     services.store.check()
+    table = canonical(table)
     close(services, table, name=by, reason=reason)
     Plain().print(f"Closed {table}: it is searched no more")

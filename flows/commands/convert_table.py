@@ -1,8 +1,8 @@
 """`expunge convert-table`: make a folder of parquet files a Delta table."""
 
-from flows.commands.options import table_uri
 from flows.console import Plain, command
 from tasks.environment.settings import load_settings
+from tasks.store.address import address_of
 from unlearning.policy.counted import counted
 
 
@@ -18,7 +18,7 @@ def convert_table(table: str, *, subject_column: str = "subject_id") -> None:
     """
     from tasks.tables import conversion
 
-    found = conversion.convert_table(load_settings(), table_uri(table), subject_column)
+    found = conversion.convert_table(load_settings(), address_of(table), subject_column)
     held = f"{counted(found['rows'], 'row')} in {counted(found['files'], 'file')}"
     said = f"{found['table']}: {held}, version {found['version']}. Next:"
     Plain().print(command(said, "expunge enroll", "expunge train"))

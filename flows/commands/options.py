@@ -12,6 +12,7 @@ from flows.commands.options_file import Layer, checked, joined, laid_over, meani
 from flows.commands.options_template import template
 from tasks.enrolling.source import ModelSource
 from tasks.journal.events.enrollment import DatasetSpec, Loss
+from tasks.store.address import address_of, own_folder
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -47,6 +48,9 @@ class SourceOptions:
     slices: list[str] = field(default_factory=list)
     """Columns by whose values accuracy is judged, for example region; never one that names
     people."""
+    tolerate: list[str] = field(default_factory=list)
+    """Folders below the tables that hold something else, for example _symlink_format_manifest.
+    They are left alone and not searched, and certificates say so."""
     table_version: int | None = None
     """Version of the table that the model was trained on; the newest if omitted."""
     unlearning: UnlearningConfig = field(default_factory=UnlearningConfig)
@@ -65,7 +69,7 @@ class SourceOptions:
     def source(self, loss: Loss = "cross_entropy") -> ModelSource:
         """The options as the flows take them."""
         spec = DatasetSpec(
-            uri=table_uri(self.table),
+            uri=address_of(self.table),
             features=tuple(self.features),
             label=self.label,
             subject=self.subject_column,
@@ -78,7 +82,7 @@ class SourceOptions:
             model=self.model,
             dataset=spec,
             dataset_version=self.table_version,
-            holdout=table_uri(self.holdout),
+            holdout=address_of(self.holdout),
             unlearning=self.unlearning,
             policy=self.policy,
             budget=self.budget,
@@ -86,6 +90,7 @@ class SourceOptions:
             loss=loss,
             widened_by=self.widened_by,
             widened_because=self.widened_because,
+            tolerated=tuple(sorted({own_folder(name) for name in self.tolerate})),
         )
 
 
@@ -137,6 +142,7 @@ class SourceFlags:
     shape: Annotated[list[int] | None, flag(SourceOptions, "shape")] = None
     scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
     slices: Annotated[list[str] | None, flag(SourceOptions, "slices")] = None
+    tolerate: Annotated[list[str] | None, flag(SourceOptions, "tolerate")] = None
     table_version: Annotated[int | None, flag(SourceOptions, "table_version")] = None
     widened_by: Annotated[str | None, flag(SourceOptions, "widened_by")] = None
     widened_because: Annotated[str | None, flag(SourceOptions, "widened_because")] = None
@@ -174,8 +180,3 @@ def options_of(
     checked(options, layers, absent)
     sys.stdout.write(template(options, command, joined(layers), absent).rstrip("\n") + "\n")
     return None
-
-
-def table_uri(place: str) -> str:
-    """The URI of a table that is named by a path or a URI."""
-    return place if "://" in place else Path(place).resolve().as_uri()

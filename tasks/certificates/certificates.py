@@ -133,6 +133,7 @@ def _body(
         Ground(
             is_found=True,
             is_erased=lost < tables,
+            is_partly_searched=any(one.get("not_searched") for one in body["tables"]),
             is_gone=bool(lost),
             models=body["models"],
         )

@@ -36,7 +36,7 @@ def erasure_of(uri: str, table: TableHistory) -> dict[str, Any]:
     }
 
 
-def _searched(purged: FilesPurged) -> dict[str, int]:
+def _searched(purged: FilesPurged) -> dict[str, Any]:
     """The last search of the table's folder for what should not be there."""
     return {
         "files_left_over": purged.leftover_files,
@@ -45,6 +45,7 @@ def _searched(purged: FilesPurged) -> dict[str, int]:
         "ids_searched": purged.ids_searched,
         "ids_searched_as_words": purged.ids_searched_as_words,
         "hits": purged.hits,
+        "not_searched": list(purged.not_searched),
     }
 
 

@@ -13,6 +13,8 @@ class Ground:
     """Whether rows of a person were found in a table."""
     is_erased: bool = False
     """Whether rows were erased from a table."""
+    is_partly_searched: bool = False
+    """Whether folders below a table were left alone, as an enrolment says."""
     is_gone: bool = False
     """Whether a table with rows was no more when they were to be erased."""
     models: Sequence[dict[str, Any]] = ()
@@ -118,6 +120,12 @@ LIMITS = (
         "pages.",
         "rows were erased",
         lambda ground: ground.is_erased,
+    ),
+    Limit(
+        "The folders under not_searched hold what is not the table's own: they may hold copies of "
+        "the rows, and were left alone.",
+        "a table has folders under not_searched",
+        lambda ground: ground.is_partly_searched,
     ),
     Limit(
         "A table whose outcome is 'gone' could not be searched: what became of its files is not "

@@ -98,6 +98,7 @@ def _enrollment(services: Services, source: ModelSource, version: int, digest: s
         widened_by=source.widened_by.strip(),
         widened_because=source.widened_because.strip(),
         wider_than_rejecting=wider_than_rejecting(services, source),
+        tolerated=source.tolerated,
         fingerprint=found.fingerprint,
         relearned=_relearned(services, source.model, version, digest, found),
     )

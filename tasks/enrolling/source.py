@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from tasks.datasets.rows import check_columns
 from tasks.enrolling.subject_kinds import settled_kind
 from tasks.journal.events.enrollment import DatasetSpec, Loss
-from tasks.journal.reading import enrolled_models
+from tasks.journal.reading import enrolled_models, tolerated_folders
 from tasks.registry.services import Services
-from tasks.tables.delta import keep_ids_out_of_log, open_table, refuse_links
+from tasks.store.address import canonical
+from tasks.tables.delta import keep_ids_out_of_log, open_table
+from tasks.tables.readiness import refuse_unready
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -32,6 +34,8 @@ class ModelSource:
     widened_by: str = ""
     """Who answers for a gate that is wider than the default (`tasks.enrolling.widening`)."""
     widened_because: str = ""
+    tolerated: tuple[str, ...] = ()
+    """Folders below the tables that hold what is not theirs, each with a slash at its end."""
 
     def retrained_as(self, config: TrainingConfig) -> "ModelSource":
         """The source of a model that is retrained, when it must be, as it was trained."""
@@ -42,8 +46,13 @@ def pinned(services: Services, source: ModelSource) -> ModelSource:
     """The source at a fixed table version, its columns checked, its log kept free of ids.
 
     Whose ids they are is settled, too (`tasks.enrolling.subject_kinds`).
+
+    Raises:
+        DataError: columns are missing, or rows of a table could not be erased for good.
     """
-    if source.holdout.rstrip("/") == source.dataset.uri.rstrip("/"):
+    place = replace(source.dataset, uri=canonical(source.dataset.uri))
+    source = replace(source, dataset=place, holdout=canonical(source.holdout))
+    if source.holdout == source.dataset.uri:
         raise SettingsError(
             f"{source.holdout} is the training table; name a holdout of rows that the model "
             "was never trained on, or nothing that is measured means anything."
@@ -53,7 +62,8 @@ def pinned(services: Services, source: ModelSource) -> ModelSource:
     check_columns(services.settings, source.dataset, source.dataset_version)
     check_columns(services.settings, replace(source.dataset, uri=source.holdout), None)
     for uri in (source.dataset.uri, source.holdout):
-        refuse_links(services.settings, uri)
+        left_alone = {*source.tolerated, *tolerated_folders(services.journal, uri)}
+        refuse_unready(services.settings, uri, store_uri=services.store.uri, tolerated=left_alone)
         keep_ids_out_of_log(open_table(services.settings, uri), source.dataset.subject)
     if source.dataset_version is not None:
         return source

@@ -8,8 +8,9 @@ from tasks.journal.effects import once
 from tasks.journal.events import ids
 from tasks.journal.events.batches import FilesPurged, PurgeIntended
 from tasks.journal.events.catalog import batch_stream
+from tasks.journal.reading import tolerated_folders
 from tasks.registry.services import Services
-from tasks.tables import absence_scan, transaction_log
+from tasks.tables import absence_scan, folder, transaction_log
 from tasks.tables.deletion import leftover_files, remove_old_versions, vacuum
 from tasks.tables.delta import count_rows, open_table, refuse_links
 
@@ -20,13 +21,15 @@ def purge_files(services: Services, batch: str, uri: str) -> FilesPurged:
     """Remove every file, object version and log entry that tells of erased rows, once; look again.
 
     Raises:
-        DataError: an erased id still stands in an object of the table, or a link may lead to one.
+        DataError: an erased id still stands in an object of the table, a link may lead to one, or
+            something that is not the table's own lies in its folder.
     """
-    # The vacuum would remove the links and leave what they lead to.
     refuse_links(services.settings, uri)
+    tolerated = tolerated_folders(services.journal, uri)
+    folder.refuse_foreign(folder.look(services.settings, uri, tolerated), uri)
     rows = BatchRows(services, batch, uri)
     number = len(table_history(services, batch, uri).erased) or 1
-    found = leftover_files(services.settings, uri)
+    found = leftover_files(services.settings, uri, tolerated)
     return once(
         services.journal,
         batch_stream(batch),
@@ -42,15 +45,18 @@ def _proven(
 ) -> FilesPurged | None:
     """What a search of every object found; None while there is something left to remove."""
     settings, uri = services.settings, planned.table
+    tolerated = tolerated_folders(services.journal, uri)
     if (
-        leftover_files(settings, uri)
+        leftover_files(settings, uri, tolerated)
         or rows.are_there()
         or transaction_log.names_people(settings, uri, rows.column)
     ):
         return None
     # Whoever had no rows is looked for as well: the certificate says so.
-    wanted = batches.subjects(services, batch, rows.kind)
-    found = absence_scan.search(settings, uri, rows.column, wanted)
+    others = folder.look(settings, uri, tolerated)
+    folder.refuse_foreign(others, uri)
+    subjects = batches.subjects(services, batch, rows.kind)
+    found = absence_scan.search(settings, uri, rows.column, subjects, others.tolerated)
     absence_scan.check(found, uri)
     table = open_table(settings, uri)
     return FilesPurged(
@@ -64,15 +70,17 @@ def _proven(
         hits=len(found.hits),
         version=table.version(),
         rows=count_rows(table),
+        not_searched=others.prefixes,
     )
 
 
 def _purge(services: Services, rows: BatchRows) -> None:
     settings, uri = services.settings, rows.uri
+    tolerated = tolerated_folders(services.journal, uri)
     if rows.are_there():
         log.warning("%s: rows of erased subjects were appended again; deleting them", uri)
         rows.delete()
-    vacuum(settings, uri)
+    vacuum(settings, uri, tolerated)
     if transaction_log.names_people(settings, uri, rows.column):
         transaction_log.trim(settings, uri)
-    remove_old_versions(settings, uri)
+    remove_old_versions(settings, uri, tolerated)

@@ -9,11 +9,12 @@ from tasks.journal.effects import once
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ErasureIntended, RowsErased, TableGone
 from tasks.journal.events.catalog import batch_stream
-from tasks.journal.reading import read_batch, subject_columns
+from tasks.journal.reading import read_batch, subject_columns, tolerated_folders
 from tasks.registry.services import Services
 from tasks.subjects.matches import matches
 from tasks.tables.deletion import deletions
-from tasks.tables.delta import count_rows, is_readable, is_table, open_table, refuse_links
+from tasks.tables.delta import count_rows, is_readable, is_table, open_table
+from tasks.tables.readiness import refuse_unready
 from unlearning.errors import DataError
 
 log = logging.getLogger("expunge.erasure")
@@ -27,9 +28,9 @@ def erase_rows(services: Services, batch: str, uri: str) -> RowsErased:
 
     Raises:
         ConflictError: they are appended faster than they can be deleted.
-        DataError: rows are missing, or too many are left; or a link leads to rows elsewhere.
+        DataError: rows are missing, or too many are left; or they could not be erased for good.
     """
-    refuse_links(services.settings, uri)
+    _refuse_unready(services, uri)
     rows = BatchRows(services, batch, uri)
     erased = table_history(services, batch, uri).erased
     number = len(erased) + 1
@@ -59,6 +60,9 @@ def tables_of(services: Services, batch: str) -> list[str]:
 
     One that is no more, and that no model is enrolled on, holds up nothing: people are called, and
     certificates say that nothing was erased there.
+
+    Raises:
+        DataError: rows of one of them could not be erased for good; none was deleted anywhere yet.
     """
     wanted = {d.record_id for d in batches.accepted(services, batch)}
     # A table whose every request was withheld since for rows in another one: what was deleted
@@ -66,7 +70,20 @@ def tables_of(services: Services, batch: str) -> list[str]:
     history = read_batch(services.journal, batch)
     begun = {uri for uri, table in history.tables.items() if table.is_begun}
     found = [m.uri for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
-    return [uri for uri in found if not _is_gone(services, batch, uri)]
+    there = [uri for uri in found if not _is_gone(services, batch, uri)]
+    if not begun:
+        for uri in there:
+            _refuse_unready(services, uri)
+    return there
+
+
+def _refuse_unready(services: Services, uri: str) -> None:
+    refuse_unready(
+        services.settings,
+        uri,
+        store_uri=services.store.uri,
+        tolerated=tolerated_folders(services.journal, uri),
+    )
 
 
 def _is_gone(services: Services, batch: str, uri: str) -> bool:

@@ -61,6 +61,12 @@ def enrolled_models(journal: Journal) -> Iterator[Enrollment]:
             yield found
 
 
+def tolerated_folders(journal: Journal, uri: str) -> tuple[str, ...]:
+    """Folders below a table that its models leave alone, each as it was last enrolled on it."""
+    last = {e.model: e.tolerated for e in ever_enrolled(journal) if uri in e.tables}
+    return tuple(sorted({folder for folders in last.values() for folder in folders}))
+
+
 def subject_columns(journal: Journal) -> dict[str, SubjectColumn]:
     """The subject column of every table of every enrolled model, by the table's URI."""
     return {uri: e.dataset.who for e in enrolled_models(journal) for uri in e.tables}
@@ -71,7 +77,7 @@ def ever_enrolled(journal: Journal) -> Iterator[Enrollment]:
     for name in journal.models():
         for event in journal.read(model_stream(unquote(name))):
             if isinstance(event.facts, ModelEnrolled):
-                yield event.facts.enrollment
+                yield event.facts.enrollment.canonical()
 
 
 def former_columns(journal: Journal) -> dict[str, SubjectColumn]:

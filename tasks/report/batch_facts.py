@@ -235,7 +235,15 @@ def _limits(
     is_gone = any(table.is_gone for table in history.tables.values())
     if is_erased or is_gone or models:
         yield from not_proven(
-            Ground(is_found=True, is_erased=is_erased, is_gone=is_gone, models=models)
+            Ground(
+                is_found=True,
+                is_erased=is_erased,
+                is_partly_searched=any(
+                    one.not_searched for table in history.tables.values() for one in table.purged
+                ),
+                is_gone=is_gone,
+                models=models,
+            )
         )
     if "not_found" in statuses:
         yield from not_proven(Ground(is_found=False))

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from unlearning.errors import SettingsError
 
 _SYSTEM = "object store"
 _SCRATCH = ".scratch"
+_DEEPEST_SCRATCH = 2
+_OURS = re.compile("[0-9a-f]{32}")
+"""Names in the scratch folder of writes under way; whatever else lies there is an object."""
 _STALE_S = 86_400  # no write takes so long: whoever began it is dead
 _MAX_NAME = 255
 """Most bytes of a file's name, on every file system in use."""
@@ -101,8 +105,9 @@ class FileStore:
             at = Path(folder).relative_to(self.root)
             # No other folder is entered: there may be a hundred thousand beside it.
             mine = start if at == Path(parent) else ""
-            hidden = _SCRATCH if len(at.parts) <= 1 else None  # deeper ones are not ours
-            found = [n for n in (*below, *names) if n.startswith(mine) and n != hidden]
+            is_scratch = at.name == _SCRATCH and len(at.parts) <= _DEEPEST_SCRATCH
+            found = [n for n in (*below, *names) if n.startswith(mine)]
+            found = [n for n in found if not (is_scratch and _OURS.fullmatch(n))]
             entered = {n for n in below if n in found and self._is_entered(at / n)}
             below[:] = entered
             # Nothing below a folder of too long a key can be named: the folder stands for it. So
@@ -117,11 +122,11 @@ class FileStore:
         with translated(_SYSTEM):
             self._path(key).unlink(missing_ok=True)
 
-    def purge_noncurrent(self, prefix: str) -> int:  # noqa: ARG002 - a directory keeps no versions
+    def purge_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:  # noqa: ARG002
         """Nothing: a directory keeps no old versions."""
         return 0
 
-    def count_noncurrent(self, prefix: str) -> int:  # noqa: ARG002 - a directory keeps no versions
+    def count_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:  # noqa: ARG002
         """Nothing: a directory keeps no old versions."""
         return 0
 

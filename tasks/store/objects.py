@@ -74,10 +74,13 @@ class ObjectStore(Protocol):
         """Remove the object with all its versions; absent is fine."""
         ...
 
-    def purge_noncurrent(self, prefix: str) -> int:
-        """Remove old versions, delete markers and unfinished uploads below `prefix`; how many."""
+    def purge_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:
+        """Remove old versions, delete markers and unfinished uploads below `prefix`; how many.
+
+        Those of keys that begin with one of the spared are left alone.
+        """
         ...
 
-    def count_noncurrent(self, prefix: str) -> int:
+    def count_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:
         """How many old versions, delete markers and unfinished uploads lie below `prefix`."""
         ...

@@ -21,7 +21,7 @@ def open_store(uri: str, settings: Settings) -> ObjectStore:
     if parts.scheme == "s3" and parts.netloc:
         from tasks.store.s3 import S3Store
 
-        return S3Store(parts.netloc, parts.path.strip("/"), settings)
+        return S3Store(parts.netloc, unquote(parts.path).strip("/"), settings)
     raise SettingsError(
         f"EXPUNGE_STORE must be file:///directory or s3://bucket/prefix, not {uri!r}."
     )

@@ -123,10 +123,10 @@ class S3Store:
                 if item["Key"] in (full, spelled):
                     self._delete_version({**item, "Key": full})
 
-    def purge_noncurrent(self, prefix: str) -> int:
+    def purge_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:
         """Remove old versions, markers and parts of unfinished uploads below the prefix."""
         with translated("object store"):
-            old, uploads = self._noncurrent(prefix), self._uploads(prefix)
+            old, uploads = self._noncurrent(prefix, spared), self._uploads(prefix, spared)
             for item in old:
                 self._delete_version(item)
             for item in uploads:
@@ -135,20 +135,25 @@ class S3Store:
                 )
         return len(old) + len(uploads)
 
-    def count_noncurrent(self, prefix: str) -> int:
+    def count_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:
         """How many old versions, markers and unfinished uploads lie below the prefix."""
         with translated("object store"):
-            return len(self._noncurrent(prefix)) + len(self._uploads(prefix))
+            return len(self._noncurrent(prefix, spared)) + len(self._uploads(prefix, spared))
 
-    def _uploads(self, prefix: str) -> list[dict[str, Any]]:
+    def _uploads(self, prefix: str, spared: tuple[str, ...]) -> list[dict[str, Any]]:
         pages = self.client.get_paginator("list_multipart_uploads").paginate(
             Bucket=self.bucket, Prefix=self._key(prefix)
         )
-        return [item for page in pages for item in page.get("Uploads", [])]
+        found = [item for page in pages for item in page.get("Uploads", [])]
+        return [item for item in found if not self._is_spared(item, spared)]
 
-    def _noncurrent(self, prefix: str) -> list[dict[str, Any]]:
+    def _noncurrent(self, prefix: str, spared: tuple[str, ...]) -> list[dict[str, Any]]:
         found = self._versions(self._key(prefix))
-        return [item for item in found if item["marker"] or not item["IsLatest"]]
+        old = [item for item in found if item["marker"] or not item["IsLatest"]]
+        return [item for item in old if not self._is_spared(item, spared)]
+
+    def _is_spared(self, item: dict[str, Any], spared: tuple[str, ...]) -> bool:
+        return item["Key"].removeprefix(self.prefix).startswith(spared)
 
     def _versions(self, full_prefix: str) -> list[dict[str, Any]]:
         pages = self.client.get_paginator("list_object_versions").paginate(

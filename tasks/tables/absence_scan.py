@@ -40,13 +40,21 @@ class Search:
     """Keys of objects; never the ids."""
 
 
-def search(settings: Settings, uri: str, column: str, subjects: Iterable[str]) -> Search:
+def search(
+    settings: Settings,
+    uri: str,
+    column: str,
+    subjects: Iterable[str],
+    left_out: frozenset[str] = frozenset(),
+) -> Search:
     """Look for the ids in every object of the table; nothing is skipped by statistics.
 
     The subject column is decoded, dictionaries with entries that no row uses included. Log entries
     are decoded too. Object names and the bytes of every object as they lie there are searched for
     the ids as whole words, where an id is one and has a chance of its own; compressed pages of
     other columns are not decoded.
+
+    Objects whose keys are left out are not looked at.
 
     Cost: every byte of the table is read once, the subject column twice; memory is a few chunks
     and the ids.
@@ -59,6 +67,8 @@ def search(settings: Settings, uri: str, column: str, subjects: Iterable[str]) -
     hits |= {key for key, entry in transaction_log.read(store) if words.within(_texts(entry))}
     count = size = 0
     for info in store.list_objects(""):
+        if info.key in left_out:
+            continue
         count, size = count + 1, size + info.size
         if words.within([unquote(info.key)]):
             hits.add("an object with an id for a name")

@@ -1,6 +1,7 @@
 """Rows of a Delta table deleted, and the files that still hold them removed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
@@ -8,10 +9,11 @@ from deltalake import CommitProperties, DeltaTable
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.store.opening import open_store
-from tasks.tables.delta import open_table, subject_array, used_files
-from unlearning.errors import DataError
+from tasks.tables import folder
+from tasks.tables.delta import open_table, subject_array
 
 _MARK = "expunge"
+_FEW, _AT_ONCE = 100, 16
 
 
 def delete_rows(
@@ -46,27 +48,43 @@ def deletions(table: DeltaTable, mark: str, since: int) -> dict[int, int]:
     }
 
 
-def vacuum(settings: Settings, uri: str) -> None:
-    """Remove every file that the newest version does not use."""
-    with translated("table"):
-        open_table(settings, uri).vacuum(
-            retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True
-        )
+def vacuum(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> None:
+    """Remove every file of the table's own that its newest version does not use, and nothing else.
+
+    Not by Delta's vacuum, which takes whatever lies in the folder, other tables too, and leaves
+    what begins with an underscore. It also fails for good on a partition without a value.
+
+    Raises:
+        DataError: something that is not the table's own lies in its folder; nothing is removed.
+    """
+    found = folder.look(settings, uri, tolerated)
+    folder.refuse_foreign(found, uri)
+    store, keys = open_store(uri, settings), sorted(found.old)
+    if len(keys) <= _FEW:  # in an order that is always the same
+        for key in keys:
+            store.delete(key)
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(store.delete, keys):
+            pass
 
 
-def remove_old_versions(settings: Settings, uri: str) -> None:
-    """Remove old object versions, delete markers and unfinished uploads below the table."""
-    open_store(uri, settings).purge_noncurrent("")
+def remove_old_versions(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> None:
+    """Remove old object versions, delete markers and unfinished uploads below the table.
+
+    Those in tolerated folders are left alone.
+    """
+    open_store(uri, settings).purge_noncurrent("", spared=tuple(tolerated))
 
 
-def leftover_files(settings: Settings, uri: str) -> int:
-    """How many files or old object versions below the table are not part of its newest version."""
-    store = open_store(uri, settings)
-    used = used_files(open_table(settings, uri))
-    present = {i.key for i in store.list_objects("") if not i.key.startswith("_delta_log/")}
-    missing = used - present
-    if missing:
-        raise DataError(f"{len(missing)} data files of the table are missing; restore them first.")
-    return len(
-        {key for key in present if key.endswith(".parquet")} - used
-    ) + store.count_noncurrent("")
+def leftover_files(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> int:
+    """How many objects below the table, or old versions of some, are not of its newest version.
+
+    Whatever is tolerated is not counted.
+
+    Raises:
+        DataError: data files of the newest version are missing.
+    """
+    found = folder.look(settings, uri, tolerated)
+    old_versions = open_store(uri, settings).count_noncurrent("", spared=tuple(tolerated))
+    return len(found.old) + len(found.foreign) + old_versions

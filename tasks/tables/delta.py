@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlparse
+from typing import Any
+from urllib.parse import unquote, urlparse
 from urllib.request import url2pathname
 
 import pyarrow as pa
@@ -21,6 +22,9 @@ _INDEXED = 32
 _FEATURES = frozenset(
     {"timestampNtz", "appendOnly", "invariants", "checkConstraints", "changeDataFeed"}
 )
+
+_LEGACY = {5: "columnMapping (writer version 5)", 6: "identityColumns (writer version 6)"}
+"""Versions that demand a feature of every writer, whether the table makes use of it or not."""
 
 
 def open_table(settings: Settings, uri: str, version: int | None = None) -> DeltaTable:
@@ -46,6 +50,10 @@ def _refuse_features(table: DeltaTable, uri: str) -> None:
     """Deletion vectors keep the rows in their files; other features need another writer."""
     protocol, settings = table.protocol(), table.metadata().configuration
     features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} - _FEATURES
+    if protocol.min_writer_version in _LEGACY:
+        features.add(_LEGACY[protocol.min_writer_version])
+    if any(_is_identity(field) for field in table.schema().fields):
+        features.add("identityColumns")
     if settings.get("delta.columnMapping.mode", "none") != "none":
         features.add("columnMapping")
     if features:
@@ -55,6 +63,10 @@ def _refuse_features(table: DeltaTable, uri: str) -> None:
         )
     if settings.get("delta.appendOnly") == "true":
         raise DataError(f"{uri} is append-only; set its property delta.appendOnly to false.")
+
+
+def _is_identity(field: Any) -> bool:
+    return any(str(name).startswith("delta.identity.") for name in field.metadata or {})
 
 
 def arrow_dataset(table: DeltaTable, dictionary: str | None = None) -> ds.FileSystemDataset:
@@ -74,6 +86,16 @@ def local_files(uri: str) -> fs.FileSystem | None:
     if place.scheme != "file":
         return None
     return fs.SubTreeFileSystem(url2pathname(place.path), fs.LocalFileSystem())
+
+
+def files_of(settings: Settings, uri: str) -> fs.FileSystem:
+    """Arrow's access to the files below a table, wherever it lies."""
+    local = local_files(uri)
+    if local is not None:
+        return local
+    from deltalake.fs import DeltaStorageHandler
+
+    return fs.PyFileSystem(DeltaStorageHandler(uri, options=storage_options(settings, uri)))
 
 
 def storage_options(settings: Settings, uri: str) -> dict[str, str] | None:
@@ -205,6 +227,11 @@ def is_readable(settings: Settings, uri: str, version: int) -> bool:
 
 def used_files(table: DeltaTable) -> set[str]:
     """The data files of this version, by their paths relative to the table."""
+    uris = table.file_uris()
+    if not table.table_uri.startswith("file:") and any("%" in one for one in uris):
+        # A bucket's URIs are encoded where the name in the log is not, and nobody can tell which.
+        actions = pa.table(table.get_add_actions())
+        return {unquote(path) for path in actions["path"].to_pylist()}
     # A file comes as the table's URI, in which odd characters are encoded, and its own name as is.
     root = table.table_uri.rstrip("/").removeprefix("file://")
-    return {f.removeprefix("file://").removeprefix(root).lstrip("/") for f in table.file_uris()}
+    return {f.removeprefix("file://").removeprefix(root).lstrip("/") for f in uris}

@@ -16,6 +16,7 @@ from tasks.tables.delta import open_table, used_files
 
 PREFIX = "_delta_log/"
 _VERSION_DIGITS = 20
+_PARTITION_VALUE = ".partitionValues.key_value.value"
 
 
 def names_people(settings: Settings, uri: str, column: str) -> bool:
@@ -35,7 +36,9 @@ def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
         if info.key.endswith(".parquet"):
             with translated("table"):
                 file = pq.ParquetFile(io.BytesIO(store.get(info.key)))
-                for batch in file.iter_batches(4096):
+                # Arrow cannot read the values of partitions if one has none; the paths tell them.
+                read = [c.path for c in file.schema if not c.path.endswith(_PARTITION_VALUE)]
+                for batch in file.iter_batches(4096, columns=read):
                     yield from ((info.key, entry) for entry in batch.to_pylist())
         elif info.key.endswith(".json") and info.size:
             lines = store.get(info.key).splitlines()
@@ -43,12 +46,16 @@ def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
 
 
 def trim(settings: Settings, uri: str) -> None:
-    """Replace the log by a checkpoint of the newest version; what came before it is removed.
+    """Replace the log by a checkpoint of a new, equal version; what came before it is removed.
 
     This is Delta's own clean-up of its log, without the days of grace: nothing is lost that the
     full vacuum has left, and a writer that was still at an older version gets an error.
     """
     with translated("table"):
+        table = open_table(settings, uri)
+        # An empty commit: the entry of the newest version stays, and may itself name somebody.
+        columns = table.metadata().partition_columns
+        table.create_write_transaction([], "append", table.schema(), partition_by=columns)
         table = open_table(settings, uri)
         table.create_checkpoint()
     store, newest = open_store(uri, settings), table.version()

@@ -150,6 +150,8 @@ class FilesPurged:
     hits: int
     version: int
     rows: int
+    not_searched: tuple[str, ...] = ()
+    """Folders below the table with objects of others, which were left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """What is known of a model: its tables, how it is unlearned and judged, what it forgot."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from tasks.store.address import canonical
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
@@ -76,6 +77,13 @@ class Enrollment:
     """Key of the erased subjects in rows that it learned all the same; empty if there are none."""
     files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the version's files by path; empty if an older release recorded none."""
+    tolerated: tuple[str, ...] = ()
+    """Folders below its tables that hold what is not theirs, and that are left alone."""
+
+    def canonical(self) -> "Enrollment":
+        """The same with its addresses in their one spelling, however they were recorded."""
+        dataset = replace(self.dataset, uri=canonical(self.dataset.uri))
+        return replace(self, dataset=dataset, holdout=canonical(self.holdout))
 
     @property
     def snapshot(self) -> str:

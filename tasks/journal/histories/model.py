@@ -126,7 +126,8 @@ def _apply(history: ModelHistory, event: Event[ModelFact]) -> None:
 
 def _came(history: ModelHistory, facts: OriginFact) -> None:
     match facts:
-        case ModelEnrolled(enrollment=enrolled):
+        case ModelEnrolled():
+            enrolled = facts.enrollment.canonical()
             current = history.enrollment
             if current is None or enrolled.digest != history.weights.digest:
                 history.forgotten, history.finished, history.measured_of_origin = {}, set(), []

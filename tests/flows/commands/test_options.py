@@ -3,7 +3,7 @@ import tomllib
 import pytest
 
 from flows.commands.enroll import EnrollFlags
-from flows.commands.options import EnrollOptions, SourceFlags, TrainOptions, options_of, table_uri
+from flows.commands.options import EnrollOptions, SourceFlags, TrainOptions, options_of
 from flows.commands.train import TrainFlags
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import SettingsError
@@ -70,7 +70,17 @@ def test_nothing_wrong_is_lost_in_printing_a_file(config):
         options_of(EnrollOptions, "enroll", EnrollFlags(config=config, init=True), None)
 
 
-def test_a_path_becomes_an_address_and_an_address_stays_one(tmp_path, monkeypatch):
+def test_tables_have_their_one_address_and_folders_left_alone_their_one_spelling(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    assert table_uri("data/train") == (tmp_path / "data/train").as_uri()
-    assert table_uri("s3://lake/train") == "s3://lake/train"
+    (tmp_path / "link").symlink_to(tmp_path / "train", target_is_directory=True)
+    flags = EnrollFlags(
+        table="link/", holdout="s3a://lake//hold%6Fut/", tolerate=["/./x".strip("/")]
+    )
+    options = options_of(EnrollOptions, "enroll", flags, "income")
+    assert options is not None
+    source = options.source()
+    assert source.dataset.uri == (tmp_path / "train").as_uri()
+    assert source.holdout == "s3://lake/holdout"
+    assert source.tolerated == ("x/",)

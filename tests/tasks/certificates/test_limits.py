@@ -49,6 +49,8 @@ def test_a_search_in_vain_says_how_it_searched():
     assert "compressed pages" not in told
     assert "compressed pages" in said(is_erased=True)
     assert "could not be searched" in said(is_gone=True)
+    assert "were left alone" not in said(is_erased=True)
+    assert "were left alone" in said(is_erased=True, is_partly_searched=True)
 
 
 def test_every_limit_is_said_of_something():
@@ -61,7 +63,9 @@ def test_every_limit_is_said_of_something():
         "earlier_versions": [1],
     }
     models = [everything, {**RETRAINED, "kept_from_parent": ["x"]}, {"outcome": "withdrawn"}]
-    found = Ground(is_found=True, is_erased=True, is_gone=True, models=models)
+    found = Ground(
+        is_found=True, is_erased=True, is_partly_searched=True, is_gone=True, models=models
+    )
     assert {*not_proven(found), *not_proven(Ground(is_found=False))} == {
         limit.sentence for limit in LIMITS
     }

@@ -1,5 +1,6 @@
 """What a model may be enrolled with, and at which version of its table."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from deltalake import DeltaTable, write_deltalake
 from small_tables import MARK, rows
 
 from tasks.enrolling.source import pinned, refuse_other_subjects
-from tasks.journal.reading import record_enrollment
+from tasks.journal.reading import record_enrollment, subject_columns
+from tasks.registry.services import Services
 from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import DataError, SettingsError
 
@@ -53,6 +55,35 @@ def test_two_models_name_the_subjects_of_a_table_alike(services, source_of):
     elsewhere = replace(theirs, uri="file:///elsewhere")
     record_enrollment(services.journal, factories.enrollment(model="other", dataset=elsewhere))
     refuse_other_subjects(services, source)
+
+
+def test_what_is_not_a_table_s_own_is_refused_until_it_is_tolerated(services, source_of, tmp_path):
+    source = source_of(rows(9), rows(9, first=9))
+    nested = (tmp_path / "train" / "eval").as_uri()
+    write_deltalake(nested, rows(9, first=9))
+    for refused in (source, replace(source, holdout=nested)):
+        with pytest.raises(DataError, match="another Delta table among them, such as eval/"):
+            pinned(services, refused)
+    tolerant = replace(source, holdout=nested, tolerated=("eval/",))
+    assert pinned(services, tolerant) == tolerant
+    store = Services.open(services.settings, (tmp_path / "holdout" / "store").as_uri())
+    store.store.put("requests/incoming/x.csv", b"x")
+    shutil.rmtree(tmp_path / "train" / "eval")
+    with pytest.raises(DataError, match="store/"):
+        pinned(store, source)
+
+
+def test_a_table_has_one_address_however_it_is_written(services, source_of):
+    source = source_of(rows(9), rows(9, first=9))
+    place = source.dataset.uri.removeprefix("file://")
+    spelt = replace(source.dataset, uri=f"file://localhost/{place}//")
+    assert pinned(services, replace(source, dataset=spelt, holdout=f"{source.holdout}/")) == source
+    # As an earlier release recorded it.
+    theirs = factories.dataset(uri=f"{source.dataset.uri}/", subject="person")
+    record_enrollment(services.journal, factories.enrollment(model="other", dataset=theirs))
+    with pytest.raises(DataError, match="give the same --subject"):
+        refuse_other_subjects(services, source)
+    assert source.dataset.uri in subject_columns(services.journal)
 
 
 def test_a_model_is_retrained_as_it_was_trained(source_of):

@@ -23,19 +23,20 @@ class HandMadeBatch:
         happen(services.journal, "b", frozen=frozen(), validated=validated())
         services.store.put("batches/b/dispositions.json", b"[]")
 
-    def of(self, uri, column="subject_id", gone=GONE):
+    def of(self, uri, column="subject_id", gone=GONE, name="b"):
         match = {"uri": uri, "column": column, "version": 0, "row_count": 0, "rows": {}}
-        self.store.put("batches/b/matches.json", json.dumps([match]).encode())
-        for place, name in ((batch_rows, "located_subjects"), (batches, "subjects")):
-            self.patch.setattr(place, name, lambda *_: sorted(gone))
-        self.uri = uri
+        self.store.put(f"batches/{name}/dispositions.json", b"[]")
+        self.store.put(f"batches/{name}/matches.json", json.dumps([match]).encode())
+        for place, asked in ((batch_rows, "located_subjects"), (batches, "subjects")):
+            self.patch.setattr(place, asked, lambda *_: sorted(gone))
+        self.uri, self.name = uri, name
         return self
 
     def erase(self):
-        return erase_rows(self.services, "b", self.uri)
+        return erase_rows(self.services, self.name, self.uri)
 
     def purge(self):
-        return purge_files(self.services, "b", self.uri)
+        return purge_files(self.services, self.name, self.uri)
 
 
 @pytest.fixture

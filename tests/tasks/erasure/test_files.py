@@ -1,14 +1,20 @@
 """Files gone for good: no id is left in any object."""
 
+import gzip
 import json
+import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from factories import dataset, enrollment, frozen, happen, validated
 from small_tables import MARK, rows, subject
 
+from tasks.certificates import certified_tables
 from tasks.environment.settings import load_settings
+from tasks.journal.reading import read_batch, record_enrollment
 from tasks.store.opening import open_store
 from tasks.store.s3 import S3Store
 from tasks.tables import delta
@@ -24,7 +30,10 @@ def everything(uri: str) -> bytes:
         if path.is_file():
             found.append(path.read_bytes())
         if path.name.endswith(".checkpoint.parquet"):
-            found.append(json.dumps(pq.read_table(path).to_pylist(), default=str).encode())
+            file = pq.ParquetFile(path)
+            # Arrow cannot read these if one is null.
+            names = [c.path for c in file.schema if "partitionValues.key_value.v" not in c.path]
+            found.append(json.dumps(file.read(names).to_pylist(), default=str).encode())
     return b"".join(found)
 
 
@@ -60,14 +69,69 @@ def test_rows_appended_after_the_deletion_was_recorded_are_found(batch, table):
 
 def test_a_copy_beside_the_table_stops_the_batch(batch, table):
     batch.of(table).erase()
-    # The vacuum takes every unknown file whose name does not begin with an underscore.
-    copy = Path(table.removeprefix("file://")) / "_export.csv"
-    copy.write_text(f"id,x\n{subject(3)},1\n")
-    with pytest.raises(DataError, match=r"1 objects .* _export\.csv") as error:
+    folder = Path(table.removeprefix("file://"))
+    for name in ("_export.csv", f"{subject(3)}.csv"):
+        (folder / name).write_text(f"id,x\n{subject(3)},1\n")
+    with pytest.raises(DataError, match=r"2 objects .* \*\.csv") as error:
         batch.purge()
     assert MARK not in str(error.value)
-    copy.unlink()
+    for name in ("_export.csv", f"{subject(3)}.csv"):
+        (folder / name).unlink()
     assert batch.purge().hits == 0
+
+
+def test_copies_and_other_tables_stop_the_batch_before_a_row_is_deleted(batch, table):
+    batch.of(table)
+    folder, before = Path(table.removeprefix("file://")), DeltaTable(table).version()
+    write_deltalake(folder / "eval", rows(10, first=900))
+    (folder / "_archive").mkdir()
+    pq.write_table(rows(60, seed=1), folder / "_archive" / "copy.pq")
+    (folder / "_archive" / "export.csv.gz").write_bytes(gzip.compress(subject(3).encode()))
+    for work in (batch.erase, batch.purge):
+        with pytest.raises(DataError, match=r"eval/.*--tolerate"):
+            work()
+    assert DeltaTable(table).version() == before
+    assert DeltaTable(folder / "eval").count() == 10
+    shutil.move(folder / "eval", folder.parent / "eval")
+    with pytest.raises(DataError, match=r"2 objects .* _archive/"):
+        batch.erase()
+    shutil.rmtree(folder / "_archive")
+    assert batch.erase().rows_matched == 2
+    assert batch.purge().hits == 0
+
+
+def test_folders_that_an_enrolment_tolerates_are_left_and_named(batch, table):
+    batch.of(table)
+    folder = Path(table.removeprefix("file://"))
+    write_deltalake(folder / "eval", rows(10, first=900))
+    (folder / "_manifest").write_text("part-0.parquet")
+    facts = {"tolerated": ("_manifest/", "eval/", "never/"), "dataset": dataset(uri=table)}
+    record_enrollment(batch.services.journal, enrollment(**facts))
+    batch.erase()
+    purged = batch.purge()
+    assert purged.not_searched == ("_manifest/", "eval/")
+    assert purged.hits == purged.leftover_files == 0
+    assert DeltaTable(folder / "eval").count() == 10
+    assert certified_tables.erasure_of(
+        table, read_batch(batch.services.journal, "b").tables[table]
+    )["not_searched"] == ["_manifest/", "eval/"]
+
+
+@pytest.mark.parametrize("missing", [None, ""])
+def test_a_partition_without_a_value_is_purged_like_any_other(batch, tmp_path, missing):
+    uri = (tmp_path / "t").as_uri()
+    regions = pa.array(["north", missing, "south", missing] * 25)
+    write_deltalake(
+        uri, rows(100, seed=1).append_column("region", regions), partition_by=["region"]
+    )
+    for name, gone in (("b", [subject(3)]), ("c", [subject(4), subject(7)])):
+        if name == "c":  # over the log that the first one trimmed
+            happen(batch.services.journal, name, frozen=frozen(), validated=validated())
+        one = batch.of(uri, gone=gone, name=name)
+        assert one.erase().rows_matched == len(gone)
+        assert one.purge().hits == 0
+        assert not [i for i in gone if i.encode() in everything(uri)]
+    assert delta.count_rows(delta.open_table(load_settings(), uri)) == 97
 
 
 def test_a_file_that_became_a_link_stops_the_batch_before_anything_is_deleted(

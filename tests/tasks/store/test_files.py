@@ -25,13 +25,20 @@ def test_a_directory_is_made_and_one_that_cannot_be_is_refused(tmp_path):
 def test_what_dead_writers_left_is_swept_and_what_others_write_is_not(store):
     store.put("requests/a", b"1")
     scratch = store.root / "requests/.scratch"
-    (old := scratch / "old").touch()
-    (new := scratch / "new").touch()
+    (old := scratch / ("0" * 32)).touch()
+    (new := scratch / ("1" * 32)).touch()
     two_days_ago = time.time() - 2 * 86_400
     os.utime(old, (two_days_ago, two_days_ago))
     store.check()
     assert (old.exists(), new.exists()) == (False, True)
     assert [info.key for info in store.list_objects("")] == ["requests/a"]
+
+
+def test_whatever_else_lies_among_scratch_files_is_listed(store):
+    (store.root / ".scratch" / "deep").mkdir(parents=True)
+    for name in ("export.csv", "deep/1", "0" * 32):
+        (store.root / ".scratch" / name).touch()
+    assert [i.key for i in store.list_objects("")] == [".scratch/deep/1", ".scratch/export.csv"]
 
 
 def test_a_write_that_fails_leaves_nothing_behind(store, monkeypatch):

@@ -143,5 +143,5 @@ def test_a_deletion_is_found_by_its_mark_with_its_count(table):
 def test_a_data_file_that_is_missing_is_an_error_and_no_leftover(table):
     (file, *_) = DeltaTable(table).file_uris()
     Path(file.removeprefix("file://")).unlink()
-    with pytest.raises(DataError, match="1 data files of the table are missing"):
+    with pytest.raises(DataError, match=r"1 data files of the table .* are missing"):
         deletion.leftover_files(load_settings(), table)

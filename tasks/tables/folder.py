@@ -1,0 +1,219 @@
+"""What lies in a table's folder, and whose it is: nothing that is not the table's own is touched.
+
+A table's own are the files that its log names or ever named, and what writers of Delta are known to
+leave behind. Everything else is foreign, and stops an enrolment or an erasure, unless an enrolment
+says that it is to be left alone.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow.parquet as pq
+
+from tasks.environment.settings import Settings
+from tasks.foreign_errors import translated
+from tasks.store.objects import ObjectInfo, ObjectStore
+from tasks.store.opening import open_store
+from tasks.tables import transaction_log
+from tasks.tables.delta import files_of, open_table, used_files
+from unlearning.errors import DataError, ExpungeError
+
+PROBE = ".expunge-probe"
+"""Object that is written and removed again to see whether that may be done."""
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_DATA = re.compile(rf"part-\d+-{_UUID}[-.\w]*\.parquet(?:#\d+)?")
+"""How writers name data files; #1 ends one that delta-rs was writing when it was killed."""
+_CHANGES = re.compile(rf"(?:cdc|part)-\d+-{_UUID}[-.\w]*\.parquet(?:#\d+)?")
+_VECTORS = re.compile(rf"deletion_vector_{_UUID}[-.\w]*\.bin")
+_NOTES = re.compile(r"_SUCCESS|_(?:started|committed|vacuum)_\d+|_last_vacuum_info")
+"""What Spark and Databricks leave beside data files: no rows, at most names of files."""
+_LOG = re.compile(
+    r"\.?(?:\d{20}\.(?:json|crc|checkpoint(?:\.[-.\da-f]+)?\.(?:parquet|json))"
+    r"|\d{20}\.\d{20}\.compacted\.json|_last_checkpoint)(?:\.crc)?|\.s3-optimization-\d+"
+)
+_CUT_SHORT = re.compile(
+    rf"_commit_{_UUID}\.json\.tmp|\.?(?:\d{{20}}[-.\w]*|_last_checkpoint)\.(?:{_UUID}\.)?tmp"
+    rf"|(?:\d{{20}}[-.\w]*|_last_checkpoint)#\d+"
+)
+"""Entries of the log that somebody began to write."""
+_ENDINGS = re.compile(
+    r"(?:\.(?:arrow|avro|bak|bin|crc|csv|db|feather|gz|html|json|jsonl|log|npy|orc|parquet|pkl|pq|pt"
+    r"|snappy|sqlite|tar|tsv|txt|xlsx?|xml|zip|zst))+$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The objects below a table by whose they are."""
+
+    old: frozenset[str]
+    """The table's own that its newest version does not use: they are to go."""
+    foreign: tuple[str, ...]
+    """Not the table's own."""
+    tolerated: frozenset[str]
+    """Not its own either, and left alone as an enrolment says."""
+    prefixes: tuple[str, ...]
+    """Where the tolerated ones lie."""
+
+
+def look(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> Folder:
+    """What lies in the folder; `tolerated` are prefixes under which anything may lie.
+
+    Cost: a listing and the log; the footers of data files that the log does not name.
+
+    Raises:
+        DataError: data files are missing.
+    """
+    store = open_store(uri, settings)
+    # Before the log is read: what is committed meanwhile is in use.
+    listed = list(store.list_objects(""))
+    owner = _Owner(settings, uri, store, listed)
+    owner.refuse_missing()
+    old, foreign, left = set[str](), list[str](), set[str]()
+    for info in listed:
+        kind = owner.kind(info)
+        if kind == "old":
+            old.add(info.key)
+        elif kind == "foreign":
+            (left.add if _lies(info.key, tolerated) else foreign.append)(info.key)
+    prefixes = tuple(sorted(p for p in set(tolerated) if any(_lies(key, [p]) for key in left)))
+    return Folder(frozenset(old), tuple(foreign), frozenset(left), prefixes)
+
+
+def refuse_foreign(found: Folder, uri: str) -> None:
+    """Stop if anything in the folder is not the table's own.
+
+    Raises:
+        DataError: it says where and how many, by no name that may be a person's.
+    """
+    if not found.foreign:
+        return
+    nested = [key for key in found.foreign if "/_delta_log/" in key]
+    what = ", another Delta table among them," if nested else ""
+    raise DataError(
+        f"{len(found.foreign)} objects in the folder of {uri} are not the table's own{what} such "
+        f"as {min(map(shown, nested or found.foreign))}; move them elsewhere, or enrol the model "
+        "again with --tolerate and their folder, which is then left alone and not searched."
+    )
+
+
+def shown(key: str) -> str:
+    """A name without what may be a person's: its folder without digits, and its ending if known.
+
+    >>> shown("_archive/2024/anna@example.org.csv.gz")
+    '_archive/*.csv.gz'
+    """
+    folder, is_below, _ = key.partition("/")
+    ending = _ENDINGS.search(key)
+    last = f"*{ending[0]}" if ending else "*"
+    if not is_below:
+        return last
+    plain = re.fullmatch(r"[-.\w]{1,60}", folder, re.ASCII)
+    return f"{re.sub('[0-9]+', '#', folder) if plain else '*'}/{last}"
+
+
+def _lies(key: str, prefixes: Iterable[str]) -> bool:
+    """Whether an object lies in one of the folders, or is what is named like one."""
+    return any(key.startswith(prefix) or f"{key}/" == prefix for prefix in prefixes)
+
+
+class _Owner:
+    """Tells whose an object below a table is."""
+
+    def __init__(
+        self, settings: Settings, uri: str, store: ObjectStore, listed: list[ObjectInfo]
+    ) -> None:
+        self._settings, self._uri, self._store = settings, uri, store
+        self._keys = {info.key for info in listed}
+        self._table = open_table(settings, uri)
+        self._used = used_files(self._table)
+        self._partitions: list[str] = self._table.metadata().partition_columns
+        nested = {key.rpartition("/_delta_log/")[0] for key in self._keys if "/_delta_log/" in key}
+        self._nested = tuple(f"{folder}/" for folder in nested)
+
+    def refuse_missing(self) -> None:
+        missing = self._used - self._keys
+        if missing:  # perhaps written since the folder was listed
+            missing -= {info.key for info in self._store.list_objects("")}
+        if missing:
+            raise DataError(
+                f"{len(missing)} data files of the table {self._uri} are missing; restore them "
+                "first."
+            )
+
+    def kind(self, info: ObjectInfo) -> str:
+        """`used`, `old` or `kept` if it is the table's own, else `foreign`."""
+        key = info.key
+        if key in self._used or info.is_folder:
+            return "used"
+        if info.is_link or (self._nested and key.startswith(self._nested)):
+            return "foreign"
+        if key.startswith(transaction_log.PREFIX):
+            return _kind_in_log(key.removeprefix(transaction_log.PREFIX))
+        folder, _, name = key.rpartition("/")
+        if _NOTES.fullmatch(name) and self._is_own_folder(folder):
+            return "kept"
+        checked = re.fullmatch(r"\.(.+)\.crc", name)
+        if checked:
+            return self._kind_of_checksum(folder, checked[1])
+        return "old" if self._is_old(folder, name, key) else "foreign"
+
+    def _kind_of_checksum(self, folder: str, name: str) -> str:
+        key = f"{folder}/{name}" if folder else name
+        if key in self._used or (_NOTES.fullmatch(name) and self._is_own_folder(folder)):
+            return "kept"
+        named = key in self._named or _DATA.fullmatch(name)
+        return "old" if named and self._is_own_folder(folder) else "foreign"
+
+    def _is_old(self, folder: str, name: str, key: str) -> bool:
+        if key == PROBE or key in self._named or key.startswith("_delta_index/"):
+            return True
+        if folder == "_change_data" or folder.startswith("_change_data/"):
+            rest = folder.removeprefix("_change_data").removeprefix("/")
+            return bool(_CHANGES.fullmatch(name)) and self._is_own_folder(rest)
+        if not self._is_own_folder(folder):
+            return False
+        return bool(_VECTORS.fullmatch(name)) or (
+            bool(_DATA.fullmatch(name)) and self._has_own_columns(key)
+        )
+
+    def _is_own_folder(self, folder: str) -> bool:
+        """Whether the table keeps data there: at its top, or in the folders of its partitions."""
+        parts = [unquote(part.partition("=")[0]) for part in folder.split("/") if "=" in part]
+        return parts == self._partitions and folder.count("/") + bool(folder) == len(parts)
+
+    def _has_own_columns(self, key: str) -> bool:
+        """Whether a data file that no log names may be of an aborted write to this table.
+
+        One that was cut short cannot be read, and bears a name that only a writer gives.
+        """
+        try:
+            with translated("table"):
+                names = pq.read_schema(key, filesystem=files_of(self._settings, self._uri)).names
+        except ExpungeError:
+            return True
+        return set(names) <= {field.name for field in self._table.schema().fields}
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(_paths(entry for _, entry in transaction_log.read(self._store)))
+
+
+def _kind_in_log(name: str) -> str:
+    if _LOG.fullmatch(name):
+        return "used"
+    return "old" if _CUT_SHORT.fullmatch(name) else "foreign"
+
+
+def _paths(entries: Iterable[Any]) -> Iterator[str]:
+    """Every file that entries of a log name, as it is written there and as it is meant."""
+    for entry in entries:
+        for action in ("add", "remove", "cdc"):
+            path = (entry.get(action) or {}).get("path")
+            if path:
+                yield from (path, unquote(path))
