@@ -1,6 +1,6 @@
 """`expunge run`: work off every open deletion request."""
 
-from flows.commands.tables import print_batches, print_waiting
+from flows.commands.tables import no_model, print_batches, print_waiting
 from flows.console import Plain, command
 from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.intake.inbox import INCOMING, growing_count
@@ -25,7 +25,7 @@ def run() -> None:
     console = Plain()
     _say_what_is_left(console, services)
     if not has_work(services) and not any(breaches(services)) and not _has_old(services):
-        console.print(f"Nothing new in {services.store.uri}: every request is answered or on hold.")
+        console.print(_nothing_new(services), soft_wrap=True)
         return
     before = set(unfinished(services))
     prepare_prefect()
@@ -44,6 +44,13 @@ def run() -> None:
 def _has_old(services: Services) -> bool:
     """Whether an old version is to be retired or purged, or somebody must look at one."""
     return any(retirement.has_work(services, e.model) for e in enrolled_models(services.journal))
+
+
+def _nothing_new(services: Services) -> str:
+    """Why there is nothing to do; an empty place is not one where all is well."""
+    if not any(enrolled_models(services.journal)):
+        return no_model(services.store.uri)
+    return f"Nothing new in {services.store.uri}: every request is answered or on hold."
 
 
 def _say_what_is_left(console: Plain, services: Services) -> None:

@@ -1,23 +1,28 @@
 """`expunge status`: where every request stands."""
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
-from flows.commands.tables import print_waiting, request_table
+from flows.commands.tables import no_model, print_waiting, request_table
 from flows.console import Plain, shown
-from tasks.certificates.status import RequestSummary, standstills
+from tasks.certificates.alarms import alarms
+from tasks.certificates.status import RequestSummary
 from tasks.certificates.status import status as read_status
 from tasks.environment.settings import load_settings
+from tasks.journal.journal import now
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.subjects.tied_tables import why_unsearched
 from tasks.versions import copies, retirement
 from tasks.versions.alias_floor import breaches
 from unlearning.errors import DataError, SettingsError, TransientError
+from unlearning.policy.counted import counted
+from unlearning.policy.deletion import WORKED_ON
 
 
 def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
@@ -26,13 +31,13 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     Parameters
     ----------
     as_json
-        Print everything as JSON, one object with requests, batches, waiting, models, alarms and
-        notes.
+        Print everything as JSON, one object with requests, batches, unread, waiting, models, alarms
+        and notes.
     """
     services = Services.open(load_settings())
     services.store.check()
     found = read_status(services)
-    found["alarms"] = [*_alarms(services), *standstills(services), *why_unsearched(services)]
+    found["alarms"] = [*_aliases(services), *alarms(services), *why_unsearched(services)]
     found["notes"] = _notes(services)
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for
@@ -40,14 +45,34 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     console = Plain()
     for alarm in found["alarms"]:
         console.print(Text.assemble(("ALARM", "bold red"), " ", shown(alarm)))
-    if not found["requests"]:
-        console.print("No request was processed yet; submit a file, then run.")
+    for line in (*_unread(found["unread"]), *_at_work(found["batches"])):
+        console.print(line)
+    if found["requests"]:
+        listed = [RequestSummary(**r) for r in found["requests"]]
+        console.print(request_table("Requests", listed, now().date()))
     else:
-        console.print(request_table("Requests", [RequestSummary(**r) for r in found["requests"]]))
+        console.print(f"No request was read yet in {services.store.uri}.", soft_wrap=True)
     print_waiting(console, services)
-    console.print(_enrolled_table(found["models"]))
+    if found["models"]:
+        console.print(_enrolled_table(found["models"]))
+    else:
+        console.print(no_model(services.store.uri), soft_wrap=True)
     for note in found["notes"]:
         console.print(f"Note: {note}")
+
+
+def _unread(unread: dict[str, int]) -> Iterator[str]:
+    """Files that no run has read yet."""
+    for name, state in (("files", "not read yet"), ("growing", "may still be growing")):
+        if count := unread[name]:
+            yield f"{counted(count, 'file')} of requests: {state}. Next: expunge run"
+
+
+def _at_work(batches: list[dict[str, str]]) -> Iterator[str]:
+    """Batches that a run has begun and not ended, if it waits for nobody."""
+    for one in batches:
+        if one["status"] in WORKED_ON:
+            yield f"Batch {one['batch']} is at work ({one['status']}) since {one['at']}."
 
 
 def _enrolled_table(models: list[dict[str, Any]]) -> Table:
@@ -68,7 +93,7 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _alarms(services: Services) -> list[str]:
+def _aliases(services: Services) -> list[str]:
     """Aliases that the next run puts back; what stands in the journal is shown without MLflow."""
     try:
         found = [f"{breach.text}; run `expunge run`." for breach in breaches(services)]

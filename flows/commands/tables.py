@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import date
 
 from rich.table import Table
 from rich.text import Text
@@ -28,6 +29,8 @@ _COLORS = {
     "accepted": "white",
 }
 _ALIKE = 3
+_NEVER = "~"
+"""Stands behind every date."""
 
 
 def print_batches(console: Plain, services: Services, older: Iterable[str]) -> None:
@@ -98,19 +101,39 @@ def _or_unknown(value: float | None, form: str) -> str:
     return "unknown" if value is None else format(value, form)
 
 
-def request_table(title: str, found: Iterable[RequestSummary]) -> Table:
-    """One line per request; requests with the same outcome and reason share a line if many."""
+def no_model(store: str) -> str:
+    """What to say where nothing is enrolled: an empty place may be the wrong one."""
+    return (
+        f"No model is enrolled in {store}: enrol one, or see that EXPUNGE_HOME and EXPUNGE_STORE "
+        "name the place that you mean."
+    )
+
+
+def request_table(title: str, found: Iterable[RequestSummary], today: date | None = None) -> Table:
+    """One line per request; requests with the same outcome and reason share a line if many.
+
+    With today's date, open requests come first and say when they are due.
+    """
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name in ("request", "outcome", "reason"):
+    for name in ("request", "outcome", *(["due"] if today else []), "reason"):
         table.add_column(name, overflow="fold")
-    groups: dict[tuple[str, str], list[RequestSummary]] = {}
+    groups: dict[tuple[str, str, str], list[RequestSummary]] = {}
     for request in found:
-        groups.setdefault((request.status, request.reason), []).append(request)
-    for (status, reason), members in sorted(groups.items()):
+        due = request.due_on if today else ""
+        groups.setdefault((due or _NEVER, request.status, request.reason), []).append(request)
+    for (due, status, reason), members in sorted(groups.items()):
         color = _COLORS[status]
         for label in _labels(members):
-            table.add_row(label, Text(status.replace("_", " "), style=color), reason)
+            cells = [_due(due, today)] if today else []
+            table.add_row(label, Text(status.replace("_", " "), style=color), *cells, reason)
     return table
+
+
+def _due(due: str, today: date) -> Text:
+    if due == _NEVER:
+        return Text("")
+    is_over = due < today.isoformat()
+    return Text(f"{due}, overdue" if is_over else due, style="bold red" if is_over else "")
 
 
 def _labels(members: list[RequestSummary]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.console import Plain
-from tasks.certificates.status import trace_subject, trace_version
+from tasks.certificates.traces import trace_subject, trace_version
 from tasks.environment.settings import load_settings
 from tasks.registry.services import Services
 from tasks.subjects.suppression_list import load

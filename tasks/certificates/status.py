@@ -3,23 +3,22 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 from tasks.approval import questions
-from tasks.intake import batches
-from tasks.journal.events.attempts import CandidateEvaluated, MemoryRanOut
-from tasks.journal.events.catalog import request_stream, to_json
+from tasks.intake import batches, inbox
+from tasks.journal.events.attempts import CandidateEvaluated
 from tasks.journal.events.event import Event
-from tasks.journal.events.requests import RequestFact
+from tasks.journal.events.requests import Answered, RequestFact
 from tasks.journal.histories.attempt import AttemptHistory
-from tasks.journal.reading import enrolled_models, read_batch, read_model
+from tasks.journal.reading import enrolled_models, read_batch
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from tasks.versions.old_versions import retirement_counts
-from unlearning.errors import DataError
 from unlearning.evidence.utility_report import EvaluationReport
+from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import STATUS_MEANING, is_open
-from unlearning.policy.subject_kinds import PERSON, kind_pseudonym
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,12 @@ class RequestSummary:
     batch: str
     at: str
     certificate: str
+    due_on: str = ""
+    """When an open request must be answered; empty if it is answered, or was never dated."""
+
+    def is_overdue(self, today: date) -> bool:
+        """Whether its day has passed."""
+        return bool(self.due_on) and self.due_on < today.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,15 @@ def requests(services: Services, batch: str | None = None) -> Iterator[RequestSu
                 batch=event.facts.batch,
                 at=event.at,
                 certificate=event.facts.certificate,
+                due_on=_due_on(event),
             )
+
+
+def _due_on(event: Event[RequestFact]) -> str:
+    if not is_open(event.status) or isinstance(event.facts, Answered):
+        return ""
+    received = event.facts.disposition.received_at
+    return due_on(received).isoformat() if received else ""
 
 
 def _heads(services: Services, batch: str | None) -> Iterator[tuple[str, Event[RequestFact]]]:
@@ -122,6 +135,10 @@ def status(services: Services) -> dict[str, Any]:
             {"batch": name, "status": event.status, "at": event.at}
             for name, event in services.journal.batches()
         ],
+        "unread": {
+            "files": len(inbox.new_files(services)),
+            "growing": inbox.growing_count(services),
+        },
         "waiting": [
             {"status": status, "next": f"expunge approve {asked.batch}", **asdict(asked)}
             for status, asked in questions.waiting(services)
@@ -143,43 +160,3 @@ def status(services: Services) -> dict[str, Any]:
             for e in enrolled_models(services.journal)
         ],
     }
-
-
-def standstills(services: Services) -> list[str]:
-    """Batches that got no further for want of memory, one sentence or two each."""
-    return [
-        f"Batch {name} stands still for {event.facts.model}. {event.facts.reason}"
-        for name, event in services.journal.open_batches()
-        if isinstance(event.facts, MemoryRanOut)
-    ]
-
-
-def trace_subject(services: Services, subject_id: str, kind: str = PERSON) -> list[dict[str, Any]]:
-    """Every event of every request of a subject of this kind, found by pseudonym."""
-    wanted = kind_pseudonym(services.settings.pseudonym_secret(), kind, subject_id)
-    found: list[dict[str, Any]] = []
-    for name, head in services.journal.requests():
-        if head.facts.subject == wanted:
-            events = services.journal.read(request_stream(name))
-            found.append({"record_id": name, "events": [to_json(e) for e in events]})
-    return found
-
-
-def trace_version(services: Services, model: str, version: int) -> list[dict[str, Any]]:
-    """The erasures that led to a model version, newest first.
-
-    Raises:
-        DataError: the model or version is unknown here.
-    """
-    history = read_model(services.journal, model)
-    if version not in history.weights.attempts:
-        raise DataError(f"Version {version} of {model} is not enrolled; see `expunge status`.")
-    chain: list[dict[str, Any]] = []
-    while version in history.promoted:
-        event = history.promoted[version]
-        mine = requests(services, event.facts.batch)
-        erased = [r.request_id for r in mine if r.status == "erased"]
-        facts = asdict(event.facts)
-        chain.append({"version": version, "at": event.at, "requests": erased, **facts})
-        version = event.facts.parent_version
-    return chain

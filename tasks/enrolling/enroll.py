@@ -45,6 +45,11 @@ def enroll_version(
     refuse_unnamed(services, source)
     source = pinned(services, source)
     refuse_other_subjects(services, source)
+    if not services.registry.is_registered(source.model):
+        raise DataError(
+            f"MLflow has no registered model {source.model!r}; check the name, or register it with "
+            "mlflow.pytorch.log_model first."
+        )
     served = services.registry.alias_version(source.model)
     number = served if version is None else version
     if number is None:

@@ -31,6 +31,9 @@ _DEFAULTS = {
 }
 
 
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
 class Settings(BaseSettings):
     """Every place and key expunge needs; each field is the variable EXPUNGE_<NAME>."""
 
@@ -174,5 +177,16 @@ def prepare_prefect() -> None:
     if "PREFECT_API_URL" not in os.environ:
         # Prefect's own server starts here, and makes the last folder of the path only.
         Path(os.environ["PREFECT_HOME"]).expanduser().mkdir(parents=True, exist_ok=True)
+        _reach_ourselves()
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_ROOT_LEVEL", "CRITICAL")
+
+
+def _reach_ourselves() -> None:
+    """Let no proxy come between us and the server that is started here; the rest stays as it is."""
+    for name in ("NO_PROXY", "no_proxy"):
+        known = os.environ.get(name, "")
+        hosts = [host.strip() for host in known.split(",") if host.strip()]
+        if "*" not in hosts:
+            missing = [host for host in _LOOPBACK if host not in hosts]
+            os.environ[name] = ",".join([*hosts, *missing])

@@ -104,8 +104,9 @@ def failures(
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     expectations = suite(kinds)
-    # It names its temporary directory at INFO, and sets that level itself on import.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # It names its temporary directory at INFO, and sets that level itself on import, right there.
+    for name in ("great_expectations", ProgressBarsConfig.__module__):
+        logging.getLogger(name).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     batch = (

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+import servers
 
 from flows.cli import COMMANDS, command_line
 
@@ -50,3 +51,19 @@ def test_the_list_of_commands_loads_none_of_them():
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.integration
+def test_a_flow_runs_behind_a_proxy_that_leads_nowhere(home):
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    left_out = ("NO_PROXY", "no_proxy", "PREFECT_API_URL")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "replay"],
+        env=environment | proxies | {"PYTHONPATH": ".", "EXPUNGE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=servers.PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "Nobody who was erased is back.\n"), done.stderr

@@ -12,6 +12,9 @@ ERASING = ("erasing", "half_erased")
 """Statuses of a batch some of whose rows are gone; in the second one somebody must approve the rest
 for a model that was enrolled since."""
 
+WORKED_ON = ("frozen", "validated", "erasing")
+"""Statuses of a batch that a run has begun and that waits for nobody."""
+
 STATUS_MEANING: Mapping[str, str] = {
     "accepted": "valid, waiting for its rows to be unlearned and erased",
     "on_hold": "a legal hold names the subject; looked at again in every run",

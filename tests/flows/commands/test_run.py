@@ -4,6 +4,15 @@ import pytest
 
 
 @pytest.mark.usefixtures("home")
+def test_an_empty_place_is_not_one_where_all_is_well(expunge, monkeypatch):
+    monkeypatch.setitem(sys.modules, "flows.process_deletions", None)
+    said = " ".join(expunge("run").out.split())
+    assert "No model is enrolled in file:///" in said
+    assert "EXPUNGE_HOME and EXPUNGE_STORE name the place" in said
+    assert "every request is answered" not in said
+
+
+@pytest.mark.usefixtures("world")
 def test_with_nothing_new_a_run_starts_no_flow(expunge, monkeypatch):
     monkeypatch.setitem(sys.modules, "flows.process_deletions", None)
     said = expunge("run")

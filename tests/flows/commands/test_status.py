@@ -2,12 +2,28 @@ import json
 
 import pytest
 
+from tasks.intake import batches
+from tasks.subjects import open_batches
+
 
 @pytest.mark.usefixtures("home")
 def test_an_empty_store_says_what_to_do(expunge):
     said = expunge("status")
     assert said.status == 0
-    assert "No request was processed yet; submit a file, then run." in said.out
+    assert "No request was read yet in file:///" in said.out
+    assert "No model is enrolled in file:///" in said.out
+
+
+def test_files_that_wait_and_what_is_overdue_are_said(expunge, world):
+    world.submit("Q", [40])
+    said = " ".join(expunge("status").out.split())
+    assert "1 file of requests: not read yet. Next: expunge run" in said
+    (batch,) = open_batches.open_batches(world.services)
+    assert f"Batch {batch} is at work (frozen) since" in " ".join(expunge("status").out.split())
+    batches.validate(world.services, batch)
+    told = " ".join(expunge("status").out.split())
+    assert "Q-40 │ accepted │ 2026-12-20 │" in told
+    assert told.index("Q-40") < told.index("R-0")
 
 
 @pytest.mark.usefixtures("home")

@@ -1,26 +1,26 @@
-"""What `expunge status` and `expunge trace` say, from the journal alone."""
+"""What `expunge status` says, from the journal alone."""
 
 import json
+from datetime import date
 
 import pytest
-from factories import approved, disposition, enrollment, preflight, promotion
+from factories import approved, enrollment, preflight
 
 from tasks.certificates.status import (
     batch_models,
     requests,
-    standstills,
     status,
-    trace_subject,
-    trace_version,
 )
 from tasks.journal.events import ids
-from tasks.journal.events.attempts import MemoryRanOut
 from tasks.journal.events.batches import ApprovalRequested
-from tasks.journal.events.catalog import model_stream, request_stream
-from tasks.journal.events.requests import RequestAccepted, RequestErased, RequestQuarantined
+from tasks.journal.events.catalog import request_stream
+from tasks.journal.events.requests import (
+    RequestAccepted,
+    RequestErased,
+    RequestHeld,
+    RequestQuarantined,
+)
 from tasks.journal.reading import record_enrollment
-from unlearning.errors import DataError
-from unlearning.policy.digests import pseudonym
 
 
 def judged(batch):
@@ -91,47 +91,19 @@ def test_everything_is_ready_for_json(batch):
     assert status(batch.services)["waiting"] == []
 
 
-def test_a_batch_that_lacks_memory_stands_still_until_something_follows(batch):
-    made = batch.plan()
-    _, of = batch.of(made.key)
-    assert standstills(batch.services) == []
-    batch.happen(made.ids.out_of_memory("update"), MemoryRanOut(**of, reason="It needs 80 GB."))
-    assert standstills(batch.services) == [
-        f"Batch {batch.name} stands still for income. It needs 80 GB."
-    ]
-    batch.make()
-    assert standstills(batch.services) == []
-
-
-def test_a_subject_is_traced_by_pseudonym_through_every_event(batch):
+def test_an_open_request_says_when_it_is_due_and_one_that_ended_does_not(batch):
     judged(batch)
-    assert trace_subject(batch.services, "somebody") == []
-    who = pseudonym(batch.services.settings.pseudonym_secret(), "somebody")
-    accepted = RequestAccepted(disposition=disposition("r-7", subject=who), batch=batch.name)
-    batch.services.journal.append(request_stream("r-7"), "accepted", accepted)
-    (found,) = trace_subject(batch.services, "somebody")
-    assert found["record_id"] == "r-7"
-    (event,) = found["events"]
-    assert (event["name"], event["status"]) == ("RequestAccepted", "accepted")
-    assert "somebody" not in json.dumps(found)
+    held = RequestHeld(disposition=batch.judged[1], batch=batch.name)
+    batch.services.journal.append(request_stream("r-1"), ids.disposition(batch.name), held)
+    due = {one.record_id: one for one in requests(batch.services)}
+    assert due["r-1"].due_on == "2026-02-03"
+    assert due["r-0"].due_on == due["r-90"].due_on == ""
+    assert due["r-1"].is_overdue(date(2026, 2, 4))
+    assert not due["r-1"].is_overdue(date(2026, 2, 3))
+    assert not due["r-0"].is_overdue(date(2030, 1, 1))
 
 
-def test_a_version_is_traced_back_to_the_one_that_was_trained(batch):
-    batch.enroll()
-    batch.plan()
-    batch.promote()
-    judged(batch)
-    again = batch.plan("a-2", batch="b-next", parent_version=2)
-    stream = model_stream("income")
-    batch.services.journal.append(stream, again.ids.promoted, promotion(again, version=3))
-    newest, oldest = trace_version(batch.services, "income", 3)
-    assert (newest["version"], newest["batch"], newest["requests"]) == (3, "b-next", [])
-    assert (oldest["version"], oldest["batch"]) == (2, batch.name)
-    assert oldest["requests"] == ["CASE-0"]
-    assert trace_version(batch.services, "income", 1) == []
-
-
-def test_a_version_that_was_never_enrolled_cannot_be_traced(batch):
-    batch.enroll()
-    with pytest.raises(DataError, match="Version 7 of income is not enrolled"):
-        trace_version(batch.services, "income", 7)
+def test_files_that_no_run_has_read_are_counted(services):
+    assert status(services)["unread"] == {"files": 0, "growing": 0}
+    services.store.put("requests/incoming/submitted/a.jsonl", b"{}")
+    assert status(services)["unread"]["files"] == 1

@@ -37,6 +37,30 @@ def test_prefect_finds_a_place_for_its_own_server(settings, tmp_path, monkeypatc
     assert os.environ["PREFECT_LOGGING_ROOT_LEVEL"] == "INFO"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "127.0.0.1,localhost"),
+        ("intra.example, localhost", "intra.example,localhost,127.0.0.1"),
+        ("*", "*"),
+    ],
+)
+def test_no_proxy_stands_between_us_and_our_own_server(settings, monkeypatch, before, after):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, before)
+    settings()
+    prepare_prefect()
+    assert (os.environ["NO_PROXY"], os.environ["no_proxy"]) == (after, after)
+
+
+def test_the_way_to_a_server_of_others_is_left_alone(settings, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "intra.example")
+    settings(PREFECT_API_URL="http://prefect/api")
+    prepare_prefect()
+    assert os.environ["NO_PROXY"] == "intra.example"
+
+
 def test_a_tracking_server_keeps_its_own_artifacts(settings):
     assert settings(EXPUNGE_MLFLOW_TRACKING_URI="http://mlflow").artifact_location is None
 

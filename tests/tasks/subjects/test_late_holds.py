@@ -13,7 +13,7 @@ from worked_on import away, move_table, resolved
 from tasks.attempts import planning
 from tasks.attempts.already_forgotten import forgotten_subjects
 from tasks.certificates import certificates
-from tasks.certificates.status import trace_subject
+from tasks.certificates.traces import trace_subject
 from tasks.erasure import batch_rows, files
 from tasks.erasure import rows as rows_gone
 from tasks.intake import batches

@@ -1,0 +1,102 @@
+"""What became of a subject, and what a model version was made to forget, step by step."""
+
+from dataclasses import asdict
+from typing import Any
+
+from tasks.certificates.status import requests
+from tasks.journal.events.catalog import model_stream, request_stream, to_json
+from tasks.journal.events.event import Event
+from tasks.journal.events.models import ChampionPromoted, ModelEnrolled, ModelWithdrawn
+from tasks.journal.events.versions import AliasLost, VersionPurged, VersionRetired
+from tasks.journal.reading import read_model
+from tasks.registry.services import Services
+from unlearning.errors import DataError
+from unlearning.policy.subject_kinds import PERSON, kind_pseudonym
+
+_Ends = dict[int, list[dict[str, Any]]]
+"""What became of versions, by their numbers."""
+
+
+def trace_subject(services: Services, subject_id: str, kind: str = PERSON) -> list[dict[str, Any]]:
+    """Every event of every request of a subject of this kind, found by pseudonym."""
+    wanted = kind_pseudonym(services.settings.pseudonym_secret(), kind, subject_id)
+    found: list[dict[str, Any]] = []
+    for name, head in services.journal.requests():
+        if head.facts.subject == wanted:
+            events = services.journal.read(request_stream(name))
+            found.append({"record_id": name, "events": [to_json(e) for e in events]})
+    return found
+
+
+def trace_version(services: Services, model: str, version: int) -> list[dict[str, Any]]:
+    """The erasures that led to a model version, newest first, down to the one that was enrolled.
+
+    Each version says what became of it since: whether it was withdrawn, retired, or purged.
+
+    Raises:
+        DataError: the model or version is unknown here.
+    """
+    history = read_model(services.journal, model)
+    if history.enrollment is None:
+        raise DataError(
+            f"No model {model!r} is enrolled here; `expunge status` lists those that are."
+        )
+    if version not in history.weights.attempts:
+        raise DataError(f"Version {version} of {model} was never enrolled; see `expunge status`.")
+    chain: list[dict[str, Any]] = []
+    ends = _ends(services, model)
+    while version in history.promoted:
+        event = history.promoted[version]
+        mine = requests(services, event.facts.batch)
+        erased = [r.request_id for r in mine if r.status == "erased"]
+        one = {"version": version, "at": event.at, "requests": erased, **asdict(event.facts)}
+        chain.append({**one, "since": ends.get(version, [])})
+        version = event.facts.parent_version
+    return chain + _origin(services, model, version, ends)
+
+
+def _origin(services: Services, model: str, version: int, ends: _Ends) -> list[dict[str, Any]]:
+    """The version that the first erasure began with, as it was enrolled."""
+    for event in services.journal.read(model_stream(model)):
+        facts = event.facts
+        if isinstance(facts, ModelEnrolled) and facts.enrollment.version == version:
+            one = facts.enrollment
+            return [
+                {
+                    "version": version,
+                    "at": event.at,
+                    "enrolled_on": one.snapshot,
+                    "row_count": one.row_count,
+                    "digest": one.digest,
+                    "since": ends.get(version, []),
+                }
+            ]
+    return []
+
+
+def _ends(services: Services, model: str) -> _Ends:
+    """What became of each version: withdrawn, out of service, retired, purged; oldest first."""
+    found: _Ends = {}
+    serving = 0
+    for event in services.journal.read(model_stream(model)):
+        match facts := event.facts:
+            case ModelEnrolled():
+                serving = facts.enrollment.version
+            case ChampionPromoted():
+                serving = facts.version
+            case ModelWithdrawn():
+                _add(found, serving, event, "withdrawn", batch=facts.batch)
+            case AliasLost():
+                _add(found, facts.found, event, "alias taken away")
+            case VersionRetired():
+                told = {"batch": facts.batch, "why": facts.why, "purge_on": str(facts.purge_on)}
+                _add(found, facts.version, event, "retired", **told)
+            case VersionPurged():
+                _add(found, facts.version, event, "purged")
+            case _:
+                pass
+    return found
+
+
+def _add(found: _Ends, version: int, event: Event[Any], what: str, **facts: str) -> None:
+    found.setdefault(version, []).append({"at": event.at, "what": what, **facts})
