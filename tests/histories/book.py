@@ -4,12 +4,22 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from histories import lake
+from histories import assumed, lake
 from histories.lake import CAST, Person, first_rows
 from histories.place import ENROLLED, MODELS
 
 Owners = dict[int, Person]
 """Whose row each number is."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Somebody asked to be erased."""
+
+    person: Person
+    step: int
+    is_near: bool = False
+    """Whether the id is spelled as no table spells it."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,11 @@ class Certified:
     step: int
     """When its search ended: whoever is brought back from then on is another matter."""
     body: dict[str, Any]
+    is_near: bool
+
+    @property
+    def request(self) -> str:
+        return self.body["request"]["request_id"]
 
     @property
     def is_erased(self) -> bool:
@@ -45,10 +60,12 @@ class Book:
         self.step = 0
         self.rows: dict[str, Owners] = first_rows()
         self.owner: Owners = {n: one for rows in self.rows.values() for n, one in rows.items()}
+        self.written = dict.fromkeys(self.owner, 0)
         self.born = {one: self._rows_of(one) for one in CAST}
-        self.requests: dict[str, Person] = {}
+        self.requests: dict[str, Request] = {}
         self.holds: dict[str, Person] = {}
         self.copies: list[tuple[str, Owners]] = []
+        self.foreign: dict[str, dict[str, bytes]] = defaultdict(dict)
         self.returned: dict[Person, int] = {}
         self.closed: dict[str, int] = {}
         self.certificates: dict[str, Certified] = {}
@@ -81,6 +98,7 @@ class Book:
 
     def wrote(self, name: str, owners: Owners, *, is_whole: bool = False) -> None:
         """Others wrote rows into a table, or the table anew."""
+        self.written |= {n: self.step for n in owners if n not in self.owner}
         self.owner |= owners
         self.rows[name] = owners if is_whole else self.rows[name] | owners
         for person in set(owners.values()):
@@ -94,22 +112,31 @@ class Book:
     def held(self) -> set[Person]:
         return set(self.holds.values())
 
-    def may_vanish(self, person: Person) -> bool:
-        """Whether rows of the person may be erased: somebody asked, and no hold protects them."""
-        return person in self.requests.values() and person not in self.held
+    def may_vanish(self, row: int) -> bool:
+        """Whether a row may be erased: its person asked, and no hold protects them.
+
+        A row that came after everything that was asked for is answered needs a request of its own.
+        """
+        person = self.owner[row]
+        asked = [r for r, one in self.requests.items() if one.person == person and not one.is_near]
+        if not asked or person in self.held:
+            return False
+        answered = {one.request: one.step for one in self.certificates.values()}
+        return assumed.RETURNING_IS_ASKING or any(
+            answered.get(one, self.step) >= self.written[row] for one in asked
+        )
 
     def gone(self) -> set[Person]:
         """Whoever is certified as erased and was brought back by nobody since."""
-        found = self.certificates.values()
         return {
             one.person
-            for one in found
+            for one in self.certificates.values()
             if one.is_erased and one.step > self.returned.get(one.person, -1)
         }
 
-    def trained(self, model: str, version: int, without: frozenset[Person] = frozenset()) -> None:
-        """A version learned what its table holds, but for these and whoever was erased."""
-        self.learned_from(model, version, self.rows[MODELS[model]], without)
+    def trained(self, model: str, version: int) -> None:
+        """A version learned what its table holds, but for whoever was erased."""
+        self.learned_from(model, version, self.rows[MODELS[model]], frozenset())
 
     def learned_from(
         self, model: str, version: int, rows: Owners, without: frozenset[Person]

@@ -3,12 +3,14 @@
 Each row bears a number in its features, so that a row can be told wherever it lies.
 """
 
+import gzip
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
 BITS = 12
@@ -48,6 +50,10 @@ TABLES = {
         Table("staff-unseen", "employee", "staff_id", is_number=True),
     )
 }
+ORDERS = "orders"
+"""A table of somebody else's, in the folder of one of ours."""
+FOREIGN = ("notes.txt", "_archive/copy.pq", "_archive/dump.csv.gz", ORDERS)
+"""What people leave in the folders of tables."""
 ROWS = 44
 """Rows of each table."""
 
@@ -65,6 +71,13 @@ def employee(number: int) -> Person:
 
 
 NOBODY = (person(900), employee(900))
+
+
+def near(person: Person) -> str:
+    """The person's id as somebody else might spell it."""
+    return f"00{person.id}" if person.id.isdigit() else person.id.upper()
+
+
 CAST = (person(0), person(1), person(2), person(700), employee(0), employee(1), *NOBODY)
 """Who is asked for: with two rows, with rows in both tables, with one, in the holdout alone, …"""
 
@@ -147,6 +160,36 @@ class Lake:
         table = TABLES[name]
         value = person.id if table.is_number else f"'{person.id}'"
         self.open(name).delete(f"{table.column} = {value}")
+
+    def leave(self, name: str, what: str, owners: dict[int, Person]) -> None:
+        """Somebody puts a thing of their own into the table's folder."""
+        place = self.folder / name / what
+        place.parent.mkdir(exist_ok=True)
+        if what == ORDERS:
+            write_deltalake(str(place), self.rows(name, owners))
+        elif what.endswith(".gz"):
+            lines = "\n".join(one.id for one in owners.values())
+            place.write_bytes(gzip.compress(lines.encode()))
+        elif what.endswith(".pq"):
+            pq.write_table(self.rows(name, owners), place)
+        else:
+            place.write_text("ask the data platform before you change this table")
+
+    def foreign(self, name: str) -> dict[str, bytes]:
+        """Whatever lies in a table's folder and was put there so, by its path."""
+        root = self.folder / name
+        return {
+            str(path.relative_to(root)): path.read_bytes()
+            for what in FOREIGN
+            for path in ([root / what] if (root / what).is_file() else (root / what).rglob("*"))
+            if path.is_file()
+        }
+
+    def tidy(self, name: str) -> None:
+        """They take their things away again."""
+        for what in FOREIGN:
+            place = self.folder / name / what
+            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
 
     def keep_copy(self, name: str, number: int) -> None:
         shutil.copytree(self.folder / name, self.copies / str(number))

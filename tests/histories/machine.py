@@ -3,15 +3,16 @@
 from typing import ClassVar
 
 import hypothesis.strategies as st
-from histories import promises
-from histories.book import Book
+from histories import assumed, promises
+from histories.book import Book, Request
 from histories.fuse import Fuse, Killed
-from histories.lake import CAST, TABLES, Person
-from histories.place import MODELS, Place
+from histories.lake import CAST, FOREIGN, NOBODY, TABLES, Person
+from histories.place import MODELS, Place, copy_of
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 PEOPLE = st.sampled_from(CAST)
 ASKED = st.lists(PEOPLE, min_size=1, max_size=3, unique=True)
+NEAR = st.just(False) if assumed.NO_SPELLINGS else st.sampled_from([False, False, True])
 NAMES = st.sampled_from(sorted(TABLES))
 ALL_MODELS = st.sampled_from(sorted(MODELS))
 SOME = st.integers(0, 5)
@@ -33,7 +34,7 @@ class Histories(RuleBasedStateMachine):
         self.place.begin(days=days)
         self.book = Book()
         self.tried["histories"] += 1
-        self.ask(first)
+        self.ask(first, is_near=False)
 
     def moved(self) -> int:
         """A step further."""
@@ -42,19 +43,20 @@ class Histories(RuleBasedStateMachine):
 
     # People.
 
-    @rule(who=ASKED)
-    def ask(self, who: list[Person]) -> None:
-        """Requests in one file."""
+    @rule(who=ASKED, is_near=NEAR)
+    def ask(self, who: list[Person], is_near: bool) -> None:
+        """Requests in one file, in the spelling of the tables or in another one."""
         step = self.moved()
-        asked = {f"CASE-{step}-{i}": person for i, person in enumerate(who)}
-        self.place.submit(f"case-{step}", *((r, person.id) for r, person in asked.items()))
+        asked = {f"CASE-{step}-{i}": Request(one, step, is_near) for i, one in enumerate(who)}
+        rows = ((r, one.person, is_near) for r, one in asked.items())
+        self.place.submit(f"case-{step}", *rows)
         self.book.requests |= asked
 
-    @rule(who=PEOPLE)
-    def hold(self, who: Person) -> None:
+    @rule(who=PEOPLE, is_near=NEAR)
+    def hold(self, who: Person, is_near: bool) -> None:
         name = f"hold-{self.moved()}"
-        self.place.hold(name, who.id)
-        self.book.holds[name] = who
+        if self.place.hold(name, who, is_near=is_near):
+            self.book.holds[name] = who
 
     @precondition(lambda self: self.book.holds)
     @rule(which=SOME)
@@ -67,7 +69,7 @@ class Histories(RuleBasedStateMachine):
 
     # The lake's owners.
 
-    @rule(who=PEOPLE.filter(lambda one: one not in CAST[-2:]))
+    @rule(who=PEOPLE.filter(lambda one: one not in NOBODY))
     def deliver_again(self, who: Person) -> None:
         """Rows that the person had once are written once more."""
         self.moved()
@@ -94,12 +96,43 @@ class Histories(RuleBasedStateMachine):
         self.place.lake.append(name, row)
         self.book.wrote(name, row)
 
+    @precondition(lambda _: not assumed.NO_DELETIONS_UPSTREAM)
+    @rule(who=PEOPLE, is_vacuumed=st.booleans())
+    def delete(self, who: Person, is_vacuumed: bool) -> None:
+        """The lake's owners delete the person's rows themselves."""
+        self.moved()
+        for name in sorted(self.book.tables_of(who)):
+            self.place.lake.delete(name, who)
+            self.book.lost(name, who)
+            if is_vacuumed:
+                self.place.lake.vacuum(name)
+
     @rule(name=NAMES, is_vacuumed=st.booleans())
     def optimize(self, name: str, is_vacuumed: bool) -> None:
         self.moved()
         self.place.lake.compact(name)
         if is_vacuumed:
             self.place.lake.vacuum(name)
+
+    @precondition(lambda _: not assumed.NO_FOREIGN_FILES)
+    @rule(name=NAMES, what=st.sampled_from(FOREIGN))
+    def leave(self, name: str, what: str) -> None:
+        """Somebody puts a thing of their own into the table's folder."""
+        self.moved()
+        if not (self.place.lake.folder / name / what).exists():
+            self.place.lake.leave(name, what, self.book.rows[name])
+            self.book.foreign[name] = self.place.lake.foreign(name)
+            for person in set(self.book.rows[name].values()):
+                self.book.returned[person] = self.book.step
+
+    @precondition(lambda self: any(self.book.foreign.values()))
+    @rule()
+    def tidy(self) -> None:
+        """They take their things away again."""
+        self.moved()
+        for name in self.book.foreign:
+            self.place.lake.tidy(name)
+        self.book.foreign.clear()
 
     @rule(name=NAMES)
     def overwrite(self, name: str) -> None:
@@ -121,8 +154,12 @@ class Histories(RuleBasedStateMachine):
         self.moved()
         number = which % len(self.book.copies)
         name, owners = self.book.copies[number]
+        theirs = {n for n, one in self.book.rows[name].items() if one in CAST}
+        if assumed.NO_DELETIONS_UPSTREAM and not theirs <= owners.keys():
+            return
         self.place.lake.restore(name, number)
         self.book.wrote(name, owners, is_whole=True)
+        self.book.foreign[name] = self.place.lake.foreign(name)
 
     # The registry.
 
@@ -130,7 +167,29 @@ class Histories(RuleBasedStateMachine):
     def train(self, model: str) -> None:
         """A version trained anew, of a model old or new, and enrolled."""
         self.moved()
-        self.book.trained(model, self.place.train(model))
+        version = self.place.train(model)
+        if version is not None:
+            self.book.trained(model, version)
+
+    @precondition(lambda _: not assumed.NO_ENROLMENT_AGAIN)
+    @rule(model=ALL_MODELS)
+    def enrol_again(self, model: str) -> None:
+        """The version in service enrolled once more, on the table's newest rows."""
+        if any(name == model for name, _ in self.book.learned):
+            self.moved()
+            self.place.enrol_again(model)
+
+    @precondition(lambda _: not assumed.NO_COPIES)
+    @rule(model=ALL_MODELS, which=SOME)
+    def copy_version(self, model: str, which: int) -> None:
+        """A version copied to another registered model, and served there."""
+        versions = sorted(version for name, version in self.book.learned if name == model)
+        if versions:
+            self.moved()
+            chosen = versions[which % len(versions)]
+            made = self.place.copy_version(model, chosen)
+            if made is not None:
+                self.book.learned[copy_of(model), made] = self.book.learned[model, chosen]
 
     @rule(model=ALL_MODELS, which=SOME)
     def roll_back(self, model: str, which: int) -> None:
@@ -151,7 +210,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(who=ASKED)
     def ask_and_run(self, who: list[Person]) -> None:
-        self.ask(who)
+        self.ask(who, is_near=False)
         self.run(is_reported=False)
 
     @rule(calls=st.integers(1, 120), side=st.sampled_from(["before", "after"]))
@@ -181,7 +240,7 @@ class Histories(RuleBasedStateMachine):
         self.place.retire()
 
     def look(self, troubles: list[str] | None) -> None:
-        found = promises.after_run(self.place, self.book, troubles=troubles)
+        found = promises.after_run(self.place, self.book, troubles)
         assert not found, "\n".join(found)
 
     def teardown(self) -> None:

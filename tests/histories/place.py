@@ -1,18 +1,21 @@
 """Where a history happens: a real lake, store and registry, and whatever people do with them."""
 
+import io
 import json
 import logging
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from histories.lake import TABLES, Lake, Person
+from histories.lake import TABLES, Lake, Person, near
+from mlflow.exceptions import MlflowException
 
+from flows.commands.status import status
 from tasks import pipeline
 from tasks.attempts import withdrawal
 from tasks.enrolling import enroll, train
@@ -38,6 +41,15 @@ MODELS = {"income": "people", "loans": "people", "hours": "staff"}
 ENROLLED = ("income", "hours")
 """Those that a history begins with."""
 _TRAINING = TrainingConfig(epochs=2, batch_size=16)
+
+
+def copy_of(model: str) -> str:
+    """The registered model that copies of a model's versions go to."""
+    return f"prod-{model}"
+
+
+def _named(person: Person, *, is_near: bool) -> dict[str, str]:
+    return {"subject_id": near(person) if is_near else person.id}
 
 
 class Unreported(pipeline.Steps):
@@ -136,28 +148,35 @@ class Place:
             approval=ApprovalPolicy(max_share=1.0),
         )
 
-    def train(self, model: str) -> int:
-        """Train a version on the table's newest rows, and enrol it."""
-        services = self.open()
-        version = train.train_version(services, self.source(model), (4,), _TRAINING)
-        enroll.enroll_version(services, self.source(model), version, trust_pickle=False)
+    def train(self, model: str) -> int | None:
+        """Train a version on the table's newest rows, and enrol it; None if that is refused."""
+        services, version = self.open(), None
+        with suppress(ExpungeError):
+            version = train.train_version(services, self.source(model), (4,), _TRAINING)
+            enroll.enroll_version(services, self.source(model), version, trust_pickle=False)
         return version
 
     def enrol_again(self, model: str) -> None:
         """Enrol the version in service once more, on the table's newest rows."""
-        enroll.enroll_version(self.open(), self.source(model), None, trust_pickle=False)
+        with suppress(ExpungeError):
+            enroll.enroll_version(self.open(), self.source(model), None, trust_pickle=False)
 
-    def submit(self, name: str, *asked: tuple[str, str]) -> None:
-        """Send in a file of requests, each with its id and whom it names."""
+    def submit(self, name: str, *asked: tuple[str, Person, bool]) -> None:
+        """Send in a file of requests: the id of each, whom it names, and whether only nearly."""
         received = (datetime.now(UTC) - timedelta(days=1)).isoformat()
         rows = [
-            {"request_id": request, "subject_id": subject, "received_at": received}
-            for request, subject in asked
+            {"request_id": request, "received_at": received, **_named(person, is_near=is_near)}
+            for request, person, is_near in asked
         ]
         submit_file(self.open(), self._file(name, rows), "requests/incoming/")
 
-    def hold(self, name: str, subject: str) -> None:
-        legal_holds.place(self.open(), self._file(name, [{"subject_id": subject}]))
+    def hold(self, name: str, person: Person, *, is_near: bool) -> bool:
+        """Place a hold; whether it was taken: one that protects nobody is refused."""
+        row = _named(person, is_near=is_near)
+        with suppress(ExpungeError):
+            legal_holds.place(self.open(), self._file(name, [row]))
+            return True
+        return False
 
     def release(self, name: str) -> None:
         legal_holds.release(self.open(), f"{name}.jsonl")
@@ -217,8 +236,26 @@ class Place:
         return self.services.registry.alias_version(model)
 
     def roll_back(self, model: str, version: int) -> None:
-        """A person serves an older version."""
-        self.services.registry.set_alias(model, version)
+        """A person serves an older version, if there is one."""
+        with suppress(ExpungeError):
+            self.services.registry.set_alias(model, version)
+
+    def copy_version(self, model: str, version: int) -> int | None:
+        """Copy a version to another registered model, and serve it there."""
+        client, to = self.services.registry.client, copy_of(model)
+        with suppress(MlflowException):  # purged
+            made = client.copy_model_version(f"models:/{model}/{version}", to)
+            client.set_registered_model_alias(to, self.services.settings.alias, made.version)
+            return int(made.version)
+        return None
+
+    def alarms(self) -> list[str]:
+        """What `expunge status` shows beside the requests."""
+        said = io.StringIO()
+        with redirect_stdout(said):
+            status(as_json=True)
+        found = json.loads(said.getvalue())
+        return [str(one) for one in found["alarms"]]
 
     def pseudonym(self, person: Person) -> str:
         from unlearning.policy.digests import pseudonym

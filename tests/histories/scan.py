@@ -14,34 +14,29 @@ from histories.lake import Person
 
 
 def scan(places: Iterable[Path], wanted: Iterable[Person]) -> dict[Person, set[str]]:
-    """The files in which each person was found, by bytes, by value or by name."""
-    forms = {form: one for one in wanted for form in _forms(one)}
-    if not forms:
+    """The files in which each person was found, by bytes in any case, by value or by name."""
+    texts = {one.id.lower().encode(): one for one in wanted}
+    values = {int(one.id).to_bytes(8, "little"): one for one in wanted if one.id.isdigit()}
+    if not texts:
         return {}
-    pattern = re.compile(b"|".join(map(re.escape, sorted(forms))))
+    pattern = re.compile(b"|".join(map(re.escape, texts)), re.IGNORECASE)
     found: dict[Person, set[str]] = defaultdict(set)
     for place in places:
-        for path in sorted(p for p in place.rglob("*") if p.is_file()):
+        for path in [place, *sorted(place.rglob("*"))]:
             name = str(path.relative_to(place.parent))
             for part in (name.encode(), *_parts(path)):
                 for hit in pattern.findall(part):
-                    found[forms[hit]].add(name)
+                    found[texts[hit.lower()]].add(name)
+                for value, one in values.items():
+                    if value in part:
+                        found[one].add(name)
     return dict(found)
 
 
-def _forms(person: Person) -> Iterator[bytes]:
-    """Ways in which an id may lie in a file."""
-    yield person.id.encode()
-    yield person.id.encode("utf-16-le")
-    if person.id.isdigit():
-        yield int(person.id).to_bytes(8, "little")
-
-
 def _parts(path: Path) -> Iterator[bytes]:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:  # SQLite's journal comes and goes
+    if not path.is_file():
         return
+    data = path.read_bytes()
     yield from _decoded(data)
     if data.startswith(b"SQLite format 3"):
         with sqlite3.connect(path) as database:
