@@ -2,8 +2,6 @@
 
 NO_SPELLINGS = True
 """Nobody spells an id in another way than the tables do."""
-NO_SHARED_IDS = True
-"""An id of one kind of people names nobody of another kind."""
 NO_FOREIGN_FILES = True
 """Nothing but tables lies in the folders of tables."""
 NO_DELETIONS_UPSTREAM = True

@@ -63,7 +63,7 @@ class Book:
         self.written = dict.fromkeys(self.owner, 0)
         self.born = {one: self._rows_of(one) for one in CAST}
         self.requests: dict[str, Request] = {}
-        self.holds: dict[str, Person] = {}
+        self.holds: dict[str, set[Person]] = {}
         self.copies: list[tuple[str, Owners]] = []
         self.foreign: dict[str, dict[str, bytes]] = defaultdict(dict)
         self.returned: dict[Person, int] = {}
@@ -110,7 +110,7 @@ class Book:
 
     @property
     def held(self) -> set[Person]:
-        return set(self.holds.values())
+        return set().union(*self.holds.values())
 
     def may_vanish(self, row: int) -> bool:
         """Whether a row may be erased: its person asked, and no hold protects them.

@@ -66,8 +66,8 @@ def person(number: int) -> Person:
 
 
 def employee(number: int) -> Person:
-    """A number, and so long that chance writes it nowhere."""
-    return Person("employee", f"7340018{number:05d}")
+    """A number, and so long that chance writes it nowhere; some are ids of persons as well."""
+    return Person("employee", _FORMS[-1].format(number))
 
 
 NOBODY = (person(900), employee(900))
@@ -78,8 +78,11 @@ def near(person: Person) -> str:
     return f"00{person.id}" if person.id.isdigit() else person.id.upper()
 
 
-CAST = (person(0), person(1), person(2), person(700), employee(0), employee(1), *NOBODY)
-"""Who is asked for: with two rows, with rows in both tables, with one, in the holdout alone, …"""
+CAST = (person(0), person(1), person(2), person(700), employee(0), employee(2), *NOBODY)
+"""Who is asked for: with two rows, with rows in both tables, with one, in the holdout alone, …
+
+Person 2 and employee 2 have the same id.
+"""
 
 
 def first_rows() -> dict[str, dict[int, Person]]:

@@ -52,11 +52,13 @@ class Histories(RuleBasedStateMachine):
         self.place.submit(f"case-{step}", *rows)
         self.book.requests |= asked
 
-    @rule(who=PEOPLE, is_near=NEAR)
-    def hold(self, who: Person, is_near: bool) -> None:
+    @rule(who=PEOPLE, is_near=NEAR, is_for_all=st.booleans())
+    def hold(self, who: Person, is_near: bool, is_for_all: bool) -> None:
+        """A hold on one person, or on whoever has the id in any kind."""
         name = f"hold-{self.moved()}"
-        if self.place.hold(name, who, is_near=is_near):
-            self.book.holds[name] = who
+        if self.place.hold(name, who, is_near=is_near, is_for_all=is_for_all):
+            alike = {one for one in CAST if one.id == who.id}
+            self.book.holds[name] = alike if is_for_all else {who}
 
     @precondition(lambda self: self.book.holds)
     @rule(which=SOME)

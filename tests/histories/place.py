@@ -35,6 +35,7 @@ from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import ExpungeError
+from unlearning.policy.subject_kinds import kind_pseudonym
 
 MODELS = {"income": "people", "loans": "people", "hours": "staff"}
 """Models, each with the table that it learns from; the holdout bears its name."""
@@ -49,7 +50,7 @@ def copy_of(model: str) -> str:
 
 
 def _named(person: Person, *, is_near: bool) -> dict[str, str]:
-    return {"subject_id": near(person) if is_near else person.id}
+    return {"subject_id": near(person) if is_near else person.id, "subject_kind": person.kind}
 
 
 class Unreported(pipeline.Steps):
@@ -137,13 +138,21 @@ class Place:
         table = TABLES[MODELS[model]]
         return ModelSource(
             model=model,
-            dataset=DatasetSpec(self.lake.uri(table.name), ("features",), "label", table.column),
+            dataset=DatasetSpec(
+                self.lake.uri(table.name),
+                ("features",),
+                "label",
+                table.column,
+                subject_kind=table.kind,
+            ),
             dataset_version=None,
             holdout=self.lake.uri(f"{table.name}-unseen"),
             unlearning=UnlearningConfig(
                 method="retrain", retraining=_TRAINING, retain_sample=15, holdout_sample=15
             ),
             policy=GatePolicy(references=0, max_exact_accuracy_loss=1.0),
+            widened_by="Ada",
+            widened_because="the tables of the tests are small",
             budget=DeletionBudget(max_share=1.0),
             approval=ApprovalPolicy(max_share=1.0),
         )
@@ -170,9 +179,11 @@ class Place:
         ]
         submit_file(self.open(), self._file(name, rows), "requests/incoming/")
 
-    def hold(self, name: str, person: Person, *, is_near: bool) -> bool:
+    def hold(self, name: str, person: Person, *, is_near: bool, is_for_all: bool) -> bool:
         """Place a hold; whether it was taken: one that protects nobody is refused."""
         row = _named(person, is_near=is_near)
+        if is_for_all:
+            del row["subject_kind"]
         with suppress(ExpungeError):
             legal_holds.place(self.open(), self._file(name, [row]))
             return True
@@ -258,6 +269,5 @@ class Place:
         return [str(one) for one in found["alarms"]]
 
     def pseudonym(self, person: Person) -> str:
-        from unlearning.policy.digests import pseudonym
-
-        return pseudonym(self.services.settings.pseudonym_secret(), person.id)
+        secret = self.services.settings.pseudonym_secret()
+        return kind_pseudonym(secret, person.kind, person.id)
