@@ -1,14 +1,12 @@
 """What histories leave out, since the product is known not to keep its promise there yet."""
 
 NO_SPELLINGS = True
-"""Nobody spells an id in another way than the tables do."""
+"""No request spells an id in another way than the tables do."""
 NO_FOREIGN_FILES = True
 """Nothing but tables lies in the folders of tables."""
 NO_DELETIONS_UPSTREAM = True
 """The lake's owners delete nobody themselves."""
 NO_ENROLMENT_AGAIN = True
 """Nobody enrols a version anew on other rows than it was trained on."""
-NO_COPIES = True
-"""No version is copied to another registered model."""
 RETURNING_IS_ASKING = True
 """New rows of somebody who was erased may be erased again without a request."""

@@ -52,7 +52,7 @@ class Histories(RuleBasedStateMachine):
         self.place.submit(f"case-{step}", *rows)
         self.book.requests |= asked
 
-    @rule(who=PEOPLE, is_near=NEAR, is_for_all=st.booleans())
+    @rule(who=PEOPLE, is_near=st.booleans(), is_for_all=st.booleans())
     def hold(self, who: Person, is_near: bool, is_for_all: bool) -> None:
         """A hold on one person, or on whoever has the id in any kind."""
         name = f"hold-{self.moved()}"
@@ -181,7 +181,6 @@ class Histories(RuleBasedStateMachine):
             self.moved()
             self.place.enrol_again(model)
 
-    @precondition(lambda _: not assumed.NO_COPIES)
     @rule(model=ALL_MODELS, which=SOME)
     def copy_version(self, model: str, which: int) -> None:
         """A version copied to another registered model, and served there."""

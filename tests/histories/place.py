@@ -201,11 +201,15 @@ class Place:
         """What `expunge run` does, without an orchestrator; returns what people must look at."""
         services = self.open()
         steps = (pipeline.Steps if is_reported else Unreported)(services)
+        return self._work_off(steps) + self._retire(services)
+
+    def _work_off(self, steps: pipeline.Steps) -> list[str]:
+        services = self.services
         try:
             check_format(services.store)
             withdrawal.finish_withdrawals(services)
-            troubles = alias_floor.enforce(services)
             models = self.served()
+            troubles = alias_floor.enforce(services)
             batches = open_batches.open_batches(services)
         except ExpungeError as error:
             return [str(error)]
@@ -232,7 +236,10 @@ class Place:
 
     def retire(self) -> list[str]:
         """What `expunge retire` does; returns what people must look at."""
-        services, troubles = self.open(), []
+        return self._retire(self.open())
+
+    def _retire(self, services: Services) -> list[str]:
+        troubles: list[str] = []
         for one in list(enrolled_models(services.journal)):
             try:
                 troubles += retirement.retire(services, one.model)

@@ -1,6 +1,7 @@
 """What must hold after every run of a history, whatever was done before it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ def _served_memories(place: Place, book: Book, told: list[str]) -> Iterator[str]
     """
     for model in (*MODELS, *map(copy_of, MODELS)):
         remembered = _served(place, book, model) & book.gone()
-        if remembered and not any(model in text for text in told):
+        if remembered and not any(re.search(rf"(?<![\w-]){model}\b", text) for text in told):
             yield f"{model} is served by a version that remembers {remembered}"
 
 
