@@ -41,12 +41,14 @@ def work_off(models: list[str]) -> int:
     batches = steps.open_batches()
     states = [process_batch(batch, models, return_state=True) for batch in batches]
     states += process_waiting(models)
+    reduced = steps.reduce_requests(return_state=True)
     outcomes = [state.result(raise_on_failure=False) for state in states]
     for error in (o for o in outcomes if isinstance(o, BaseException)):
         raise error
     troubles += [reason for o in outcomes if isinstance(o, list) for reason in o]
     if troubles:
         raise GateRejectedError("; ".join(troubles))
+    reduced.result()
     return len(batches)
 
 

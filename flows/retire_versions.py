@@ -19,8 +19,9 @@ def retire_versions() -> int:
     retired = [steps.retire_versions(model, return_state=True) for model in models]
     purged = [state for model in models for state in purge_due(model)]
     leftovers = steps.drop_leftovers(return_state=True)
+    reduced = steps.reduce_requests(return_state=True)
     results = [state.result() for state in retired]
-    for state in (*purged, leftovers):
+    for state in (*purged, leftovers, reduced):
         state.result()
     alarms = [alarm for found in results for alarm in found]
     if alarms:

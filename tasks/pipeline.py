@@ -23,7 +23,7 @@ from tasks.attempts import (
 from tasks.certificates import certificates
 from tasks.enrolling import gradient_ledgers, reference_models
 from tasks.erasure import files, guards, rows, snapshots
-from tasks.intake import batches
+from tasks.intake import batches, reduction
 from tasks.journal.events.attempt import Attempt
 from tasks.registry.services import Services
 from tasks.report import mlflow_mirror
@@ -153,8 +153,9 @@ class Steps:
         mlflow_mirror.mirror(self.services, batch)
 
     def close_batch(self, batch: str) -> None:
-        """The batch closed, and what its models forgot noted as gone."""
+        """The batch closed, its requests reduced, and what its models forgot noted as gone."""
         mlflow_mirror.close(self.services, batch)
+        _if_possible("request files", partial(reduction.reduce_closed, self.services))
         _if_possible("what was forgotten", partial(already_forgotten.note_settled, self.services))
 
 

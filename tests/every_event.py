@@ -23,6 +23,7 @@ from factories import (
 from tasks.journal.events import attempts as a
 from tasks.journal.events import batches as b
 from tasks.journal.events import models as m
+from tasks.journal.events import reduction as d
 from tasks.journal.events import requests as r
 from tasks.journal.events import statements as s
 from tasks.journal.events import versions as v
@@ -102,6 +103,10 @@ EVERY_EVENT: list[Fact] = [
     ),
     b.BatchSuperseded(by="b-2"),
     b.BatchClosed(),
+    d.ReductionIntended(files=2),
+    d.RequestsReduced(files=2),
+    d.QuarantineEmptyingIntended(files=1),
+    d.QuarantineEmptied(files=1),
     a.AttemptPlanned(attempt=MADE),
     a.CandidateIntended(**OF),
     a.CandidateMade(**OF, candidate="candidates/a.safetensors", digest="d2"),

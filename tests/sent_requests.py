@@ -5,10 +5,12 @@ import json
 from factories import attempt
 
 from tasks.intake import batches
+from tasks.journal.events import ids
 from tasks.journal.events.attempts import AttemptPlanned
 from tasks.journal.events.batches import BatchClosed
-from tasks.journal.events.catalog import batch_stream
-from tasks.journal.journal import Journal
+from tasks.journal.events.catalog import batch_stream, request_stream
+from tasks.journal.events.requests import SubjectNotFound
+from tasks.journal.journal import Entry, Journal
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.report import mlflow_mirror
@@ -63,6 +65,25 @@ def block(services: Services, batch: str) -> None:
     stream = batch_stream(batch)
     services.journal.append(stream, planned.ids.planned, AttemptPlanned(attempt=planned))
     mlflow_mirror.block(services, planned, ["holdout_accuracy_loss"], "No rung was enough.")
+
+
+def answer(services: Services, batch: str) -> None:
+    """Answer every accepted request of a batch, as if no table held a row."""
+    services.journal.append_all(
+        Entry(
+            request_stream(d.record_id),
+            ids.certified(batch),
+            SubjectNotFound(
+                batch=batch,
+                request_id=d.request_id,
+                subject=d.subject,
+                reason="no table holds a row of the subject",
+                certificate=f"certificates/{d.request_id}.json",
+                certificate_digest="c",
+            ),
+        )
+        for d in batches.accepted(services, batch)
+    )
 
 
 def close(services: Services, batch: str) -> None:

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     settle_seconds: NonNegativeInt = 60
     """How long a file copied into requests/incoming/ of a directory must lie unchanged before it is
     read, for whoever copies it may still be at it; what `expunge submit` or S3 stores is whole."""
+    quarantine_days: NonNegativeInt = 30
+    """Days for which unusable rows and files of requests are kept so that their sender can be
+    helped, from when they were taken up; 0: until their batch is closed."""
     pseudonym_key: SecretStr | None = None
     """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>."""
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version as package_version
 
-from tasks.intake import inbox, quarantine
+from tasks.intake import inbox, kept_rows, quarantine
 from tasks.intake.validation_report import render_report
 from tasks.journal import journal
 from tasks.journal.events import ids
@@ -129,7 +129,7 @@ def _keep_quarantined(services: Services, batch: str, judged: Sequence[Dispositi
     rows = [
         {
             "record_id": r.record_id,
-            "file": files.get(inbox.file_of(r.record_id), "of an earlier batch"),
+            "file": files.get(kept_rows.file_of(r.record_id), "of an earlier batch"),
             "reason": reasons[r.record_id],
             "row": r.row.fields,
         }
@@ -149,7 +149,7 @@ def subjects_by_record(
     judged = accepted(services, batch) if records is None else dispositions(services, batch)
     wanted = {d.record_id for d in judged if d.subject_kind == kind}
     wanted &= wanted if records is None else set(records)
-    return inbox.subject_ids(services, batch, frozenset(wanted))
+    return kept_rows.subject_ids(services, frozenset(wanted))
 
 
 def subjects(services: Services, batch: str, kind: str) -> list[str]:

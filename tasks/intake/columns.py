@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks.intake.inbox import Record
+from tasks.intake.kept_rows import Record
 from tasks.intake.legal_holds import SUBJECT_ID, Register
 from tasks.intake.request_files import FIELDS, plain_text
 from tasks.intake.suite import GROUNDS, REQUEST_ID

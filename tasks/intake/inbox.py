@@ -7,9 +7,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
-from tasks.intake.request_files import MAX_BYTES, TOO_LARGE, RawRow, parse
+from tasks.intake.kept_rows import (
+    CLAIMS,
+    FILES,
+    Record,
+    RequestFile,
+    claimant,
+    claimed_file,
+    file_of,
+    records_of,
+)
+from tasks.intake.request_files import MAX_BYTES, TOO_LARGE
 from tasks.intake.settling import growing
 from tasks.journal.events import ids
 from tasks.journal.events.batches import BatchFrozen
@@ -17,31 +26,14 @@ from tasks.journal.events.catalog import batch_stream
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.store.objects import MissingObjectError, ObjectInfo
-from unlearning.errors import RequestError, SnapshotChangedError
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest, keyed_digest
 
 INCOMING = "requests/incoming/"
 SUBMITTED = f"{INCOMING}submitted/"
 """Files appear here whole, as by a rename: they are read at once."""
-_CLAIMS = "requests/claims/"
-_FILES = "requests/files/"
 _MANIFESTS = "requests/batches/"
 _LINK = "is a link, which may lead anywhere; send the file itself"
 _UNNAMEABLE = "cannot be fetched under its name; send it again under another"
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFile:
-    """A request file as it was when its batch was frozen."""
-
-    file_id: str
-    key: str
-    version: str
-    digest: str
-    problem: str = ""
-    """Why no copy of it was kept; empty if one was."""
-    arrived: str = ""
-    """When it came, ISO 8601; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +43,6 @@ class Manifest:
     batch: str
     files: tuple[RequestFile, ...]
     released: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One row of a batch, with the id that stands for it everywhere outside requests/."""
-
-    record_id: str
-    row: RawRow
-    arrived: str = ""
-    """When its file came, ISO 8601; empty if unknown."""
 
 
 def new_files(services: Services) -> list[ObjectInfo]:
@@ -76,7 +58,7 @@ def growing_count(services: Services) -> int:
 
 
 def _unclaimed(services: Services) -> list[ObjectInfo]:
-    claimed = {info.key.removeprefix(_CLAIMS) for info in services.store.list_objects(_CLAIMS)}
+    claimed = {info.key.removeprefix(CLAIMS) for info in services.store.list_objects(CLAIMS)}
     return [
         info
         for info in services.store.list_objects(INCOMING)
@@ -106,7 +88,7 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
     key = services.settings.pseudonym_secret()
     batch = f"b-{keyed_digest(key, facts | {'files': exact})[:SHORT]}"
     body = json.dumps({"batch": batch, **facts}, indent=1).encode()
-    services.store.put_if_absent(f"{_MANIFESTS}{batch}.json", body)
+    services.store.put_if_absent(_manifest_key(batch), body)
     lease.check(services.store)
     counts = BatchFrozen(file_count=len(frozen), released_count=len(released))
     services.journal.append(batch_stream(batch), ids.FROZEN, counts)
@@ -121,7 +103,7 @@ def _copy(services: Services, info: ObjectInfo) -> RequestFile | None:
         return replace(file, problem=TOO_LARGE)
     if info.is_link:
         return replace(file, problem=_LINK)
-    copy = f"{_FILES}{file.file_id}"
+    copy = f"{FILES}{file.file_id}"
     try:
         services.store.put_if_absent(copy, services.store.get(info.key))
     except MissingObjectError:
@@ -147,12 +129,12 @@ def claim(services: Services, batch: str) -> list[RequestFile]:
 
 def _claim(services: Services, batch: str, file: RequestFile) -> bool:
     body = json.dumps({"batch": batch, **asdict(file)}).encode()
-    return services.store.put_if_absent(f"{_CLAIMS}{file.file_id}.json", body)
+    return services.store.put_if_absent(f"{CLAIMS}{file.file_id}.json", body)
 
 
 def read_manifest(services: Services, batch: str) -> Manifest:
     """The frozen manifest of a batch."""
-    return services.frozen.parsed(f"{_MANIFESTS}{batch}.json", _manifest)
+    return services.frozen.parsed(_manifest_key(batch), _manifest)
 
 
 def _manifest(data: bytes) -> Manifest:
@@ -161,38 +143,48 @@ def _manifest(data: bytes) -> Manifest:
     return Manifest(body["batch"], files, tuple(body["released"]))
 
 
+def left_files(services: Services, batch: str) -> list[RequestFile]:
+    """Files of a batch of which more is kept than what is open; it may have been reduced since."""
+    try:
+        files = _manifest(services.store.get(_manifest_key(batch))).files
+    except MissingObjectError:
+        return []
+    return [file for file in files if claimant(services, file.file_id) == batch]
+
+
+def leave_files(services: Services, batch: str, files: list[RequestFile]) -> None:
+    """Let the manifest of a closed batch name these files alone."""
+    key = _manifest_key(batch)
+    if files:
+        body = {"batch": batch, "files": [asdict(f) for f in files], "released": [], "as_of": {}}
+        services.store.put(key, json.dumps(body, indent=1).encode())
+        services.store.purge_noncurrent(key)
+    else:
+        services.store.delete(key)
+
+
+def batches_with_files(services: Services) -> list[str]:
+    """Batches of which files are kept, in name order."""
+    found = services.store.list_objects(_MANIFESTS)
+    return [info.key.removeprefix(_MANIFESTS).removesuffix(".json") for info in found]
+
+
+def _manifest_key(batch: str) -> str:
+    return f"{_MANIFESTS}{batch}.json"
+
+
 def new_records(services: Services, batch: str) -> Iterator[Record]:
     """Every row of the files that belong to a batch, without those of earlier batches."""
     for file in claim(services, batch):
-        yield from _file_records(services, file)
+        yield from records_of(services, file)
 
 
 def read_records(services: Services, batch: str) -> Iterator[Record]:
     """Every row of a batch; a file that cannot be read is one record with its problem."""
     released = set(read_manifest(services, batch).released)
     for file, is_whole in _files(services, batch):
-        found = _file_records(services, file)
+        found = records_of(services, file)
         yield from found if is_whole else (r for r in found if r.record_id in released)
-
-
-def subject_ids(services: Services, batch: str, wanted: frozenset[str]) -> dict[str, str]:
-    """Raw subject id of each of these records of the batch; never leaves a task.
-
-    Every file is read once. Cost: a look at each of its records that names somebody.
-    """
-    found: dict[str, str] = {}
-    for file, _ in _files(services, batch):
-        if not file.problem:
-            parse = partial(_subjects, file)
-            ids = services.frozen.parsed(f"{_FILES}{file.file_id}", parse)
-            found |= {record: ids[record] for record in ids if record in wanted}
-    return found
-
-
-def _subjects(file: RequestFile, data: bytes) -> dict[str, str]:
-    """Whom each record of a file names."""
-    fields = ((r.record_id, r.row.fields) for r in _records(file, data))
-    return {record: str(row["subject_id"]) for record, row in fields if "subject_id" in row}
 
 
 def _files(services: Services, batch: str) -> Iterator[tuple[RequestFile, bool]]:
@@ -200,34 +192,7 @@ def _files(services: Services, batch: str) -> Iterator[tuple[RequestFile, bool]]
     manifest = read_manifest(services, batch)
     yield from ((file, True) for file in manifest.files)
     for file_id in sorted({file_of(record_id) for record_id in manifest.released}):
-        yield services.frozen.parsed(f"{_CLAIMS}{file_id}.json", _claimed), False
-
-
-def _claimed(data: bytes) -> RequestFile:
-    body = json.loads(data)
-    body.pop("batch")
-    return RequestFile(**body)
-
-
-def _file_records(services: Services, file: RequestFile) -> Iterator[Record]:
-    if file.problem:
-        yield Record(f"{file.file_id}-file", RawRow(0, {}, f"file {file.problem}"))
-        return
-    yield from _records(file, services.store.get(f"{_FILES}{file.file_id}"))
-
-
-def _records(file: RequestFile, data: bytes) -> Iterator[Record]:
-    if bytes_digest(data) != file.digest:
-        raise SnapshotChangedError(
-            f"The kept copy of request file {file.file_id} was changed; restore {_FILES}."
-        )
-    try:
-        rows = parse(file.key, data)
-    except RequestError as error:
-        yield Record(f"{file.file_id}-file", RawRow(0, {}, f"file {error}"))
-        return
-    for row in rows:
-        yield Record(f"{file.file_id}-{row.index:06d}", row, file.arrived)
+        yield claimed_file(services, file_id), False
 
 
 def _ids(services: Services, info: ObjectInfo) -> tuple[str, str]:
@@ -240,8 +205,3 @@ def _ids(services: Services, info: ObjectInfo) -> tuple[str, str]:
 def _bytes_of(key: str) -> str:
     """The key's bytes in hex: the name of a file need not be text, and only text has a digest."""
     return key.encode(errors="surrogateescape").hex()
-
-
-def file_of(record_id: str) -> str:
-    """Id of the request file that a record comes from."""
-    return record_id.rpartition("-")[0]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tasks.intake.columns import columns, may_own_its_id
-from tasks.intake.inbox import Record
+from tasks.intake.kept_rows import Record
 from tasks.intake.legal_holds import register
 from tasks.intake.suite import HELD, ON_RECORD, USED, failures
 from tasks.journal import journal

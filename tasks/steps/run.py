@@ -5,6 +5,7 @@ import logging
 from tasks.approval import approvals, questions
 from tasks.attempts import withdrawal
 from tasks.environment.device import pick_device
+from tasks.intake import reduction
 from tasks.journal.reading import enrolled_models
 from tasks.steps.policy import STEP
 from tasks.steps.process import services
@@ -84,6 +85,12 @@ def waiting_batches() -> list[str]:
 def outdated_batches() -> list[str]:
     """Batches whose plan was overtaken while they waited for approval."""
     return approvals.outdated(services())
+
+
+@STEP
+def reduce_requests() -> int:
+    """Request files of closed batches reduced to what is open; returns of how many batches."""
+    return reduction.reduce_closed(services())
 
 
 @STEP

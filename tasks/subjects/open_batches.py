@@ -1,6 +1,6 @@
 """Which batches there are to work on: new ones frozen, interrupted ones continued."""
 
-from tasks.intake import inbox, legal_holds
+from tasks.intake import inbox, legal_holds, reduction
 from tasks.intake.batches import accepted
 from tasks.journal.events import ids
 from tasks.journal.events.batches import BatchSuperseded
@@ -19,7 +19,9 @@ def unfinished(services: Services) -> list[str]:
 
 def has_work(services: Services) -> bool:
     """Whether a run would find anything to do or to report."""
-    return bool(unfinished(services) or inbox.new_files(services) or _released(services))
+    return bool(
+        unfinished(services) or inbox.new_files(services) or _released(services)
+    ) or reduction.has_work(services)
 
 
 def open_batches(services: Services) -> list[str]:

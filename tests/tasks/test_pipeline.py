@@ -9,6 +9,7 @@ from tasks import pipeline
 from tasks.journal.events.batches import BatchClosed, RowsErased
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.models import ChampionPromoted, ForgettingSettled
+from tasks.journal.events.reduction import RequestsReduced
 from tasks.journal.reading import read_batch, read_model
 from tasks.subjects import open_batches
 
@@ -26,8 +27,10 @@ def test_a_batch_goes_from_request_to_certificate(world):
     assert (found.status, found.is_closed) == ("closed", True)
     assert {20, 21} & world.there() == set()
     assert world.certificate("S-20")["outcome"] == "erased"
-    last = world.services.journal.read(batch_stream(batch))[-1]
-    assert isinstance(last.facts, BatchClosed)
+    *_, closed, _, reduced = world.services.journal.read(batch_stream(batch))
+    assert isinstance(closed.facts, BatchClosed)
+    assert isinstance(reduced.facts, RequestsReduced)
+    assert found.last_at < closed.at
 
 
 def test_a_second_run_over_the_same_batch_makes_nothing_new(world):

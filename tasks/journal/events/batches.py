@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tasks.journal.events.preflight import Preflight
+from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
 
 
@@ -243,5 +244,6 @@ OwnBatchFact = (
     | StatementFact
     | BatchSuperseded
     | BatchClosed
+    | Reducing
 )
 """What happens to a batch outside its attempts."""

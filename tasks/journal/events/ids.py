@@ -7,6 +7,8 @@ VALIDATED = "validated"
 SUPPRESSED = "suppressed"
 SEARCH_CLOSED = "search-closed"
 CLOSED = "closed"
+REDUCED = "requests-reduced"
+QUARANTINE_EMPTIED = "quarantine-emptied"
 
 
 def intent(effect: str) -> str:

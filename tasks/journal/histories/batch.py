@@ -33,6 +33,13 @@ from tasks.journal.events.batches import (
 from tasks.journal.events.catalog import BatchFact
 from tasks.journal.events.event import Event
 from tasks.journal.events.preflight import Preflight
+from tasks.journal.events.reduction import (
+    QuarantineEmptied,
+    QuarantineEmptyingIntended,
+    Reducing,
+    ReductionIntended,
+    RequestsReduced,
+)
 from tasks.journal.events.statements import StatementFact
 from tasks.journal.histories.attempt import AttemptHistory, note
 from tasks.journal.histories.statements import Statements, note_statement
@@ -120,7 +127,7 @@ def batch_history(events: Iterable[Event[BatchFact]]) -> BatchHistory:
     for event in events:
         history.status, history.event_count = event.status, event.number
         history.began_at = history.began_at or event.at
-        if not isinstance(event.facts, BatchClosed):
+        if not isinstance(event.facts, BatchClosed | Reducing):
             history.last_at = event.at
         history.event_ids.add(event.id)
         head = (event.number, event.id, event.at, event.status)
@@ -150,7 +157,14 @@ def _happened(history: BatchHistory, event: Event[OwnBatchFact]) -> None:
             history.withheld.append((event.number, event.id, frozenset(records)))
         case RowsResolved():
             history.decided_at = event.at
-        case BatchFrozen() | RequestsTold():
+        case (
+            BatchFrozen()
+            | RequestsTold()
+            | ReductionIntended()
+            | RequestsReduced()
+            | QuarantineEmptyingIntended()
+            | QuarantineEmptied()
+        ):
             pass  # asked for by id
         case _:
             _went_on(history, event, facts)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.intake.columns import columns, may_own_its_id
-from tasks.intake.inbox import Record
+from tasks.intake.kept_rows import Record
 from tasks.intake.legal_holds import Register
 from tasks.intake.request_files import RawRow
 from unlearning.policy.digests import pseudonym

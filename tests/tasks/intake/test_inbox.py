@@ -13,13 +13,14 @@ from sent_requests import frozen, statuses, submit
 from tasks.environment.settings import load_settings
 from tasks.intake import batches, inbox
 from tasks.intake.inbox import INCOMING
+from tasks.intake.kept_rows import file_of
 from tasks.journal.events.batches import BatchFrozen
 from tasks.journal.events.catalog import batch_stream
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.store.objects import MissingObjectError, ObjectInfo
 from tasks.subjects import open_batches
-from unlearning.errors import ConflictError, SnapshotChangedError
+from unlearning.errors import ConflictError
 from unlearning.policy.digests import facts_digest, keyed_digest
 
 
@@ -103,7 +104,7 @@ def judged(services):
 
 def by_name(services, batch, found):
     names = {f.file_id: f.key for f in inbox.read_manifest(services, batch).files}
-    return {names[inbox.file_of(d.record_id)].removeprefix(INCOMING): d for d in found}
+    return {names[file_of(d.record_id)].removeprefix(INCOMING): d for d in found}
 
 
 def test_a_file_of_any_name_is_processed_or_quarantined(any_services, caplog, record_property):
@@ -188,23 +189,6 @@ def test_the_same_files_make_the_same_batch_and_say_how_many_they_are(services):
     )
     (event,) = services.journal.read(batch_stream(batch))
     assert event.facts == BatchFrozen(file_count=1, released_count=1)
-
-
-def test_a_kept_copy_that_somebody_changed_is_not_read(services):
-    submit(services, "one", 1)
-    batch = frozen(services)
-    (kept,) = services.store.list_objects("requests/files/")
-    services.store.put(kept.key, b"{}")
-    with pytest.raises(SnapshotChangedError, match=r"restore requests/files/"):
-        list(inbox.read_records(services, batch))
-
-
-def test_a_record_tells_its_file_and_the_file_who_is_named(services):
-    submit(services, "one", 1, 2)
-    batch = frozen(services)
-    first, second = (record.record_id for record in inbox.read_records(services, batch))
-    assert inbox.file_of(first) == inbox.file_of(second)
-    assert inbox.subject_ids(services, batch, frozenset([second])) == {second: "person-2"}
 
 
 def test_ids_of_files_and_batches_tell_nobody_without_the_key_what_a_file_was_called(services):

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from factories import disposition
 
-from tasks.intake.inbox import Record
+from tasks.intake.kept_rows import Record
 from tasks.intake.request_files import RawRow
 from tasks.intake.validation import judge, judge_again
 from tasks.journal.events.catalog import request_stream

@@ -31,3 +31,11 @@ def test_served_are_models_that_hold_their_alias(world):
     world.services.registry.drop_alias("income")
     with pytest.raises(DataError, match="No version of income holds the alias"):
         steps.served_models.fn()
+
+
+def test_request_files_of_closed_batches_are_reduced_once(world):
+    assert steps.reduce_requests.fn() == 0
+    world.submit("S", [30])
+    (batch,) = steps.open_batches.fn()
+    world.process(batch)
+    assert steps.reduce_requests.fn() == 0
