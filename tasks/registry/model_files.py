@@ -15,7 +15,7 @@ from tasks.environment.memory import memory_errors
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_model
-from tasks.registry import downloads, exported_archives, recorded_files
+from tasks.registry import downloads, exported_archives, recorded_files, trial
 from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
 from tasks.registry.services import Services
 from unlearning.errors import (
@@ -91,8 +91,9 @@ def load_model(
 ) -> LoadedModel:
     """Load a version that was logged by `mlflow.pytorch`.
 
-    Its files are first compared with the digests `recorded` of them, if there are any; what is
-    exported is looked through for code, and what is pickled is refused, unless that is trusted.
+    Its files are first compared with the digests `recorded` of them, if there are any. What is
+    exported is looked through for code, and tried in confinement if it was never on record; what is
+    pickled is refused. Either may be trusted instead.
     `is_parent` says that an attempt under way needs it, be it retired meanwhile or not.
 
     Raises:
@@ -109,10 +110,12 @@ def load_model(
         files = recorded_files.file_digests(directory)
         if recorded:
             recorded_files.refuse_changed(files, recorded, name)
-        return _load(directory, name, trust, files)
+        return _load(directory, name, trust, files, is_new=recorded is None)
 
 
-def _load(directory: Path, name: str, trust: Trust, files: dict[str, str]) -> LoadedModel:
+def _load(
+    directory: Path, name: str, trust: Trust, files: dict[str, str], *, is_new: bool
+) -> LoadedModel:
     """The model in these files, which it does not need any more afterwards."""
     import mlflow
 
@@ -135,7 +138,8 @@ def _load(directory: Path, name: str, trust: Trust, files: dict[str, str]) -> Lo
             "code_paths, or enrol it with --trust-code."
         )
     with pickle_allowed(trust.pickle), translated("MLflow"):
-        module = read_module(directory, name, may_hold_code=not is_exported or trust.code)
+        may_hold_code = not is_exported or trust.code
+        module = read_module(directory, name, may_hold_code=may_hold_code, is_new=is_new)
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     requirements = directory / "requirements.txt"
     return LoadedModel(
@@ -164,8 +168,12 @@ def _code(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def read_module(directory: Path, name: str, *, may_hold_code: bool = False) -> "nn.Module":
+def read_module(
+    directory: Path, name: str, *, may_hold_code: bool = False, is_new: bool = False
+) -> "nn.Module":
     """The module that MLflow loads from a version's files; `name` says in errors which it is.
+
+    What is exported is looked through for code, and tried in confinement if it `is_new`.
 
     Raises:
         UnsupportedModelError: code is hidden in an exported program.
@@ -178,6 +186,8 @@ def read_module(directory: Path, name: str, *, may_hold_code: bool = False) -> "
         with memory_errors():
             for file in [] if may_hold_code else directory.rglob("*.pt2"):
                 exported_archives.refuse_code(file, name)
+                if is_new:
+                    trial.try_load(file, name)
             return mlflow.pytorch.load_model(str(directory), map_location="cpu")
     except (ExpungeError, OSError):
         raise

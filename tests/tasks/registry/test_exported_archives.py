@@ -2,10 +2,10 @@
 
 import json
 import warnings
-from zipfile import ZipFile
 
 import pytest
 import torch
+from hostile_archives import rewrite
 from models_of_others import Convolutions
 from torch import nn
 
@@ -72,20 +72,6 @@ def sound(tmp_path_factory):
     file = tmp_path_factory.mktemp("sound") / "model.pt2"
     export(nn.Sequential(nn.Linear(8, 2)), torch.zeros(2, 8), file)
     return file
-
-
-def rewrite(sound, file, change, more=()):
-    """The archive with its graph changed, and with further records."""
-    with ZipFile(sound) as before, ZipFile(file, "w") as after:
-        for name in before.namelist():
-            data = before.read(name)
-            if name.endswith("models/model.json"):
-                program = json.loads(data)
-                change(program)
-                data = json.dumps(program).encode()
-            after.writestr(name, data)
-        for name in more:
-            after.writestr(name, b"data")
 
 
 def graph(program):
