@@ -22,7 +22,7 @@ from tasks.attempts import (
 )
 from tasks.certificates import certificates
 from tasks.enrolling import gradient_ledgers, reference_models
-from tasks.erasure import files, guards, rows, snapshots
+from tasks.erasure import examples, files, guards, rows, snapshots
 from tasks.intake import batches, reduction
 from tasks.journal.events.attempt import Attempt
 from tasks.registry.services import Services
@@ -123,8 +123,9 @@ class Steps:
         return rows.tables_of(self.services, batch)
 
     def erase_rows(self, batch: str, table: str) -> None:
-        """The rows deleted from the table, if every model that learned from them was asked."""
+        """The rows gone from input examples, then from the table, if every model was asked."""
         guards.refuse_unforgotten(self.services, batch)
+        examples.clear_examples(self.services, batch, table)
         rows.erase_rows(self.services, batch, table)
 
     def purge_files(self, batch: str, table: str) -> None:

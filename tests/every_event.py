@@ -101,6 +101,10 @@ EVERY_EVENT: list[Fact] = [
         ),
         unknown=(s.VersionSeen(model="income", version=7, aliases=()),),
     ),
+    s.ExamplesCompared(table="t", compared=2, holding=(s.ExampleOf(model="income", version=1),)),
+    s.ExamplesCleared(
+        table="t", compared=2, replaced=(s.ExampleOf(model="income", version=1),), left=()
+    ),
     b.BatchSuperseded(by="b-2"),
     b.BatchClosed(),
     d.ReductionIntended(files=2),

@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.certificates.answers import Answer
 from tasks.certificates.certified_models import CertifiedModel, certified_models, models_for
-from tasks.certificates.certified_tables import erasure_of, gone, search_of
+from tasks.certificates.certified_tables import erasure_of, examples_of, gone, search_of
 from tasks.certificates.limits import Ground, not_proven
 from tasks.certificates.outcomes import NOWHERE, OUTCOMES, limits_of, outcome_of
 from tasks.intake import batches
@@ -173,7 +173,11 @@ def _grounds(services: Services, batch: str) -> _Grounds:
     return _Grounds(
         found=matches(services, batch),
         limits=limits_of(services, matches(services, batch)),
-        tables={uri: erasure_of(uri, one) for uri, one in history.tables.items() if one.purged},
+        tables={
+            uri: erasure_of(uri, one) | examples_of(history.stated.examples.get(uri, []))
+            for uri, one in history.tables.items()
+            if one.purged
+        },
         models=certified_models(services, batch),
         trained_on={e.model: e.dataset.uri for e in enrolled_models(services.journal)},
         untouched=_noted(history, ModelUntouched),

@@ -1,8 +1,11 @@
 """What a certificate says of tables: where was searched, and what was done to rows found there."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from tasks.journal.events.batches import FilesPurged
+from tasks.journal.events.statements import ExamplesCleared
 from tasks.journal.histories.table import TableHistory
 from tasks.subjects.matches import TableMatches
 
@@ -33,6 +36,20 @@ def erasure_of(uri: str, table: TableHistory) -> dict[str, Any]:
         "rows_matched_after": last.rows_matched_after,
         "files_removed": sum(one.files_removed for one in table.purged),
         **_searched(table.purged[-1]),
+    }
+
+
+def examples_of(rounds: Sequence[ExamplesCleared]) -> dict[str, Any]:
+    """Input examples of models that were compared with the rows; nothing if none was."""
+    if not rounds:
+        return {}
+    last = rounds[-1]
+    replaced = {(one.model, one.version): asdict(one) for r in rounds for one in r.replaced}
+    return {
+        "examples_compared": last.compared,
+        "examples_replaced": [replaced[place] for place in sorted(replaced)],
+        "examples_left": [asdict(one) for one in last.left],
+        **({"examples_not_compared": last.why_not} if last.why_not else {}),
     }
 
 

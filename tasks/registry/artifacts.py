@@ -33,7 +33,7 @@ def files_left(settings: Settings, place: str) -> FilesLeft:
     store = _store(settings, place)
     if store is None:
         with translated("MLflow"):
-            return FilesLeft(sum(1 for _ in _files(_repository(settings, place))), None)
+            return FilesLeft(sum(1 for _ in _files(repository(settings, place))), None)
     return FilesLeft(sum(1 for _ in store.list_objects("")), store.count_noncurrent(""))
 
 
@@ -45,13 +45,20 @@ def wipe(settings: Settings, place: str) -> None:
     """
     _refuse_links(settings, place)
     with translated("MLflow"):
-        _repository(settings, place).delete_artifacts()
+        repository(settings, place).delete_artifacts()
     store = _store(settings, place)
     if store is None:
         return
     for info in list(store.list_objects("")):
         store.delete(info.key)
     store.purge_noncurrent("")
+
+
+def drop_old_versions(settings: Settings, place: str, name: str) -> None:
+    """Remove older object versions of a file; behind a tracking server nobody can."""
+    store = _store(settings, place)
+    if store is not None:
+        store.purge_noncurrent(name)
 
 
 def _refuse_links(settings: Settings, place: str) -> None:
@@ -74,7 +81,8 @@ def _store(settings: Settings, place: str) -> ObjectStore | None:
     return open_store(place, artifact_settings(settings))
 
 
-def _repository(settings: Settings, place: str) -> Any:
+def repository(settings: Settings, place: str) -> Any:
+    """MLflow's own access to a place."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     return get_artifact_repository(place, tracking_uri=settings.tracking_uri)

@@ -12,6 +12,7 @@ from tasks.journal.events.statements import CopySeen, OtherVersionsStated, Versi
 from tasks.journal.reading import enrolled_models, read_batch
 from tasks.registry import all_versions
 from tasks.registry.all_versions import Listed, files_key, version_key
+from tasks.registry.model_versions import Registered
 from tasks.registry.services import Services
 from tasks.versions.old_versions import VersionHistory, read_version_history
 
@@ -70,6 +71,13 @@ def notes(services: Services, model: str) -> list[str]:
 def unknown_versions(services: Services, model: str) -> list[VersionSeen]:
     """Versions under the model's name that were neither enrolled nor made by expunge."""
     return list(_unknown(read_version_history(services, model)))
+
+
+def looked_after(services: Services, model: str) -> list[Registered]:
+    """Versions in MLflow that were enrolled or made by expunge, or hold such weights."""
+    versions = read_version_history(services, model)
+    unknown = {one.version for one in _unknown(versions)}
+    return [one for number, one in sorted(versions.registered.items()) if number not in unknown]
 
 
 def _under(one: VersionSeen) -> str:

@@ -96,6 +96,11 @@ def earlier_versions(model: str) -> str:
     return f"{model}/earlier-versions"
 
 
+def examples(uri: str, number: int) -> str:
+    """Input examples compared with a table's rows, before the `number`th round."""
+    return _in_table("examples", uri, number)
+
+
 def other_versions(model: str) -> str:
     """Versions that expunge does not look after as certificates state them."""
     return f"{model}/other-versions"

@@ -33,5 +33,42 @@ class OtherVersionsStated:
     """Versions of the model itself that were neither enrolled nor made by expunge."""
 
 
-StatementFact = OtherVersionsStated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleOf:
+    """The input example of a model version."""
+
+    model: str
+    version: int
+
+    @property
+    def name(self) -> str:
+        """As people call the version."""
+        return f"{self.model} version {self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamplesCompared:
+    """Input examples were compared with the rows to be erased from a table."""
+
+    table: str
+    compared: int
+    """Versions with an example."""
+    holding: tuple[ExampleOf, ...]
+    """Those whose example is one of the rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamplesCleared:
+    """No input example is a row to be erased any more, but for those that are left."""
+
+    table: str
+    compared: int
+    replaced: tuple[ExampleOf, ...]
+    left: tuple[ExampleOf, ...]
+    """Those that could not be replaced."""
+    why_not: str = ""
+    """Why not every row could be compared; empty if every one was."""
+
+
+StatementFact = OtherVersionsStated | ExamplesCompared | ExamplesCleared
 """What certificates state of a batch's surroundings."""

@@ -1,8 +1,14 @@
 """What a batch's certificates state beside what was done."""
 
 from dataclasses import dataclass, field
+from typing import assert_never
 
-from tasks.journal.events.statements import OtherVersionsStated, StatementFact
+from tasks.journal.events.statements import (
+    ExamplesCleared,
+    ExamplesCompared,
+    OtherVersionsStated,
+    StatementFact,
+)
 
 
 @dataclass(slots=True)
@@ -11,8 +17,18 @@ class Statements:
 
     other_versions: dict[str, OtherVersionsStated] = field(default_factory=dict)
     """Versions that expunge does not look after, by model."""
+    examples: dict[str, list[ExamplesCleared]] = field(default_factory=dict)
+    """Input examples that were rows to be erased, by table, round by round."""
 
 
 def note_statement(stated: Statements, facts: StatementFact) -> None:
     """Take up one event."""
-    stated.other_versions[facts.model] = facts
+    match facts:
+        case OtherVersionsStated():
+            stated.other_versions[facts.model] = facts
+        case ExamplesCleared():
+            stated.examples.setdefault(facts.table, []).append(facts)
+        case ExamplesCompared():
+            pass  # what came of it is the next event
+        case _:
+            assert_never(facts)

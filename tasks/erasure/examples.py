@@ -1,0 +1,191 @@
+"""Rows to be erased that stand as input examples in the files of models, of any table and model."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tasks.datasets.rows import TableRows
+from tasks.erasure.batch_rows import BatchRows, table_history
+from tasks.journal.effects import once
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import batch_stream
+from tasks.journal.events.enrollment import DatasetSpec
+from tasks.journal.events.statements import (
+    ExampleOf,
+    ExamplesCleared,
+    ExamplesCompared,
+)
+from tasks.journal.reading import enrolled_models
+from tasks.registry import examples, model_versions
+from tasks.registry.services import Services
+from tasks.tables.delta import arrow_schema, is_readable, open_table
+from tasks.versions.copies import looked_after
+from unlearning.errors import DataError, SettingsError, UnfitRowsError
+
+log = logging.getLogger("expunge.erasure")
+
+_CHUNK = 4096
+
+
+def clear_examples(services: Services, batch: str, uri: str) -> ExamplesCleared | None:
+    """Put neutral values in the place of every input example that is one of the rows to be erased.
+
+    Compared are all versions that expunge looks after, of every model, by feature vectors. What is
+    not ours to change, or cannot be changed, is told and called out. None if the rows are gone.
+    """
+    rows = BatchRows(services, batch, uri)
+    number = len(table_history(services, batch, uri).erased) + 1
+    if number > 1 and not rows.are_there():
+        return None
+    held = _Examples(services, rows)
+
+    def find(planned: ExamplesCompared) -> ExamplesCleared | None:
+        left = held.holding()
+        if left and not held.is_tried:
+            return None
+        replaced = tuple(one for one in planned.holding if one not in left)
+        return ExamplesCleared(
+            table=uri,
+            compared=planned.compared,
+            replaced=replaced,
+            left=tuple(left),
+            why_not=held.why_not,
+        )
+
+    key = ids.examples(uri, number)
+    holding = held.holding()
+    cleared = once(
+        services.journal,
+        batch_stream(batch),
+        key=key,
+        plan=ExamplesCompared(table=uri, compared=len(held.places), holding=tuple(holding)),
+        find=find,
+        make=lambda _: held.clear(),
+    )
+    _tell(cleared)
+    return cleared
+
+
+class _Examples:
+    """The examples of every version looked after, beside the rows that a batch erases."""
+
+    def __init__(self, services: Services, rows: BatchRows) -> None:
+        self._services, self._rows = services, rows
+        self.is_tried, self.why_not = False, ""
+        found = {
+            ExampleOf(model=e.model, version=one.version): model_versions.own_place(
+                services.registry, e.model, one
+            )
+            for e in enrolled_models(services.journal)
+            for one in looked_after(services, e.model)
+        }
+        self.places = {
+            one: place
+            for one, place in found.items()
+            if examples.read_examples(services.registry, place.uri)
+        }
+
+    def holding(self) -> list[ExampleOf]:
+        """Versions with an example that is one of the rows."""
+        read = {one: self._read(place.uri) for one, place in self.places.items()}
+        found: set[ExampleOf] = set()
+        for spec, scale in _specs(self._services, self._rows):
+            wanted = {
+                one: [
+                    v for example in kept.values() for v in examples.vectors(example, spec.features)
+                ]
+                for one, kept in read.items()
+                if one not in found
+            }
+            found |= set(self._matching(spec, scale, wanted))
+        return sorted(found, key=lambda one: (one.model, one.version))
+
+    def clear(self) -> None:
+        """Make them neutral, where the files are the version's own."""
+        self.is_tried = True
+        for one in self.holding():
+            place = self.places[one]
+            if not place.is_own:
+                continue
+            try:
+                for name, example in self._read(place.uri).items():
+                    examples.write_example(
+                        self._services.registry, place.uri, name, examples.neutral(example)
+                    )
+            except (DataError, SettingsError) as error:
+                log.warning("The input example of %s could not be replaced. %s", one.name, error)
+
+    def _read(self, place: str) -> dict[str, object]:
+        return examples.read_examples(self._services.registry, place)
+
+    def _matching(
+        self, spec: DatasetSpec, scale: float, wanted: dict[ExampleOf, list[list[float]]]
+    ) -> Iterator[ExampleOf]:
+        """Those with a vector that is a row, as it is stored or as the model takes it."""
+        left = {one: _by_width(found) for one, found in wanted.items() if found}
+        try:
+            for chunk in self._chunks(spec):
+                for one in [*left]:
+                    vectors = left[one].get(chunk.shape[1], [])
+                    if any(_is_among(v, chunk) or _is_among(v, chunk / scale) for v in vectors):
+                        del left[one]
+                        yield one
+        except UnfitRowsError as error:  # no row that a model could take, so erased all the same
+            self.why_not = str(error)
+
+    def _chunks(self, spec: DatasetSpec) -> Iterator[np.ndarray]:
+        settings, uri = self._services.settings, self._rows.uri
+        pinned = {
+            e.dataset_version
+            for e in enrolled_models(self._services.journal)
+            if e.dataset.uri == uri and is_readable(settings, uri, e.dataset_version)
+        }
+        for version in (None, *sorted(pinned)):
+            found = TableRows(settings, spec, version, only=self._rows.subjects, uri=uri)
+            if found.count:
+                for inputs, _ in found.chunks(_CHUNK):
+                    yield inputs.flatten(1).numpy()
+
+
+def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, float]]:
+    """How the table's rows may stand in an example, by each model's features that it has."""
+    enrolled = list(enrolled_models(services.journal))
+    own = next((e.dataset for e in enrolled if rows.uri in e.tables), None)
+    if own is None:
+        return
+    names = set(arrow_schema(open_table(services.settings, rows.uri)).names)
+    for features, scale in sorted({(e.dataset.features, e.dataset.scale) for e in enrolled}):
+        if set(features) <= names:
+            yield (
+                replace(
+                    own, subject=rows.column, features=features, scale=1.0, shape=(), slices=()
+                ),
+                scale,
+            )
+
+
+def _by_width(vectors: Sequence[list[float]]) -> dict[int, list[np.ndarray]]:
+    found: dict[int, list[np.ndarray]] = {}
+    for one in (v for v in vectors if any(v)):  # zeros are what a neutral example holds
+        found.setdefault(len(one), []).append(np.asarray(one, dtype=np.float32))
+    return found
+
+
+def _is_among(vector: np.ndarray, rows: np.ndarray) -> bool:
+    # Rounded on its way through JSON; one example too many is no harm.
+    return bool(np.isclose(rows, vector, rtol=1e-5, atol=1e-6).all(axis=1).any())
+
+
+def _tell(cleared: ExamplesCleared) -> None:
+    for one in cleared.replaced:
+        log.info("%s: its input example was a row to be erased; it is zeros now", one.name)
+    for one in cleared.left:
+        log.error(
+            "ALARM: the input example of %s is a row to be erased and could not be replaced; "
+            "replace it where its files lie.",
+            one.name,
+        )
+    if cleared.why_not:
+        log.error("ALARM: some input examples could not be compared. %s", cleared.why_not)
