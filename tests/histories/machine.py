@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import hypothesis.strategies as st
+from durable import durable
 from histories import assumed, promises
 from histories.book import Book, Request
 from histories.fuse import Fuse, Killed
@@ -252,4 +253,7 @@ class Histories(RuleBasedStateMachine):
             self.run(is_reported=False)
             self.replay()
         self.run(is_reported=False)
+        before = durable(self.place.services.store)
+        if not self.place.run():
+            assert durable(self.place.services.store) == before, "one more run changed something"
         self.tried["certificates"] += len(self.book.certificates)
