@@ -2,8 +2,6 @@
 
 NO_SPELLINGS = True
 """No request spells an id in another way than the tables do."""
-NO_FOREIGN_FILES = True
-"""Nothing but tables lies in the folders of tables."""
 NO_DELETIONS_UPSTREAM = True
 """The lake's owners delete nobody themselves."""
 NO_ENROLMENT_AGAIN = True

@@ -117,7 +117,6 @@ class Histories(RuleBasedStateMachine):
         if is_vacuumed:
             self.place.lake.vacuum(name)
 
-    @precondition(lambda _: not assumed.NO_FOREIGN_FILES)
     @rule(name=NAMES, what=st.sampled_from(FOREIGN))
     def leave(self, name: str, what: str) -> None:
         """Somebody puts a thing of their own into the table's folder."""

@@ -21,7 +21,7 @@ from tasks.attempts import withdrawal
 from tasks.enrolling import enroll, train
 from tasks.enrolling.source import ModelSource
 from tasks.environment.settings import load_settings
-from tasks.intake import legal_holds
+from tasks.intake import legal_holds, reduction
 from tasks.intake.submission import submit_file
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models
@@ -218,6 +218,7 @@ class Place:
                 troubles += pipeline.process_batch(steps, batch, models)
             except ExpungeError as error:
                 troubles.append(str(error))
+        reduction.reduce_closed(services)
         return troubles
 
     def served(self) -> list[str]:

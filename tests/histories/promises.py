@@ -18,6 +18,8 @@ from tasks.journal.events.models import ChampionPromoted
 from tasks.journal.reading import read_batch
 from unlearning.policy.deletion import TERMINAL
 
+_ANSWERED = ("erased", "not_found", "duplicate")
+
 
 def before_run(place: Place, book: Book) -> None:
     """Note what a run finds, so that its certificates can be compared with it."""
@@ -38,6 +40,7 @@ def after_run(place: Place, book: Book, troubles: list[str] | None) -> list[str]
     _note_promotions(place, book)
     problems += [*_certificates(place, book), *_found_again(place, book)]
     if troubles is not None:
+        problems += _kept_requests(place, book)
         told = troubles + place.alarms()
         problems += [*_served_memories(place, book, told), *_unanswered(place, book, told)]
     return problems
@@ -155,6 +158,17 @@ def _found_again(place: Place, book: Book) -> Iterator[str]:
         yield f"{person} is certified as erased, and found in {sorted(files)}"
     for person, files in sorted(scan(_elsewhere(place), CAST).items()):
         yield f"the id of {person} stands in {sorted(files)}"
+
+
+def _kept_requests(place: Place, book: Book) -> Iterator[str]:
+    """Request files name nobody any more whose every request is answered, once all is closed."""
+    if any(place.services.journal.open_batches()):
+        return
+    heads = {event.facts.request_id: event.status for _, event in place.services.journal.requests()}
+    waiting = {one.person for r, one in book.requests.items() if heads.get(r) not in _ANSWERED}
+    done = book.gone() - waiting - book.held
+    for person, files in sorted(scan([place.home / "store/requests"], done).items()):
+        yield f"{person} is answered, and named in {sorted(files)}"
 
 
 def _elsewhere(place: Place) -> Iterator[Path]:
