@@ -43,16 +43,20 @@ def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module,
     return enrollment, parent, forget
 
 
-def forget_rows(services: Services, batch: str, enrollment: Enrollment) -> TableRows:
-    """The batch's rows that the model has learned and not forgotten since, in any batch."""
+def forget_subjects(services: Services, batch: str, enrollment: Enrollment) -> list[str]:
+    """Subjects of the batch whose rows, if any, the model has learned and not forgotten since."""
     kind = enrollment.dataset.subject_kind
     by_id = batches.pseudonyms(services, batches.subjects(services, batch, kind), kind)
     erased = never_learned_by(services, enrollment, before=batch)
     forgotten = forgotten_subjects(services, enrollment)
-    wanted = {s for s, who in by_id.items() if who not in erased} - forgotten
-    return TableRows(
-        services.settings, enrollment.dataset, enrollment.dataset_version, only=sorted(wanted)
-    )
+    return sorted({s for s, who in by_id.items() if who not in erased} - forgotten)
+
+
+def forget_rows(services: Services, batch: str, enrollment: Enrollment) -> TableRows:
+    """The batch's rows that the model has learned and not forgotten since, in any batch."""
+    wanted = forget_subjects(services, batch, enrollment)
+    spec, version = enrollment.dataset, enrollment.dataset_version
+    return TableRows(services.settings, spec, version, only=wanted)
 
 
 def split_sample(

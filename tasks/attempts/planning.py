@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 from tasks.attempts.already_forgotten import note_forgotten
-from tasks.attempts.inputs import forget_rows
+from tasks.attempts.inputs import forget_rows, forget_subjects
 from tasks.datasets.rows import TableRows, label_counts
 from tasks.intake import batches
 from tasks.journal.events import ids
@@ -18,7 +18,7 @@ from tasks.journal.histories.attempt import AttemptHistory
 from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.reading import read_batch, read_enrollment, read_model
 from tasks.registry.services import Services
-from tasks.tables.delta import count_rows, is_readable, open_table
+from tasks.tables.delta import count_by_subject, count_rows, is_readable, open_table
 from unlearning.config.unlearning_config import MethodName
 from unlearning.errors import ConflictError
 from unlearning.model.rows import KEYED, Rows, rows_digest
@@ -200,9 +200,16 @@ def _new_attempt(services: Services, batch: str, enrollment: Enrollment, forget:
         method=method,
         reason=reason,
         rung=rung,
+        subject_count=_subject_count(services, batch, enrollment),
         class_share=hit.share if hit else None,
     )
     return Attempt.of(plan)
+
+
+def _subject_count(services: Services, batch: str, enrollment: Enrollment) -> int:
+    wanted = forget_subjects(services, batch, enrollment)
+    table = open_table(services.settings, enrollment.dataset.uri, enrollment.dataset_version)
+    return len(count_by_subject(table, enrollment.dataset.subject, wanted))
 
 
 def _method(

@@ -27,6 +27,7 @@ from tasks.registry import logged_files, mlflow_registry, model_files
 from tasks.registry.services import Services
 from tasks.subjects import late_holds
 from unlearning.model.rows import KEYED, Rows
+from unlearning.policy.few_people import without_measures
 
 log = logging.getLogger("expunge.promotion")
 
@@ -182,10 +183,12 @@ def _log_lineage(services: Services, attempt: Attempt, run_id: str) -> None:
     metrics = [
         Metric(f"{name}_{when}", float(value), now, 0)
         for when, report in (("before", evidence.before), ("after", evidence.after))
-        for name, value in asdict(report).items()
+        for name, value in _kept(attempt, asdict(report)).items()
     ]
     found = evidence.forgetting
-    judged = {"before": found.judged.before, "after": found.judged.after, "power": found.power}
+    judged = {"power": found.power}
+    if not attempt.is_of_few:
+        judged |= {"before": found.judged.before, "after": found.judged.after}
     metrics += [Metric(f"attack_{n}", value, now, 0) for n, value in judged.items()]
     values = asdict(enrollment.unlearning) | {"method": attempt.method, "reason": attempt.reason}
     params = [Param(k, str(v)) for k, v in values.items()]
@@ -202,3 +205,7 @@ def _log_lineage(services: Services, attempt: Attempt, run_id: str) -> None:
             models=[LoggedModelInput(parent)] if parent else None,
         )
         client.set_terminated(run_id)
+
+
+def _kept(attempt: Attempt, measures: dict[str, Any]) -> dict[str, Any]:
+    return without_measures(measures) if attempt.is_of_few else measures

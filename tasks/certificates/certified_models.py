@@ -24,6 +24,7 @@ from unlearning.evidence.evidence import ForgettingEvidence, Probes
 from unlearning.gate.gate import GateDecision
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
+from unlearning.policy.few_people import WITHHELD, without_measures
 
 _BASIS = {
     True: "how it was made: it was trained anew and never read the rows; nothing was measured",
@@ -126,7 +127,7 @@ def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
             f"{attempt.batch}; restore it, then run again."
         )
     evidence = evaluated.evidence
-    return {
+    stated = {
         **_parent(attempt),
         "version": promoted.version,
         "digest": promoted.digest,
@@ -147,6 +148,7 @@ def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
         **_wider(services, attempt),
         "checks": [_check(one) for one in decision.checks],
     }
+    return {**without_measures(stated), "withheld": WITHHELD} if attempt.is_of_few else stated
 
 
 def _check(check: Check) -> dict[str, Any]:

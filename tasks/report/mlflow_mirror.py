@@ -1,6 +1,7 @@
 """The readable audit view in MLflow: one run per batch, mirrored from the journal."""
 
 import json
+from typing import Any
 
 from tasks.foreign_errors import translated
 from tasks.intake import batches
@@ -8,7 +9,7 @@ from tasks.intake.batches import report_key
 from tasks.journal import journal
 from tasks.journal.events import ids
 from tasks.journal.events.attempt import Attempt
-from tasks.journal.events.attempts import BatchBlocked
+from tasks.journal.events.attempts import BatchBlocked, OfAttempt
 from tasks.journal.events.batches import BatchClosed
 from tasks.journal.events.catalog import batch_stream, to_json
 from tasks.journal.events.requests import Answered, RequestBlocked
@@ -18,6 +19,7 @@ from tasks.registry.services import Services
 from tasks.report.report import report_figures, write_report
 from tasks.report.sentences import batch_headline
 from tasks.subjects.matches import tell_requests_with_rows
+from unlearning.policy.few_people import without_measures
 
 
 def mirror(services: Services, batch: str) -> None:
@@ -28,7 +30,7 @@ def mirror(services: Services, batch: str) -> None:
     run_id = services.registry.ensure_run(
         mlflow_registry.AUDIT_EXPERIMENT, f"audit/{batch}", f"batch {batch}"
     )
-    events = [to_json(event) for event in services.journal.read(batch_stream(batch))]
+    events = _events(services, batch)
     now = int(journal.now().timestamp() * 1000)
     counts = read_batch(services.journal, batch).counts
     metrics = [Metric(f"requests_{o}", n, now, 0) for o, n in counts.items()]
@@ -47,11 +49,25 @@ def mirror(services: Services, batch: str) -> None:
         client.set_terminated(run_id)
 
 
+def _events(services: Services, batch: str) -> list[dict[str, Any]]:
+    """The batch's events as plain values, without measures of few people."""
+    attempts = read_batch(services.journal, batch).attempts
+    few = {key for key, one in attempts.items() if one.attempt.is_of_few}
+    return [
+        without_measures(to_json(event))
+        if isinstance(event.facts, OfAttempt) and event.facts.attempt in few
+        else to_json(event)
+        for event in services.journal.read(batch_stream(batch))
+    ]
+
+
 def close(services: Services, batch: str) -> None:
     """Close a batch whose every request was answered, and drop its candidates."""
     for one in read_batch(services.journal, batch).attempts.values():
         services.store.delete(one.attempt.ids.candidate)
         services.store.delete(one.attempt.ids.checkpoint)
+        if one.attempt.is_of_few:
+            services.store.delete(one.attempt.ids.curves)
     services.journal.append(batch_stream(batch), ids.CLOSED, BatchClosed())
 
 

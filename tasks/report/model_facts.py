@@ -89,7 +89,9 @@ def _end(last: AttemptHistory) -> tuple[ModelState, str]:
 
 def _rung(store: ObjectStore, history: AttemptHistory) -> RungFacts:
     evaluated, decision = history.evaluated, history.decision
-    curves, trouble = _curves(store, evaluated.curves) if evaluated else (None, "")
+    curves, trouble = None, ""
+    if evaluated and not history.attempt.is_of_few:
+        curves, trouble = _curves(store, evaluated.curves)
     troubles = (
         "" if evaluated else "The evidence was not recorded.",
         "" if decision else "The decision of the gate was not recorded.",

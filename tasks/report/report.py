@@ -1,6 +1,6 @@
 """The erasure report: one self-contained page per batch for people, without subject ids."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from tasks.intake.batches import report_key
 from tasks.registry.services import Services
 from tasks.report.batch_facts import BatchFacts, batch_facts
-from tasks.report.check_answers import answer_of
+from tasks.report.check_answers import CheckAnswer, answer_of
 from tasks.report.figures import figures
 from tasks.report.forgetting_words import power_sentence
 from tasks.report.model_facts import ModelFacts, RungFacts
@@ -27,6 +27,7 @@ from tasks.store.objects import MissingObjectError
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
 from unlearning.policy.deletion import STATUS_MEANING
+from unlearning.policy.few_people import CHECKS, WITHHELD
 
 _TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -80,16 +81,31 @@ def _model(model: ModelFacts) -> dict[str, Any]:
         "is_exact": is_exact(last.attempt.method),
         "not_shown": _not_shown(last),
         "rungs": [_rung(model, rung) for rung in model.rungs],
-        "checks": [answer_of(c, last.evidence) for c in _checks(last)],
+        "is_of_few": last.attempt.is_of_few,
+        "withheld": WITHHELD,
+        "checks": [_answer(last, check) for check in _checks(last)],
         "evidence": last.evidence and asdict(last.evidence),
         "utility": utility_lines(last.evidence) if last.evidence else [],
         "utility_notes": utility_sentences(last.evidence) if last.evidence else [],
         "power": power_sentence(last.evidence, _checks(last)) if last.evidence else "",
-        "further": further_answers(last.evidence) if last.evidence else [],
+        "further": _further(last),
         "percentiles": _percentiles(last),
         "pictures": pictures(last.curves) if last.curves else [],
         "troubles": [one for rung in model.rungs for one in rung.troubles],
     }
+
+
+def _answer(rung: RungFacts, check: Check) -> CheckAnswer:
+    said = answer_of(check, rung.evidence)
+    if rung.attempt.is_of_few and check.name in CHECKS:
+        return replace(said, sentence=WITHHELD, measured="withheld")
+    return said
+
+
+def _further(rung: RungFacts) -> list[str]:
+    if rung.evidence is None or rung.attempt.is_of_few:
+        return []
+    return further_answers(rung.evidence)
 
 
 def _checks(rung: RungFacts) -> tuple[Check, ...]:
@@ -115,7 +131,7 @@ def _rung(model: ModelFacts, rung: RungFacts) -> dict[str, Any]:
 
 def _percentiles(rung: RungFacts) -> list[tuple[float | None, float]]:
     """Sorted percentiles before and after; before is None where no curves are left."""
-    if rung.evidence is None:
+    if rung.evidence is None or rung.attempt.is_of_few:
         return []
     after = rung.evidence.forgetting.row_percentiles
     if rung.curves is None:

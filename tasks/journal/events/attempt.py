@@ -4,6 +4,7 @@ import re
 from dataclasses import asdict, dataclass, fields, replace
 
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest
+from unlearning.policy.few_people import FEW
 from unlearning.policy.ladder import Rung
 
 _EFFECT = re.compile(r"(a-[A-Za-z0-9-]+)/registered")
@@ -124,6 +125,8 @@ class AttemptPlan:
     """Why it is not simply the enrolment's update; empty if it is."""
     rung: Rung = "update"
     """Rung of the ladder (see `unlearning.policy.ladder`)."""
+    subject_count: int | None = None
+    """How many people the forget rows are of; None in plans of older releases."""
     class_share: float | None = None
     """Share of its training rows that the class hit hardest loses; None if every class is small, or
     if the enrolment's method is a retrain."""
@@ -152,6 +155,12 @@ class Attempt(AttemptPlan):
             **{field.name: getattr(self, field.name) for field in fields(AttemptPlan)}
         )
         return Attempt.of(replace(plan, method=method, rung=rung, reason=reason))
+
+    @property
+    def is_of_few(self) -> bool:
+        """Whether so few people are forgotten that a measure would describe one of them."""
+        count = self.forget_count if self.subject_count is None else self.subject_count
+        return count < FEW
 
     @property
     def plan_digest(self) -> str:

@@ -179,3 +179,26 @@ def test_copies_and_unknown_versions_are_named_in_the_certificate(whole_world):
     assert model["unknown_versions"] == [{"model": "income", "version": 3, "aliases": []}]
     before = whole_world.certificate("R-0")["models"][0]
     assert not {"copies", "unknown_versions"} & before.keys()
+
+
+def test_of_few_people_only_what_describes_none_of_them_is_told(batch):
+    batch.enroll()
+    batch.plan(forget_count=300, subject_count=4)
+    batch.judge()
+    batch.promote()
+    facts = the_only(batch)
+    assert facts["withheld"].startswith("Withheld: fewer than 5 people")
+    assert not {"forget_accuracy", "forget_loss", "mia_auc"} & {*facts["before"], *facts["after"]}
+    assert not {"before", "after"} & set(facts["forgetting"]["judged"])
+    checks = {one["name"]: one for one in facts["checks"]}
+    assert checks["mia_auc_upper"]["passed"] is True
+    assert "value" not in checks["mia_auc_upper"]
+    assert "value" in checks["holdout_accuracy_loss"]
+
+
+def test_five_people_hide_each_other(batch):
+    batch.enroll()
+    batch.plan(forget_count=5, subject_count=5)
+    batch.judge()
+    batch.promote()
+    assert "withheld" not in the_only(batch)

@@ -94,3 +94,19 @@ def test_a_blocked_batch_tells_every_request_whose_rows_were_found(batch):
     assert {event.facts.reason for event in told.values()} == {
         "income failed the gate: mia_auc_upper. No rung was enough."
     }
+
+
+def test_measures_of_few_people_are_not_mirrored_and_their_curves_go(batch):
+    made = batch.plan(subject_count=1)
+    batch.judge()
+    batch.promote()
+    batch.erase()
+    batch.store.put(f"reports/{batch.name}/validation.html", b"<p>validated</p>")
+    mlflow_mirror.mirror(batch.services, batch.name)
+    _, events = artifact(batch, "events.json")
+    facts = {one["name"]: one["facts"] for one in json.loads(events)}
+    assert "forget_accuracy" not in events
+    assert facts["CandidateEvaluated"]["evidence"]["after"]["holdout_accuracy"] > 0
+    assert all("passed" in one for one in facts["CandidateAccepted"]["decision"]["checks"])
+    mlflow_mirror.close(batch.services, batch.name)
+    assert not any(batch.store.list_objects(made.ids.curves))

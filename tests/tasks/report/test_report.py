@@ -101,12 +101,12 @@ def test_figures_for_other_places_are_named_by_model(erased):
 
 
 def test_few_rows_have_percentiles_and_no_picture_of_their_own(batch):
-    batch.plan(forget_count=3)
-    batch.judge(sample.few(3), policy=GatePolicy(undecided="accept"))
+    batch.plan(forget_count=6)
+    batch.judge(sample.few(6), policy=GatePolicy(undecided="accept"))
     batch.promote()
     batch.erase()
     text, page = batch.text(), batch.page()
-    assert "3 of 3" in text
+    assert "6 of 6" in text
     assert "no line stands for one person" in text
     assert page.count("<svg") == 1
     assert "with a reservation" in text
@@ -118,12 +118,12 @@ def test_few_rows_have_percentiles_and_no_picture_of_their_own(batch):
 
 
 def test_lost_curves_of_few_rows_leave_the_percentiles_that_are_in_the_journal(batch):
-    batch.plan(forget_count=2)
-    batch.judge(sample.few(2), policy=GatePolicy(undecided="accept"))
+    batch.plan(forget_count=6)
+    batch.judge(sample.few(6), policy=GatePolicy(undecided="accept"))
     batch.promote()
     batch.erase()
     batch.store.delete("curves/a-1.json")
-    assert "1 of 2 unknown 25.0" in batch.text()
+    assert "1 of 6 unknown" in batch.text()
 
 
 def test_names_and_reasons_are_text_and_never_markup(batch):
@@ -137,3 +137,18 @@ def test_names_and_reasons_are_text_and_never_markup(batch):
     for text in (bad, "<i>y</i>", "<u>z</u>", "<s>w</s>"):
         assert text not in page
         assert text.replace("<", "&lt;").replace(">", "&gt;") in page
+
+
+def test_a_page_about_few_people_has_no_number_that_describes_one_of_them(batch):
+    batch.plan(forget_count=6, subject_count=4)
+    batch.judge(sample.few(6), policy=GatePolicy(undecided="accept"))
+    batch.promote()
+    batch.erase()
+    text, page = batch.text(), batch.page()
+    assert "What was measured on the forget rows: Withheld: fewer than 5 people" in text
+    assert "Right answers on forget rows" not in text
+    assert "Attacker is right" not in text
+    assert "no line stands for one person" not in text
+    assert "<svg" not in page
+    assert "withheld; at most" in text
+    assert "Right answers on rows it never saw" in text
