@@ -4,6 +4,7 @@ from tasks.journal.events import ids
 from tasks.journal.histories.table import TableHistory
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
+from tasks.store import lease
 from tasks.subjects import late_holds
 from tasks.subjects.matches import located_subjects, matches
 from tasks.tables.deletion import delete_rows
@@ -47,6 +48,7 @@ class BatchRows:
         """Delete them until none is left: others may append while a deletion runs."""
         for _ in range(_PASSES):
             late_holds.refuse_held(self._services, self._batch)
+            lease.check(self._services.store)  # each pass may take long, and another may take over
             delete_rows(self._services.settings, self.uri, self.column, self.subjects, self.mark)
             if not self.are_there():
                 return

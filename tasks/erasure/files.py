@@ -10,6 +10,7 @@ from tasks.journal.events.batches import FilesPurged, PurgeIntended
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.reading import tolerated_folders
 from tasks.registry.services import Services
+from tasks.store import lease
 from tasks.tables import absence_scan, folder, transaction_log
 from tasks.tables.deletion import leftover_files, remove_old_versions, vacuum
 from tasks.tables.delta import count_rows, open_table, refuse_links
@@ -80,7 +81,9 @@ def _purge(services: Services, rows: BatchRows) -> None:
     if rows.are_there():
         log.warning("%s: rows of erased subjects were appended again; deleting them", uri)
         rows.delete()
+    lease.check(services.store)
     vacuum(settings, uri, tolerated)
+    lease.check(services.store)
     if transaction_log.names_people(settings, uri, rows.column):
         transaction_log.trim(settings, uri)
     remove_old_versions(settings, uri, tolerated)

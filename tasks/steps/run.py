@@ -60,6 +60,12 @@ def take_lease() -> bool:
 
 
 @STEP
+def has_lease() -> bool:
+    """Whether this very run is at work already."""
+    return lease.is_held(services().store)
+
+
+@STEP
 def give_back_lease() -> None:
     """The next run may work."""
     lease.give_back(services().store)

@@ -121,6 +121,11 @@ def take(store: ObjectStore) -> str:
     return ""
 
 
+def is_held(store: ObjectStore) -> bool:
+    """Whether this process took the lease and has not given it back, whoever took over since."""
+    return store.uri in _leases
+
+
 def give_back(store: ObjectStore) -> None:
     """Let the next run begin; without a lease, nothing."""
     mine = _leases.get(store.uri)

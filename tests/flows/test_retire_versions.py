@@ -1,5 +1,10 @@
 """The flow that takes old versions out of use, on a model that has forgotten."""
 
+import json
+import threading
+import time
+from dataclasses import asdict, replace
+
 import pytest
 from erased_world import template, world
 from mlflow import MlflowClient
@@ -14,6 +19,7 @@ from flows.retire_versions import retire_versions
 from tasks.environment.settings import load_settings
 from tasks.journal.events.versions import VersionPurged, VersionRetired
 from tasks.registry.services import Services
+from tasks.store import lease
 from unlearning.errors import ConflictError
 
 __all__ = ["template", "world"]
@@ -30,6 +36,31 @@ def test_a_version_that_remembers_is_retired_and_waits_for_its_days(world, prefe
     assert world.champion() == 3
     client = MlflowClient(f"sqlite:///{world.folder.parent / 'home' / 'mlflow.db'}")
     assert len(client.search_model_versions("name = 'income'")) == 3
+
+
+@pytest.mark.integration
+def test_nothing_is_retired_while_another_run_is_at_work(world, prefect_api):
+    world.forget_without_retiring(20)
+    other = replace(lease.this_process(), machine="another")
+    world.store.put("lease/900000.json", json.dumps(asdict(other)).encode())
+    over = threading.Event()
+
+    def beat():
+        while not over.wait(0.1):
+            world.store.put("lease/900000.beat", str(time.monotonic()).encode())
+
+    alive = threading.Thread(target=beat)
+    alive.start()
+    try:
+        with temporary_settings(
+            {PREFECT_API_URL: prefect_api, PREFECT_LOGGING_TO_API_ENABLED: False}
+        ):
+            assert retire_versions() == 0
+    finally:
+        over.set()
+        alive.join()
+    world.services = Services.open(load_settings())
+    assert [e.facts.version for e in world.events(VersionRetired)] == [1]
 
 
 @pytest.mark.integration

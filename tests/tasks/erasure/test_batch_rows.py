@@ -1,5 +1,8 @@
 """The rows of a batch's subjects in one table, looked for and deleted until none is left."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from factories import happen
@@ -8,6 +11,7 @@ from small_tables import rows, subject
 from tasks.erasure import batch_rows
 from tasks.erasure.batch_rows import BatchRows, table_history
 from tasks.journal.events.batches import ErasureIntended
+from tasks.store import lease
 from unlearning.errors import ConflictError
 
 
@@ -26,6 +30,19 @@ def test_a_version_without_rows_is_not_read_again(batch, table, monkeypatch):
         patch.setattr(batch_rows, "has_rows", lambda *_: pytest.fail("read again"))
         assert not found.are_there()
     write_deltalake(table, rows(1, first=500), mode="append")
+    assert found.are_there()
+
+
+def test_a_run_that_was_replaced_deletes_nothing_in_its_next_pass(batch, table):
+    services = batch.of(table).services
+    found = BatchRows(services, "b", table)
+    other = json.dumps(asdict(lease.this_process())).encode()
+    services.store.put("lease/000099.json", other)
+    try:
+        with pytest.raises(ConflictError, match="is at work on"):
+            found.delete()
+    finally:
+        services.store.delete("lease/000099.json")
     assert found.are_there()
 
 

@@ -14,9 +14,13 @@ def test_a_run_without_models_says_what_to_do(home):
 
 
 def test_one_run_works_at_a_time(home):
+    assert not steps.has_lease.fn()
     assert steps.take_lease.fn()
+    assert steps.has_lease.fn()
     steps.give_back_lease.fn()
+    assert not steps.has_lease.fn()
     assert steps.take_lease.fn()
+    assert steps.has_lease.fn()
     steps.give_back_lease.fn()
 
 
