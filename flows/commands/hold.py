@@ -8,6 +8,7 @@ from tasks.intake import legal_holds
 from tasks.intake.submission import printable
 from tasks.registry.services import Services
 from tasks.store.format import check_format
+from tasks.store.probe import refuse_overwriting
 from unlearning.policy.counted import counted
 
 
@@ -26,6 +27,7 @@ def hold(file: Path, *, release: bool = False) -> None:
     services = Services.open(load_settings())
     services.store.check()
     check_format(services.store)
+    refuse_overwriting(services.store)
     name = printable(file.name)
     if release:
         legal_holds.release(services, file.name)

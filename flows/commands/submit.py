@@ -8,6 +8,7 @@ from tasks.intake.inbox import SUBMITTED
 from tasks.intake.submission import submit_file
 from tasks.registry.services import Services
 from tasks.store.format import check_format
+from tasks.store.probe import refuse_overwriting
 from unlearning.errors import SettingsError
 
 
@@ -28,6 +29,7 @@ def submit(*files: Path) -> None:
     services = Services.open(load_settings())
     services.store.check()
     check_format(services.store)
+    refuse_overwriting(services.store)
     console = Plain()
     for path in files:
         console.print(submit_file(services, path, SUBMITTED))

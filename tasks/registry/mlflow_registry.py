@@ -1,5 +1,6 @@
 """MLflow's registry: load a version, register a candidate with its lineage, move an alias."""
 
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,8 @@ from unlearning.errors import (
     TransientError,
     UnreachableError,
 )
+
+log = logging.getLogger("expunge.registry")
 
 AUDIT_EXPERIMENT = "expunge-audit"
 TRAINING_EXPERIMENT = "expunge-training"
@@ -39,10 +42,14 @@ class Registry:
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def check_registry(self) -> None:
-        """Raise UnreachableError unless MLflow answers."""
+        """Raise UnreachableError unless MLflow answers.
+
+        The experiment of the audit is there afterwards: what is erased must be told in it.
+        """
         try:
             with translated("MLflow"):
                 self.client.search_registered_models(max_results=1)
+            self.experiment_id(AUDIT_EXPERIMENT)
         except TransientError as error:
             raise UnreachableError(
                 f"MLflow at {self.settings.tracking_uri} does not answer; start it or change "
@@ -50,14 +57,28 @@ class Registry:
             ) from error
 
     def experiment_id(self, name: str) -> str:
-        """The experiment of this name, created if need be."""
+        """The experiment of this name, created if need be, and restored if somebody deleted it."""
         with translated("MLflow"):
             found = self.client.get_experiment_by_name(name)
-            if found is not None:
-                return found.experiment_id
+            if found is None:
+                return self._create_experiment(name)
+            if found.lifecycle_stage == "deleted":
+                self.client.restore_experiment(found.experiment_id)
+                log.warning("The experiment %s had been deleted in MLflow; it is restored", name)
+            return found.experiment_id
+
+    def _create_experiment(self, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        try:
             return self.client.create_experiment(
                 name, artifact_location=self._below_artifacts(name)
             )
+        except MlflowException:
+            found = self.client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return found.experiment_id  # another run was quicker
 
     def _below_artifacts(self, name: str) -> str | None:
         location = self.settings.artifact_location

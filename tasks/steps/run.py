@@ -11,6 +11,7 @@ from tasks.steps.policy import STEP
 from tasks.steps.process import services
 from tasks.store import lease
 from tasks.store.format import check_format
+from tasks.store.probe import refuse_overwriting
 from tasks.subjects import open_batches as batches_at_work
 from tasks.versions import alias_floor
 from unlearning.errors import DataError
@@ -24,6 +25,7 @@ def check_settings() -> None:
     at_hand = services()
     at_hand.store.check()
     check_format(at_hand.store)
+    refuse_overwriting(at_hand.store)
     at_hand.registry.check_registry()
     pick_device(at_hand.settings)
 

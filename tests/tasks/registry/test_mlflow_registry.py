@@ -1,7 +1,13 @@
 import pytest
 
 from tasks.environment.settings import Settings
-from tasks.registry.mlflow_registry import AUDIT_EXPERIMENT, EFFECT_TAG, Registry, quoted
+from tasks.registry.mlflow_registry import (
+    AUDIT_EXPERIMENT,
+    EFFECT_TAG,
+    TRAINING_EXPERIMENT,
+    Registry,
+    quoted,
+)
 from unlearning.errors import ConflictError, UnreachableError
 
 
@@ -59,6 +65,30 @@ def test_a_run_of_an_effect_is_made_once(services):
     first = registry.ensure_run(AUDIT_EXPERIMENT, "a-1", "batch b-1")
     assert registry.ensure_run(AUDIT_EXPERIMENT, "a-1", "another name") == first
     assert registry.find_run(AUDIT_EXPERIMENT, "a-1") == first
+
+
+@pytest.mark.parametrize("name", [AUDIT_EXPERIMENT, TRAINING_EXPERIMENT])
+def test_an_experiment_that_somebody_deleted_is_restored(services, name):
+    registry = services.registry
+    run = registry.ensure_run(name, "a-1", "batch b-1")
+    registry.client.delete_experiment(registry.experiment_id(name))
+    if name == AUDIT_EXPERIMENT:
+        registry.check_registry()  # at the start of every run
+        assert registry.client.get_experiment_by_name(name).lifecycle_stage == "active"
+    assert registry.ensure_run(name, "a-2", "batch b-2") != run
+    assert registry.client.get_experiment_by_name(name).lifecycle_stage == "active"
+
+
+def test_an_experiment_that_another_run_makes_meanwhile_is_that_one(services, monkeypatch):
+    real, asked = services.registry.client.get_experiment_by_name, []
+
+    def not_yet(name):
+        asked.append(name)
+        return real(name) if len(asked) > 1 else None
+
+    made = services.registry.experiment_id(AUDIT_EXPERIMENT)
+    monkeypatch.setattr(services.registry.client, "get_experiment_by_name", not_yet)
+    assert services.registry.experiment_id(AUDIT_EXPERIMENT) == made
 
 
 def test_only_a_logged_model_of_mlflow_s_has_an_id(made):

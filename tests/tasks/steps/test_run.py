@@ -1,11 +1,23 @@
 import pytest
 
 from tasks import steps
-from unlearning.errors import DataError
+from tasks.store.files import FileStore
+from unlearning.errors import DataError, SettingsError
 
 
 def test_settings_are_checked_before_anything_else(home):
     steps.check_settings.fn()
+
+
+def test_a_store_that_overwrites_stops_every_run_before_it_begins(home, monkeypatch):
+    monkeypatch.setattr(FileStore, "put_if_absent", overwrite)
+    with pytest.raises(SettingsError, match="If-None-Match"):
+        steps.check_settings.fn()
+
+
+def overwrite(store, key, data):
+    store.put(key, data)
+    return True
 
 
 def test_a_run_without_models_says_what_to_do(home):
