@@ -7,6 +7,7 @@ from flows.retire_versions import retire_versions
 from flows.unlearn_model import unlearn_model
 from tasks import pipeline, steps
 from tasks.steps import TASKS
+from tasks.subjects.standstills import reason_of
 from unlearning.errors import GateRejectedError
 
 
@@ -55,7 +56,13 @@ def work_off(models: list[str]) -> int:
 @flow(name="process-batch", flow_run_name="batch {batch}", result_serializer="json")
 def process_batch(batch: str, models: list[str]) -> list[str]:
     """Take one batch from validation to certificates; returns what people must look at, if any."""
-    return pipeline.process_batch(TASKS, batch, models, unlearn_model)
+    try:
+        troubles = pipeline.process_batch(TASKS, batch, models, unlearn_model)
+    except Exception as error:
+        steps.note_standstill(batch, reason_of(error))
+        raise
+    steps.note_progress(batch)
+    return troubles
 
 
 def process_waiting(models: list[str]) -> list[State]:

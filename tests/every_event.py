@@ -22,6 +22,7 @@ from factories import (
 
 from tasks.journal.events import attempts as a
 from tasks.journal.events import batches as b
+from tasks.journal.events import halts as h
 from tasks.journal.events import models as m
 from tasks.journal.events import reduction as d
 from tasks.journal.events import requests as r
@@ -105,6 +106,8 @@ EVERY_EVENT: list[Fact] = [
     s.ExamplesCleared(
         table="t", compared=2, replaced=(s.ExampleOf(model="income", version=1),), left=()
     ),
+    h.BatchStoodStill(reason="The table is away; try again later."),
+    h.StandstillEnded(),
     b.BatchSuperseded(by="b-2"),
     b.BatchClosed(),
     d.ReductionIntended(files=2),

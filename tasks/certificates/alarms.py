@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from tasks.certificates.status import requests
 from tasks.journal import journal
 from tasks.journal.events.attempts import MemoryRanOut
+from tasks.journal.events.halts import BatchStoodStill
 from tasks.journal.events.requests import HoldTooLate
 from tasks.journal.reading import enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
@@ -27,12 +28,14 @@ def alarms(services: Services) -> list[str]:
 
 
 def standstills(services: Services) -> list[str]:
-    """Batches that got no further for want of memory, one sentence or two each."""
-    return [
-        f"Batch {name} stands still for {event.facts.model}. {event.facts.reason}"
-        for name, event in services.journal.open_batches()
-        if isinstance(event.facts, MemoryRanOut)
-    ]
+    """Batches that the last run could not take further, one sentence or two each."""
+    found = []
+    for name, event in services.journal.open_batches():
+        if isinstance(event.facts, MemoryRanOut):
+            found.append(f"Batch {name} stands still for {event.facts.model}. {event.facts.reason}")
+        elif isinstance(event.facts, BatchStoodStill):
+            found.append(f"Batch {name} stands still since {event.at[:10]}. {event.facts.reason}")
+    return found
 
 
 def _overdue(services: Services, today: date) -> Iterator[str]:

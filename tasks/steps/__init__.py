@@ -10,6 +10,8 @@ from typing import cast
 from tasks.pipeline import Steps
 from tasks.steps.batch import (
     describe_question,
+    note_progress,
+    note_standstill,
     plan_unlearning,
     record_answer,
     resolve_rows,
@@ -93,6 +95,8 @@ __all__ = [
     "ledger_models",
     "make_candidate",
     "mirror_audit",
+    "note_progress",
+    "note_standstill",
     "open_batches",
     "outdated_batches",
     "pin_source",

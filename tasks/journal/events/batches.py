@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tasks.journal.events.halts import HaltFact
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
@@ -151,8 +152,7 @@ class FilesPurged:
     hits: int
     version: int
     rows: int
-    not_searched: tuple[str, ...] = ()
-    """Folders below the table with objects of others, which were left alone."""
+    not_searched: tuple[str, ...] = ()  # folders below it with objects of others, left alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +242,7 @@ OwnBatchFact = (
     | ModelOutOfService
     | EarlierVersionsStated
     | StatementFact
+    | HaltFact
     | BatchSuperseded
     | BatchClosed
     | Reducing

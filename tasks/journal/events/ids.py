@@ -76,6 +76,11 @@ def superseded(by: str) -> str:
     return f"superseded/{by}"
 
 
+def halted(number: int) -> str:
+    """The batch's `number`th event: it stands still, or it moves again."""
+    return f"halted/{number}"
+
+
 def untouched(model: str, version: int, dataset_version: int) -> str:
     """The model, as it stands on this snapshot, has nothing to forget."""
     return f"{model}/untouched/{version}/{dataset_version}"

@@ -32,14 +32,9 @@ from tasks.journal.events.batches import (
 )
 from tasks.journal.events.catalog import BatchFact
 from tasks.journal.events.event import Event
+from tasks.journal.events.halts import HaltFact
 from tasks.journal.events.preflight import Preflight
-from tasks.journal.events.reduction import (
-    QuarantineEmptied,
-    QuarantineEmptyingIntended,
-    Reducing,
-    ReductionIntended,
-    RequestsReduced,
-)
+from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
 from tasks.journal.histories.attempt import AttemptHistory, note
 from tasks.journal.histories.statements import Statements, note_statement
@@ -157,17 +152,11 @@ def _happened(history: BatchHistory, event: Event[OwnBatchFact]) -> None:
             history.withheld.append((event.number, event.id, frozenset(records)))
         case RowsResolved():
             history.decided_at = event.at
-        case (
-            BatchFrozen()
-            | RequestsTold()
-            | ReductionIntended()
-            | RequestsReduced()
-            | QuarantineEmptyingIntended()
-            | QuarantineEmptied()
-        ):
+        case BatchFrozen() | RequestsTold():
             pass  # asked for by id
         case _:
-            _went_on(history, event, facts)
+            if not isinstance(facts, Reducing | HaltFact):  # asked for by id, or as the last event
+                _went_on(history, event, facts)
 
 
 _Noting = (
