@@ -39,6 +39,8 @@ def process_deletions() -> int:
 def work_off(models: list[str]) -> int:
     """Every open batch, and those that wait; raises the first trouble once all were looked at."""
     troubles = steps.enforce_alias_floors()
+    # What is lost, only some requests need: they wait for it, and `expunge status` says so.
+    steps.restore_snapshots()
     batches = steps.open_batches()
     states = [process_batch(batch, models, return_state=True) for batch in batches]
     states += process_waiting(models)

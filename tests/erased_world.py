@@ -19,7 +19,7 @@ from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models, read_enrollment, record_enrollment
 from tasks.registry.services import Services
-from tasks.subjects import open_batches, replay
+from tasks.subjects import open_batches, replay, snapshots
 from tasks.versions import alias_floor
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
@@ -106,6 +106,7 @@ class World:
     def run(self):
         """What `expunge run` does, without an orchestrator."""
         alias_floor.enforce(self.services)
+        snapshots.look_after_snapshots(self.services)
         for batch in open_batches.open_batches(self.services):
             self.process(batch)
 
@@ -125,7 +126,7 @@ class World:
         assert outcome.status in ("promoted", "untouched"), outcome
 
     def replay(self):
-        return replay.restore_snapshots(self.services), replay.request_replays(self.services)
+        return snapshots.look_after_snapshots(self.services), replay.request_replays(self.services)
 
     def hold(self, number):
         line = json.dumps({"subject_id": subject(number)})

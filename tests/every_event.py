@@ -147,6 +147,9 @@ EVERY_EVENT: list[Fact] = [
     ),
     m.HoldoutErased(batch="b-1"),
     m.FormerRowsErased(batch="b-1", table="t"),
+    m.SnapshotLost(
+        dataset_version=3, row_count=95, fingerprint="f", version_before=2, missing_rows=5
+    ),
     m.TableClosed(table="t", name="Ada", reason="It was moved."),
     m.LedgerStored(ledger="ledgers/d1/x", row_count=100, version=1),
     v.AliasChangeIntended(found=1, floor=None),

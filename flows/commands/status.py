@@ -17,7 +17,6 @@ from tasks.environment.settings import load_settings
 from tasks.journal.journal import now
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
-from tasks.subjects.tied_tables import why_unsearched
 from tasks.versions import copies, retirement
 from tasks.versions.alias_floor import breaches
 from unlearning.errors import DataError, SettingsError, TransientError
@@ -37,7 +36,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     services = Services.open(load_settings())
     services.store.check()
     found = read_status(services)
-    found["alarms"] = [*_aliases(services), *alarms(services), *why_unsearched(services)]
+    found["alarms"] = [*_aliases(services), *alarms(services)]
     found["notes"] = _notes(services)
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for

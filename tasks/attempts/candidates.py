@@ -23,7 +23,7 @@ from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_enrollment
 from tasks.registry.services import Services
 from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.errors import UnsupportedModelError
+from unlearning.errors import EvidenceError, UnsupportedModelError
 from unlearning.methods.catalog import GRADIENT_METHODS, unlearn
 from unlearning.methods.gradient_ledger import Ledger
 from unlearning.methods.problem import UnlearningProblem
@@ -42,9 +42,11 @@ def make_candidate(services: Services, attempt: Attempt) -> CandidateMade:
     Raises:
         UnsupportedModelError: the method does not fit the model, or it is a retrain that certainly
             cannot end before the earliest due date.
+        EvidenceError: no row to forget can be read, so that no candidate could be judged.
         ChangedWeightsError: it was made before, and the store or the registry holds others by now.
     """
     key = attempt.ids.candidate
+    _refuse_nothing_to_judge_by(attempt)
     refuse_changed(services, attempt)
     _refuse_too_late(services, attempt)
 
@@ -64,6 +66,15 @@ def make_candidate(services: Services, attempt: Attempt) -> CandidateMade:
         find=find,
         make=make,
     )
+
+
+def _refuse_nothing_to_judge_by(attempt: Attempt) -> None:
+    if attempt.forget_count == 0:
+        raise EvidenceError(
+            f"None of the rows that {attempt.model} learned can be read any more, so that nobody "
+            "can measure whether it forgot them; train it anew on what is there now, and enrol "
+            "that version."
+        )
 
 
 def _refuse_too_late(services: Services, attempt: Attempt) -> None:

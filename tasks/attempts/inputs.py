@@ -11,10 +11,11 @@ from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_enrollment
 from tasks.registry.model_files import load_enrolled
 from tasks.registry.services import Services
+from tasks.subjects.learned_rows import Unreadable, unreadable_rows
 from tasks.subjects.reappearance import suppressed_ids
 from tasks.subjects.suppression_list import never_learned_by
 from unlearning.errors import ChangedWeightsError, EvidenceError, SnapshotChangedError
-from unlearning.model.rows import rows_digest
+from unlearning.model.rows import KEYED, Rows, rows_digest
 from unlearning.model.weights import model_digest
 
 
@@ -33,14 +34,25 @@ def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module,
             f"enrolled; enrol it again with `expunge enroll {attempt.model}`."
         )
     forget = forget_rows(services, attempt.batch, enrollment)
-    secret = services.settings.pseudonym_secret()
-    # No rows have no digest.
-    if forget.count != attempt.forget_count or rows_digest(forget, secret) != attempt.forget_digest:
+    if forget.count != attempt.forget_count or digest_of(services, forget) != attempt.forget_digest:
         raise SnapshotChangedError(
             f"The rows to forget from {enrollment.snapshot} changed since they were planned; "
             "restore that version of the table, then run again."
         )
     return enrollment, parent, forget
+
+
+def digest_of(services: Services, forget: Rows) -> str:
+    """Keyed digest of rows to forget, by which a plan names them; there may be none."""
+    return rows_digest(forget, services.settings.pseudonym_secret()) if forget.count else KEYED
+
+
+def lost_rows(services: Services, batch: str, enrollment: Enrollment) -> Unreadable:
+    """What the model learned of the batch's subjects, has not forgotten, and cannot be read."""
+    wanted = set(
+        batches.subjects(services, batch, enrollment.dataset.subject_kind)
+    ) - forgotten_subjects(services, enrollment)
+    return unreadable_rows(services, batch, enrollment, sorted(wanted))
 
 
 def forget_subjects(services: Services, batch: str, enrollment: Enrollment) -> list[str]:

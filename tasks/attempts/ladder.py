@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tasks.attempts.inputs import inputs
+from tasks.attempts.inputs import inputs, lost_rows
 from tasks.enrolling.timed_trainings import retrain_forecast
 from tasks.intake import batches
 from tasks.journal.events.attempt import Attempt
@@ -57,7 +57,7 @@ def choose_rung(services: Services, attempt: Attempt, decision: GateDecision) ->
 def _untried(services: Services, attempt: Attempt, enrollment: Enrollment) -> str:
     """Method of the update that a suspicion skipped; empty if it was tried or does not fit."""
     method = enrollment.unlearning.method
-    if attempt.rung != "retrain" or is_exact(method):
+    if attempt.rung != "retrain" or is_exact(method) or _is_lost(services, attempt, enrollment):
         return ""
     if why_over_budget(enrollment.budget, enrollment.deletions, attempt.forget_count):
         return ""
@@ -68,6 +68,11 @@ def _untried(services: Services, attempt: Attempt, enrollment: Enrollment) -> st
         if other.forgets_as(attempt) and other.config_digest == attempt.config_digest
     }
     return "" if "update" in tried else method
+
+
+def _is_lost(services: Services, attempt: Attempt, enrollment: Enrollment) -> bool:
+    """Whether an update could not forget all that it must, for the rows cannot be read."""
+    return bool(lost_rows(services, attempt.batch, enrollment))
 
 
 def _may_be_mended(services: Services, attempt: Attempt) -> bool:

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 from tasks.attempts.already_forgotten import note_forgotten
-from tasks.attempts.inputs import forget_rows, forget_subjects
+from tasks.attempts.inputs import digest_of, forget_rows, forget_subjects, lost_rows
 from tasks.datasets.rows import TableRows, label_counts
 from tasks.intake import batches
 from tasks.journal.events import ids
@@ -18,10 +18,11 @@ from tasks.journal.histories.attempt import AttemptHistory
 from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.reading import read_batch, read_enrollment, read_model
 from tasks.registry.services import Services
+from tasks.subjects.learned_rows import Unreadable
 from tasks.tables.delta import count_by_subject, count_rows, is_readable, open_table
 from unlearning.config.unlearning_config import MethodName
 from unlearning.errors import ConflictError
-from unlearning.model.rows import KEYED, Rows, rows_digest
+from unlearning.model.rows import KEYED, Rows
 from unlearning.policy.budget import (
     RETRAIN,
     ClassShare,
@@ -55,11 +56,11 @@ def plan(services: Services, batch: str, model: str) -> Attempt | None:
             f"is enrolled; enrol version {champion} with `expunge enroll {model}`."
         )
     note_forgotten(services, batch, enrollment)
-    forget = forget_rows(services, batch, enrollment)
-    if forget.count == 0:
+    forget, lost = forget_rows(services, batch, enrollment), lost_rows(services, batch, enrollment)
+    if forget.count == 0 and not lost:
         _record_nothing_left(services, batch, enrollment)
         return None
-    attempt = _new_attempt(services, batch, enrollment, forget)
+    attempt = _new_attempt(services, batch, enrollment, forget, lost)
     _record_plan(services, attempt)
     log.info("%s: %d of %d rows to forget", model, forget.count, enrollment.row_count)
     return attempt
@@ -182,9 +183,13 @@ def _record_plan(services: Services, attempt: Attempt) -> None:
     services.journal.append(batch_stream(attempt.batch), event_id, facts)
 
 
-def _new_attempt(services: Services, batch: str, enrollment: Enrollment, forget: Rows) -> Attempt:
+def _new_attempt(
+    services: Services, batch: str, enrollment: Enrollment, forget: Rows, lost: Unreadable
+) -> Attempt:
     hit = _hardest_hit(services, enrollment, forget)
     method, rung, reason = _method(enrollment, forget, hit)
+    if lost:
+        method, rung, reason = RETRAIN, "retrain", lost.why
     plan = AttemptPlan(
         batch=batch,
         model=enrollment.model,
@@ -195,7 +200,7 @@ def _new_attempt(services: Services, batch: str, enrollment: Enrollment, forget:
         holdout_version=open_table(services.settings, enrollment.holdout).version(),
         row_count=enrollment.row_count,
         forget_count=forget.count,
-        forget_digest=rows_digest(forget, services.settings.pseudonym_secret()),
+        forget_digest=digest_of(services, forget),
         config_digest=read_model(services.journal, enrollment.model).config_digest,
         method=method,
         reason=reason,

@@ -1,7 +1,7 @@
 """Register a candidate as a new model version with its lineage, and promote it."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version as package_version
 from typing import Any
 
@@ -22,10 +22,13 @@ from tasks.journal.events.attempts import (
 )
 from tasks.journal.events.catalog import batch_stream, model_stream
 from tasks.journal.events.models import ChampionPromoted
+from tasks.journal.histories.ties import tie_of
 from tasks.journal.reading import read_enrollment
 from tasks.registry import logged_files, mlflow_registry, model_files
 from tasks.registry.services import Services
 from tasks.subjects import late_holds
+from tasks.subjects.rosters import keep_roster
+from tasks.subjects.suppression_list import never_learned_by
 from unlearning.model.rows import KEYED, Rows
 from unlearning.policy.few_people import without_measures
 
@@ -119,8 +122,24 @@ def _tell_model(
         reason=attempt.reason,
         trained_rows=trained_rows,
         files=done.files,
+        has_roster=_keep_roster(services, attempt, done.digest, trained_rows),
     )
     services.journal.append(model_stream(attempt.model), attempt.ids.promoted, facts)
+
+
+def _keep_roster(
+    services: Services, attempt: Attempt, digest: str, trained_rows: int | None
+) -> bool:
+    """Write down whose rows a retrained version learned; an update learned what its parent did."""
+    if trained_rows is None:
+        return False
+    told = services.journal.find(model_stream(attempt.model), attempt.ids.promoted)
+    if told is None:
+        enrollment = read_enrollment(services.journal, attempt.model)
+        without = never_learned_by(services, enrollment)
+        tie = replace(tie_of(enrollment), digest=digest)
+        keep_roster(services, attempt.model, tie, without=without)
+    return True
 
 
 def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:

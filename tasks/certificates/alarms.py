@@ -10,6 +10,8 @@ from tasks.journal.events.halts import BatchStoodStill
 from tasks.journal.events.requests import HoldTooLate
 from tasks.journal.reading import enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
+from tasks.subjects.snapshots import why_lost
+from tasks.subjects.tied_tables import why_unsearched
 from unlearning.policy.counted import counted
 
 _LOOKED_BACK = timedelta(days=30)
@@ -23,6 +25,8 @@ def alarms(services: Services) -> list[str]:
         *_late_holds(services),
         *_out_of_service(services),
         *_tables_gone(services),
+        *why_unsearched(services),
+        *why_lost(services),
         *standstills(services),
     ]
 

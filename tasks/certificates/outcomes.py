@@ -29,7 +29,7 @@ def outcome_of(request: Disposition, found: Sequence[TableMatches]) -> str:
     if any(request.record_id in m.rows for m in found):
         return "erased"
     mine = [m for m in found if m.kind == request.subject_kind]
-    return "not_found" if all(m.is_searched for m in mine) else "cannot_tell"
+    return "not_found" if all(m.is_searched and not m.unread for m in mine) else "cannot_tell"
 
 
 def limits_of(services: Services, found: Sequence[TableMatches]) -> dict[str, Any]:
@@ -37,6 +37,8 @@ def limits_of(services: Services, found: Sequence[TableMatches]) -> dict[str, An
     stated: dict[str, Any] = {}
     if missing := [m.uri for m in found if not m.is_searched]:
         stated["tables_not_searched"] = missing
+    if unread := sorted({one for m in found for one in m.unread}):
+        stated["models_not_asked"] = unread
     if closed := closed_tables(services.journal):
         stated["tables_closed"] = [
             {"table": uri, "closed_by": one.name, "reason": one.reason}

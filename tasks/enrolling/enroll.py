@@ -9,12 +9,14 @@ from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import ErasedSubjectsLearned
+from tasks.journal.histories.ties import tie_of
 from tasks.journal.reading import read_model, record_enrollment
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.model_files import Trust
 from tasks.registry.services import Services
 from tasks.subjects import suppression_list
 from tasks.subjects.reappearance import TableScan, known_count, scan_table
+from tasks.subjects.rosters import keep_roster
 from tasks.versions.alias_floor import refuse_remembering
 from unlearning.errors import DataError
 from unlearning.model.weights import model_digest
@@ -105,10 +107,32 @@ def _enrollment(services: Services, source: ModelSource, version: int, digest: s
         wider_than_rejecting=wider_than_rejecting(services, source),
         tolerated=source.tolerated,
         fingerprint=found.fingerprint,
+        has_roster=True,
         relearned=_relearned(services, source.model, version, digest, found),
     )
     rows = known_count(services, enrollment, found)
-    return replace(enrollment, row_count=rows, deletions=Deletions(trained_rows=rows))
+    enrollment = replace(enrollment, row_count=rows, deletions=Deletions(trained_rows=rows))
+    _keep_roster(services, enrollment)
+    return enrollment
+
+
+def _keep_roster(services: Services, enrollment: Enrollment) -> None:
+    """Write down whose rows the weights learned, unless it is known; say so if that gets more."""
+    history, tie = read_model(services.journal, enrollment.model), tie_of(enrollment)
+    known = history.ties.of(enrollment.digest)
+    current = history.enrollment
+    if known and current is not None and current.snapshot == tie.snapshot:
+        return
+    without = suppression_list.never_learned_by(services, enrollment)
+    keep_roster(services, enrollment.model, tie, without=without)
+    if known:
+        log.warning(
+            "ALARM: These weights of %s are on record as trained on %s. That they are enrolled on "
+            "%s takes nothing of it back: whoever was in either is looked for in both",
+            enrollment.model,
+            " and ".join(one.snapshot for one in known),
+            tie.snapshot,
+        )
 
 
 def _relearned(services: Services, model: str, version: int, digest: str, found: TableScan) -> str:

@@ -4,14 +4,14 @@ from tasks.enrolling import gradient_ledgers, reference_models
 from tasks.journal.reading import enrolled_models
 from tasks.steps.policy import STEP
 from tasks.steps.process import services
-from tasks.subjects import replay
+from tasks.subjects import replay, snapshots
 from tasks.versions import leftovers, purging
 
 
 @STEP
 def restore_snapshots() -> list[str]:
-    """Models pointed to tables that were restored; a sentence for each one that does not fit."""
-    return replay.restore_snapshots(services())
+    """Models pointed to where others moved their rows; a sentence for each that lost some."""
+    return snapshots.look_after_snapshots(services())
 
 
 @STEP

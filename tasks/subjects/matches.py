@@ -30,6 +30,9 @@ class TableMatches:
     """Other versions that models were pinned to and that could be searched for who has no rows."""
     kind: str = PERSON
     """Kind of the subjects whose rows it holds."""
+    unread: tuple[str, ...] = ()
+    """Models with a version that they learned from, and of which nobody can tell whose rows it
+    held."""
 
     @property
     def is_searched(self) -> bool:

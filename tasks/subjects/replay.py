@@ -12,22 +12,15 @@ from tasks.intake import inbox
 from tasks.intake.batches import pseudonyms
 from tasks.intake.request_files import parse
 from tasks.journal import journal
-from tasks.journal.events import ids
-from tasks.journal.events.catalog import model_stream
-from tasks.journal.events.enrollment import Enrollment
-from tasks.journal.events.models import SnapshotRestored
-from tasks.journal.reading import enrolled_models, read_model
+from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import (
     TableScan,
-    fingerprint,
-    known_count,
     raw_ids,
     scan_table,
 )
-from tasks.tables.delta import open_table
-from unlearning.errors import DataError, RequestError
-from unlearning.policy.deletion import ERASING, replay_id
+from unlearning.errors import RequestError
+from unlearning.policy.deletion import replay_id
 from unlearning.policy.digests import SHORT, facts_digest
 from unlearning.policy.subject_kinds import SubjectColumn
 
@@ -59,18 +52,6 @@ def request_replays(services: Services) -> int:
         if found.rows:
             count += _request(services, table, found)
     return count
-
-
-def restore_snapshots(services: Services) -> list[str]:
-    """Point models to the newest version of tables that were restored from a copy.
-
-    Only where the rows add up: the restored table holds as many rows as the model was last known to
-    be trained on, not counting erased subjects. A sentence for each model where they do not.
-    """
-    if any(event.status in ERASING for _, event in services.journal.open_batches()):
-        return []  # a run is changing these tables, or must first be continued
-    models = [e for e in enrolled_models(services.journal) if not e.is_withdrawn]
-    return [why for e in models if (why := _restore(services, e))]
 
 
 def _searched_tables(services: Services) -> set[SearchedTable]:
@@ -132,42 +113,3 @@ def _named(key: str, data: bytes) -> set[str]:
     except RequestError:
         return set()
     return {found[1] for one in named if (found := re.match(replay_id(r"([0-9a-f]+)", ""), one))}
-
-
-def _restore(services: Services, enrollment: Enrollment) -> str:
-    """Point one model to the restored table if need be; a sentence if the rows do not add up."""
-    if _is_in_place(services, enrollment):
-        return ""
-    spec = enrollment.dataset
-    found = scan_table(services, spec.uri, spec.who)
-    rows = known_count(services, enrollment, found)
-    if rows != enrollment.row_count:
-        why = (
-            f"{spec.uri} was restored with {rows} rows of subjects who were not erased, but "
-            f"{enrollment.model} was trained on {enrollment.row_count}; restore a later copy, or "
-            f"enrol the model again with `expunge enroll {enrollment.model}`"
-        )
-        log.error("ALARM: %s.", why)
-        return why
-    facts = SnapshotRestored(
-        dataset_version=found.version,
-        row_count=rows,
-        fingerprint=found.fingerprint,
-        version_before=enrollment.dataset_version,
-        erased_rows=found.row_count - rows,
-    )
-    number = read_model(services.journal, enrollment.model).event_count + 1
-    services.journal.append(model_stream(enrollment.model), ids.restored(number), facts)
-    log.warning("%s: snapshot is version %d of the table", enrollment.model, found.version)
-    return ""
-
-
-def _is_in_place(services: Services, enrollment: Enrollment) -> bool:
-    """Whether the table still has the snapshot's version, with the files it had."""
-    try:
-        table = open_table(services.settings, enrollment.dataset.uri, enrollment.dataset_version)
-    except DataError:
-        # A table that is gone altogether is another trouble.
-        open_table(services.settings, enrollment.dataset.uri)
-        return False
-    return enrollment.fingerprint == fingerprint(table)

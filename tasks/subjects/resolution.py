@@ -10,6 +10,7 @@ from tasks.journal.events.batches import RowsResolved, SearchClosed
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
+from tasks.subjects.learned_rows import search_rosters
 from tasks.subjects.matches import (
     NOT_SEARCHED,
     TableMatches,
@@ -187,10 +188,14 @@ def _search(
         counts = count_by_subject(table, column, wanted)
         pinned = readable_versions(services, ties, uri, table.version())
         counts |= dict.fromkeys(_only_in(services, uri, pinned, wanted - set(counts)), 0)
+        readable = {table.version(), *pinned}
+        others = [t for t in ties if t.tie.dataset.uri == uri and t.tie.version not in readable]
+        gone, unread = search_rosters(services, batch, others, wanted - set(counts), kind)
+        counts |= dict.fromkeys(gone, 0)
         rows = stated | {r: counts[s] for r, s in asked.items() if s in counts}
         snapshots = tuple(sorted(pinned))
         seen = (table.version(), count_rows(table))
-        found.append(TableMatches(uri, column, *seen, rows, snapshots, kind))
+        found.append(TableMatches(uri, column, *seen, rows, snapshots, kind, unread))
         log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))
     return found
 

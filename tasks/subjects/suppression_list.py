@@ -11,7 +11,7 @@ table was new by then, and whose rows were in it, in suppression/also/<batch>/.
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +48,8 @@ class SuppressionList:
     """Oldest batch first."""
     changes: tuple[str, ...] = ()
     """Names of the objects by which people were taken off it again, or put on it later."""
+    times: dict[str, str] = field(default_factory=dict)
+    """When each batch put its subjects there, ISO 8601 in UTC."""
 
     @cached_property
     def subjects(self) -> frozenset[str]:
@@ -152,7 +154,8 @@ def load(services: Services) -> SuppressionList:
     for lifted in (one for key, one in found.items() if key.startswith(_WITHOUT)):
         for subject in lifted["subjects"]:
             by_batch[lifted["batch"]].pop(subject, None)
-    return SuppressionList(by_batch, tuple(k for k in found if k.startswith((_WITHOUT, _ALSO))))
+    changes = tuple(k for k in found if k.startswith((_WITHOUT, _ALSO)))
+    return SuppressionList(by_batch, changes, {r["batch"]: r["at"] for r in reversed(records)})
 
 
 def earlier_requests(services: Services, batch: str) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.models import TableClosed
 from tasks.journal.histories.ties import Tie, tie_of
-from tasks.journal.reading import former_columns, read_model, subject_columns
+from tasks.journal.reading import enrolled_models, former_columns, read_model, subject_columns
 from tasks.registry.services import Services
 from tasks.tables.delta import is_readable, open_table
 from unlearning.errors import ConflictError, DataError, SettingsError
@@ -100,26 +100,31 @@ def learned(services: Services) -> list[Learned]:
     ]
 
 
+def learned_by(services: Services, model: str) -> list[Tie]:
+    """Every snapshot that the model's present weights learned from."""
+    history = read_model(services.journal, model)
+    return history.ties.of(history.weights.digest)
+
+
 def _ties(services: Services, model: str) -> Iterator[tuple[str, Tie]]:
     history = read_model(services.journal, model)
     retired = {one.digest for one in history.retired.values()}
-    for digest in history.ties.by_digest.keys() - retired:
+    for digest in sorted(history.ties.by_digest.keys() - retired):
         yield from ((digest, tie) for tie in history.ties.of(digest))
-    if history.enrollment is not None:
-        yield history.enrollment.digest, tie_of(history.enrollment)
 
 
 def readable_versions(
     services: Services, known: list[Learned], uri: str, version: int
 ) -> dict[int, str]:
-    """Readable versions of the table, other than this one, that weights learned from.
+    """Readable versions of the table, other than this one, that models are tied to.
 
     Each with its subject column.
     """
+    ties = [one.tie for one in known] + [tie_of(e) for e in enrolled_models(services.journal)]
     others = {
-        one.tie.version: one.tie.dataset.subject
-        for one in known
-        if one.tie.dataset.uri == uri and one.tie.version != version
+        tie.version: tie.dataset.subject
+        for tie in ties
+        if tie.dataset.uri == uri and tie.version != version
     }
     return {
         older: column

@@ -27,7 +27,7 @@ from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.store.format import check_format
-from tasks.subjects import open_batches, replay
+from tasks.subjects import open_batches, replay, snapshots
 from tasks.versions import alias_floor, leftovers, purging, retirement
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
@@ -229,7 +229,7 @@ class Place:
         """What `expunge replay` does; returns what people must look at."""
         services = self.open()
         try:
-            troubles = alias_floor.enforce(services) + replay.restore_snapshots(services)
+            troubles = alias_floor.enforce(services) + snapshots.look_after_snapshots(services)
             replay.request_replays(services)
         except ExpungeError as error:
             return [str(error)]

@@ -85,6 +85,9 @@ class Enrollment:
         dataset = replace(self.dataset, uri=canonical(self.dataset.uri))
         return replace(self, dataset=dataset, holdout=canonical(self.holdout))
 
+    has_roster: bool = False
+    """Whether it was written down whose rows it learned (`tasks.subjects.rosters`)."""
+
     @property
     def snapshot(self) -> str:
         """Name of the training snapshot: table@version."""

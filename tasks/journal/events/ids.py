@@ -161,6 +161,11 @@ def former_rows_erased(batch: str, uri: str) -> str:
     return f"{batch}/{_in_table('former', uri, 1)}"
 
 
+def snapshot_lost(number: int) -> str:
+    """The model's `number`th event says that its snapshot is lost."""
+    return f"snapshot-lost/{number}"
+
+
 def table_closed(number: int) -> str:
     """The model's `number`th event closes a table."""
     return f"table-closed/{number}"

@@ -44,6 +44,8 @@ class ChampionPromoted:
     """Rows that a retrained version learned from; None for an update."""
     files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the version's files by path; empty if an older release recorded none."""
+    has_roster: bool = False
+    """Whether it was written down whose rows a retrained version learned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class SnapshotAdvanced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotRestored:
-    """Its table was restored from a copy, in which its rows are another version."""
+    """Its table was restored or rewritten by others, and its rows are in another version of it."""
 
     dataset_version: int
     row_count: int
@@ -168,6 +170,18 @@ class FormerRowsErased:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotLost:
+    """Others removed its snapshot, and the newest version, which is it now, lacks rows of it."""
+
+    dataset_version: int
+    row_count: int
+    fingerprint: str
+    version_before: int
+    missing_rows: int | None
+    """Rows of people who were not erased; None if nobody knows, for none were written down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableClosed:
     """Somebody says that a table it was once enrolled with is to be searched no more."""
 
@@ -176,7 +190,7 @@ class TableClosed:
     reason: str
 
 
-TieFact = FormerRowsErased | TableClosed
+TieFact = FormerRowsErased | SnapshotLost | TableClosed
 """What became of tables that it was ever tied to."""
 OriginFact = ModelEnrolled | ErasedSubjectsLearned
 """What its weights and rows are."""

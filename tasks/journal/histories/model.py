@@ -19,6 +19,7 @@ from tasks.journal.events.models import (
     ModelWithdrawn,
     OriginFact,
     SnapshotAdvanced,
+    SnapshotLost,
     SnapshotRestored,
     TableClosed,
     TieFact,
@@ -35,18 +36,8 @@ from tasks.journal.events.versions import (
 )
 from tasks.journal.histories.measures import Measures
 from tasks.journal.histories.ties import TiesHistory
-from tasks.journal.histories.weights import WeightsHistory
+from tasks.journal.histories.weights import End, WeightsHistory
 from unlearning.policy.budget import Deletions
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The moment at which a batch's rows left the model, with its weights or with its alias."""
-
-    number: int
-    """Number of the event."""
-    batch: str
-    parent_version: int
 
 
 @dataclass(slots=True)
@@ -113,7 +104,7 @@ def _apply(history: ModelHistory, event: Event[ModelFact]) -> None:
     history.event_count = event.number
     facts = event.facts
     if isinstance(facts, OriginFact):
-        _came(history, facts)
+        _came(history, event.at, facts)
     elif isinstance(facts, MeasureFact):
         history.note_measure(facts)
     elif isinstance(facts, TieFact):
@@ -124,16 +115,17 @@ def _apply(history: ModelHistory, event: Event[ModelFact]) -> None:
         _erased(history, event, facts)
 
 
-def _came(history: ModelHistory, facts: OriginFact) -> None:
+def _came(history: ModelHistory, at: str, facts: OriginFact) -> None:
     match facts:
         case ModelEnrolled():
             enrolled = facts.enrollment.canonical()
             current = history.enrollment
             if current is None or enrolled.digest != history.weights.digest:
                 history.forgotten, history.finished, history.measured_of_origin = {}, set(), []
+                history.ties.lost = None
             history.config_digest = facts.config_digest
             history.weights.came(enrolled.version, enrolled.digest, files=enrolled.files)
-            history.ties.enrolled(enrolled)
+            history.ties.enrolled(enrolled, current, at)
             history.enrollment = replace(
                 enrolled,
                 deletions=history._spent.get(enrolled.digest, enrolled.deletions),  # noqa: SLF001
@@ -166,6 +158,7 @@ def _erased(history: ModelHistory, event: Event[ModelFact], facts: ErasureFact) 
             history.weights.erase()
             _move(history, facts)
         case SnapshotRestored():
+            history.ties.lost = None
             _move(history, facts)
         case HoldoutErased():
             history.holdout_erasures += 1
@@ -184,7 +177,10 @@ def _promoted(history: ModelHistory, event: Event[ChampionPromoted]) -> None:
     history.finished.add(facts.batch)
     if current is None:
         return
-    history.ties.promoted(current, facts.digest, is_retrained=facts.trained_rows is not None)
+    if facts.trained_rows is None:
+        history.ties.updated(current.digest, facts.digest)
+    else:
+        history.ties.retrained(current, facts.digest, event.at, has_roster=facts.has_roster)
     # A retrain leaves out rows that earlier batches forgot and that are still in the table.
     trained = facts.trained_rows
     trained = current.row_count - facts.forget_count if trained is None else trained
@@ -196,14 +192,17 @@ def _promoted(history: ModelHistory, event: Event[ChampionPromoted]) -> None:
     )
 
 
-def _move(history: ModelHistory, facts: SnapshotAdvanced | SnapshotRestored) -> None:
-    if history.enrollment is not None:
+def _move(history: ModelHistory, facts: SnapshotAdvanced | SnapshotRestored | SnapshotLost) -> None:
+    before = history.enrollment
+    if before is not None:
         history.enrollment = replace(
-            history.enrollment,
+            before,
             dataset_version=facts.dataset_version,
             row_count=facts.row_count,
             fingerprint=facts.fingerprint,
         )
+        if not isinstance(facts, SnapshotLost):
+            history.ties.moved(before, history.enrollment)
 
 
 def _tied(history: ModelHistory, number: int, facts: TieFact) -> None:
@@ -214,6 +213,9 @@ def _tied(history: ModelHistory, number: int, facts: TieFact) -> None:
             history.weights.left_former(batch, frozenset(former))
             versions = dict.fromkeys(v for v, digest in history.weights.known if digest in former)
             history.ends += [End(number, batch, version) for version in versions]
+        case SnapshotLost():
+            history.ties.lost = facts
+            _move(history, facts)
         case TableClosed():
             history.ties.closed[facts.table] = facts
         case _:

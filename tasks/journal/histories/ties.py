@@ -1,9 +1,9 @@
 """Which tables and versions of them a model's weights were ever recorded to have learned from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tasks.journal.events.enrollment import DatasetSpec, Enrollment
-from tasks.journal.events.models import FormerRowsErased, TableClosed
+from tasks.journal.events.models import FormerRowsErased, SnapshotLost, TableClosed
 from unlearning.policy.subject_kinds import SubjectColumn
 
 
@@ -15,6 +15,12 @@ class Tie:
     version: int
     fingerprint: str
     """Digest of the version's file names; empty if an early release recorded none."""
+    digest: str
+    """The weights that were trained on it; updates of them have other digests."""
+    at: str = ""
+    """When that was recorded, ISO 8601 in UTC."""
+    has_roster: bool = False
+    """Whether its rows were written down (`tasks.subjects.rosters`)."""
 
     @property
     def snapshot(self) -> str:
@@ -22,9 +28,10 @@ class Tie:
         return f"{self.dataset.uri}@{self.version}"
 
 
-def tie_of(enrollment: Enrollment) -> Tie:
-    """What the model's present enrolment says it learned from."""
-    return Tie(enrollment.dataset, enrollment.dataset_version, enrollment.fingerprint)
+def tie_of(enrollment: Enrollment, *, at: str = "") -> Tie:
+    """The snapshot of the model's present enrolment."""
+    e = enrollment
+    return Tie(e.dataset, e.dataset_version, e.fingerprint, e.digest, at, e.has_roster)
 
 
 @dataclass(slots=True)
@@ -44,6 +51,9 @@ class TiesHistory:
     former: list[FormerRowsErased] = field(default_factory=list)
     """Erasures of rows that earlier weights had learned."""
 
+    lost: SnapshotLost | None = None
+    """What cannot be read any more of the rows that the present weights learned."""
+
     @property
     def open_columns(self) -> dict[str, SubjectColumn]:
         """The subject column of every table that is to be searched."""
@@ -61,23 +71,38 @@ class TiesHistory:
             if any(one.dataset.uri == uri for one in ties)
         }
 
-    def enrolled(self, enrollment: Enrollment) -> None:
+    def enrolled(self, enrollment: Enrollment, before: Enrollment | None, at: str) -> None:
         """The model is enrolled, for the first time or anew."""
         for uri in enrollment.tables:
             self.columns[uri] = enrollment.dataset.who
             self.closed.pop(uri, None)
-        self._add(enrollment.digest, tie_of(enrollment))
-
-    def promoted(self, before: Enrollment, digest: str, *, is_retrained: bool) -> None:
-        """A version made from the enrolled one serves."""
-        known = [tie_of(before)] if is_retrained else self.by_digest.get(before.digest, [])
-        self.by_digest[digest] = list(known)
-
-    def moved(self, enrollment: Enrollment) -> None:
-        """The weights' snapshot is another version of their table from here on."""
-        self._add(enrollment.digest, tie_of(enrollment))
-
-    def _add(self, digest: str, tie: Tie) -> None:
-        known = self.by_digest.setdefault(digest, [])
-        if tie not in known:
+        known = self.by_digest.setdefault(enrollment.digest, [])
+        tie = tie_of(enrollment, at=at)
+        is_same = before is not None and before.digest == enrollment.digest
+        places = {one.snapshot for one in known}
+        if tie.snapshot not in places | ({before.snapshot} if before and is_same else set()):
             known.append(tie)
+
+    def updated(self, before: str, digest: str) -> None:
+        """Weights were made from others, which they resemble in what they learned."""
+        self.by_digest[digest] = list(self.by_digest.get(before, []))
+
+    def retrained(self, enrollment: Enrollment, digest: str, at: str, *, has_roster: bool) -> None:
+        """Weights were trained afresh on the model's snapshot."""
+        tie = replace(tie_of(enrollment, at=at), digest=digest, has_roster=has_roster)
+        self.by_digest[digest] = [tie]
+        self.lost = None
+
+    def moved(self, before: Enrollment, after: Enrollment) -> None:
+        """An erasure, or a restore, left the rows of the model's snapshot in another version.
+
+        Without a roster this is all that is known of them, as early releases took it.
+        """
+        known = self.by_digest.get(before.digest, [])
+        old = (before.dataset.uri, before.dataset_version)
+        self.by_digest[before.digest] = [
+            replace(one, version=after.dataset_version, fingerprint=after.fingerprint)
+            if (one.dataset.uri, one.version) == old and not one.has_roster
+            else one
+            for one in known
+        ]

@@ -9,6 +9,16 @@ Weights = tuple[int, str]
 """Number of a version, and the digest of its weights as it was recorded."""
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """The moment at which a batch's rows left the model, with its weights or with its alias."""
+
+    number: int
+    """Number of the event."""
+    batch: str
+    parent_version: int
+
+
 @dataclass(slots=True)
 class WeightsHistory:
     """A model's versions on record, told apart by what they remember.

@@ -15,6 +15,7 @@ from tasks.journal import journal
 from tasks.journal.events.attempts import AttemptPlanned, BatchBlocked
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.reading import read_batch, record_enrollment
+from tasks.subjects.learned_rows import Unreadable
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
@@ -45,6 +46,7 @@ def begun(services, monkeypatch):
     today(monkeypatch, 2026, 1, 20)
     received = SimpleNamespace(received_at="2026-01-02T03:04:05+00:00")
     monkeypatch.setattr(batches, "accepted", lambda *_: [received])
+    monkeypatch.setattr(ladder, "lost_rows", lambda *_: Unreadable())
     parent = mlp(inputs=3, hidden=(4,), classes=2, seed=0)
     monkeypatch.setattr(ladder, "inputs", lambda *_: (ENROLLED, parent, None))
     return services
@@ -187,3 +189,10 @@ def test_what_no_rung_mends_is_not_recorded_as_a_choice(begun, monkeypatch):
     with pytest.raises(DataError):
         ladder.choose_rung(begun, ATTEMPT, rejected())
     assert history(begun, ATTEMPT).chosen == []
+
+
+def test_where_the_rows_cannot_be_read_no_update_comes_in_the_retrains_place(begun, monkeypatch):
+    planned(begun, SUSPECTED)
+    monkeypatch.setattr(ladder, "lost_rows", lambda *_: Unreadable(rows=1))
+    chosen = ladder.choose_rung(begun, SUSPECTED, no_candidate("It cannot be trained."))
+    assert chosen.rung == "wait"
