@@ -1,5 +1,7 @@
 """Weights are what was made and judged, wherever they are read again, or nothing comes of them."""
 
+import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tasks import pipeline
 from tasks.attempts import recorded_weights
 from tasks.attempts.candidates import make_candidate
 from tasks.attempts.failures import failure_of
+from tasks.journal import journal
 from tasks.registry import model_files
 from unlearning.errors import ChangedWeightsError, UnsupportedModelError
 from unlearning.model.weights import model_digest
@@ -95,3 +98,22 @@ def test_old_weights_in_the_place_of_judged_ones_are_never_served(whole_world, m
     assert 20 in whole_world.there()
     outcome = pipeline.unlearn_model(pipeline.Steps(whole_world.services), batch, "income")
     assert outcome.status == "blocked", outcome
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow and torch warn of their own type hints and formats
+def test_a_parent_that_was_replaced_keeps_nobody_waiting_behind_an_error(whole_world, monkeypatch):
+    batch = resolved(whole_world, 21)
+    file = files_of(whole_world.services, 2)
+    kept = file.read_bytes()
+    steps = pipeline.Steps(whole_world.services)
+    try:
+        shutil.copy(files_of(whole_world.services, 1), file)
+        outcome = pipeline.unlearn_model(steps, batch, "income")
+        assert outcome.status == "blocked"
+        assert "are not those that were enrolled" in outcome.reason
+        later = journal.now() + timedelta(days=90)
+        monkeypatch.setattr(journal, "now", lambda: later)
+        assert pipeline.unlearn_model(steps, batch, "income").status == "withdrawn"
+        assert whole_world.champion() is None
+    finally:
+        file.write_bytes(kept)

@@ -30,6 +30,7 @@ def registered(monkeypatch):
     """A registry that holds one network as version 1, and the tags it was given."""
     found = SimpleNamespace(module=mlp(40, (4,), 2, seed=0), files={}, alias=1, tags={})
     monkeypatch.setattr(model_files, "load_model", lambda *_, **__: found)
+    monkeypatch.setattr(Registry, "is_registered", lambda *_: True)
     monkeypatch.setattr(Registry, "alias_version", lambda *_: found.alias)
     monkeypatch.setattr(Registry, "version_tags", lambda *_: found.tags)
     monkeypatch.setattr(Registry, "tag_version", lambda _, __, ___, tags: found.tags.update(tags))
@@ -37,6 +38,9 @@ def registered(monkeypatch):
 
 
 def test_a_model_that_nobody_serves_is_not_enrolled_without_a_version(services, source):
+    with pytest.raises(DataError, match="no registered model 'income'"):
+        enroll_version(services, source, None, trust_pickle=False)
+    services.registry.client.create_registered_model("income")
     with pytest.raises(DataError, match="income holds the alias 'champion'"):
         enroll_version(services, source, None, trust_pickle=False)
 
