@@ -6,7 +6,14 @@ import servers
 from torch import nn
 
 from tasks.environment.settings import load_settings
-from tasks.registry import artifacts, logged_files, mlflow_registry, model_files, model_versions
+from tasks.registry import (
+    artifacts,
+    examples,
+    logged_files,
+    mlflow_registry,
+    model_files,
+    model_versions,
+)
 from tasks.registry.mlflow_registry import Registry
 from tasks.store.opening import open_store
 
@@ -58,3 +65,16 @@ def test_the_same_with_the_files_in_a_versioned_bucket(home, s3_bucket):
     assert bucket.count_noncurrent("") == 1
     purge(registry, lambda: sum(1 for _ in bucket.list_objects("")))
     assert bucket.count_noncurrent("") == 0
+
+
+def test_no_older_object_version_of_a_replaced_example_stays_in_a_bucket(home, s3_bucket):
+    place = f"s3://{s3_bucket}/mlflow/model"
+    registry = Registry(load_settings())
+    bucket = open_store(place, load_settings())
+    bucket.put("input_example.json", b"[[1.5, 2.5]]")
+    bucket.put("data/model.pt2", b"weights")
+    (held,) = examples.read_examples(registry, place).values()
+    examples.write_example(registry, place, "input_example.json", examples.neutral(held))
+    assert examples.read_examples(registry, place) == {"input_example.json": [[0.0, 0.0]]}
+    assert bucket.count_noncurrent("") == 0
+    assert bucket.get("data/model.pt2") == b"weights"
