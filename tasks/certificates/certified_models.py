@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tasks.certificates.gate_words import why_wider
+from tasks.certificates.gate_words import words_of_gate
 from tasks.journal.events import ids
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import AliasWithdrawn
@@ -145,7 +145,7 @@ def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
         **_pooled(evidence.forgetting),
         **_control(evidence.probes),
         **_not_shown(attempt.method, decision),
-        **_wider(services, attempt),
+        **words_of_gate(services, attempt),
         "checks": [_check(one) for one in decision.checks],
     }
     return {**without_measures(stated), "withheld": WITHHELD} if attempt.is_of_few else stated
@@ -154,12 +154,6 @@ def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
 def _check(check: Check) -> dict[str, Any]:
     """A check as it was judged; what it would have meant to fail only where it did."""
     return {k: v for k, v in asdict(check).items() if k != "meaning" or not check.passed}
-
-
-def _wider(services: Services, attempt: Attempt) -> dict[str, str]:
-    """In words, how the gate was wider than the default, if it was."""
-    said = why_wider(services, attempt)
-    return {"gate_was_wider": said} if said else {}
 
 
 def _pooled(forgetting: ForgettingEvidence) -> dict[str, int]:

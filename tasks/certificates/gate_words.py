@@ -1,4 +1,4 @@
-"""What a certificate says of a gate that was wider than it is by default."""
+"""What a certificate says of how a gate judged: wider than by default, or on rows learned from."""
 
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.catalog import model_stream
@@ -7,17 +7,40 @@ from tasks.journal.events.models import ModelEnrolled
 from tasks.registry.services import Services
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.wider_gate import wider
+from unlearning.policy.counted import counted
 
 
-def why_wider(services: Services, attempt: Attempt) -> str:
-    """How the gate that judged an attempt was wider, by whom and why; empty if it was not."""
+def words_of_gate(services: Services, attempt: Attempt) -> dict[str, str]:
+    """What else a certificate says of how an attempt was judged, by field; only what applies."""
+    enrolled = _enrolled_as(services, attempt)
+    if enrolled is None:
+        return {}
+    said = {"gate_was_wider": said_of(enrolled), "holdout_was_learned": overlap_of(enrolled)}
+    return {field: sentence for field, sentence in said.items() if sentence}
+
+
+def _enrolled_as(services: Services, attempt: Attempt) -> Enrollment | None:
+    """The latest enrolment with the rules that an attempt was judged by."""
     found = [
         event.facts.enrollment
         for event in services.journal.read(model_stream(attempt.model))
         if isinstance(event.facts, ModelEnrolled)
         and event.facts.config_digest == attempt.config_digest
     ]
-    return said_of(found[-1]) if found else ""
+    return found[-1] if found else None
+
+
+def overlap_of(enrollment: Enrollment) -> str:
+    """How much of the holdout may have been learned, so that it is no evidence; empty if none."""
+    if not enrollment.shared_subjects and not enrollment.shared_rows:
+        return ""
+    rows = counted(enrollment.shared_rows, "holdout row")
+    people = "person" if enrollment.shared_subjects == 1 else "people"
+    return (
+        f"When the model was enrolled, {enrollment.shared_subjects:,} {people} had rows in "
+        f"training and holdout table, and {rows} could be found among the training "
+        "rows."
+    )
 
 
 def said_of(enrollment: Enrollment) -> str:

@@ -72,6 +72,12 @@ LIMITS = (
         _has(lambda model: "gate_was_wider" in model),
     ),
     Limit(
+        "Holdout rows that a model learned from, see holdout_was_learned, are no evidence of what "
+        "it never saw.",
+        "a model has holdout_was_learned",
+        _has(lambda model: "holdout_was_learned" in model),
+    ),
+    Limit(
         "A model with no_control had no rows planted to see whether the attack would notice a "
         "failure.",
         "a model has no_control",

@@ -3,7 +3,8 @@
 import logging
 from dataclasses import replace
 
-from tasks.enrolling.fit import check_fit, warn_of_few_rows, warn_of_shared_subjects
+from tasks.enrolling.fit import check_fit, warn_of_few_rows
+from tasks.enrolling.overlap import find_overlap
 from tasks.enrolling.source import ModelSource, pinned, refuse_other_subjects
 from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
@@ -47,14 +48,14 @@ def enroll_version(
     refuse_unnamed(services, source)
     source = pinned(services, source)
     refuse_other_subjects(services, source)
-    if not services.registry.is_registered(source.model):
-        raise DataError(
-            f"MLflow has no registered model {source.model!r}; check the name, or register it with "
-            "mlflow.pytorch.log_model first."
-        )
     served = services.registry.alias_version(source.model)
     number = served if version is None else version
     if number is None:
+        if not services.registry.is_registered(source.model):
+            raise DataError(
+                f"MLflow has no registered model {source.model!r}; check the name, or register it "
+                "with mlflow.pytorch.log_model first."
+            )
         raise DataError(
             f"No version of {source.model} holds the alias {services.settings.alias!r}; set it in "
             "MLflow on the version in service."
@@ -82,12 +83,12 @@ def enroll_version(
             services.settings.alias,
         )
     warn_of_few_rows(services, source)
-    warn_of_shared_subjects(services, source)
     return enrollment
 
 
 def _enrollment(services: Services, source: ModelSource, version: int, digest: str) -> Enrollment:
     found = scan_table(services, source.dataset.uri, source.dataset.who, source.dataset_version)
+    overlap = find_overlap(services, source)
     enrollment = Enrollment(
         model=source.model,
         version=version,
@@ -106,6 +107,8 @@ def _enrollment(services: Services, source: ModelSource, version: int, digest: s
         widened_because=source.widened_because.strip(),
         wider_than_rejecting=wider_than_rejecting(services, source),
         tolerated=source.tolerated,
+        shared_subjects=overlap.subjects,
+        shared_rows=overlap.rows,
         fingerprint=found.fingerprint,
         has_roster=True,
         relearned=_relearned(services, source.model, version, digest, found),

@@ -2,7 +2,6 @@
 
 import logging
 
-import pyarrow.compute as pc
 from torch import nn
 
 from tasks.datasets.samples import sample_rows
@@ -10,7 +9,7 @@ from tasks.enrolling.model_form import check_form
 from tasks.enrolling.source import ModelSource
 from tasks.environment.memory import memory_errors
 from tasks.registry.services import Services
-from tasks.tables.delta import arrow_dataset, count_by_subject, open_table
+from tasks.tables.delta import open_table
 
 log = logging.getLogger("expunge.fit")
 
@@ -52,20 +51,3 @@ def warn_of_few_rows(services: Services, source: ModelSource) -> None:
                 kind,
                 _FEW_ROWS,
             )
-
-
-def warn_of_shared_subjects(services: Services, source: ModelSource) -> None:
-    """Say so if people have rows in both tables: a holdout row must be no training row."""
-    column = source.dataset.subject
-    unseen = open_table(services.settings, source.holdout)
-    names = pc.call_function("unique", [arrow_dataset(unseen).to_table(columns=[column])[column]])
-    table = open_table(services.settings, source.dataset.uri, source.dataset_version)
-    shared = len(count_by_subject(table, column, map(str, names.to_pylist())))
-    if shared:
-        log.warning(
-            "%s: %d of %d subjects of the holdout have rows in the training table, too; make sure "
-            "that these are other rows, for what the model was trained on is no evidence.",
-            source.model,
-            shared,
-            len(names),
-        )

@@ -174,8 +174,9 @@ def _asides(history: BatchHistory, parts: Sequence[dict[str, Any]]) -> Iterator[
             f"{one.batch}; their evidence stands in that batch's report."
         )
     for part in parts:
-        if said := part.get("gate_was_wider"):
-            yield f"{part['model']}: {said}"
+        for said in (part.get("gate_was_wider"), part.get("holdout_was_learned")):
+            if said:
+                yield f"{part['model']}: {said}"
     yield from _reservations(history)
 
 

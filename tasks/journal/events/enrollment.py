@@ -66,6 +66,10 @@ class Enrollment:
     """Whether it was taken out of service, since it cannot forget or what forgot is lost."""
     fingerprint: str = ""
     """Digest of the snapshot's file names (`tasks.subjects.reappearance`)."""
+    shared_subjects: int = 0
+    """People who had rows in training and holdout table when it was enrolled."""
+    shared_rows: int = 0
+    """Holdout rows that were the same as a training row then, whoever's it is."""
     widened_by: str = ""
     """Who answers for a gate that is wider than the default or than one that rejected a candidate;
     empty if it is no wider."""

@@ -4,7 +4,7 @@ from factories import dataset, enrollment
 from hand_made_batch import TABLE
 
 from tasks.certificates.certified_models import certified_models
-from tasks.certificates.gate_words import said_of, why_wider
+from tasks.certificates.gate_words import overlap_of, said_of, words_of_gate
 from tasks.journal.reading import config_digest, record_enrollment
 from unlearning.config.gate_policy import GatePolicy
 
@@ -33,6 +33,12 @@ def test_a_wider_gate_of_an_older_store_has_nobody_on_record():
     assert "By somebody who is not on record" in said
 
 
+def test_a_holdout_that_was_learned_from_is_told_in_numbers():
+    assert overlap_of(enrollment()) == ""
+    said = overlap_of(enrollment(shared_subjects=1, shared_rows=3))
+    assert "1 person had rows in training and holdout table, and 3 holdout rows could be" in said
+
+
 def test_the_certificate_and_the_report_say_by_which_gate_it_was_judged(batch):
     enrolled = enrollment(dataset=dataset(uri=TABLE), digest="1" * 64, **WIDE)
     record_enrollment(batch.services.journal, enrolled)
@@ -41,7 +47,7 @@ def test_the_certificate_and_the_report_say_by_which_gate_it_was_judged(batch):
     batch.promote()
     # A narrower one, enrolled since, does not hide by which one it was judged.
     batch.enroll()
-    said = why_wider(batch.services, made)
+    said = words_of_gate(batch.services, made)["gate_was_wider"]
     assert "max_mia_auc 0.7 instead of 0.55" in said
     (model,) = certified_models(batch.services, batch.name)
     assert model.stated["gate_was_wider"] == said

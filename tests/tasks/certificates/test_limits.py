@@ -27,6 +27,7 @@ def test_who_asks_before_and_after_learns_something_wherever_a_version_followed(
 def test_only_what_a_model_states_is_said_of_it():
     for fact, sentence in {
         "no_control": "no rows planted",
+        "holdout_was_learned": "are no evidence of what it never saw",
         "gate_was_wider": "lets pass more than it does by default",
         "judged_with_earlier_rows": "together with rows of earlier requests",
         "kept_from_parent": "kept the tensors",
@@ -60,6 +61,7 @@ def test_every_limit_is_said_of_something():
         "no_control": "x",
         "judged_with_earlier_rows": 1,
         "gate_was_wider": "x",
+        "holdout_was_learned": "x",
         "earlier_versions": [1],
     }
     models = [everything, {**RETRAINED, "kept_from_parent": ["x"]}, {"outcome": "withdrawn"}]

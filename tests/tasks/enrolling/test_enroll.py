@@ -38,10 +38,13 @@ def registered(monkeypatch):
 
 
 def test_a_model_that_nobody_serves_is_not_enrolled_without_a_version(services, source):
-    with pytest.raises(DataError, match="no registered model 'income'"):
-        enroll_version(services, source, None, trust_pickle=False)
     services.registry.client.create_registered_model("income")
     with pytest.raises(DataError, match="income holds the alias 'champion'"):
+        enroll_version(services, source, None, trust_pickle=False)
+
+
+def test_a_misspelt_name_is_told_from_a_model_without_an_alias(services, source):
+    with pytest.raises(DataError, match="MLflow has no registered model 'income'; check the name"):
         enroll_version(services, source, None, trust_pickle=False)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from small_tables import MARK, rows
+from small_tables import rows
 
-from tasks.enrolling.fit import check_fit, warn_of_few_rows, warn_of_shared_subjects
+from tasks.enrolling.fit import check_fit, warn_of_few_rows
 from unlearning.errors import UnsupportedModelError
 from unlearning.training.architectures import mlp
 
@@ -19,15 +19,6 @@ def test_labels_beyond_the_models_classes_are_refused(services, source_of):
     table = table.set_column(1, "label", [labels.tolist()])
     with pytest.raises(UnsupportedModelError, match="2 classes apart, but labels go up to 2"):
         check_fit(services, mlp(40, (4,), 2, seed=0), source_of(table, rows(20, first=300)))
-
-
-@pytest.mark.parametrize(("first", "expected"), [(300, []), (298, ["2 of 20 subjects"])])
-def test_people_with_rows_in_both_tables_are_counted(services, source_of, caplog, first, expected):
-    warn_of_shared_subjects(services, source_of(rows(300), rows(20, first=first)))
-    assert [one in said for one, said in zip(expected, caplog.messages, strict=True)] == [
-        True for _ in expected
-    ]
-    assert MARK not in caplog.text
 
 
 @pytest.mark.parametrize(
