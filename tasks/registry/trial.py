@@ -12,7 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tasks.registry.confined_load import LOADED
+from tasks.registry.confined_load import LOADED, SECONDS
 from unlearning.errors import SettingsError, UnsupportedModelError
 
 log = logging.getLogger("expunge.trial")
@@ -20,6 +20,7 @@ log = logging.getLogger("expunge.trial")
 _BARRIERS = ("network", "files", "calls")
 _REACHED = ("PermissionError", "OSError", "BlockingIOError")
 """What is raised where confinement holds."""
+_TOO_LONG = (-signal.SIGALRM, -signal.SIGXCPU)
 _helpers: list[subprocess.Popen[str]] = []
 _one_at_a_time = threading.Lock()
 
@@ -29,7 +30,7 @@ def try_load(file: Path, name: str) -> list[str]:
 
     Raises:
         UnsupportedModelError: loading it reaches for files, programs or the network.
-        SettingsError: no process can be started here for it.
+        SettingsError: no process can be started here for it, or it takes too long.
         MemoryError: it does not fit into memory.
         RuntimeError: it does not load.
     """
@@ -45,6 +46,10 @@ def try_load(file: Path, name: str) -> list[str]:
         return held
     if said == "MemoryError" or status == -signal.SIGKILL:
         raise MemoryError
+    if status in _TOO_LONG:
+        raise SettingsError(
+            f"{name} could not be tried within {SECONDS} seconds; run again on a faster machine."
+        )
     if status < 0 or said in _REACHED:
         raise UnsupportedModelError(
             f"{name} reaches for files, programs or the network when it is loaded; find out who "

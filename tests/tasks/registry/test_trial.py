@@ -1,5 +1,6 @@
 """One helper without secrets tries every archive, and another one takes its place if it dies."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import torch
 from torch import nn
 
 from tasks.registry import trial
+from tasks.registry.confined_load import FAILED
+from unlearning.errors import SettingsError, UnsupportedModelError
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,22 @@ def test_one_helper_serves_many_and_is_replaced_when_it_dies(sound):
     first.wait()
     trial.try_load(sound, "income version 1")
     assert helper() is not first
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        ((-signal.SIGALRM, ""), SettingsError, "within 300 seconds"),
+        ((-signal.SIGXCPU, ""), SettingsError, "faster machine"),
+        ((-signal.SIGKILL, ""), MemoryError, "^$"),
+        ((FAILED, "MemoryError"), MemoryError, "^$"),
+        ((-signal.SIGSYS, ""), UnsupportedModelError, "reaches for files"),
+    ],
+)
+def test_each_end_of_a_trial_has_its_reason(monkeypatch, answer, error, said):
+    monkeypatch.setattr(trial, "_ask", lambda _: answer)
+    with pytest.raises(error, match=said):
+        trial.try_load(Path("model.pt2"), "income version 1")
 
 
 def test_what_does_not_load_is_told_apart_from_what_reaches_out(tmp_path):
