@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flows.console import Plain, command
 from tasks.environment.settings import load_settings
+from tasks.intake.foretelling import foretold
 from tasks.intake.inbox import SUBMITTED
 from tasks.intake.submission import submit_file
 from tasks.registry.services import Services
@@ -33,4 +34,6 @@ def submit(*files: Path) -> None:
     console = Plain()
     for path in files:
         console.print(submit_file(services, path, SUBMITTED))
+        if told := foretold(services, path):
+            console.print(told)
     console.print(command("Next:", "expunge run"))

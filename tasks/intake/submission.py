@@ -6,6 +6,7 @@ from tasks.intake.csv_rows import CUT
 from tasks.intake.request_files import RawRow, parse
 from tasks.registry.services import Services
 from unlearning.errors import RequestError, SettingsError
+from unlearning.policy.counted import counted
 
 
 def submit_file(services: Services, path: Path, prefix: str) -> str:
@@ -25,7 +26,7 @@ def submit_file(services: Services, path: Path, prefix: str) -> str:
         found = f"will be quarantined: file {error}"
     else:
         refuse_cut(path, rows)
-        found = f"{len(rows)} rows"
+        found = counted(len(rows), "row")
     store_new(services, prefix, path, data)
     return f"Stored {printable(path.name)} in {services.store.uri}/{prefix} ({found})"
 

@@ -1,5 +1,6 @@
 """Validate a batch of deletion requests with Great Expectations, row by row."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pandas as pd
 from tasks.intake.columns import columns, may_own_its_id
 from tasks.intake.kept_rows import Record
 from tasks.intake.legal_holds import register
+from tasks.intake.request_files import RawRow
 from tasks.intake.suite import HELD, ON_RECORD, USED, failures
 from tasks.journal import journal
 from tasks.journal.events.requests import Answered
@@ -29,16 +31,28 @@ _WRITERS = 16
 
 def judge(services: Services, records: Sequence[Record], key: bytes) -> list[Disposition]:
     """One disposition per record: accepted, quarantined, duplicate or on hold."""
-    if not records:
-        return []
+    return _claim_ids(services, _judged(services, records, key)) if records else []
+
+
+def foretell(services: Services, rows: Sequence[RawRow]) -> Counter[str]:
+    """Why rows of a file will be quarantined, each reason with their number; changes nothing.
+
+    A request_id that another subject's request has used is found by the run alone.
+    """
+    records = [Record(f"row-{number}", row) for number, row in enumerate(rows)]
+    judged = _judged(services, records, services.settings.pseudonym_secret()) if records else []
+    return Counter(one.reason for one in judged if one.outcome == "quarantined")
+
+
+def _judged(services: Services, records: Sequence[Record], key: bytes) -> list[Disposition]:
+    """What the rows themselves say, before anybody claims a request_id."""
     kinds = {column.kind for column in subject_columns(services.journal).values()}
     frame = _frame(services, records, key, kinds)
     first: dict[int, tuple[str, str]] = {}
     for outcome, reason, rows in failures(frame, kinds):
         for row in rows:
             first.setdefault(row, (outcome, reason))
-    judged = [_disposition(item, first) for item in frame.to_dict("records")]
-    return _claim_ids(services, judged)
+    return [_disposition(item, first) for item in frame.to_dict("records")]
 
 
 def judge_again(services: Services, records: Collection[str]) -> list[Disposition]:

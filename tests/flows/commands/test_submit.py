@@ -27,6 +27,20 @@ def test_files_are_stored_and_counted_without_quoting_anybody(expunge, file, tmp
     assert MARK not in said.out + said.err
 
 
+def test_rows_that_will_be_quarantined_are_foretold_with_their_reasons(expunge, tmp_path):
+    rows = [request(1), request(2, received_at="2999-01-01T00:00:00Z"), request(3, ground="z")]
+    (mixed := tmp_path / "mixed.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    said = " ".join(expunge("submit", mixed).out.split())
+    assert "To be quarantined: 2 of 3 rows of mixed.jsonl" in said
+    assert "1 row: received_at lies in the future" in said
+    assert "1 row: ground must be one of a to f" in said
+    assert MARK not in said
+
+
+def test_nothing_is_foretold_of_rows_that_are_sound(expunge, file):
+    assert "quarantined" not in expunge("submit", file).out
+
+
 def test_a_name_is_shown_as_it_is(expunge, file):
     odd = file.rename(file.with_name("[red]r.jsonl"))
     assert "Stored [red]r.jsonl in" in expunge("submit", odd).out

@@ -55,7 +55,7 @@ def test_what_was_stored_is_said_also_of_a_file_that_will_be_quarantined(service
     (good := tmp_path / "a.jsonl").write_bytes(row(1))
     (bad := tmp_path / "a.exe").write_bytes(b"x")
     assert submit_file(services, good, inbox.INCOMING).endswith(
-        f"a.jsonl in {services.store.uri}/requests/incoming/ (1 rows)"
+        f"a.jsonl in {services.store.uri}/requests/incoming/ (1 row)"
     )
     assert "will be quarantined: file of an unknown type" in submit_file(
         services, bad, inbox.INCOMING
