@@ -35,6 +35,8 @@ COMMANDS = {
     "replay": "Erase again whom a restored backup brought back.",
     "ledger": "Compute missing gradient ledgers; also in parallel, under torchrun.",
     "convert-table": "Make a folder of parquet files a Delta table, in place.",
+    "reinstate": "Let models learn again from somebody who was erased and is back.",
+    "erase-again": "Erase the new rows of somebody who was erased and is back.",
     "close-table": "Stop searching a table that no model is enrolled with any more.",
     "train": "Train a model that can be unlearned, register and enrol it.",
     "enroll": "Enrol a PyTorch model version that was trained elsewhere.",

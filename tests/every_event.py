@@ -65,6 +65,7 @@ EVERY_EVENT: list[Fact] = [
     r.RequestErased(**ANSWERED),
     r.SubjectNotFound(**ANSWERED),
     r.SubjectUncertain(**ANSWERED),
+    r.ReturnDecided(**ANSWERED, name="Ada", decision="reinstate"),
     frozen(),
     validated(accepted=2, quarantined=1),
     b.RequestsWithheld(records=("one", "two")),

@@ -10,6 +10,8 @@ from tasks.journal.events.halts import BatchStoodStill
 from tasks.journal.events.requests import HoldTooLate
 from tasks.journal.reading import enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
+from tasks.subjects.list_check import why_incomplete
+from tasks.subjects.returned import why_waiting
 from tasks.subjects.snapshots import why_lost
 from tasks.subjects.tied_tables import why_unsearched
 from unlearning.policy.counted import counted
@@ -21,12 +23,14 @@ _LOOKED_BACK = timedelta(days=30)
 def alarms(services: Services) -> list[str]:
     """Everything that is wrong and on record, the most urgent first, one sentence or two each."""
     return [
+        *why_incomplete(services),
         *_overdue(services, journal.now().date()),
         *_late_holds(services),
         *_out_of_service(services),
         *_tables_gone(services),
         *why_unsearched(services),
         *why_lost(services),
+        *why_waiting(services),
         *standstills(services),
     ]
 

@@ -6,10 +6,12 @@ from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.subjects import late_holds
+from tasks.subjects.erased_rows import keep_erased
 from tasks.subjects.matches import located_subjects, matches
 from tasks.tables.deletion import delete_rows
 from tasks.tables.delta import has_rows, matching, open_table
 from unlearning.errors import ConflictError
+from unlearning.policy.subject_kinds import SubjectColumn
 
 _PASSES = 5
 """Deletions in a row before a table that others write to is given up on."""
@@ -44,11 +46,18 @@ class BatchRows:
         self._without = None if found else table.version()
         return found
 
+    def _keep_digests(self) -> None:
+        """Write down what the rows hold: should they come back, they are told from new ones."""
+        table = open_table(self._services.settings, self.uri)
+        column = SubjectColumn(self.column, self.kind)
+        keep_erased(self._services, self._batch, table, column, self.subjects)
+
     def delete(self) -> None:
         """Delete them until none is left: others may append while a deletion runs."""
         for _ in range(_PASSES):
             late_holds.refuse_held(self._services, self._batch)
             lease.check(self._services.store)  # each pass may take long, and another may take over
+            self._keep_digests()
             delete_rows(self._services.settings, self.uri, self.column, self.subjects, self.mark)
             if not self.are_there():
                 return

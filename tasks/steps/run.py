@@ -13,6 +13,7 @@ from tasks.store import lease
 from tasks.store.format import check_format
 from tasks.store.probe import refuse_overwriting
 from tasks.subjects import open_batches as batches_at_work
+from tasks.subjects.list_check import refuse_incomplete
 from tasks.versions import alias_floor
 from unlearning.errors import DataError
 
@@ -26,6 +27,7 @@ def check_settings() -> None:
     at_hand.store.check()
     check_format(at_hand.store)
     refuse_overwriting(at_hand.store)
+    refuse_incomplete(at_hand)
     at_hand.registry.check_registry()
     pick_device(at_hand.settings)
 

@@ -41,7 +41,7 @@ def erased_since(services: Services, tie: Tie, *, but: str = "") -> list[np.uint
 
     Every batch but that named: to itself, its rows are still to be forgotten.
     """
-    listed = suppression_list.load(services)
+    listed = suppression_list.load(services, ever=True)
     return shortened(
         who
         for batch, subjects in listed.by_batch.items()

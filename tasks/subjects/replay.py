@@ -14,12 +14,19 @@ from tasks.intake.request_files import parse
 from tasks.journal import journal
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
+from tasks.subjects.list_check import refuse_incomplete
 from tasks.subjects.reappearance import (
     TableScan,
     raw_ids,
     scan_table,
 )
-from unlearning.errors import RequestError
+from tasks.subjects.returned import (
+    note_waiting,
+    record_decision,
+    refuse_undecidable,
+    waiting_in,
+)
+from unlearning.errors import DataError, RequestError
 from unlearning.policy.deletion import replay_id
 from unlearning.policy.digests import SHORT, facts_digest
 from unlearning.policy.subject_kinds import SubjectColumn
@@ -40,17 +47,43 @@ class SearchedTable:
 
 
 def request_replays(services: Services) -> int:
-    """Write a request for each erased subject who is back in a table; returns for how many.
+    """Write a request for each erased subject whose rows are back in a table; returns for how many.
+
+    Who is back with other rows than were erased waits for a person (`tasks.subjects.returned`).
 
     Whoever has an open request already, for example because a legal hold names them, gets none. The
     same state of the tables and of the suppression list gives the same ids, so that a second call
     writes nothing.
     """
+    refuse_incomplete(services)
     count = 0
     for table in sorted(_searched_tables(services), key=str):
         found = scan_table(services, table.uri, table.column, table.version)
-        if found.rows:
-            count += _request(services, table, found)
+        back = frozenset(found.rows)
+        waiting = waiting_in(services, table.uri, table.column, found, back) if back else set()
+        if table.version is None:
+            note_waiting(services, table.uri, {who: found.rows[who] for who in sorted(waiting)})
+        if back - waiting:
+            count += _request(services, table, found, back - waiting)
+    return count
+
+
+def erase_again(services: Services, who: str, *, name: str, reason: str) -> int:
+    """Write a request for an erased subject, given by pseudonym, who is back; how many tables.
+
+    Raises:
+        SettingsError: there is no name, or no reason.
+        DataError: the subject is not on the suppression list, or has no rows.
+    """
+    told = refuse_undecidable(services, who, name=name, reason=reason)
+    count = 0
+    for table in sorted(_searched_tables(services), key=str):
+        found = scan_table(services, table.uri, table.column, table.version)
+        if who in found.rows:
+            count += _request(services, table, found, frozenset({who}))
+    if not count:
+        raise DataError(f"Subject {who} has no row in any table, or is asked for already.")
+    record_decision(services, told, "erase", name=name, reason=reason)
     return count
 
 
@@ -65,8 +98,10 @@ def _searched_tables(services: Services) -> set[SearchedTable]:
     return found
 
 
-def _request(services: Services, table: SearchedTable, found: TableScan) -> int:
-    back = frozenset(found.rows) - _asked_for(services)
+def _request(
+    services: Services, table: SearchedTable, found: TableScan, among: frozenset[str]
+) -> int:
+    back = among - _asked_for(services)
     if not back:
         return 0
     log.error(

@@ -6,11 +6,12 @@ or overwrite the table as it likes: the roster says whether the rows are in anot
 and whose rows are in none.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import numpy as np
+import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from tasks.journal.histories.ties import Tie
@@ -21,7 +22,7 @@ from tasks.tables.delta import is_readable, matching, open_table
 from tasks.tables.row_digests import row_digests
 from unlearning.errors import DataError
 from unlearning.policy.digests import SHORT, facts_digest
-from unlearning.policy.subject_kinds import kind_pseudonym
+from unlearning.policy.subject_kinds import SubjectColumn, kind_pseudonym
 
 _HEX = 16
 """Digits of a pseudonym that a roster keeps."""
@@ -74,15 +75,25 @@ def roster_rows(
     services: Services, table: DeltaTable, tie: Tie, subjects: Collection[str] | None = None
 ) -> np.ndarray:
     """What a roster of this version of the tie's table holds, be it of these subjects alone."""
-    secret, spec = services.settings.pseudonym_secret(), tie.dataset
+    spec = tie.dataset
     where = None if subjects is None else matching(table, spec.subject, subjects)
+    return pseudonym_digests(services, table, spec.who, (*spec.features, spec.label), where)
+
+
+def pseudonym_digests(
+    services: Services,
+    table: DeltaTable,
+    column: SubjectColumn,
+    columns: Sequence[str],
+    where: ds.Expression | None,
+) -> np.ndarray:
+    """uint64 [N, 2] of the rows' subjects and of what these columns hold, sorted by subject."""
+    secret = services.settings.pseudonym_secret()
     known: dict[str, np.uint64] = {}
     parts: list[np.ndarray] = []
-    for ids, digests in row_digests(
-        table, spec.subject, (*spec.features, spec.label), secret, where
-    ):
+    for ids, digests in row_digests(table, column.name, columns, secret, where):
         for one in {i for i in ids if i is not None} - known.keys():
-            (known[one],) = shortened([kind_pseudonym(secret, spec.subject_kind, one)])
+            (known[one],) = shortened([kind_pseudonym(secret, column.kind, one)])
         who = np.array([np.uint64(0) if i is None else known[i] for i in ids], dtype=np.uint64)
         parts.append(np.stack([who, digests], axis=1))
     rows = np.concatenate(parts) if parts else np.zeros((0, 2), dtype=np.uint64)

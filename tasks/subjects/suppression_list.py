@@ -34,7 +34,8 @@ from unlearning.policy.digests import SHORT, facts_digest, pseudonym
 log = logging.getLogger("expunge.suppression")
 
 _PREFIX = "suppression/"
-_WITHOUT = f"{_PREFIX}without/"
+WITHOUT = f"{_PREFIX}without/"
+REINSTATED = "reinstated-"
 _ALSO = f"{_PREFIX}also/"
 _KEY_CHECK = "\0the key of the suppression list"
 """No subject id can be this: ids hold no control characters."""
@@ -59,7 +60,7 @@ class SuppressionList:
     @property
     def digest(self) -> str:
         """Changes when somebody is added or taken off."""
-        names = [name for name, who in self.by_batch.items() if who]
+        names = (name for name, who in self.by_batch.items() if who)
         return facts_digest({"batches": sorted([*names, *self.changes])})
 
     def requests_of(self, subject: str) -> list[str]:
@@ -91,7 +92,6 @@ def suppress(services: Services, batch: str) -> int:
         find=find,
         make=make,
     )
-    log.info("Batch %s: %d subjects on the suppression list", batch, facts.count)
     return facts.count
 
 
@@ -119,9 +119,8 @@ def lift_withheld(services: Services, batch: str) -> int:
     kept = {d.subject for d in batches.accepted(services, batch)} if listed else set()
     out = {"batch": batch, "subjects": sorted(set(listed) - kept)}
     if out["subjects"]:
-        services.store.put_if_absent(
-            f"{_WITHOUT}{batch}/{facts_digest(out)[:SHORT]}.json", json.dumps(out).encode()
-        )
+        key = f"{WITHOUT}{batch}/{facts_digest(out)[:SHORT]}.json"
+        services.store.put_if_absent(key, json.dumps(out).encode())
     return len(out["subjects"])
 
 
@@ -129,19 +128,19 @@ def lift_superseded(services: Services, batch: str) -> None:
     """Take off the list whomever the batch put there: it erased nobody, and another one will."""
     subjects = sorted(load(services).by_batch.get(batch, {}))
     if subjects:
-        name = facts_digest({"superseded": subjects})[:SHORT]
+        key = f"{WITHOUT}{batch}/{facts_digest({'superseded': subjects})[:SHORT]}.json"
         body = json.dumps({"batch": batch, "subjects": subjects})
-        services.store.put_if_absent(f"{_WITHOUT}{batch}/{name}.json", body.encode())
+        services.store.put_if_absent(key, body.encode())
 
 
-def load(services: Services) -> SuppressionList:
-    """The list as it stands.
+def load(services: Services, *, ever: bool = False) -> SuppressionList:
+    """The list as it stands; or `ever`, with those whom somebody reinstated since.
 
     Raises:
         SettingsError: it was written under another pseudonym key, so that it recognises nobody.
     """
     found = _objects(services)
-    records = [record for key, record in found.items() if not key.startswith(_WITHOUT)]
+    records = [record for key, record in found.items() if not key.startswith(WITHOUT)]
     records.sort(key=lambda record: (record["at"], record["batch"]))
     if any(record["key"] != _key_check(services) for record in records):
         raise SettingsError(
@@ -151,10 +150,11 @@ def load(services: Services) -> SuppressionList:
     by_batch: dict[str, dict[str, str]] = {}
     for record in records:
         by_batch.setdefault(record["batch"], {}).update(record["subjects"])
-    for lifted in (one for key, one in found.items() if key.startswith(_WITHOUT)):
+    kept = f"/{REINSTATED}" if ever else "\0"
+    for lifted in (o for k, o in found.items() if k.startswith(WITHOUT) and kept not in k):
         for subject in lifted["subjects"]:
             by_batch[lifted["batch"]].pop(subject, None)
-    changes = tuple(k for k in found if k.startswith((_WITHOUT, _ALSO)))
+    changes = tuple(k for k in found if k.startswith((WITHOUT, _ALSO)))
     return SuppressionList(by_batch, changes, {r["batch"]: r["at"] for r in reversed(records)})
 
 
@@ -201,7 +201,7 @@ def record_relearned(services: Services, digest: str, subjects: list[str]) -> st
 def _records(services: Services) -> list[dict[str, Any]]:
     """What batches put on the list, first or later."""
     found = _objects(services)
-    return [record for key, record in found.items() if not key.startswith(_WITHOUT)]
+    return [record for key, record in found.items() if not key.startswith(WITHOUT)]
 
 
 def _objects(services: Services) -> dict[str, dict[str, Any]]:

@@ -126,6 +126,11 @@ def hold_too_late(batch: str) -> str:
     return f"{batch}/hold-too-late"
 
 
+def return_decided(number: int) -> str:
+    """The request's `number`th event decides about rows that its subject came back with."""
+    return f"return-decided/{number}"
+
+
 def in_request(batch: str, event_id: str) -> str:
     """An event of a batch, told in the stream of one of its requests."""
     return f"{batch}/{event_id}"

@@ -100,6 +100,15 @@ class SubjectUncertain(_Answered):
     """No table held a row of its subject, but not all that models learned could be searched."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnDecided(_Answered):
+    """Its subject was back with new rows, and somebody decided about them."""
+
+    name: str
+    decision: str
+    """`reinstate`: they may be learned again; `erase`: they were asked for again."""
+
+
 Told = (
     RequestAccepted
     | RequestQuarantined
@@ -110,7 +119,7 @@ Told = (
     | RequestUnblocked
     | HoldTooLate
 )
-Answered = RequestErased | SubjectNotFound | SubjectUncertain
+Answered = RequestErased | SubjectNotFound | SubjectUncertain | ReturnDecided
 RequestFact = Told | Answered
 
 

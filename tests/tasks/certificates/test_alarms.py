@@ -63,6 +63,7 @@ def test_a_model_that_lost_its_alias_is_an_alarm(batch):
 def test_a_table_that_was_no_more_is_an_alarm_also_once_its_batch_is_closed(batch):
     batch.happen(ids.gone("file:///gone"), TableGone(table="file:///gone"))
     batch.happen(ids.CLOSED, BatchClosed())
+    batch.put(f"suppression/{batch.name}.json", {})
     (said,) = alarms(batch.services)
     assert "The table file:///gone was no more" in said
 

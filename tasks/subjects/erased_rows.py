@@ -1,0 +1,86 @@
+"""What erased rows held, by keyed digests: a row that is back is told from a new one.
+
+A create-only object for each deletion, erased-rows/<batch>/<table>-<version>.rows: a line with the
+columns, then 16 bytes a row, 8 of the subject's pseudonym and 8 of the row's digest.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+
+import numpy as np
+from deltalake import DeltaTable
+
+from tasks.registry.services import Services
+from tasks.subjects.rosters import pseudonym_digests, shortened
+from tasks.tables.delta import arrow_schema, matching
+from unlearning.policy.digests import SHORT, bytes_digest
+from unlearning.policy.subject_kinds import SubjectColumn
+
+_PREFIX = "erased-rows/"
+
+
+def keep_erased(
+    services: Services,
+    batch: str,
+    table: DeltaTable,
+    column: SubjectColumn,
+    subjects: Collection[str],
+) -> None:
+    """Write down what the subjects' rows hold, before they are deleted.
+
+    Cost: one pass over all columns of their rows.
+    """
+    columns = sorted(arrow_schema(table).names)
+    rows = _rows(services, table, column, columns, subjects)
+    if len(rows):
+        place = bytes_digest(table.table_uri.encode())[:SHORT]
+        key = f"{_PREFIX}{batch}/{place}-{table.version()}.rows"
+        services.store.put_if_absent(key, json.dumps(columns).encode() + b"\n" + rows.tobytes())
+
+
+def with_new_rows(
+    services: Services,
+    table: DeltaTable,
+    column: SubjectColumn,
+    subjects: dict[str, str],
+    erased_in: Collection[str],
+) -> set[str]:
+    """Pseudonyms of the subjects, given by raw id, who have a row that these batches did not erase.
+
+    Of whom no row was written down, as by earlier releases, nobody can tell, so they have none.
+    """
+    known: dict[tuple[str, ...], list[np.ndarray]] = {}
+    for columns, rows in _kept(services, erased_in):
+        known.setdefault(columns, []).append(rows)
+    asked = dict(zip(shortened(subjects.values()), subjects.values(), strict=True))
+    written = {one for parts in known.values() for rows in parts for one in set(rows[:, 0])}
+    new = {who for short, who in asked.items() if short in written}
+    schema = set(arrow_schema(table).names)
+    for columns, parts in known.items():
+        if not schema.issuperset(columns):
+            continue
+        digests = np.concatenate(parts)[:, 1]
+        now = _rows(services, table, column, columns, list(subjects))
+        strange = set(now[~np.isin(now[:, 1], digests), 0])
+        new -= {who for short, who in asked.items() if short not in strange}
+    return new
+
+
+def _rows(
+    services: Services,
+    table: DeltaTable,
+    column: SubjectColumn,
+    columns: Collection[str],
+    subjects: Collection[str],
+) -> np.ndarray:
+    where = matching(table, column.name, subjects)
+    return pseudonym_digests(services, table, column, list(columns), where)
+
+
+def _kept(
+    services: Services, batches: Collection[str]
+) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+    for batch in sorted(batches):
+        for info in list(services.store.list_objects(f"{_PREFIX}{batch}/")):
+            head, _, body = services.store.get(info.key).partition(b"\n")
+            yield tuple(json.loads(head)), np.frombuffer(body, dtype="<u8").reshape(-1, 2)

@@ -1,0 +1,129 @@
+"""Erased people who are back with new rows: nothing learns from those until somebody decides.
+
+A row that was erased and is back, from a backup or another delivery, is erased again
+(`tasks.subjects.replay`). A new one may be a new contract: there is no request to erase it, and
+none is made up.
+"""
+
+import json
+from collections.abc import Collection
+
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import request_stream
+from tasks.journal.events.requests import ReturnDecided
+from tasks.journal.journal import Told
+from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
+from tasks.subjects import suppression_list
+from tasks.subjects.erased_rows import with_new_rows
+from tasks.subjects.reappearance import TableScan, raw_ids
+from tasks.tables.delta import open_table
+from unlearning.errors import DataError, SettingsError
+from unlearning.policy.counted import counted
+from unlearning.policy.digests import SHORT, facts_digest
+from unlearning.policy.subject_kinds import SubjectColumn, kind_pseudonym
+
+_PREFIX = "returned/"
+
+
+def waiting_in(
+    services: Services, uri: str, column: SubjectColumn, found: TableScan, among: Collection[str]
+) -> set[str]:
+    """Who of these pseudonyms has new rows in the version of the table that was scanned.
+
+    It is noted for `expunge status`. Cost: a pass over the subject column and over their rows.
+    """
+    secret = services.settings.pseudonym_secret()
+    raw = raw_ids(services, uri, column, found.version, frozenset(among))
+    named = {one: kind_pseudonym(secret, column.kind, one) for one in raw}
+    listed = suppression_list.load(services).by_batch
+    erased_in = {batch for batch, who in listed.items() if who.keys() & set(named.values())}
+    table = open_table(services.settings, uri, found.version)
+    return with_new_rows(services, table, column, named, erased_in) if named else set()
+
+
+def note_waiting(services: Services, uri: str, rows: dict[str, int]) -> None:
+    """Keep who waits with how many rows in this table, as the latest replay found it."""
+    key = f"{_PREFIX}{facts_digest({'table': uri})[:SHORT]}.json"
+    data = json.dumps({"table": uri, "rows": rows}).encode()
+    try:
+        before = services.store.get(key)
+    except MissingObjectError:
+        before = b"" if rows else data
+    if before != data:
+        services.store.put(key, data)
+
+
+def why_waiting(services: Services) -> list[str]:
+    """A sentence for each erased subject who is back with new rows, with what can be done."""
+    said: list[str] = []
+    for info in services.store.list_objects(_PREFIX):
+        found = json.loads(services.store.get(info.key))
+        still = suppression_list.load(services).subjects if found["rows"] else frozenset()
+        for who, count in found["rows"].items():
+            if who in still:
+                said.append(
+                    f"{counted(count, 'row')} of subject {who}, who was erased before, in "
+                    f"{found['table']} and not all as they were: nothing learns from them until "
+                    f"somebody decides with `expunge erase-again {who} --by NAME --reason TEXT` or "
+                    f"`expunge reinstate {who} --by NAME --reason TEXT`."
+                )
+    return said
+
+
+def reinstate(services: Services, who: str, *, name: str, reason: str) -> None:
+    """End the suppression of a subject, given by pseudonym: their rows may be learned again.
+
+    Raises:
+        SettingsError: there is no name, or no reason.
+        DataError: the subject is not on the suppression list.
+    """
+    head = refuse_undecidable(services, who, name=name, reason=reason)
+    for batch, subjects in suppression_list.load(services).by_batch.items():
+        if who in subjects:
+            body = json.dumps({"batch": batch, "subjects": [who]}).encode()
+            key = f"{suppression_list.WITHOUT}{batch}/{suppression_list.REINSTATED}{who}.json"
+            services.store.put_if_absent(key, body)
+    record_decision(services, head, "reinstate", name=name, reason=reason)
+
+
+def refuse_undecidable(services: Services, who: str, *, name: str, reason: str) -> Told:
+    """The latest request by which the subject was erased.
+
+    Raises:
+        SettingsError: there is no name, or no reason.
+        DataError: the subject is not on the suppression list.
+    """
+    if not (name.strip() and reason.strip()):
+        raise SettingsError("Somebody decides for a reason; give --by NAME and --reason TEXT.")
+    asked = suppression_list.load(services).requests_of(who)
+    heads = [
+        told
+        for told in services.journal.requests()
+        if told[1].facts.subject == who and told[1].facts.request_id in asked
+    ]
+    if not heads:
+        raise DataError(
+            f"Nobody with the pseudonym {who} is on the suppression list; `expunge status` names "
+            "who waits."
+        )
+    return max(heads, key=lambda told: told[1].at)
+
+
+def record_decision(
+    services: Services, told: Told, decision: str, *, name: str, reason: str
+) -> None:
+    """Record what a person decided about rows of an erased subject."""
+    record, head = told
+    number = len(services.journal.read(request_stream(record))) + 1
+    facts = ReturnDecided(
+        batch=head.facts.batch,
+        request_id=head.facts.request_id,
+        subject=head.facts.subject,
+        reason=f"{name.strip()} decided to {decision}: {reason.strip()}",
+        certificate=head.facts.certificate,
+        certificate_digest=getattr(head.facts, "certificate_digest", ""),
+        name=name.strip(),
+        decision=decision,
+    )
+    services.journal.append(request_stream(record), ids.return_decided(number), facts)

@@ -1,0 +1,103 @@
+"""Whoever comes back with new rows is neither erased nor learned until somebody decides."""
+
+import pytest
+from deltalake import write_deltalake
+from small_tables import rows
+
+from tasks.journal.events.catalog import request_stream
+from tasks.journal.events.requests import ReturnDecided
+from tasks.subjects import replay, suppression_list
+from tasks.subjects.reappearance import suppressed_ids
+from tasks.subjects.returned import reinstate, why_waiting
+from unlearning.errors import DataError, SettingsError
+
+# MLflow and torch warn of their own type hints and formats.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+BACK = 3
+ADA = {"name": "Ada", "reason": "a new contract"}
+
+
+@pytest.fixture
+def returned(world):
+    """One of the erased is in the table again, with other values."""
+    write_deltalake(world.table, rows(1, first=BACK, seed=77), mode="append")
+    return world
+
+
+def pseudonym(world):
+    return world.requests()[f"R-{BACK}"].facts.subject
+
+
+def replays(world):
+    return {name: e.status for name, e in world.requests().items() if name.startswith("replay-")}
+
+
+def test_new_rows_wait_for_somebody_and_nothing_learns_from_them(returned):
+    for _ in range(2):
+        assert returned.replay() == ([], 0)
+    returned.run()
+    assert BACK in returned.there()
+    assert replays(returned) == {}
+    (why,) = why_waiting(returned.services)
+    who = pseudonym(returned)
+    assert f"expunge reinstate {who} --by NAME --reason TEXT" in why
+    assert "1 row of subject" in why
+    assert len(suppressed_ids(returned.services, returned.enrolled().dataset, None)) == 1
+
+
+def test_rows_that_were_erased_are_asked_for_again_beside_them(returned):
+    returned.deliver_again(1, 2)
+    assert returned.replay() == ([], 2)
+    returned.run()
+    assert returned.there() & {1, 2, BACK} == {BACK}
+    assert len(replays(returned)) == 2
+
+
+def test_who_has_both_waits_for_somebody(returned):
+    returned.deliver_again(BACK)
+    assert returned.replay() == ([], 0)
+    (why,) = why_waiting(returned.services)
+    assert why.startswith("2 rows of subject")
+
+
+def test_a_reinstated_subject_is_learned_from_and_left_alone(returned):
+    returned.replay()
+    who = pseudonym(returned)
+    with pytest.raises(SettingsError, match="--reason TEXT"):
+        reinstate(returned.services, who, name="Ada", reason="")
+    with pytest.raises(DataError, match="on the suppression list"):
+        reinstate(returned.services, "nobody", **ADA)
+    reinstate(returned.services, who, **ADA)
+    assert who not in suppression_list.load(returned.services).subjects
+    assert why_waiting(returned.services) == []
+    assert returned.replay() == ([], 0)
+    assert suppressed_ids(returned.services, returned.enrolled().dataset, None) == []
+    (record,) = (n for n, e in returned.services.journal.requests() if e.facts.subject == who)
+    last = returned.services.journal.read(request_stream(record))[-1]
+    assert isinstance(last.facts, ReturnDecided)
+    assert (last.status, last.facts.name, last.facts.decision) == ("erased", "Ada", "reinstate")
+    returned.submit("again", [BACK])
+    returned.run()
+    assert BACK not in returned.there()
+    assert returned.requests()[f"again-{BACK}"].status == "erased"
+    assert who in suppression_list.load(returned.services).subjects
+
+
+def test_a_subject_who_is_asked_for_again_is_erased_by_the_next_run(returned):
+    who = pseudonym(returned)
+    assert replay.erase_again(returned.services, who, **ADA) == 1
+    with pytest.raises(DataError, match="asked for already"):
+        replay.erase_again(returned.services, who, **ADA)
+    returned.run()
+    assert BACK not in returned.there()
+    assert set(replays(returned).values()) == {"erased"}
+    assert why_waiting(returned.services) == []
+
+
+def test_an_ordinary_request_erases_them_as_well(returned):
+    returned.replay()
+    returned.submit("again", [BACK])
+    returned.run()
+    assert BACK not in returned.there()
+    assert returned.requests()[f"again-{BACK}"].status == "erased"
