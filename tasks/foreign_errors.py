@@ -1,6 +1,7 @@
 """Foreign exceptions become our own here, and here alone."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +30,36 @@ _TOO_MANY = 429
 _TRANSIENT_STATUS = 500
 _MISSING_CODES = {"NoSuchKey", "404"}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NEVER = {
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+    errno.EINVAL,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
+"""What a file system answers in the same way tomorrow."""
+_REFUSED = re.compile(
+    r"\b(?:400 Bad Request|401 Unauthorized|403 Forbidden|404 Not Found|405 Method Not Allowed"
+    r"|501 Not Implemented)"
+)
+"""What delta-rs quotes of a server that refuses, in an error like that of one that is away."""
+_DELTA_S_WORDS = (
+    (
+        re.compile("[Uu]nsupported|[Ff]eatures must be specified"),
+        "demands a feature of Delta that expunge cannot write; write the table anew without it.",
+    ),
+    (
+        re.compile("failed validation check|[Ii]nvariant|[Cc]heck constraint"),
+        "has rows that break a constraint or generated column of its own: mend them, or drop it.",
+    ),
+    (
+        re.compile("append.only", re.IGNORECASE),
+        "is append-only; set its property delta.appendOnly to false.",
+    ),
+)
+"""What Delta says of a table that cannot be changed, by whatever kind of error it says so."""
 
 
 @contextmanager
@@ -76,7 +107,34 @@ def _system_call(error: Any, system: str) -> ExpungeError:
         return TransientError(
             f"The disk of the {system} is full ({error.strerror}); free some space, then run again."
         )
+    if error.errno in _NEVER:
+        return DataError(
+            f"The {system} refused the request ({error.strerror}); check its file system and who "
+            "may write there."
+        )
+    told = _REFUSED.search(str(error)) if error.errno is None else None
+    if told:
+        return DataError(
+            f"The {system} refused the request ({told[0]}); check address, credentials and "
+            "permissions."
+        )
     return _transient(error, system)
+
+
+def _delta(error: Exception, system: str) -> ExpungeError:
+    return _of_table(error, system) or _data(error, system)
+
+
+def _commit(error: Exception, system: str) -> ExpungeError:
+    """Another writer was quicker, unless Delta says that nobody could write this."""
+    return _of_table(error, system) or _transient(error, system)
+
+
+def _of_table(error: Exception, system: str) -> ExpungeError | None:
+    for words, what in _DELTA_S_WORDS:
+        if words.search(str(error)):
+            return DataError(f"The {system} {what}")
+    return None
 
 
 def _credentials(error: Exception, system: str) -> ExpungeError:
@@ -122,7 +180,10 @@ def _mlflow(error: Any, system: str) -> ExpungeError:
     if code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"):
         return _transient(error, system)
     kind = MissingDataError if code == "RESOURCE_DOES_NOT_EXIST" else DataError
-    return kind(f"{system} refused the request ({code}); check the model's name and version.")
+    return kind(
+        f"{system} refused the request ({code}); check the model's name and version, and whether "
+        "something was deleted or forbidden there."
+    )
 
 
 # Full names, so that naming an exception does not import its library.
@@ -142,10 +203,10 @@ COUNTERPARTS = {
     "sqlalchemy.exc.OperationalError": _transient,
     "_internal.TableNotFoundError": _no_table,
     "deltalake.exceptions.TableNotFoundError": _no_table,
-    "deltalake.exceptions.CommitFailedError": _transient,
-    "_internal.CommitFailedError": _transient,
-    "deltalake.exceptions.DeltaError": _data,
-    "_internal.DeltaError": _data,
+    "deltalake.exceptions.CommitFailedError": _commit,
+    "_internal.CommitFailedError": _commit,
+    "deltalake.exceptions.DeltaError": _delta,
+    "_internal.DeltaError": _delta,
     "pyarrow.lib.ArrowException": _data,
     # deltalake and pyarrow raise these for object stores, too.
     "builtins.FileNotFoundError": _missing,

@@ -192,10 +192,18 @@ def _check_values(uri: str, data: ds.FileSystemDataset) -> None:
                 try:
                     batch[name].cast(wanted)
                 except pa.ArrowInvalid:
-                    raise DataError(
-                        f"Column {name!r} of {uri} has values that do not fit Delta's type "
-                        f"{wanted}; write it anew in that type."
-                    ) from None
+                    raise DataError(_unfit(uri, name, batch[name].type, wanted)) from None
+
+
+def _unfit(uri: str, name: str, found: pa.DataType, wanted: pa.DataType) -> str:
+    told = f"Column {name!r} of {uri} has values that do not fit Delta's type {wanted}"
+    if pa.types.is_timestamp(found) and found.unit == "ns":
+        # Spark's INT96 has no unit of its own; Arrow takes it for nanoseconds.
+        told += (
+            " as they are read, in nanoseconds: finer than microseconds, or of Spark's old INT96 "
+            "and not between the years 1677 and 2262"
+        )
+    return f"{told}; write it anew in that type."
 
 
 def _delta_type(uri: str, field: pa.Field) -> pa.DataType:

@@ -41,6 +41,7 @@ _CUT_SHORT = re.compile(
     rf"|(?:\d{{20}}[-.\w]*|_last_checkpoint)#\d+"
 )
 """Entries of the log that somebody began to write."""
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+:/")
 _ENDINGS = re.compile(
     r"(?:\.(?:arrow|avro|bak|bin|crc|csv|db|feather|gz|html|json|jsonl|log|npy|orc|parquet|pkl|pq|pt"
     r"|snappy|sqlite|tar|tsv|txt|xlsx?|xml|zip|zst))+$"
@@ -137,6 +138,11 @@ class _Owner:
         self._nested = tuple(f"{folder}/" for folder in nested)
 
     def refuse_missing(self) -> None:
+        if any(_ELSEWHERE.match(path) for path in self._used):
+            raise DataError(
+                f"{self._uri} is a shallow clone: its log names files of another table by their "
+                "whole address; make a copy that has its own files."
+            )
         missing = self._used - self._keys
         if missing:  # perhaps written since the folder was listed
             missing -= {info.key for info in self._store.list_objects("")}

@@ -1,14 +1,20 @@
+import errno
 import inspect
 
 import botocore.exceptions
 import deltalake.exceptions
 import mlflow.exceptions
+import pyarrow as pa
 import pyarrow.lib
 import pytest
 import requests
+from deltalake import write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
+from tasks.environment.settings import load_settings
 from tasks.foreign_errors import COUNTERPARTS, is_transient, translated
+from tasks.tables import deletion, delta
 from unlearning.errors import (
     DataError,
     ExpungeError,
@@ -60,6 +66,16 @@ def client_error(code, status):
         ),
         (pyarrow.lib.ArrowInvalid("quotes a value: zq7subject"), DataError),
         (OSError("disk"), TransientError),
+        (OSError("Generic S3 error: status code 403 Forbidden: zq7subject"), DataError),
+        (OSError("Generic S3 error: 404 Not Found <Code>NoSuchBucket</Code>"), DataError),
+        (OSError("Generic S3 error: 503 Service Unavailable"), TransientError),
+        (OSError("tcp connect error: Connection refused"), TransientError),
+        (OSError(errno.EROFS, "Read-only file system"), DataError),
+        (OSError(errno.EPERM, "Operation not permitted"), DataError),
+        (OSError(errno.EIO, "Input/output error"), TransientError),
+        (CommitFailedError("Unsupported table features required: [ColumnMapping]"), DataError),
+        (CommitFailedError("a concurrent transaction deleted the same data"), TransientError),
+        (DeltaError("Invalid data found: 2 rows failed validation check. zq7subject"), DataError),
         (FileNotFoundError("zq7subject.parquet"), MissingDataError),
     ],
 )
@@ -68,6 +84,27 @@ def test_a_foreign_error_becomes_ours_without_its_words(error, expected):
         raise error
     assert caught.value.__cause__ is error
     assert "zq7subject" not in str(caught.value)
+
+
+def test_a_table_that_breaks_its_own_constraint_is_told_so_and_never_to_try_again(tmp_path):
+    write_deltalake(tmp_path, pa.table({"id": ["a", "b"], "n": [1, 2]}))
+    commit = tmp_path / "_delta_log" / f"{0:020d}.json"
+    told = commit.read_text().replace(
+        '"configuration":{}', '"configuration":{"delta.constraints.large":"n > 100"}'
+    )
+    commit.write_text(told.replace('"minWriterVersion":2', '"minWriterVersion":3'))
+    with pytest.raises(DataError, match="break a constraint"):
+        deletion.delete_rows(load_settings(), tmp_path.as_uri(), "id", ["a"])
+
+
+@pytest.mark.parametrize(("version", "feature"), [(5, "columnMapping"), (6, "identityColumns")])
+def test_a_writer_version_that_demands_a_feature_is_refused_for_it(tmp_path, version, feature):
+    write_deltalake(tmp_path, pa.table({"id": ["a", "b"]}))
+    commit = tmp_path / "_delta_log" / f"{0:020d}.json"
+    told = commit.read_text().replace('"minWriterVersion":2', f'"minWriterVersion":{version}')
+    commit.write_text(told.replace('"minReaderVersion":1', '"minReaderVersion":2'))
+    with pytest.raises(DataError, match=f"{feature}.*cannot be erased"):
+        delta.open_table(load_settings(), tmp_path.as_uri())
 
 
 def test_what_a_table_says_is_not_even_in_the_chain():

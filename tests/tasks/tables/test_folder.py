@@ -1,6 +1,7 @@
 """What lies in a table's folder, and whose it is."""
 
 import gzip
+import json
 import shutil
 from pathlib import Path
 
@@ -156,6 +157,15 @@ def test_another_table_in_the_folder_is_refused_and_left_whole(place):
     assert (found.foreign, found.prefixes) == ((), ("_hidden/", "orders/"))
     deletion.vacuum(load_settings(), place.as_uri(), ["orders/", "_hidden/"])
     assert DeltaTable(place / "orders").count() == 7
+
+
+def test_a_shallow_clone_is_refused_for_what_it_is(place, tmp_path):
+    log = "_delta_log/00000000000000000000.json"
+    own = json.dumps(next(p.name for p in place.glob("*.parquet")))
+    there = json.dumps(place.as_uri() + "/" + json.loads(own))
+    put(tmp_path / "clone", log, (place / log).read_text().replace(own, there).encode())
+    with pytest.raises(DataError, match="shallow clone"):
+        look(tmp_path / "clone")
 
 
 def test_what_is_tolerated_is_left_alone_and_never_counted(place):
