@@ -136,7 +136,9 @@ class HandMadeBatch:
 
     def promote(self, key="a-1"):
         made, of = self.of(key)
-        self.happen(made.ids.promoted, a.VersionPromoted(**of, version=2, digest="d" * 64))
+        self.happen(
+            made.ids.promoted, a.VersionPromoted(**of, version=2, digest="d" * 64, files={})
+        )
         told = promotion(made, digest="d" * 64)
         self.services.journal.append(model_stream(made.model), made.ids.promoted, told)
 

@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 from small_tables import subject, write_tables
 
-from tasks.certificates.status import trace_subject
+from tasks.certificates.traces import trace_subject
 from tasks.enrolling import enroll, train
 from tasks.erasure.batch_rows import BatchRows
 from tasks.intake.batches import pseudonyms
