@@ -63,6 +63,7 @@ class Book:
         self.written = dict.fromkeys(self.owner, 0)
         self.born = {one: self._rows_of(one) for one in CAST}
         self.requests: dict[str, Request] = {}
+        self.settled: set[str] = set()
         self.holds: dict[str, set[Person]] = {}
         self.copies: list[tuple[str, Owners]] = []
         self.foreign: dict[str, dict[str, bytes]] = defaultdict(dict)

@@ -97,7 +97,7 @@ def _certificates(place: Place, book: Book) -> Iterator[str]:
         # Who asked twice is erased by the first request, and the second finds nobody.
         if one.is_erased or one.person not in erased:
             yield from _contradicted(book, one)
-    for person in {one.person for one in new}:
+    for person in {one.person for one in new if not one.is_near}:
         book.since[person] = Since(had=book.tables_of(person))
 
 
@@ -139,10 +139,14 @@ def _of_erasure(book: Book, one: Certified) -> Iterator[str]:
 def _of_absence(book: Book, one: Certified) -> Iterator[str]:
     since = book.since[one.person]
     is_back = book.returned.get(one.person, -1) >= one.step
-    if one.body["outcome"] != "not_found":
-        return  # it claims less
-    if since.erased_from or (book.tables_of(one.person) and not is_back):
-        yield f"not_found, but they have or had rows in {since.had}"
+    if one.body["outcome"] != "not_found" or one.request in book.settled:
+        return  # it claims less, or a person said that exactly this id is meant
+    if book.tables_of(one.person) and not is_back:
+        yield f"not_found, but they have rows in {book.tables_of(one.person)}"
+    if one.is_near:
+        return
+    if since.erased_from:
+        yield f"not_found, but rows left {since.erased_from}"
     if since.learned_by:
         yield f"not_found, but {since.learned_by} learned from them"
 
