@@ -2,9 +2,5 @@
 
 NO_SPELLINGS = True
 """No request spells an id in another way than the tables do."""
-NO_DELETIONS_UPSTREAM = True
-"""The lake's owners delete nobody themselves."""
-NO_ENROLMENT_AGAIN = True
-"""Nobody enrols a version anew on other rows than it was trained on."""
 RETURNING_IS_ASKING = True
 """New rows of somebody who was erased may be erased again without a request."""

@@ -99,7 +99,6 @@ class Histories(RuleBasedStateMachine):
         self.place.lake.append(name, row)
         self.book.wrote(name, row)
 
-    @precondition(lambda _: not assumed.NO_DELETIONS_UPSTREAM)
     @rule(who=PEOPLE, is_vacuumed=st.booleans())
     def delete(self, who: Person, is_vacuumed: bool) -> None:
         """The lake's owners delete the person's rows themselves."""
@@ -156,9 +155,6 @@ class Histories(RuleBasedStateMachine):
         self.moved()
         number = which % len(self.book.copies)
         name, owners = self.book.copies[number]
-        theirs = {n for n, one in self.book.rows[name].items() if one in CAST}
-        if assumed.NO_DELETIONS_UPSTREAM and not theirs <= owners.keys():
-            return
         self.place.lake.restore(name, number)
         self.book.wrote(name, owners, is_whole=True)
         self.book.foreign[name] = self.place.lake.foreign(name)
@@ -173,7 +169,6 @@ class Histories(RuleBasedStateMachine):
         if version is not None:
             self.book.trained(model, version)
 
-    @precondition(lambda _: not assumed.NO_ENROLMENT_AGAIN)
     @rule(model=ALL_MODELS)
     def enrol_again(self, model: str) -> None:
         """The version in service enrolled once more, on the table's newest rows."""

@@ -27,7 +27,7 @@ from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.store.format import check_format
-from tasks.subjects import open_batches, replay, snapshots
+from tasks.subjects import open_batches, replay, snapshots, standstills
 from tasks.versions import alias_floor, leftovers, purging, retirement
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
@@ -210,13 +210,16 @@ class Place:
             withdrawal.finish_withdrawals(services)
             models = self.served()
             troubles = alias_floor.enforce(services)
+            snapshots.look_after_snapshots(services)
             batches = open_batches.open_batches(services)
         except ExpungeError as error:
             return [str(error)]
         for batch in batches:
             try:
                 troubles += pipeline.process_batch(steps, batch, models)
+                standstills.note_progress(services, batch)
             except ExpungeError as error:
+                standstills.note_standstill(services, batch, standstills.reason_of(error))
                 troubles.append(str(error))
         reduction.reduce_closed(services)
         return troubles
