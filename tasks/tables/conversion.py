@@ -182,17 +182,32 @@ def _check_values(uri: str, data: ds.FileSystemDataset) -> None:
     """Refuse types that Delta does not have, unless every value has a place in a type it has."""
     changed = {}
     for field in data.schema:
-        wanted = _delta_type(uri, field)
+        wanted, found = _of_elements(_delta_type(uri, field)), _of_elements(field.type)
         narrower = pa.types.is_timestamp(wanted) or pa.types.is_integer(wanted)
-        if narrower and wanted != field.type:
+        if narrower and wanted != found:
             changed[field.name] = wanted
     with translated("table"):
         for batch in data.to_batches(columns=list(changed)) if changed else ():
             for name, wanted in changed.items():
                 try:
-                    batch[name].cast(wanted)
+                    _elements(batch[name]).cast(wanted)
                 except pa.ArrowInvalid:
-                    raise DataError(_unfit(uri, name, batch[name].type, wanted)) from None
+                    found = _of_elements(batch[name].type)
+                    raise DataError(_unfit(uri, name, found, wanted)) from None
+
+
+def _of_elements(kind: pa.DataType) -> pa.DataType:
+    """The type of what a list holds, however deep; any other type is its own."""
+    return _of_elements(kind.value_type) if _is_list(kind) else kind
+
+
+def _elements(values: pa.Array) -> pa.Array:
+    return _elements(values.flatten()) if _is_list(values.type) else values
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(test(kind) for test in tests)
 
 
 def _unfit(uri: str, name: str, found: pa.DataType, wanted: pa.DataType) -> str:

@@ -79,6 +79,8 @@ ID = {"subject_id": ["a"]}
         ([{"subject_id": [1.5]}], "strings or integers"),
         ([{**ID, "at": pa.array([1], pa.timestamp("ns"))}], "'at' .* do not fit"),
         ([{**ID, "n": pa.array([2**63], pa.uint64())}], "'n' .* do not fit"),
+        ([{**ID, "n": pa.array([[143]], pa.list_(pa.uint8()))}], "'n' .* do not fit"),
+        ([{**ID, "n": pa.array([[143, 1]], pa.list_(pa.uint8(), 2))}], "'n' .* do not fit"),
         ([{**ID, "at": pa.array([1], pa.timestamp("us", "Europe/Berlin"))}], "Delta does not have"),
         ([{**ID, "at": pa.array([1], pa.time64("us"))}], "'at' .* Delta does not have"),
     ],
