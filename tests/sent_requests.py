@@ -77,7 +77,7 @@ def answer(services: Services, batch: str) -> None:
                 batch=batch,
                 request_id=d.request_id,
                 subject=d.subject,
-                reason="no table holds a row of the subject",
+                reason="no table holds a row under exactly this id",
                 certificate=f"certificates/{d.request_id}.json",
                 certificate_digest="c",
             ),

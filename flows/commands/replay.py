@@ -21,7 +21,8 @@ def replay() -> None:
     count = replay_erasures()
     console = Plain()
     if count:
-        console.print(f"{counted(count, 'erased subject')} found again; requests are written.")
+        are = "is" if count == 1 else "are"
+        console.print(f"{counted(count, 'erased subject')} {are} back; requests are written.")
         console.print(command("Next:", "expunge run"))
     else:
         console.print("Nobody who was erased is back.")
