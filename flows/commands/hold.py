@@ -1,6 +1,9 @@
 """`expunge hold`: place or release legal holds."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from flows.console import Plain
 from tasks.environment.settings import load_settings
@@ -9,13 +12,20 @@ from tasks.intake.submission import printable
 from tasks.registry.services import Services
 from tasks.store.format import check_format
 from tasks.store.probe import refuse_overwriting
-from unlearning.policy.counted import counted
+from tasks.subjects import protection
 
 
-def hold(file: Path, *, release: bool = False) -> None:
+def hold(
+    file: Path,
+    *,
+    release: Annotated[bool, Parameter(negative="")] = False,
+    force: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Place a legal hold on every subject_id that a file names, or release that file's holds.
 
-    Requests for a held subject stay open and are looked at again in every run.
+    Requests for a held subject stay open and are looked at again in every run. A hold protects its
+    ids however they are spelled. They are looked up in the tables at once: a file with an id that
+    protects nobody is refused, for it is likely a wrong one.
 
     Parameters
     ----------
@@ -23,6 +33,8 @@ def hold(file: Path, *, release: bool = False) -> None:
         File with a subject_id per row (.json, .jsonl, .csv or .parquet, each also .gz).
     release
         Remove the hold that was placed with a file of this name.
+    force
+        Place the hold although ids in it protect nobody; every run and `expunge status` say so.
     """
     services = Services.open(load_settings())
     services.store.check()
@@ -33,7 +45,5 @@ def hold(file: Path, *, release: bool = False) -> None:
         legal_holds.release(services, file.name)
         said = f"Released the holds of {name}"
     else:
-        placed = legal_holds.place(services, file)
-        are = "is" if placed == 1 else "are"
-        said = f"{counted(placed, 'row')} of {name} {are} on hold from now on"
+        said = f"On hold from now on: {protection.place(services, file, force=force).sentence}"
     Plain().print(said)

@@ -17,6 +17,7 @@ from tasks.environment.settings import load_settings
 from tasks.journal.journal import now
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
+from tasks.subjects.protection import idle_holds
 from tasks.versions import copies, retirement
 from tasks.versions.alias_floor import breaches
 from unlearning.errors import DataError, SettingsError, TransientError
@@ -37,6 +38,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     services.store.check()
     found = read_status(services)
     found["alarms"] = [*_aliases(services), *alarms(services)]
+    found["alarms"] += _idle_holds(services)
     found["notes"] = _notes(services)
     if as_json:
         print(json.dumps(found, indent=1))  # noqa: T201 - the output asked for
@@ -109,6 +111,14 @@ def _notes(services: Services) -> list[str]:
         return [text for model in models for text in copies.notes(services, model)]
     except (TransientError, SettingsError, DataError):
         return []  # the alarms say so
+
+
+def _idle_holds(services: Services) -> list[str]:
+    """Holds with ids that protect nobody; those are likely wrong."""
+    try:
+        return [f"Hold {one.sentence}; mend or release it." for one in idle_holds(services)]
+    except DataError as error:
+        return [str(error)]
 
 
 def _budget_used(deletions: dict[str, int], budget: dict[str, float]) -> str:

@@ -113,7 +113,9 @@ def _body(
         "outcome": outcome_of(request, grounds.found),
         "request": _request(request),
         "batch": batch,
-        "tables_searched": [search_of(m) for m in grounds.found if m.is_searched],
+        "tables_searched": [
+            search_of(m) for m in grounds.found if m.is_searched and m.kind == request.subject_kind
+        ],
         **grounds.limits,
     }
     if not located:

@@ -22,24 +22,38 @@ SUBJECT_ID = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,254}[^\s\x00-\x1f])?\Z"
 _NEEDED = ("subject_id",)
 
 
-def place(services: Services, path: Path) -> int:
-    """Put a file of holds in force; returns for how many rows.
+class Hold(NamedTuple):
+    """One row of a hold file; never leaves the task that asks."""
+
+    subject_id: str
+    kind: str
+    """Empty if it protects whoever has the id, in every kind."""
+
+
+def read_file(path: Path) -> tuple[bytes, set[Hold]]:
+    """A local file of holds: its bytes, and whom they name.
 
     Raises:
-        SettingsError: it cannot be read or used, so that nobody would be protected; nothing is
-            stored, for a hold that nobody can read stops every run.
+        SettingsError: it cannot be read or used, so that nobody would be protected; it must not
+            come into force, for a hold that nobody can read stops every run.
     """
     data = read_local(path)
     try:
         rows = parse(path.name, data, needed=_NEEDED)
         refuse_cut(path, rows)
-        for row in rows:
-            _hold(row)
+        return data, {_hold(row) for row in rows}
     except (RequestError, DataError) as error:
         reason = f"file {error}." if isinstance(error, RequestError) else str(error)
         raise SettingsError(f"{printable(path.name)} is no hold: {reason}") from error
+
+
+def store(services: Services, path: Path, data: bytes) -> None:
+    """Put a file of holds in force.
+
+    Raises:
+        SettingsError: another one is in force under its name.
+    """
     store_new(services, PREFIX, path, data)
-    return len(rows)
 
 
 def release(services: Services, name: str) -> None:
@@ -55,14 +69,6 @@ def release(services: Services, name: str) -> None:
         others = ", ".join(map(printable, names)) or "none"
         raise SettingsError(f"No hold is named {printable(name)}; in force are: {others}.")
     services.store.delete(PREFIX + name)
-
-
-class Hold(NamedTuple):
-    """One row of a hold file; never leaves the task that asks."""
-
-    subject_id: str
-    kind: str
-    """Empty if it protects whoever has the id, in every kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +115,19 @@ def subjects_on_hold(services: Services) -> set[Hold]:
     """All subjects under a hold; never leaves the task that asks.
 
     Raises:
+        DataError: a hold file cannot be read.
+    """
+    return set().union(*in_force(services).values())
+
+
+def in_force(services: Services) -> dict[str, set[Hold]]:
+    """The holds of every file, by its name; never leaves the task that asks.
+
+    Raises:
         DataError: a hold file cannot be read, so nobody can say who is protected: nothing may
             be erased until it is mended.
     """
-    held: set[Hold] = set()
+    held: dict[str, set[Hold]] = {}
     for info in services.store.list_objects(PREFIX):
         if info.is_folder:
             continue
@@ -133,7 +148,7 @@ def subjects_on_hold(services: Services) -> set[Hold]:
                 f"A file of {PREFIX} cannot be fetched under its name, which may be too long; "
                 "rename it, then run again."
             ) from None  # its text has the name, which may be a person's
-        held.update(_hold(row) for row in rows)
+        held[info.key.removeprefix(PREFIX)] = {_hold(row) for row in rows}
     return held
 
 

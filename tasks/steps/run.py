@@ -13,6 +13,7 @@ from tasks.store import lease
 from tasks.store.format import check_format
 from tasks.store.probe import refuse_overwriting
 from tasks.subjects import open_batches as batches_at_work
+from tasks.subjects import protection
 from tasks.subjects.list_check import refuse_incomplete
 from tasks.versions import alias_floor
 from unlearning.errors import DataError
@@ -78,6 +79,7 @@ def give_back_lease() -> None:
 @STEP
 def open_batches() -> list[str]:
     """Batches to work on: unfinished ones first, then whatever is new."""
+    protection.warn_of_idle(services())
     found = batches_at_work.open_batches(services())
     if not found:
         log.info("Nothing new: every request is answered or on hold")

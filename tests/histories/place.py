@@ -181,11 +181,13 @@ class Place:
 
     def hold(self, name: str, person: Person, *, is_near: bool, is_for_all: bool) -> bool:
         """Place a hold; whether it was taken: one that protects nobody is refused."""
+        from tasks.subjects import protection
+
         row = _named(person, is_near=is_near)
         if is_for_all:
             del row["subject_kind"]
         with suppress(ExpungeError):
-            legal_holds.place(self.open(), self._file(name, [row]))
+            protection.place(self.open(), self._file(name, [row]))
             return True
         return False
 

@@ -1,22 +1,31 @@
 import traceback
 
 import pytest
+from factories import disposition
 from hostile_names import MARK
 
 from tasks.intake import legal_holds
 from unlearning.errors import DataError, SettingsError
+from unlearning.policy.digests import pseudonym
+from unlearning.policy.spelling import loose_pseudonym
+
+
+def place(services, path):
+    data, holds = legal_holds.read_file(path)
+    legal_holds.store(services, path, data)
+    return holds
 
 
 def test_a_hold_needs_the_subject_alone_and_one_that_nobody_could_read_is_refused(
     services, tmp_path
 ):
     (good := tmp_path / "good.csv").write_text("subject_id\nperson-1\nperson-2\n")
-    assert legal_holds.place(services, good) == 2
+    assert len(place(services, good)) == 2
     assert legal_holds.subjects_on_hold(services) == {("person-1", ""), ("person-2", "")}
     for name, text in (("a.csv", "who\nperson-3\n"), ("b.jsonl", '{"subject": 3}'), ("c.txt", "x")):
         (bad := tmp_path / name).write_text(text)
         with pytest.raises(SettingsError, match=f"{name} is no hold") as error:
-            legal_holds.place(services, bad)
+            legal_holds.read_file(bad)
         assert "person" not in str(error.value)
     with pytest.raises(SettingsError, match=r"No hold is named a\.csv; in force are: good\.csv\."):
         legal_holds.release(services, "a.csv")
@@ -61,3 +70,29 @@ def test_a_hold_whose_last_line_may_be_cut_stops_everything(services):
     with pytest.raises(DataError, match="may be cut") as error:
         legal_holds.subjects_on_hold(services)
     assert "person" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["7", '"Employee"', '["person"]', "true"])
+def test_a_hold_of_a_kind_that_nobody_can_name_stops_everything(services, kind):
+    line = f'{{"subject_id": "s-1", "subject_kind": {kind}}}'
+    services.store.put("requests/holds/court.jsonl", line.encode())
+    with pytest.raises(DataError, match="subject_kind that is no name of a kind"):
+        legal_holds.subjects_on_hold(services)
+
+
+def test_the_register_protects_every_spelling_in_the_kinds_that_the_hold_names(services):
+    lines = '{"subject_id": "00017"}\n{"subject_id": "JDoe@x.org", "subject_kind": "employee"}\n'
+    services.store.put("requests/holds/court.jsonl", lines.encode())
+    held, key = legal_holds.register(services), services.settings.pseudonym_secret()
+    for kind in ("person", "employee"):
+        assert held.names(kind, loose_pseudonym(key, "17"))
+        assert held.names(kind, loose_pseudonym(key, "jdoe@x.org")) == (kind == "employee")
+    assert not held.names("person", loose_pseudonym(key, "18"))
+
+
+def test_a_request_that_was_judged_before_spellings_were_is_protected_by_its_exact_id(services):
+    services.store.put("requests/holds/court.jsonl", b'{"subject_id": "17"}')
+    held, key = legal_holds.register(services), services.settings.pseudonym_secret()
+    old = disposition("f-1", subject=pseudonym(key, "17"))
+    assert (old.spelling, held.protects(old)) == ("", True)
+    assert not held.protects(disposition("f-2", subject=pseudonym(key, "18")))
