@@ -28,6 +28,7 @@ COMMANDS = {
     "run": "Work off every open request: unlearn, gate, promote, erase, certify.",
     "approve": "Approve a batch that waits for a person.",
     "reject": "Reject a batch that waits for a person; its requests stay open.",
+    "settle": "Say whom a request means that nearly names somebody.",
     "status": "Where every request stands, and every enrolled model.",
     "trace": "Follow a subject, or a model version, through the records.",
     "hold": "Place or release legal holds.",

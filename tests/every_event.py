@@ -29,6 +29,7 @@ from tasks.journal.events import requests as r
 from tasks.journal.events import statements as s
 from tasks.journal.events import versions as v
 from tasks.journal.events.catalog import Fact
+from tasks.journal.events.withheld import NearMatch, NearMatchesSought
 from unlearning.evidence.attack_power import AttackPower
 
 MADE = attempt()
@@ -58,6 +59,9 @@ EVERY_EVENT: list[Fact] = [
     r.RequestQuarantined(**TOLD),
     r.RequestDuplicated(**TOLD),
     r.RequestHeld(**TOLD),
+    r.RequestUnclear(**TOLD),
+    r.RequestSettled(**TOLD, name="Ada", why="She says so."),
+    r.RequestWithdrawn(**TOLD, name="Ada", why="She meant another one."),
     r.RequestReleased(**TOLD),
     r.RequestBlocked(**TOLD),
     r.RequestUnblocked(**TOLD),
@@ -69,6 +73,9 @@ EVERY_EVENT: list[Fact] = [
     frozen(),
     validated(accepted=2, quarantined=1),
     b.RequestsWithheld(records=("one", "two")),
+    NearMatchesSought(
+        versions={"t": (3, 1)}, unclear=(NearMatch(record="one", rows=2, subjects=1),)
+    ),
     b.RowsResolved(tables=2, rows=3, located=1, not_found=0),
     b.SearchClosed(),
     b.ApprovalRequested(preflight=preflight()),

@@ -25,6 +25,8 @@ _COLORS = {
     "quarantined": "red",
     "duplicate": "blue",
     "on_hold": "yellow",
+    "unclear": "bold yellow",
+    "withdrawn": "blue",
     "blocked": "bold red",
     "accepted": "white",
 }
@@ -57,6 +59,21 @@ def print_waiting(console: Plain, services: Services) -> None:
         console.print(f"Batch {asked.batch} {word}.{why}")
         console.print(preflight_table(asked))
         console.print(command("Next:", *next_commands(status, asked.batch)))
+
+
+def print_unclear(console: Plain, found: Iterable[RequestSummary]) -> None:
+    """Requests that a person must settle, and the next command."""
+    unclear = [one.request_id for one in found if one.status == "unclear"]
+    if not unclear:
+        return
+    are = "request is" if len(unclear) == 1 else "requests are"
+    console.print(
+        f"{len(unclear)} {are} unclear: rows have nearly the same id, but for its spelling. Ask "
+        "who sent them."
+    )
+    by = "--by NAME --reason TEXT"
+    settle = f"expunge settle {unclear[0]}"
+    console.print(command("Next:", f"{settle} --exact {by}", f"{settle} --withdraw {by}"))
 
 
 def next_commands(status: str, batch: str) -> list[str]:

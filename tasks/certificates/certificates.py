@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.certificates.answers import Answer
 from tasks.certificates.certified_models import CertifiedModel, certified_models, models_for
+from tasks.certificates.certified_spellings import Spellings, spellings_of
 from tasks.certificates.certified_tables import erasure_of, examples_of, gone, search_of
 from tasks.certificates.limits import Ground, not_proven
 from tasks.certificates.outcomes import NOWHERE, OUTCOMES, limits_of, outcome_of
@@ -52,6 +53,7 @@ class _Grounds:
     """Models that had forgotten all of the batch's rows before."""
     earlier: dict[str, list[str]]
     """Requests by which subjects had been erased before, by pseudonym."""
+    spellings: Spellings
     approver: str
     decided_at: str
     code_version: str
@@ -114,12 +116,15 @@ def _body(
         "request": _request(request),
         "batch": batch,
         "tables_searched": [
-            search_of(m) for m in grounds.found if m.is_searched and m.kind == request.subject_kind
+            search_of(m) | grounds.spellings.searched(m.uri)
+            for m in grounds.found
+            if m.is_searched and m.kind == request.subject_kind
         ],
         **grounds.limits,
+        **grounds.spellings.decision(request.record_id),
     }
     if not located:
-        body["not_proven"] = not_proven(Ground(is_found=False))
+        body["not_proven"] = not_proven(grounds.spellings.ground(request.record_id))
         return body
     body["tables"] = [
         {
@@ -185,6 +190,7 @@ def _grounds(services: Services, batch: str) -> _Grounds:
         untouched=_noted(history, ModelUntouched),
         nothing_left=_noted(history, NothingLeftToForget),
         earlier=earlier_requests(services, batch),
+        spellings=spellings_of(services, history),
         approver=history.approver,
         decided_at=history.decided_at,
         code_version=history.validated.code_version,
@@ -214,6 +220,8 @@ def _reason(
 ) -> str:
     """What the request is told in one line, from the effects that its certificate states."""
     if not located:
+        if body["outcome"] == "not_found":
+            return grounds.spellings.in_vain(request.record_id)
         return NOWHERE[body["outcome"]]
     reached = [m.rows[request.record_id] for m in located if m.uri in grounds.tables]
     tables, stated = {m.uri for m in located}, {m["model"] for m in body["models"]}

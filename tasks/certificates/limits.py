@@ -17,6 +17,10 @@ class Ground:
     """Whether folders below a table were left alone, as an enrolment says."""
     is_gone: bool = False
     """Whether a table with rows was no more when they were to be erased."""
+    are_spellings_sought: bool = False
+    """Whether ids of nearly the same spelling were looked for, and none was found."""
+    is_settled: bool = False
+    """Whether a person said that exactly the id of the request is meant, and none like it."""
     models: Sequence[dict[str, Any]] = ()
     """What is stated of each model."""
 
@@ -142,8 +146,20 @@ LIMITS = (
     Limit(
         "Only the id as it was written in the request was looked for: rows under another spelling "
         "or another id were not found.",
-        "no row was found",
-        lambda ground: not ground.is_found,
+        "no row was found, and other spellings were not looked for",
+        lambda ground: not (ground.is_found or ground.are_spellings_sought or ground.is_settled),
+    ),
+    Limit(
+        "Rows under another id were not found, nor rows whose id differs in more than case, "
+        "Unicode form, blanks, signs around it and the way a number is written.",
+        "no row was found, and none of nearly the same id",
+        lambda ground: not ground.is_found and ground.are_spellings_sought,
+    ),
+    Limit(
+        "There were rows of nearly the same id: they are left, since a person said that exactly "
+        "this id is meant.",
+        "no row was found, and a person settled the request",
+        lambda ground: not ground.is_found and ground.is_settled,
     ),
     Limit(
         "Only what stands under tables_searched was searched: a model that learned from anything "

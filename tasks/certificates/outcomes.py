@@ -17,11 +17,10 @@ OUTCOMES = {
 """The event of each outcome."""
 
 NOWHERE = {
-    "not_found": "no table holds a row under exactly this id",
     "cannot_tell": "no table holds a row under exactly this id, but not all that models learned "
     "from could be searched",
 }
-"""The reason of each outcome without rows."""
+"""The reason of an outcome without rows, whatever was found of other spellings."""
 
 
 def outcome_of(request: Disposition, found: Sequence[TableMatches]) -> str:

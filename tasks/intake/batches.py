@@ -7,6 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version as package_version
 
 from tasks.intake import inbox, kept_rows, quarantine
+from tasks.intake.columns import IdRules
 from tasks.intake.validation_report import render_report
 from tasks.journal import journal
 from tasks.journal.events import ids
@@ -49,12 +50,15 @@ def pseudonyms(services: Services, subjects: Iterable[str], kind: str) -> dict[s
     return {subject: kind_pseudonym(key, kind, subject) for subject in subjects}
 
 
-def validate(services: Services, batch: str) -> dict[str, int]:
-    """Judge every record of a batch once, journal each disposition, keep what is unusable."""
+def validate(services: Services, batch: str, ids_there: IdRules | None = None) -> dict[str, int]:
+    """Judge every record of a batch once, journal each disposition, keep what is unusable.
+
+    `ids_there` says what can be an id in the tables; without it, any text can.
+    """
     done = read_batch(services.journal, batch).validated
     if done is not None:
         return done.counts
-    judged = _judge_once(services, batch)
+    judged = _judge_once(services, batch, ids_there)
     released = set(inbox.read_manifest(services, batch).released)
     services.journal.append_all(_entry(batch, d, released) for d in judged)
     _keep_quarantined(services, batch, judged)
@@ -67,7 +71,7 @@ def validate(services: Services, batch: str) -> dict[str, int]:
     return counts
 
 
-def _judge_once(services: Services, batch: str) -> list[Disposition]:
+def _judge_once(services: Services, batch: str, ids_there: IdRules | None) -> list[Disposition]:
     # It depends on the clock and the holds of its moment, so the first one is kept.
     try:
         return dispositions(services, batch)
@@ -78,7 +82,7 @@ def _judge_once(services: Services, batch: str) -> list[Disposition]:
         new = list(inbox.new_records(services, batch))
         log.info("Batch %s: validating %d new records, %d known", batch, len(new), len(known))
         secret = services.settings.pseudonym_secret()
-        judged = judge(services, new, secret) + judge_again(services, known)
+        judged = judge(services, new, secret, ids_there) + judge_again(services, known)
         data = json.dumps([asdict(d) for d in judged]).encode()
         services.store.put_if_absent(_dispositions_key(batch), data)
         return dispositions(services, batch)

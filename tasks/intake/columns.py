@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from tasks.intake.kept_rows import Record
 from tasks.intake.legal_holds import SUBJECT_ID, Register
@@ -15,10 +15,28 @@ from unlearning.policy.subject_kinds import PERSON, is_kind, kind_pseudonym
 
 _LAW_APPLIED = datetime(2018, 5, 24, tzinfo=UTC)  # a day early, for time zones
 _MIN_QUOTED = 3
+_SOUND = ("named", "readable", "known_fields", "kind_known", "fits_type", "names_somebody")
+
+
+class IdRules(Protocol):
+    """What can be an id in the tables; the ids themselves never leave a task."""
+
+    def fits(self, kind: str, subject_id: str) -> bool:
+        """Whether a table of this kind could hold it as it is written."""
+        ...
+
+    def names_somebody(self, kind: str, subject_id: str) -> bool:
+        """Whether it is no word for an empty cell."""
+        ...
 
 
 def columns(
-    record: Record, held: Register, limit: datetime, key: bytes, kinds: Collection[str] = ()
+    record: Record,
+    held: Register,
+    limit: datetime,
+    key: bytes,
+    kinds: Collection[str] = (),
+    ids: IdRules | None = None,
 ) -> dict[str, Any]:
     """The record's fields as text, and what can be said of it without the other records.
 
@@ -28,6 +46,7 @@ def columns(
         limit: The latest moment at which it can have been received.
         key: Key of the subject pseudonyms.
         kinds: The kinds of subjects in the tables; none if there is no table yet.
+        ids: What can be an id in the tables; None if nobody looked.
     """
     fields = record.row.fields
     values = {name: plain_text(fields.get(name)) for name in FIELDS[:2]}
@@ -59,6 +78,8 @@ def columns(
         # An unusable row may hold anything in any field; only a sound pair of ids is repeated.
         "named": _sound(request, REQUEST_ID) and _sound(subject, SUBJECT_ID) and apart,
         "kind_known": kind in kinds if kinds else is_kind(kind),
+        "fits_type": ids is None or not subject or ids.fits(kind, subject),
+        "names_somebody": ids is None or not subject or ids.names_somebody(kind, subject),
         "one_subject": True,
         "first_of_id": True,
     }
@@ -66,7 +87,7 @@ def columns(
 
 def may_own_its_id(row: dict[str, Any]) -> bool:
     """Whether nothing but other records can speak against it: an unusable row owns no id."""
-    if not all(row[name] for name in ("named", "readable", "known_fields", "kind_known")):
+    if not all(row[name] for name in _SOUND):
         return False
     dated = row["received_at"] and row["received_readable"] and row["received_past"]
     dated = dated and row["received_since_law"]

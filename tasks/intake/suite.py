@@ -16,6 +16,10 @@ HELD = "a legal hold names the subject"
 ON_RECORD = "a request with this request_id is already on record"
 USED = "request_id is already used for another subject"
 _ELSEWHERE = "subject_kind (person if not given) must be one that a table is enrolled with: {}"
+_OF_NO_TYPE = (
+    "subject_id is not written as the tables write ids of its kind, a whole number in digits alone"
+)
+_NOBODY = "subject_id stands for an empty cell, such as NULL or #REF!, and is no id in a table"
 _MISSING = "{} is missing, or neither text nor a whole number"
 
 Rule = tuple[Any, str]
@@ -29,7 +33,8 @@ def suite(kinds: Collection[str] = ()) -> list[tuple[Any, str, str]]:
     """
     there = ", ".join(sorted(kinds)) or "those of `expunge status`"
     elsewhere = (_true("kind_known"), _ELSEWHERE.format(there))
-    unusable = [*_of_row(), elsewhere, *_of_facts(), (_true("one_subject"), USED)]
+    of_id = [elsewhere, (_true("fits_type"), _OF_NO_TYPE), (_true("names_somebody"), _NOBODY)]
+    unusable = [*_of_row(), *of_id, *_of_facts(), (_true("one_subject"), USED)]
     return [
         *((expectation, "quarantined", reason) for expectation, reason in unusable),
         (_true("first_of_id"), "duplicate", ON_RECORD),

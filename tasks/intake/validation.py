@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.intake.columns import columns, may_own_its_id
+from tasks.intake.columns import IdRules, columns, may_own_its_id
 from tasks.intake.kept_rows import Record
 from tasks.intake.legal_holds import register
 from tasks.intake.request_files import RawRow
@@ -29,9 +29,14 @@ _VALID = "valid"
 _WRITERS = 16
 
 
-def judge(services: Services, records: Sequence[Record], key: bytes) -> list[Disposition]:
-    """One disposition per record: accepted, quarantined, duplicate or on hold."""
-    return _claim_ids(services, _judged(services, records, key)) if records else []
+def judge(
+    services: Services, records: Sequence[Record], key: bytes, ids: IdRules | None = None
+) -> list[Disposition]:
+    """One disposition per record: accepted, quarantined, duplicate or on hold.
+
+    `ids` says what can be an id in the tables; without it, any text can.
+    """
+    return _claim_ids(services, _judged(services, records, key, ids)) if records else []
 
 
 def foretell(services: Services, rows: Sequence[RawRow]) -> Counter[str]:
@@ -44,12 +49,13 @@ def foretell(services: Services, rows: Sequence[RawRow]) -> Counter[str]:
     return Counter(one.reason for one in judged if one.outcome == "quarantined")
 
 
-def _judged(services: Services, records: Sequence[Record], key: bytes) -> list[Disposition]:
+def _judged(
+    services: Services, records: Sequence[Record], key: bytes, ids: IdRules | None = None
+) -> list[Disposition]:
     """What the rows themselves say, before anybody claims a request_id."""
-    kinds = {column.kind for column in subject_columns(services.journal).values()}
-    frame = _frame(services, records, key, kinds)
+    frame = _frame(services, records, key, ids)
     first: dict[int, tuple[str, str]] = {}
-    for outcome, reason, rows in failures(frame, kinds):
+    for outcome, reason, rows in failures(frame, _kinds(services)):
         for row in rows:
             first.setdefault(row, (outcome, reason))
     return [_disposition(item, first) for item in frame.to_dict("records")]
@@ -77,15 +83,20 @@ def judge_again(services: Services, records: Collection[str]) -> list[Dispositio
     ]
 
 
+def _kinds(services: Services) -> set[str]:
+    return {column.kind for column in subject_columns(services.journal).values()}
+
+
 def _frame(
-    services: Services, records: Sequence[Record], key: bytes, kinds: set[str]
+    services: Services, records: Sequence[Record], key: bytes, ids: IdRules | None
 ) -> pd.DataFrame:
+    kinds = _kinds(services)
     held = register(services)
     limit = journal.now() + _SKEW
     owners: dict[str, tuple[int, str]] = {}
     rows = []
     for number, record in enumerate(records):
-        row = {"row": number, **columns(record, held, limit, key, kinds)}
+        row = {"row": number, **columns(record, held, limit, key, kinds, ids)}
         if may_own_its_id(row):
             owner = owners.setdefault(row["request_id"], (number, row["subject"]))
             row["one_subject"] = owner[1] == row["subject"]

@@ -27,14 +27,8 @@ BatchState = Literal[
     "erased", "not_found", "cannot_tell", "nothing", "waiting", "rejected", "blocked", "open"
 ]
 _ORDER = (
-    "erased",
-    "not_found",
-    "cannot_tell",
-    "blocked",
-    "accepted",
-    "on_hold",
-    "quarantined",
-    "duplicate",
+    *("erased", "not_found", "cannot_tell", "blocked", "accepted", "on_hold", "unclear"),
+    *("quarantined", "duplicate"),
 )
 _OPEN: Mapping[str, BatchState] = {
     "waiting": "waiting",
@@ -149,8 +143,9 @@ def _counts(
     services: Services, batch: str, wanted: Sequence[Disposition], statuses: Sequence[str]
 ) -> dict[str, int]:
     judged = Counter(count_outcomes(batches.dispositions(services, batch)))
-    # A hold that was placed later takes requests out of the accepted ones.
-    judged["on_hold"] += judged.pop("accepted", 0) - len(wanted)
+    judged["unclear"] = len(read_batch(services.journal, batch).near)
+    # A hold that was placed later takes requests out of the accepted ones, too.
+    judged["on_hold"] += judged.pop("accepted", 0) - len(wanted) - judged["unclear"]
     judged.update(statuses)
     return {status: judged[status] for status in _ORDER if judged[status]}
 

@@ -99,7 +99,7 @@ def _journal_withheld(services: Services, batch: str) -> None:
         )
         for d in _open(services, mine)
         for _, event_id, records in history.withheld
-        if d.record_id in records
+        if d.record_id in records and d.record_id not in history.near
     )
 
 

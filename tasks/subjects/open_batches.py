@@ -5,7 +5,8 @@ from tasks.intake.batches import accepted
 from tasks.journal.events import ids
 from tasks.journal.events.batches import BatchSuperseded
 from tasks.journal.events.catalog import batch_stream
-from tasks.journal.events.requests import Answered
+from tasks.journal.events.event import Event
+from tasks.journal.events.requests import Answered, RequestFact, RequestSettled
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.subjects import suppression_list
@@ -71,8 +72,11 @@ def _stuck(services: Services) -> dict[str, int]:
 
 
 def _released(services: Services) -> dict[str, int]:
-    """Records on hold that no hold names any more, with the number of their latest event."""
-    waiting = {n: e for n, e in services.journal.open_requests() if e.status == "on_hold"}
+    """Records that no hold names any more, or that a person settled.
+
+    With the number of their latest event.
+    """
+    waiting = {n: e for n, e in services.journal.open_requests() if _waits(e)}
     if not waiting:
         return {}
     held = legal_holds.register(services)
@@ -81,8 +85,12 @@ def _released(services: Services) -> dict[str, int]:
         name: event.number
         for name, event in waiting.items()
         if not (name in taken or isinstance(event.facts, Answered))
-        and not held.protects(event.facts.disposition)
+        and (event.status != "on_hold" or not held.protects(event.facts.disposition))
     }
+
+
+def _waits(event: Event[RequestFact]) -> bool:
+    return event.status == "on_hold" or isinstance(event.facts, RequestSettled)
 
 
 def _supersede(services: Services, batch: str) -> None:

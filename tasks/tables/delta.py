@@ -128,17 +128,23 @@ def matching(table: DeltaTable, column: str, subjects: Iterable[str]) -> ds.Expr
 def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa.Array:
     """The ids in the type of the table's subject column; ids that cannot be such drop out."""
     field = arrow_schema(table).field(column)
+    fitting = {subject for subject in subjects if can_hold(field.type, subject)}
     if pa.types.is_integer(field.type):
-        limit = 2 ** (field.type.bit_width - 1)
-        fitting = [i for i in sorted(_integers(subjects)) if -limit <= i < limit]
-        return pa.array(fitting, field.type)
-    return pa.array(sorted(set(subjects)), pa.string())
+        return pa.array(sorted(map(int, fitting)), field.type)
+    return pa.array(sorted(fitting), pa.string())
 
 
-def _integers(subjects: Iterable[str]) -> set[int]:
-    # "007" is not the subject 7, nor "-0" the subject 0: only the canonical spelling names an
-    # integer id. Rows would be deleted, for a request that is told there were none.
-    return {int(s) for s in subjects if re.fullmatch(r"0|-?[1-9][0-9]*", s)}
+def can_hold(kind: pa.DataType, subject: str) -> bool:
+    """Whether a column of this type can hold the id as it is written.
+
+    "007" is not the subject 7, nor "-0" the subject 0: only the canonical spelling names a whole
+    number. Else rows would be deleted for a request that is told there were none.
+    """
+    if not pa.types.is_integer(kind):
+        return True
+    limit = 2 ** (kind.bit_width - 1)
+    is_whole = re.fullmatch(r"0|-?[1-9][0-9]{0,18}", subject)
+    return is_whole is not None and -limit <= int(subject) < limit
 
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:

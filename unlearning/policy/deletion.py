@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from unlearning.policy.subject_kinds import PERSON
 
-TERMINAL = frozenset({"erased", "not_found", "cannot_tell", "quarantined", "duplicate"})
+TERMINAL = frozenset(
+    {"erased", "not_found", "cannot_tell", "quarantined", "duplicate", "withdrawn"}
+)
 """Request statuses that nothing follows."""
 
 ERASING = ("erasing", "half_erased")
@@ -18,13 +20,17 @@ WORKED_ON = ("frozen", "validated", "erasing")
 STATUS_MEANING: Mapping[str, str] = {
     "accepted": "valid, waiting for its rows to be unlearned and erased",
     "on_hold": "a legal hold names the subject; looked at again in every run",
+    "unclear": "its id is nearly that of rows, but for the spelling; `expunge settle` says who is "
+    "meant",
     "blocked": "a model failed the gate, or somebody rejected the batch; the champion is "
     "unchanged, the request stays open",
     "erased": "rows gone from the tables; the certificate says what each model forgot",
-    "not_found": "no table holds a row under exactly this id; certificate of the search written",
+    "not_found": "no table has a row of exactly or nearly this id; certificate of the search "
+    "written",
     "cannot_tell": "no row found, but not all that models learned from could be searched; "
     "certificate written that names it",
     "quarantined": "the row or file is unusable; kept with its reason for the sender",
+    "withdrawn": "a person withdrew it, since another id was meant",
     "duplicate": "repeats a request that is already on record",
 }
 

@@ -12,6 +12,10 @@ _THOUSANDS = re.compile(r"(-?\d{1,3}([,.'_])\d{3}(?:\2\d{3})*)(?:[.,]0{0,2})?\Z"
 _NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d{1,3})?\Z")
 _UUID = re.compile(r"[0-9a-f]{32}\Z")
 _MOST_DIGITS = 256
+_NOTHING = re.compile(
+    r"(?:null|none|nil|nan|nat|na|n/a|n\.a\.|--?|\?|unknown|undefined|missing|empty|blank|\\n"
+    r"|objectobject|#n/?a|#(?:ref|value|null|div/0|num|spill|calc|error)!|#name\?)\Z"
+)
 
 
 def loose_form(subject_id: str) -> str:
@@ -25,6 +29,11 @@ def loose_form(subject_id: str) -> str:
     text = _bare(_plain(subject_id))
     joined = text.replace("-", "")
     return joined if _UUID.match(joined) else _number(text)
+
+
+def is_word_for_nothing(subject_id: str) -> bool:
+    """Whether programs write this for an empty cell or a failed formula, such as NULL or #REF!."""
+    return _NOTHING.match(loose_form(subject_id)) is not None
 
 
 def nearly_matches(one: str, other: str) -> bool:

@@ -6,6 +6,7 @@ from tasks.journal.events.halts import HaltFact
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
+from tasks.journal.events.withheld import NearMatchesSought, RequestsWithheld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +26,6 @@ class BatchValidated:
     report: str
     """Key of the validation report."""
     code_version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestsWithheld:
-    """Requests left it because of a legal hold."""
-
-    records: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +217,7 @@ OwnBatchFact = (
     BatchFrozen
     | BatchValidated
     | RequestsWithheld
+    | NearMatchesSought
     | RowsResolved
     | SearchClosed
     | ApprovalRequested

@@ -9,6 +9,7 @@ SEARCH_CLOSED = "search-closed"
 CLOSED = "closed"
 REDUCED = "requests-reduced"
 QUARANTINE_EMPTIED = "quarantine-emptied"
+SETTLED_BY_PERSON = "settled-by-person"
 
 
 def intent(effect: str) -> str:
@@ -44,6 +45,11 @@ def resolved(number: int) -> str:
 def withheld(number: int) -> str:
     """Requests taken out of a batch, as its `number`th event."""
     return f"withheld/{number}"
+
+
+def near_matches(number: int) -> str:
+    """Ids of nearly the same spelling looked for, as a batch's `number`th event."""
+    return f"near-matches/{number}"
 
 
 def asked(number: int) -> str:

@@ -54,8 +54,31 @@ class RequestHeld(_Told):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestUnclear(_Told):
+    """Its id is nearly that of rows which it does not name: a person says who is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settled(_Told):
+    """What a person decided about an unclear request."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSettled(_Settled):
+    """A person said that it means exactly its id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestWithdrawn(_Settled):
+    """A person said that it means another id than it names, or nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestReleased(_Told):
-    """It came into a further batch: no hold names its subject any more, or another batch failed."""
+    """It came into a further batch: a hold was lifted, a person settled it, or a batch failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +137,9 @@ Told = (
     | RequestQuarantined
     | RequestDuplicated
     | RequestHeld
+    | RequestUnclear
+    | RequestSettled
+    | RequestWithdrawn
     | RequestReleased
     | RequestBlocked
     | RequestUnblocked

@@ -23,7 +23,6 @@ from tasks.journal.events.batches import (
     OwnBatchFact,
     QuestionRetracted,
     RequestsTold,
-    RequestsWithheld,
     RowsResolved,
     SearchClosed,
     SubjectsSuppressed,
@@ -36,13 +35,15 @@ from tasks.journal.events.halts import HaltFact
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
+from tasks.journal.events.withheld import NearMatchesSought, RequestsWithheld
 from tasks.journal.histories.attempt import AttemptHistory, note
 from tasks.journal.histories.statements import Statements, note_statement
 from tasks.journal.histories.table import TableFact, TableHistory, note_table
+from tasks.journal.histories.withheld import Withheld, note_withheld
 
 
 @dataclass(slots=True)
-class BatchHistory:
+class BatchHistory(Withheld):
     """All that follows from a batch's events; read it, and let `batch_history` alone write it."""
 
     status: str = ""
@@ -54,8 +55,6 @@ class BatchHistory:
     event_count: int = 0
     event_ids: set[str] = field(default_factory=set)
     validated: BatchValidated | None = None
-    withheld: list[tuple[int, str, frozenset[str]]] = field(default_factory=list)
-    """Number and id of the event, and records that left the batch for a hold."""
     decided_at: str = ""
     """When the last fact that certificates state was found."""
     attempts: dict[str, AttemptHistory] = field(default_factory=dict)
@@ -84,11 +83,6 @@ class BatchHistory:
     def counts(self) -> dict[str, int]:
         """Its records by outcome, as validated."""
         return self.validated.counts if self.validated else {}
-
-    @property
-    def withheld_records(self) -> frozenset[str]:
-        """Every record that left it for a hold."""
-        return frozenset[str]().union(*(records for _, _, records in self.withheld))
 
     @property
     def approver(self) -> str:
@@ -148,8 +142,8 @@ def _happened(history: BatchHistory, event: Event[OwnBatchFact]) -> None:
     match facts := event.facts:
         case BatchValidated():
             history.validated = facts
-        case RequestsWithheld(records=records):
-            history.withheld.append((event.number, event.id, frozenset(records)))
+        case RequestsWithheld() | NearMatchesSought():
+            note_withheld(history, event.number, event.id, facts)
         case RowsResolved():
             history.decided_at = event.at
         case BatchFrozen() | RequestsTold():

@@ -135,7 +135,7 @@ def test_a_subject_without_rows_gets_a_certificate_of_the_search(ready):
     assert "tables" not in body
     told = latest(ready)
     assert isinstance(told.facts, SubjectNotFound)
-    assert told.facts.reason == "no table holds a row under exactly this id"
+    assert told.facts.reason == "no table has a row of exactly this id"
     assert body["not_proven"] == not_proven(Ground(is_found=False))
     (searched,) = body["tables_searched"]
     assert (searched["column"], searched["version"], searched["rows"]) == ("subject_id", 1, 4000)

@@ -45,6 +45,12 @@ def test_only_what_a_model_states_is_said_of_it():
 def test_a_search_in_vain_says_how_it_searched():
     told = said(is_found=False)
     assert "Only the id as it was written" in told
+    sought, settled = (
+        said(is_found=False, **{fact: True}) for fact in ("are_spellings_sought", "is_settled")
+    )
+    assert "differs in more than case" in sought
+    assert "a person said that exactly this id is meant" in settled
+    assert "Only the id as it was written" not in sought + settled
     assert "Only what stands under tables_searched was searched" in told
     assert "Only the id" not in said(UPDATED, is_erased=True)
     assert "compressed pages" not in told
@@ -68,6 +74,8 @@ def test_every_limit_is_said_of_something():
     found = Ground(
         is_found=True, is_erased=True, is_partly_searched=True, is_gone=True, models=models
     )
-    assert {*not_proven(found), *not_proven(Ground(is_found=False))} == {
+    sought = not_proven(Ground(is_found=False, are_spellings_sought=True))
+    settled = not_proven(Ground(is_found=False, is_settled=True))
+    assert {*not_proven(found), *not_proven(Ground(is_found=False)), *sought, *settled} == {
         limit.sentence for limit in LIMITS
     }

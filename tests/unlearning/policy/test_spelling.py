@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.policy.spelling import loose_form, loose_pseudonym, nearly_matches
+from unlearning.policy.spelling import (
+    is_word_for_nothing,
+    loose_form,
+    loose_pseudonym,
+    nearly_matches,
+)
 
 KEY = b"k" * 32
 UUID = "550e8400-e29b-41d4-a716-446655440000"
@@ -63,6 +68,21 @@ def test_an_id_nearly_matches_its_other_spellings(stands, asked):
 )
 def test_ids_of_different_people_do_not(one, other):
     assert not nearly_matches(one, other)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NULL", "N/A", "nan", "-", "\u2014", "#REF!", "#N/A", "(null)", "\\N", "[object Object]"],
+)
+def test_what_programs_write_for_nothing_is_no_id(text):
+    assert is_word_for_nothing(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "17", "nancy", "Nil\u00e9", "null@example.org", "-1", "noneman"]
+)
+def test_what_may_well_be_one(text):
+    assert not is_word_for_nothing(text)
 
 
 def test_an_id_is_no_other_spelling_of_itself():

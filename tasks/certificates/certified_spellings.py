@@ -1,0 +1,61 @@
+"""What a certificate says of ids that are spelled nearly like the one that it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.certificates.limits import Ground
+from tasks.journal.events.catalog import request_stream
+from tasks.journal.events.requests import RequestSettled
+from tasks.journal.histories.batch import BatchHistory
+from tasks.registry.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Spellings:
+    """Where nearly the same ids were looked for, and what persons decided about them."""
+
+    versions: Mapping[str, tuple[int, ...]]
+    """Versions of each table that were looked into; none before a batch looked."""
+    settled: Mapping[str, RequestSettled]
+    """Decisions by record."""
+
+    def searched(self, uri: str) -> dict[str, Any]:
+        """What is stated of a table."""
+        found = self.versions.get(uri)
+        return {"spellings_sought_in": list(found)} if found else {}
+
+    def decision(self, record: str) -> dict[str, Any]:
+        """What is stated of the request; nothing if nobody had to decide."""
+        one = self.settled.get(record)
+        if one is None:
+            return {}
+        said = {"decision": "exactly this id is meant", "decided_by": one.name, "reason": one.why}
+        return {"spelling": said}
+
+    def ground(self, record: str) -> Ground:
+        """What the limits of a search in vain depend on."""
+        return Ground(
+            is_found=False,
+            is_settled=record in self.settled,
+            are_spellings_sought=bool(self.versions) and record not in self.settled,
+        )
+
+    def in_vain(self, record: str) -> str:
+        """What a request is told of which no table holds a row."""
+        if one := self.settled.get(record):
+            return f"no table has a row of exactly this id, which {one.name} said is meant"
+        nearly = " or nearly" if self.versions else ""
+        return f"no table has a row of exactly{nearly} this id"
+
+
+def spellings_of(services: Services, history: BatchHistory) -> Spellings:
+    """What the batch recorded of spellings. Cost: a read of each request that was settled."""
+    sought = history.sought
+    settled = {
+        record: event.facts
+        for record in (sought.exact if sought else ())
+        for event in services.journal.read(request_stream(record))
+        if isinstance(event.facts, RequestSettled)
+    }
+    return Spellings(sought.versions if sought else {}, settled)

@@ -1,0 +1,31 @@
+"""Which requests leave a batch that is at work: for a hold, or until a person settles them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsWithheld:
+    """Requests left it because of a legal hold."""
+
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearMatch:
+    """A request whose id is nearly that of rows which it does not name."""
+
+    record: str
+    rows: int
+    subjects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearMatchesSought:
+    """Ids that are spelled nearly like those asked for were looked for in the tables."""
+
+    versions: dict[str, tuple[int, ...]]
+    """Versions of each table that were looked into, the newest first."""
+    unclear: tuple[NearMatch, ...]
+    """Requests that left it until a person settles them."""
+    exact: tuple[str, ...] = ()
+    """Records that a person has settled: they mean exactly their ids."""
