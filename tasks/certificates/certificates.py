@@ -139,6 +139,7 @@ def _body(
     body["not_proven"] = not_proven(
         Ground(
             is_found=True,
+            is_settled=request.record_id in grounds.spellings.settled,
             is_erased=lost < tables,
             is_partly_searched=any(one.get("not_searched") for one in body["tables"]),
             is_gone=bool(lost),

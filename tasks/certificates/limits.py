@@ -158,8 +158,8 @@ LIMITS = (
     Limit(
         "There were rows of nearly the same id: they are left, since a person said that exactly "
         "this id is meant.",
-        "no row was found, and a person settled the request",
-        lambda ground: not ground.is_found and ground.is_settled,
+        "a person settled the request",
+        lambda ground: ground.is_settled,
     ),
     Limit(
         "Only what stands under tables_searched was searched: a model that learned from anything "

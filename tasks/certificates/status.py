@@ -148,6 +148,7 @@ def status(services: Services) -> dict[str, Any]:
                 "model": e.model,
                 "version": e.version,
                 "dataset": e.dataset.uri,
+                "subject_kind": e.dataset.subject_kind,
                 "dataset_version": e.dataset_version,
                 "row_count": e.row_count,
                 "method": e.unlearning.method,

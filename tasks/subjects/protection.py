@@ -11,7 +11,7 @@ from tasks.intake.submission import printable
 from tasks.registry.services import Services
 from tasks.subjects.tied_tables import open_searched, searched_columns
 from tasks.tables.spellings import rows_by_id
-from unlearning.errors import DataError, SettingsError, TransientError
+from unlearning.errors import ExpungeError, SettingsError
 from unlearning.policy.counted import counted
 from unlearning.policy.spelling import loose_form
 
@@ -98,7 +98,7 @@ def look_up(services: Services, files: Mapping[str, set[Hold]]) -> list[Protecti
         try:
             table = open_searched(services, uri)
             rows = {} if table is None else rows_by_id(table, column, forms)
-        except (DataError, TransientError) as error:
+        except ExpungeError as error:
             log.warning("%s: whom holds protect there is not known. %s", uri, error)
             unseen += 1
             continue

@@ -28,7 +28,9 @@ def rows_by_id(table: DeltaTable, column: str, forms: Collection[str]) -> dict[s
     """
     if not forms:
         return {}
-    if pa.types.is_integer(arrow_schema(table).field(column).type):
+    with translated("table"):
+        kind = arrow_schema(table).field(column).type
+    if pa.types.is_integer(kind):
         return count_by_subject(table, column, forms)
     found: Counter[str] = Counter()
     wanted = pa.array(sorted(forms), pa.string())

@@ -50,6 +50,7 @@ def test_a_search_in_vain_says_how_it_searched():
     )
     assert "differs in more than case" in sought
     assert "a person said that exactly this id is meant" in settled
+    assert "a person said that exactly this id is meant" in said(UPDATED, is_settled=True)
     assert "Only the id as it was written" not in sought + settled
     assert "Only what stands under tables_searched was searched" in told
     assert "Only the id" not in said(UPDATED, is_erased=True)

@@ -171,3 +171,20 @@ class TestInARun:
         world.run()
         ids = DeltaTable(world.table).to_pyarrow_table()["subject_id"].to_pylist()
         assert (ids.count(ODD), ids.count(subject(30))) == (1, 0)
+
+    def test_an_erasure_by_exactly_one_id_says_that_others_nearly_of_it_are_left(self, world):
+        table = DeltaTable(world.table).to_pyarrow_table()
+        place = table.column_names.index("subject_id")
+        other = table.slice(0, 1).set_column(place, "subject_id", [[ODD]])
+        write_deltalake(world.table, other, mode="append")
+        world.submit("N", [30])
+        world.run()
+        assert world.requests()["N-30"].status == "unclear"
+        settle(world.services, "N-30", "exact", name="Ada", reason="They are two people.")
+        world.run()
+        assert world.requests()["N-30"].status == "erased"
+        found = world.certificate("N-30")
+        assert found["spelling"]["decided_by"] == "Ada"
+        assert any("rows of nearly the same id" in one for one in found["not_proven"])
+        ids = DeltaTable(world.table).to_pyarrow_table()["subject_id"].to_pylist()
+        assert (ids.count(ODD), ids.count(subject(30))) == (1, 0)
