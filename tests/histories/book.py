@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from histories import assumed, lake
+from histories import lake
 from histories.lake import CAST, Person, first_rows
 from histories.place import ENROLLED, MODELS
 
@@ -123,9 +123,7 @@ class Book:
         if not asked or person in self.held:
             return False
         answered = {one.request: one.step for one in self.certificates.values()}
-        return assumed.RETURNING_IS_ASKING or any(
-            answered.get(one, self.step) >= self.written[row] for one in asked
-        )
+        return any(answered.get(one, self.step) >= self.written[row] for one in asked)
 
     def gone(self) -> set[Person]:
         """Whoever is certified as erased and was brought back by nobody since."""
