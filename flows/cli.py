@@ -38,6 +38,7 @@ COMMANDS = {
     "convert-table": "Make a folder of parquet files a Delta table, in place.",
     "reinstate": "Let models learn again from somebody who was erased and is back.",
     "erase-again": "Erase the new rows of somebody who was erased and is back.",
+    "rotate-key": "Make every pseudonym anew under a further key.",
     "close-table": "Stop searching a table that no model is enrolled with any more.",
     "train": "Train a model that can be unlearned, register and enrol it.",
     "enroll": "Enrol a PyTorch model version that was trained elsewhere.",

@@ -1,18 +1,18 @@
 """The only reader of the environment: where the store, MLflow and the keys are."""
 
-import contextlib
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field, NonNegativeInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tasks.environment import key_files
 from unlearning.errors import SettingsError
 
 PREFIX = "EXPUNGE_"
 _MLFLOW_S3 = "MLFLOW_S3_ENDPOINT_URL"
+_KEY_FILE, _NEXT_KEY_FILE = "pseudonym.key", "pseudonym.key.next"
 
 # Set unless the environment says otherwise: nothing phones home, nothing is pickled by default,
 # and everything embedded lives under one directory.
@@ -67,7 +67,11 @@ class Settings(BaseSettings):
     """Days for which unusable rows and files of requests are kept so that their sender can be
     helped, from when they were taken up; 0: until their batch is closed."""
     pseudonym_key: SecretStr | None = None
-    """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>."""
+    """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>. After a
+    rotation: all keys there were, oldest first, with commas between them."""
+    next_pseudonym_key: SecretStr | None = None
+    """Hex key that `expunge rotate-key` goes on with; default: a new one in a file under <home>,
+    if the keys are kept there."""
 
     def __hash__(self) -> int:
         """By value, so that what was built from settings is found by them."""
@@ -91,30 +95,36 @@ class Settings(BaseSettings):
         return (self.home.resolve() / "artifacts").as_uri()
 
     def pseudonym_secret(self) -> bytes:
-        """The key of the subject pseudonyms; the embedded one is made on first use, mode 0600."""
+        """The key of the subject pseudonyms; the embedded one is made on first use, mode 0600.
+
+        After a rotation it is all keys in a row, oldest first.
+        """
         if self.pseudonym_key is not None:
-            return _key_from_hex(self.pseudonym_key.get_secret_value())
-        path = self.home / "pseudonym.key"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Whole or not at all: an empty key file would lock every later run out.
-            fresh = path.with_suffix(f".{secrets.token_hex(4)}")
-            fresh.touch(mode=0o600)
-            fresh.write_text(secrets.token_hex(32))
-            with contextlib.suppress(FileExistsError):
-                os.link(fresh, path)
-            fresh.unlink()
-        return _key_from_hex(path.read_text().strip())
+            return key_files.keys_from_hex(self.pseudonym_key.get_secret_value())
+        return key_files.read_or_make(self.home / _KEY_FILE)
 
+    def next_pseudonym_secret(self) -> bytes:
+        """The key that a rotation goes on with; where keys are kept in a file, made on first use.
 
-def _key_from_hex(text: str) -> bytes:
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32:  # noqa: PLR2004 - the length of an HMAC-SHA-256 key
-        raise SettingsError("EXPUNGE_PSEUDONYM_KEY must be 64 hexadecimal digits (32 bytes).")
-    return key
+        Raises:
+            SettingsError: keys are set as a variable, and the next one is not.
+        """
+        if self.next_pseudonym_key is not None:
+            return key_files.keys_from_hex(self.next_pseudonym_key.get_secret_value())
+        if self.pseudonym_key is not None:
+            raise SettingsError(
+                "EXPUNGE_PSEUDONYM_KEY is set, and the key to go on with is not; store a new one "
+                "where that comes from, set it as EXPUNGE_NEXT_PSEUDONYM_KEY, then run again."
+            )
+        return key_files.read_or_make(self.home / _NEXT_KEY_FILE)
+
+    def keep_pseudonym_secret(self, secret: bytes) -> bool:
+        """Go on with this secret from now on; False if whoever sets the variable has to do so."""
+        if self.pseudonym_key is not None:
+            return False
+        key_files.write(self.home / _KEY_FILE, secret)
+        (self.home / _NEXT_KEY_FILE).unlink(missing_ok=True)
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from tasks.journal.events.catalog import batch_stream
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.store.objects import MissingObjectError, ObjectInfo
-from unlearning.policy.digests import SHORT, bytes_digest, facts_digest, keyed_digest
+from unlearning.policy.digests import SHORT, bytes_digest, facts_digest, keyed_digest, keys_of
 
 INCOMING = "requests/incoming/"
 SUBMITTED = f"{INCOMING}submitted/"
@@ -195,11 +195,15 @@ def _files(services: Services, batch: str) -> Iterator[tuple[RequestFile, bool]]
         yield claimed_file(services, file_id), False
 
 
-def _ids(services: Services, info: ObjectInfo) -> tuple[str, str]:
-    """The id of a file: keyed, for its name may be a person's; and the one of older releases."""
+def _ids(services: Services, info: ObjectInfo) -> list[str]:
+    """The id of a file: keyed, for its name may be a person's; then those it had before.
+
+    That is under the keys before a rotation, and in releases that did not key it.
+    """
     facts = {"key": _bytes_of(info.key), "version": info.version}
-    key = services.settings.pseudonym_secret()
-    return keyed_digest(key, facts)[:SHORT], facts_digest(facts)[:SHORT]
+    keys = keys_of(services.settings.pseudonym_secret())
+    secrets = (b"".join(keys[:count]) for count in range(len(keys), 0, -1))
+    return [*(keyed_digest(one, facts)[:SHORT] for one in secrets), facts_digest(facts)[:SHORT]]
 
 
 def _bytes_of(key: str) -> str:

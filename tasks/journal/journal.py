@@ -22,6 +22,7 @@ from tasks.journal.layout import Group
 from tasks.journal.packs import read_packed
 from tasks.store.format import check_format, write_format
 from tasks.store.objects import ObjectStore
+from tasks.store.pseudonym_keys import refuse_other_key
 from tasks.store.read_once import ReadOnce
 from unlearning.errors import ConflictError
 
@@ -50,18 +51,22 @@ def now() -> datetime:
 class Journal:
     """Every stream of a store; each object of it is read once."""
 
-    def __init__(self, store: ObjectStore, frozen: ReadOnce) -> None:
-        self._store, self._frozen = store, frozen
+    def __init__(
+        self, store: ObjectStore, frozen: ReadOnce, secret: Callable[[], bytes] | None = None
+    ) -> None:
+        self._store, self._frozen, self._secret = store, frozen, secret
         self._is_ours: bool | None = None
 
     @property
     def store(self) -> ObjectStore:
-        """The store, once it was found to have the form that this release reads.
+        """The store, once it was found to have the form that this release reads, and our key.
 
         Raises:
-            SettingsError: it has another one.
+            SettingsError: it has another one, or a rotation of its key is under way.
         """
         if self._is_ours is None:
+            if self._secret is not None:
+                refuse_other_key(self._store, self._secret)
             self._is_ours = check_format(self._store)
         return self._store
 

@@ -38,4 +38,5 @@ class Services:
     def over(cls, store: ObjectStore, settings: Settings) -> "Services":
         """The services of these settings over a store that was opened already."""
         frozen = ReadOnce(store)
-        return cls(settings, store, frozen, Journal(store, frozen), Registry(settings))
+        journal = Journal(store, frozen, settings.pseudonym_secret)
+        return cls(settings, store, frozen, journal, Registry(settings))

@@ -12,11 +12,10 @@ from deltalake import DeltaTable
 
 from tasks.registry.services import Services
 from tasks.subjects.rosters import pseudonym_digests, shortened
+from tasks.subjects.row_files import ERASED, ending
 from tasks.tables.delta import arrow_schema, matching
 from unlearning.policy.digests import SHORT, bytes_digest
 from unlearning.policy.subject_kinds import SubjectColumn
-
-_PREFIX = "erased-rows/"
 
 
 def keep_erased(
@@ -34,7 +33,7 @@ def keep_erased(
     rows = _rows(services, table, column, columns, subjects)
     if len(rows):
         place = bytes_digest(table.table_uri.encode())[:SHORT]
-        key = f"{_PREFIX}{batch}/{place}-{table.version()}.rows"
+        key = f"{ERASED}{batch}/{place}-{table.version()}{ending(services.settings)}"
         services.store.put_if_absent(key, json.dumps(columns).encode() + b"\n" + rows.tobytes())
 
 
@@ -81,6 +80,6 @@ def _kept(
     services: Services, batches: Collection[str]
 ) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
     for batch in sorted(batches):
-        for info in list(services.store.list_objects(f"{_PREFIX}{batch}/")):
+        for info in list(services.store.list_objects(f"{ERASED}{batch}/")):
             head, _, body = services.store.get(info.key).partition(b"\n")
             yield tuple(json.loads(head)), np.frombuffer(body, dtype="<u8").reshape(-1, 2)

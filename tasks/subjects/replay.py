@@ -14,6 +14,7 @@ from tasks.intake.request_files import parse
 from tasks.journal import journal
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
+from tasks.store.pseudonym_keys import refuse_other_key
 from tasks.subjects.list_check import refuse_incomplete
 from tasks.subjects.reappearance import (
     TableScan,
@@ -122,6 +123,7 @@ def _request(
         }
         for subject, who in pseudonyms(services, raw, table.column.kind).items()
     ]
+    refuse_other_key(services.store, services.settings.pseudonym_secret)
     name = facts_digest({"requests": sorted(line["request_id"] for line in lines)})[:SHORT]
     # Another run may have been quicker, with the same requests at another moment.
     services.store.put_if_absent(

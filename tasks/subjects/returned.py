@@ -14,6 +14,7 @@ from tasks.journal.events.requests import ReturnDecided
 from tasks.journal.journal import Told
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
+from tasks.store.pseudonym_keys import refuse_other_key
 from tasks.subjects import suppression_list
 from tasks.subjects.erased_rows import with_new_rows
 from tasks.subjects.reappearance import TableScan, raw_ids
@@ -51,6 +52,7 @@ def note_waiting(services: Services, uri: str, rows: dict[str, int]) -> None:
     except MissingObjectError:
         before = b"" if rows else data
     if before != data:
+        refuse_other_key(services.store, services.settings.pseudonym_secret)
         services.store.put(key, data)
 
 

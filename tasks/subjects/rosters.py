@@ -17,15 +17,14 @@ from deltalake import DeltaTable
 from tasks.journal.histories.ties import Tie
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
+from tasks.store.pseudonym_keys import refuse_other_key
 from tasks.subjects.reappearance import fingerprint
+from tasks.subjects.row_files import ROSTERS, ending, in_order
 from tasks.tables.delta import is_readable, matching, open_table
 from tasks.tables.row_digests import row_digests
 from unlearning.errors import DataError
-from unlearning.policy.digests import SHORT, facts_digest
+from unlearning.policy.digests import HALF, SHORT, facts_digest
 from unlearning.policy.subject_kinds import SubjectColumn, kind_pseudonym
-
-_HEX = 16
-"""Digits of a pseudonym that a roster keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Roster:
 
 def shortened(pseudonyms: Iterable[str]) -> list[np.uint64]:
     """Pseudonyms as a roster has them."""
-    return [np.uint64(int(one[:_HEX], 16)) for one in pseudonyms]
+    return [np.uint64(int(one[:HALF], 16)) for one in pseudonyms]
 
 
 def keep_roster(services: Services, model: str, tie: Tie, *, without: Collection[str] = ()) -> None:
@@ -54,9 +53,10 @@ def keep_roster(services: Services, model: str, tie: Tie, *, without: Collection
 
     Cost: one pass over the table's features, labels and subjects.
     """
-    key = _key(model, tie)
+    key = _key(services, model, tie)
     if any(services.store.list_objects(key)):
         return
+    refuse_other_key(services.store, services.settings.pseudonym_secret)
     table = open_table(services.settings, tie.dataset.uri, tie.version)
     found = Roster(roster_rows(services, table, tie))
     services.store.put_if_absent(key, found.without(shortened(without)).tobytes())
@@ -65,7 +65,7 @@ def keep_roster(services: Services, model: str, tie: Tie, *, without: Collection
 def read_roster(services: Services, model: str, tie: Tie) -> Roster | None:
     """The roster of these weights on this snapshot; None if none was kept."""
     try:
-        data = services.store.get(_key(model, tie))
+        data = services.store.get(_key(services, model, tie))
     except MissingObjectError:
         return None
     return Roster(np.frombuffer(data, dtype="<u8").reshape(-1, 2))
@@ -97,7 +97,7 @@ def pseudonym_digests(
         who = np.array([np.uint64(0) if i is None else known[i] for i in ids], dtype=np.uint64)
         parts.append(np.stack([who, digests], axis=1))
     rows = np.concatenate(parts) if parts else np.zeros((0, 2), dtype=np.uint64)
-    return rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    return in_order(rows)
 
 
 def is_in_place(services: Services, tie: Tie) -> bool:
@@ -111,7 +111,7 @@ def is_in_place(services: Services, tie: Tie) -> bool:
     return is_same and is_readable(services.settings, uri, tie.version)
 
 
-def _key(model: str, tie: Tie) -> str:
+def _key(services: Services, model: str, tie: Tie) -> str:
     spec = tie.dataset
     name = facts_digest(
         {
@@ -122,4 +122,4 @@ def _key(model: str, tie: Tie) -> str:
             "columns": [*spec.features, spec.label, spec.subject],
         }
     )
-    return f"rosters/{quote(model, safe='')}/{name[:SHORT]}.rows"
+    return f"{ROSTERS}{quote(model, safe='')}/{name[:SHORT]}{ending(services.settings)}"

@@ -25,11 +25,12 @@ from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.packs import read_packed
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
+from tasks.store.pseudonym_keys import check_of, refuse_other_key
 from tasks.subjects.matches import located_records, matches
 from tasks.tables.delta import is_table, open_table
 from unlearning.errors import SettingsError
 from unlearning.policy.deletion import Disposition
-from unlearning.policy.digests import SHORT, facts_digest, pseudonym
+from unlearning.policy.digests import SHORT, facts_digest
 
 log = logging.getLogger("expunge.suppression")
 
@@ -37,8 +38,6 @@ _PREFIX = "suppression/"
 WITHOUT = f"{_PREFIX}without/"
 REINSTATED = "reinstated-"
 _ALSO = f"{_PREFIX}also/"
-_KEY_CHECK = "\0the key of the suppression list"
-"""No subject id can be this: ids hold no control characters."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +191,7 @@ def never_learned_by(
 
 def record_relearned(services: Services, digest: str, subjects: list[str]) -> str:
     """Note who was on the list and yet in the rows that these weights learned; returns its key."""
+    refuse_other_key(services.store, services.settings.pseudonym_secret)
     body = {"subjects": sorted(subjects), "batches": sorted(load(services).by_batch)}
     key = f"relearned/{digest}/{facts_digest(body)[:SHORT]}.json"
     services.store.put_if_absent(key, json.dumps(body, indent=1).encode())
@@ -239,7 +239,7 @@ def _earlier(
 
 
 def _key_check(services: Services) -> str:
-    return pseudonym(services.settings.pseudonym_secret(), _KEY_CHECK)
+    return check_of(services.settings.pseudonym_secret())
 
 
 def _read(services: Services, key: str) -> dict[str, Any]:

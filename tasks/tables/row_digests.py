@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from tasks.foreign_errors import translated
 from tasks.tables.delta import arrow_dataset
+from unlearning.policy.digests import keys_of
 
 _PURPOSE = b"\0rows"
 _SIZE = 8
@@ -27,19 +28,36 @@ def row_digests(
 
     A digest is the first 64 bits of BLAKE2b over the values of these columns, keyed, so that nobody
     can try rows on it without the key. The same values give the same digest in every version of the
-    table and in every copy of it. Cost: one pass over the columns, some microseconds a row.
+    table and in every copy of it. Of a secret of several keys, each later one makes it anew. Cost:
+    one pass over the columns, some microseconds a row.
     """
-    key = hmac.new(secret, _PURPOSE, hashlib.sha256).digest()
+    first, *later = keys_of(secret)
+    key = _own(first)
     wanted = list(dict.fromkeys([*columns, subject]))
     with translated("table"):
         for batch in arrow_dataset(table).to_batches(columns=wanted, filter=where):
             cells = [_cells(batch.column(name)) for name in wanted]
-            made = [_digest(key, row) for row in zip(*cells, strict=True)]
+            made = b"".join(_digest(key, row) for row in zip(*cells, strict=True))
+            digests = np.frombuffer(made, dtype=np.uint64)
+            for one in later:
+                digests = rekeyed_rows(one, digests)
             ids = batch.column(subject).to_pylist()
             yield (
                 [None if one is None else str(one) for one in ids],
-                np.frombuffer(b"".join(made), dtype=np.uint64),
+                digests,
             )
+
+
+def rekeyed_rows(key: bytes, digests: np.ndarray) -> np.ndarray:
+    """Digests under one key more, each made of the one before."""
+    own = _own(key)
+    made = (hashlib.blake2b(one.tobytes(), key=own, digest_size=_SIZE).digest() for one in digests)
+    return np.frombuffer(b"".join(made), dtype=np.uint64)
+
+
+def _own(key: bytes) -> bytes:
+    """A key for rows alone."""
+    return hmac.new(key, _PURPOSE, hashlib.sha256).digest()
 
 
 def _digest(key: bytes, cells: Sequence[bytes]) -> bytes:

@@ -9,6 +9,10 @@ import rfc8785
 
 SHORT = 12
 """Hex digits of a digest that appear in keys and names."""
+KEY_BYTES = 32
+"""Bytes of one pseudonym key; a secret of several has the oldest first."""
+HALF = 16
+"""Hex digits of half a pseudonym."""
 
 
 def facts_digest(facts: Mapping[str, Any]) -> str:
@@ -43,6 +47,34 @@ def keyed_digest(key: bytes, facts: Mapping[str, Any]) -> str:
 def pseudonym(key: bytes, subject_id: str) -> str:
     """Keyed pseudonym of a subject: HMAC-SHA-256(key, id), first 128 bits.
 
-    A plain hash of a guessable id could be reversed by trying all ids; this one needs the key.
+    A plain hash of a guessable id could be reversed by trying all ids; this one needs the key. Of
+    a secret of several keys, each later one makes it anew (`rekeyed`).
     """
-    return hmac.new(key, subject_id.encode(), hashlib.sha256).hexdigest()[:32]
+    first, *later = keys_of(key)
+    who = _keyed(first, subject_id)[: 2 * HALF]
+    for one in later:
+        who = rekeyed(one, who)
+    return who
+
+
+def keys_of(secret: bytes) -> list[bytes]:
+    """The keys of a secret, oldest first."""
+    starts = range(0, max(len(secret), 1), KEY_BYTES)
+    return [secret[start : start + KEY_BYTES] for start in starts]
+
+
+def rekeyed(key: bytes, made: str) -> str:
+    """The pseudonym under one key more, made of the one before: nobody needs the id for it.
+
+    Its first half follows from the first half of the other one, for rosters keep no more than that.
+    """
+    return rekeyed_half(key, made[:HALF]) + _keyed(key, made)[:HALF]
+
+
+def rekeyed_half(key: bytes, half: str) -> str:
+    """The first half of `rekeyed`, made of the first half of the pseudonym before."""
+    return _keyed(key, half)[:HALF]
+
+
+def _keyed(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

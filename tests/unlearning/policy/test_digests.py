@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.policy.digests import bytes_digest, facts_digest, keyed_digest, pseudonym
+from unlearning.policy.digests import (
+    HALF,
+    bytes_digest,
+    facts_digest,
+    keyed_digest,
+    keys_of,
+    pseudonym,
+    rekeyed,
+    rekeyed_half,
+)
 
 FACTS = {"model": "m@3", "rows": 12, "share": 0.5, "parts": {"a": [1, 2], "b": None}}
 SAFE = 2**53 - 1
@@ -119,3 +128,22 @@ def test_a_keyed_digest_is_an_hmac_of_canonical_json():
     by_hand = hmac.new(b"k", b'{"a":[1],"b":"x"}', hashlib.sha256).hexdigest()
     assert keyed_digest(b"k", {"b": "x", "a": [1]}) == by_hand
     assert keyed_digest(b"l", {"b": "x", "a": [1]}) != by_hand
+
+
+WHOLE = st.binary(min_size=32, max_size=32)
+
+
+@given(keys=st.lists(WHOLE, min_size=1, max_size=4), subject=ID)
+def test_a_pseudonym_under_one_key_more_needs_no_id(keys, subject):
+    secret = b"".join(keys)
+    assert keys_of(secret) == keys
+    made = rekeyed(b"n" * 32, pseudonym(secret, subject))
+    assert made == pseudonym(secret + b"n" * 32, subject)
+    assert re.fullmatch("[0-9a-f]{32}", made)
+
+
+@given(key=WHOLE, subject=ID)
+def test_half_a_pseudonym_is_enough_for_its_half_under_one_key_more(key, subject):
+    made = pseudonym(key, subject)
+    assert rekeyed_half(b"n" * 32, made[:HALF]) == rekeyed(b"n" * 32, made)[:HALF]
+    assert rekeyed(b"m" * 32, made) != rekeyed(b"n" * 32, made) != made
