@@ -64,6 +64,8 @@ class Book:
         self.born = {one: self._rows_of(one) for one in CAST}
         self.requests: dict[str, Request] = {}
         self.settled: set[str] = set()
+        self.again: dict[Person, int] = {}
+        self.reinstated: dict[Person, int] = {}
         self.holds: dict[str, set[Person]] = {}
         self.copies: list[tuple[str, Owners]] = []
         self.foreign: dict[str, dict[str, bytes]] = defaultdict(dict)
@@ -116,14 +118,16 @@ class Book:
     def may_vanish(self, row: int) -> bool:
         """Whether a row may be erased: its person asked, and no hold protects them.
 
-        A row that came after everything that was asked for is answered needs a request of its own.
+        A row that came after everything that was asked for is answered needs a request of its own,
+        and so does whatever there is of a person whom somebody reinstated.
         """
-        person = self.owner[row]
-        asked = [r for r, one in self.requests.items() if one.person == person and not one.is_near]
-        if not asked or person in self.held:
+        person, written = self.owner[row], self.written[row]
+        if person in self.held:
             return False
+        asked = [r for r, one in self.requests.items() if one.person == person and not one.is_near]
         answered = {one.request: one.step for one in self.certificates.values()}
-        return any(answered.get(one, self.step) >= self.written[row] for one in asked)
+        until = [self.again.get(person, -1), *(answered.get(one, self.step) for one in asked)]
+        return max(until) >= max(written, self.reinstated.get(person, 0))
 
     def gone(self) -> set[Person]:
         """Whoever is certified as erased and was brought back by nobody since."""

@@ -4,16 +4,18 @@ from typing import ClassVar
 
 import hypothesis.strategies as st
 from durable import durable
-from histories import assumed, promises
+from histories import promises
 from histories.book import Book, Request
 from histories.fuse import Fuse, Killed
 from histories.lake import CAST, FOREIGN, NOBODY, TABLES, Person
 from histories.place import MODELS, Place, copy_of
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from tasks.approval.settlements import Choice
+
 PEOPLE = st.sampled_from(CAST)
 ASKED = st.lists(PEOPLE, min_size=1, max_size=3, unique=True)
-NEAR = st.just(False) if assumed.NO_SPELLINGS else st.sampled_from([False, False, True])
+NEAR = st.sampled_from([False, False, True])
 NAMES = st.sampled_from(sorted(TABLES))
 ALL_MODELS = st.sampled_from(sorted(MODELS))
 SOME = st.integers(0, 5)
@@ -69,6 +71,28 @@ class Histories(RuleBasedStateMachine):
         name = names[which % len(names)]
         self.place.release(name)
         del self.book.holds[name]
+
+    @precondition(lambda self: any(one.is_near for one in self.book.requests.values()))
+    @rule(which=SOME, choice=st.sampled_from(["exact", "withdraw"]))
+    def settle(self, which: int, choice: Choice) -> None:
+        """Somebody says of a request that nearly names somebody whom it means."""
+        self.moved()
+        unclear = self.place.unclear()
+        if unclear:
+            request = unclear[which % len(unclear)]
+            assert self.book.requests[request].is_near
+            self.place.settle(request, choice)
+            if choice == "exact":
+                self.book.settled.add(request)
+
+    @rule(who=PEOPLE, is_erased=st.booleans())
+    def decide(self, who: Person, is_erased: bool) -> None:
+        """Somebody decides about a person who was erased and may be back."""
+        step = self.moved()
+        if is_erased and self.place.erase_again(who):
+            self.book.again[who] = step
+        elif not is_erased and self.place.reinstate(who):
+            self.book.reinstated[who] = step
 
     # The lake's owners.
 

@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from flows.commands.status import status
 from tasks import pipeline
+from tasks.approval import settlements
 from tasks.attempts import withdrawal
 from tasks.enrolling import enroll, train
 from tasks.enrolling.source import ModelSource
@@ -27,14 +28,14 @@ from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.store.format import check_format
-from tasks.subjects import open_batches, replay, snapshots, standstills
+from tasks.subjects import open_batches, protection, replay, returned, snapshots, standstills
 from tasks.versions import alias_floor, leftovers, purging, retirement
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.errors import ExpungeError
+from unlearning.errors import DataError, ExpungeError
 from unlearning.policy.subject_kinds import kind_pseudonym
 
 MODELS = {"income": "people", "loans": "people", "hours": "staff"}
@@ -181,8 +182,6 @@ class Place:
 
     def hold(self, name: str, person: Person, *, is_near: bool, is_for_all: bool) -> bool:
         """Place a hold; whether it was taken: one that protects nobody is refused."""
-        from tasks.subjects import protection
-
         row = _named(person, is_near=is_near)
         if is_for_all:
             del row["subject_kind"]
@@ -193,6 +192,28 @@ class Place:
 
     def release(self, name: str) -> None:
         legal_holds.release(self.open(), f"{name}.jsonl")
+
+    def unclear(self) -> list[str]:
+        """Requests that wait for somebody to say who is meant."""
+        events = [event for _, event in self.open().journal.open_requests()]
+        return sorted(e.facts.request_id for e in events if e.status == "unclear")
+
+    def settle(self, request: str, choice: settlements.Choice) -> None:
+        settlements.settle(self.open(), request, choice, name="Ada", reason="they said so")
+
+    def reinstate(self, person: Person) -> bool:
+        """Let models learn from them again; whether they were on the suppression list."""
+        with suppress(DataError):
+            returned.reinstate(self.open(), self.pseudonym(person), name="Ada", reason="is back")
+            return True
+        return False
+
+    def erase_again(self, person: Person) -> bool:
+        """Ask for the rows of somebody who was erased; whether there was anything to ask for."""
+        with suppress(DataError):
+            replay.erase_again(self.open(), self.pseudonym(person), name="Ada", reason="is back")
+            return True
+        return False
 
     def _file(self, name: str, rows: list[dict[str, Any]]) -> Path:
         path = self.outside / f"{name}.jsonl"
@@ -273,13 +294,12 @@ class Place:
             return int(made.version)
         return None
 
-    def alarms(self) -> list[str]:
-        """What `expunge status` shows beside the requests."""
+    def status(self) -> dict[str, Any]:
+        """What `expunge status` shows."""
         said = io.StringIO()
         with redirect_stdout(said):
             status(as_json=True)
-        found = json.loads(said.getvalue())
-        return [str(one) for one in found["alarms"]]
+        return json.loads(said.getvalue())
 
     def pseudonym(self, person: Person) -> str:
         secret = self.services.settings.pseudonym_secret()

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from histories.book import Book, Certified, Since
+from histories.book import Book, Certified, Request, Since
 from histories.lake import CAST, TABLES, Person
 from histories.place import MODELS, Place, copy_of
 from histories.scan import scan
 
-from tasks.certificates.status import status
 from tasks.intake import batches
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.models import ChampionPromoted
 from tasks.journal.reading import read_batch
 from unlearning.policy.deletion import TERMINAL
 
-_ANSWERED = ("erased", "not_found", "duplicate")
+_ANSWERED = TERMINAL - {"quarantined"}
 
 
 def before_run(place: Place, book: Book) -> None:
@@ -41,8 +40,9 @@ def after_run(place: Place, book: Book, troubles: list[str] | None) -> list[str]
     problems += [*_certificates(place, book), *_found_again(place, book)]
     if troubles is not None:
         problems += _kept_requests(place, book)
-        told = troubles + place.alarms()
-        problems += [*_served_memories(place, book, told), *_unanswered(place, book, told)]
+        found = place.status()
+        told = [*troubles, *found["alarms"]]
+        problems += [*_served_memories(place, book, told), *_unanswered(book, found)]
     return problems
 
 
@@ -198,17 +198,39 @@ def _served(place: Place, book: Book, model: str) -> set[Person]:
     return set() if version is None else book.remembered(model, version)
 
 
-def _unanswered(place: Place, book: Book, told: list[str]) -> Iterator[str]:
-    """Every request is answered, is on hold, or waits for a reason that people are told."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for one in status(place.services)["requests"]:
-        found.setdefault(one["request_id"], []).append(one)
+def _unanswered(book: Book, found: dict[str, Any]) -> Iterator[str]:
+    """Every request is answered, is on hold, or waits for a reason that `expunge status` shows."""
+    heads: dict[str, list[dict[str, Any]]] = {}
+    for one in found["requests"]:
+        heads.setdefault(one["request_id"], []).append(one)
     for request, asked in book.requests.items():
-        stands = {one["status"] for one in found.get(request, ())}
-        waits = not stands or not stands <= TERMINAL
-        if "on_hold" in stands:
-            waits = asked.person not in book.held
-        if waits and not told and not (asked.is_near and stands == {"unclear"}):
-            yield f"{request} of {asked.person} stands as {stands}, and nobody is told why"
+        known = heads.get(request, [])
+        stands = {one["status"] for one in known}
+        if not known and not _is_unread(found):
+            yield f"{request} of {asked.person} is nowhere in status, nor a file that is not read"
+        for one in known:
+            if not _is_explained(book, asked, one, found):
+                yield f"{request} of {asked.person} stands as {one['status']}, nobody is told why"
         if "quarantined" in stands and not asked.is_near:
             yield f"{request} of {asked.person} was refused"
+
+
+def _is_unread(found: dict[str, Any]) -> bool:
+    """Whether a file is unread, or a batch stands still before it was validated."""
+    known = {one["batch"] for one in found["requests"]}
+    still = [one["batch"] for one in found["batches"] if one["batch"] not in known]
+    is_told = any(batch in text for batch in still for text in found["alarms"])
+    return found["unread"]["files"] > 0 or is_told
+
+
+def _is_explained(book: Book, asked: Request, one: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether the request is answered, or its own words, an alarm or a question say why not."""
+    status, batch = one["status"], one["batch"]
+    if status in TERMINAL:
+        return True
+    if status == "on_hold":
+        return asked.person in book.held
+    if status == "unclear":
+        return asked.is_near
+    told = [*found["alarms"], *(asking["next"] for asking in found["waiting"])]
+    return (status == "blocked" and bool(one["reason"])) or any(batch in text for text in told)
