@@ -59,7 +59,7 @@ def live_through(world, batches):
         journal.append(stream, of.ids.measured, measured(of))
         journal.append(stream, ids.holdout_erased(batch), HoldoutErased(batch=batch))
         journal.append(stream, ids.settled(batch), ForgettingSettled(batch=batch))
-        gone = {"batch": batch, "subjects": {f"pseudonym-{number}": f"R-{number}"}}
+        gone = {"batch": batch, "subjects": {f"{number:032x}": f"R-{number}"}}
         world.store.put(f"suppression/{batch}.json", json.dumps(listed | gone).encode())
 
 
