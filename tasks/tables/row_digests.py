@@ -77,12 +77,26 @@ def _cells(array: pa.Array) -> list[bytes]:
 
 
 def _lists(array: pa.Array) -> list[bytes]:
-    """Lists of numbers by their values' bytes, which is quick; others, and gaps, as text."""
-    values = array.flatten()
-    numbers = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
-    if array.null_count or values.null_count or not numbers:
+    """Lists of numbers by their values' bytes, which is quick; others, and gaps, as text.
+
+    Each list for itself: its digest must not depend on what lies beside it in a file.
+    """
+    kind = array.type.value_type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return [repr(value).encode() for value in array.to_pylist()]
-    held = values.to_numpy(zero_copy_only=False)
+    if not (array.null_count or array.flatten().null_count):
+        return _whole_lists(array)
+    texts = array.to_pylist()
+    whole = [value is not None and None not in value for value in texts]
+    found = iter(_whole_lists(array.filter(pa.array(whole))))
+    return [
+        next(found) if is_whole else repr(value).encode()
+        for value, is_whole in zip(texts, whole, strict=True)
+    ]
+
+
+def _whole_lists(array: pa.Array) -> list[bytes]:
+    held = array.flatten().to_numpy(zero_copy_only=False)
     data = held.astype(held.dtype.newbyteorder("<"), copy=False).tobytes()
     sizes = array.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64) * held.itemsize
     ends = np.cumsum(sizes)

@@ -53,6 +53,22 @@ def test_gaps_and_texts_have_digests_too(tmp_path):
     assert len(set(digests(tmp_path / "t").values())) == 3
 
 
+@pytest.mark.parametrize("gap", [None, [None, 2.0]])
+def test_a_gap_in_another_row_changes_no_digest(tmp_path, gap):
+    def written(name, features):
+        ids = pa.array(range(len(features)))
+        labels = pa.array([0] * len(features))
+        kept = pa.array(features, pa.list_(pa.float64()))
+        table = pa.table({"subject_id": ids, "features": kept, "label": labels})
+        write_deltalake(tmp_path / name, table)
+        return digests(tmp_path / name)
+
+    alone = written("alone", [[1.5, 2.5]])
+    beside = written("beside", [[1.5, 2.5], gap])
+    assert beside["0"] == alone["0"]
+    assert beside["1"] != beside["0"]
+
+
 def test_only_the_rows_asked_for_are_read(tmp_path):
     write_deltalake(tmp_path / "t", rows(40, seed=1))
     table = DeltaTable(tmp_path / "t")
