@@ -4,6 +4,7 @@ from functools import cache
 
 from tasks.environment.settings import Settings, load_settings
 from tasks.registry.services import Services
+from tasks.store.pseudonym_keys import check_of
 
 
 def services() -> Services:
@@ -12,9 +13,10 @@ def services() -> Services:
     Raises:
         SettingsError: a setting is unknown or does not fit.
     """
-    return _opened(load_settings())
+    settings = load_settings()
+    return _opened(settings, check_of(settings.pseudonym_secret()))
 
 
-@cache  # by value: other settings have other services
-def _opened(settings: Settings) -> Services:
+@cache  # by value: other settings have other services, and so has another key
+def _opened(settings: Settings, _key: str) -> Services:
     return Services.open(settings)

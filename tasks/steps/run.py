@@ -12,11 +12,12 @@ from tasks.steps.process import services
 from tasks.store import lease
 from tasks.store.format import check_format
 from tasks.store.probe import refuse_overwriting
+from tasks.store.pseudonym_keys import refuse_other_key
 from tasks.subjects import open_batches as batches_at_work
 from tasks.subjects import protection
 from tasks.subjects.list_check import refuse_incomplete
 from tasks.versions import alias_floor
-from unlearning.errors import DataError
+from unlearning.errors import DataError, ExpungeError
 
 log = logging.getLogger("expunge.steps")
 
@@ -57,11 +58,21 @@ def served_models() -> list[str]:
 
 @STEP
 def take_lease() -> bool:
-    """Whether this run may work; another one may be at it."""
-    holder = lease.take(services().store)
+    """Whether this run may work; another one may be at it.
+
+    From here on nobody rotates the key: this process may be older than the last rotation.
+    """
+    at_hand = services()
+    holder = lease.take(at_hand.store)
     if holder:
         log.warning("Another run is at work (%s), so this one ends; nothing was done", holder)
-    return not holder
+        return False
+    try:
+        refuse_other_key(at_hand.store, at_hand.settings.pseudonym_secret)
+    except ExpungeError:
+        lease.give_back(at_hand.store)
+        raise
+    return True
 
 
 @STEP

@@ -1,7 +1,10 @@
 import pytest
 
 from tasks import steps
+from tasks.environment.settings import load_settings
+from tasks.registry.services import Services
 from tasks.store.files import FileStore
+from tasks.subjects.key_rotation import rotate
 from unlearning.errors import DataError, SettingsError
 
 
@@ -34,6 +37,19 @@ def test_one_run_works_at_a_time(home):
     assert steps.take_lease.fn()
     assert steps.has_lease.fn()
     steps.give_back_lease.fn()
+
+
+def test_a_process_that_is_older_than_a_rotation_works_no_more(home, monkeypatch):
+    monkeypatch.setenv("EXPUNGE_PSEUDONYM_KEY", "11" * 32)
+    assert steps.take_lease.fn()
+    steps.give_back_lease.fn()
+    assert steps.open_batches.fn() == []
+    monkeypatch.setenv("EXPUNGE_NEXT_PSEUDONYM_KEY", "22" * 32)
+    rotate(Services.open(load_settings()), name="Ada")
+    monkeypatch.delenv("EXPUNGE_NEXT_PSEUDONYM_KEY")
+    with pytest.raises(SettingsError, match="oldest first"):
+        steps.take_lease.fn()
+    assert not steps.has_lease.fn()
 
 
 def test_nothing_new_makes_no_batch(home):
