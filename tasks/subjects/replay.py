@@ -6,6 +6,7 @@ Nobody is erased here: whoever is back gets a request of our own, and the ordina
 import json
 import logging
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tasks.intake import inbox
@@ -50,23 +51,35 @@ class SearchedTable:
 def request_replays(services: Services) -> int:
     """Write a request for each erased subject whose rows are back in a table; returns for how many.
 
-    Who is back with other rows than were erased waits for a person (`tasks.subjects.returned`).
+    Who is back in any table with other rows than were erased waits for a person, and is asked for
+    in none (`tasks.subjects.returned`): a request is answered in every table.
 
     Whoever has an open request already, for example because a legal hold names them, gets none. The
     same state of the tables and of the suppression list gives the same ids, so that a second call
     writes nothing.
     """
     refuse_incomplete(services)
-    count = 0
-    for table in sorted(_searched_tables(services), key=str):
-        found = scan_table(services, table.uri, table.column, table.version)
-        back = frozenset(found.rows)
-        waiting = waiting_in(services, table.uri, table.column, found, back) if back else set()
-        if table.version is None:
-            note_waiting(services, table.uri, {who: found.rows[who] for who in sorted(waiting)})
-        if back - waiting:
-            count += _request(services, table, found, back - waiting)
-    return count
+    scans = {
+        table: scan_table(services, table.uri, table.column, table.version)
+        for table in sorted(_searched_tables(services), key=str)
+    }
+    waiting = _note_waiting(services, scans)
+    return sum(
+        _request(services, table, found, found.rows.keys() - waiting)
+        for table, found in scans.items()
+    )
+
+
+def _note_waiting(services: Services, scans: dict[SearchedTable, TableScan]) -> set[str]:
+    """Who waits for a person, whatever the table; noted by table, for `expunge status`."""
+    waiting: dict[str, dict[str, int]] = {}
+    for table, found in scans.items():
+        here = waiting.setdefault(table.uri, {})
+        for who in waiting_in(services, table.uri, table.column, found):
+            here[who] = max(found.rows[who], here.get(who, 0))
+    for uri, rows in waiting.items():
+        note_waiting(services, uri, dict(sorted(rows.items())))
+    return {who for rows in waiting.values() for who in rows}
 
 
 def erase_again(services: Services, who: str, *, name: str, reason: str) -> int:
@@ -100,9 +113,9 @@ def _searched_tables(services: Services) -> set[SearchedTable]:
 
 
 def _request(
-    services: Services, table: SearchedTable, found: TableScan, among: frozenset[str]
+    services: Services, table: SearchedTable, found: TableScan, among: AbstractSet[str]
 ) -> int:
-    back = among - _asked_for(services)
+    back = frozenset(among - _asked_for(services)) if among else frozenset()
     if not back:
         return 0
     log.error(

@@ -6,7 +6,6 @@ none is made up.
 """
 
 import json
-from collections.abc import Collection
 
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import request_stream
@@ -27,15 +26,13 @@ from unlearning.policy.subject_kinds import SubjectColumn, kind_pseudonym
 _PREFIX = "returned/"
 
 
-def waiting_in(
-    services: Services, uri: str, column: SubjectColumn, found: TableScan, among: Collection[str]
-) -> set[str]:
-    """Who of these pseudonyms has new rows in the version of the table that was scanned.
+def waiting_in(services: Services, uri: str, column: SubjectColumn, found: TableScan) -> set[str]:
+    """Who has new rows in the version of the table that was scanned, by pseudonym.
 
-    It is noted for `expunge status`. Cost: a pass over the subject column and over their rows.
+    Cost: if anybody is back, a pass over the subject column and over their rows.
     """
     secret = services.settings.pseudonym_secret()
-    raw = raw_ids(services, uri, column, found.version, frozenset(among))
+    raw = raw_ids(services, uri, column, found.version) if found.rows else []
     named = {one: kind_pseudonym(secret, column.kind, one) for one in raw}
     listed = suppression_list.load(services).by_batch
     erased_in = {batch for batch, who in listed.items() if who.keys() & set(named.values())}

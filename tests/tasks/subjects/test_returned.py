@@ -101,3 +101,18 @@ def test_an_ordinary_request_erases_them_as_well(returned):
     returned.run()
     assert BACK not in returned.there()
     assert returned.requests()[f"again-{BACK}"].status == "erased"
+
+
+def test_who_waits_in_one_table_is_asked_for_in_none(world):
+    write_deltalake(world.holdout, rows(1, first=BACK, seed=77), mode="append")
+    world.deliver_again(1, BACK)
+    assert world.replay() == ([], 1)
+    world.run()
+    assert BACK in world.there(world.holdout) & world.there()
+    assert 1 not in world.there()
+    (why,) = why_waiting(world.services)
+    assert f"row of subject {pseudonym(world)}" in why
+    assert world.holdout in why
+    assert replay.erase_again(world.services, pseudonym(world), **ADA) == 1
+    world.run()
+    assert BACK not in world.there(world.holdout) | world.there()
