@@ -63,6 +63,7 @@ def _searched(purged: FilesPurged) -> dict[str, Any]:
         "ids_searched_as_words": purged.ids_searched_as_words,
         "hits": purged.hits,
         "not_searched": list(purged.not_searched),
+        **({"files_uncommitted": purged.uncommitted} if purged.uncommitted else {}),
     }
 
 

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     settle_seconds: NonNegativeInt = 60
     """How long a file copied into requests/incoming/ of a directory must lie unchanged before it is
     read, for whoever copies it may still be at it; what `expunge submit` or S3 stores is whole."""
+    uncommitted_hours: NonNegativeInt = 24
+    """For how long a data file that no log entry of its table names is left to the writer that may
+    be about to commit it: a long job uploads hours before. It is searched like any other."""
     quarantine_days: NonNegativeInt = 30
     """Days for which unusable rows and files of requests are kept so that their sender can be
     helped, from when they were taken up; 0: until their batch is closed."""

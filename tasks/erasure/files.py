@@ -24,6 +24,7 @@ def purge_files(services: Services, batch: str, uri: str) -> FilesPurged:
     Raises:
         DataError: an erased id still stands in an object of the table, a link may lead to one, or
             something that is not the table's own lies in its folder.
+        ConflictError: one stands in a file that a writer may be about to commit.
     """
     refuse_links(services.settings, uri)
     tolerated = tolerated_folders(services.journal, uri)
@@ -57,7 +58,9 @@ def _proven(
     others = folder.look(settings, uri, tolerated)
     folder.refuse_foreign(others, uri)
     subjects = batches.subjects(services, batch, rows.kind)
-    found = absence_scan.search(settings, uri, rows.column, subjects, others.tolerated)
+    found = absence_scan.search(
+        settings, uri, rows.column, subjects, others.tolerated, others.young
+    )
     absence_scan.check(found, uri)
     table = open_table(settings, uri)
     return FilesPurged(
@@ -72,6 +75,7 @@ def _proven(
         version=table.version(),
         rows=count_rows(table),
         not_searched=others.prefixes,
+        uncommitted=len(others.young),
     )
 
 

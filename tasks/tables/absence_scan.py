@@ -9,13 +9,22 @@ from urllib.parse import unquote
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
 
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.store.opening import open_store
 from tasks.tables import transaction_log
-from tasks.tables.delta import arrow_dataset, open_table, refuse_links, subject_array
-from unlearning.errors import DataError
+from tasks.tables.delta import (
+    arrow_dataset,
+    arrow_schema,
+    files_of,
+    open_table,
+    refuse_links,
+    subject_array,
+)
+from unlearning.errors import ConflictError, DataError, ExpungeError
 
 SHORTEST_WORD = 8
 """Bytes of the shortest id that is looked for as a word; chance makes shorter ones anywhere."""
@@ -46,6 +55,7 @@ def search(
     column: str,
     subjects: Iterable[str],
     left_out: frozenset[str] = frozenset(),
+    uncommitted: frozenset[str] = frozenset(),
 ) -> Search:
     """Look for the ids in every object of the table; nothing is skipped by statistics.
 
@@ -54,16 +64,21 @@ def search(
     the ids as whole words, where an id is one and has a chance of its own; compressed pages of
     other columns are not decoded.
 
-    Objects whose keys are left out are not looked at.
+    Objects whose keys are left out are not looked at. Data files that nobody committed yet are
+    decoded like those of the table.
 
     Cost: every byte of the table is read once, the subject column twice; memory is a few chunks
     and the ids.
+
+    Raises:
+        ConflictError: a file that nobody committed yet holds an id, or is not readable yet.
     """
     wanted = set(subjects)
     words = Words(wanted)
     store, table = open_store(uri, settings), open_table(settings, uri)
     refuse_links(settings, uri)
     hits = set(_decoded(table, column, wanted))
+    _refuse_uncommitted(settings, table, column, wanted, uncommitted)
     hits |= {key for key, entry in transaction_log.read(store) if words.within(_texts(entry))}
     count = size = 0
     for info in store.list_objects(""):
@@ -158,6 +173,45 @@ def _decoded(table: Any, column: str, wanted: set[str]) -> Iterator[str]:
             batches = file.to_batches(schema=data.schema, columns=[column])
             if any(_holds(batch[column], ids) for batch in batches):
                 yield file.path
+
+
+def _refuse_uncommitted(
+    settings: Settings, table: DeltaTable, column: str, wanted: set[str], files: frozenset[str]
+) -> None:
+    """Stop if a data file that somebody may be about to commit holds one of the ids."""
+    uri = table.table_uri
+    found = [key for key in sorted(files) if _may_hold(settings, table, column, wanted, key)]
+    if found:
+        raise ConflictError(
+            f"{len(found)} data files in the folder of {uri}, which no commit names yet, hold rows "
+            "of erased subjects or cannot be read; run again when their writer has committed, or "
+            f"{settings.uncommitted_hours} hours after it came to nothing."
+        )
+
+
+def _may_hold(
+    settings: Settings, table: DeltaTable, column: str, wanted: set[str], key: str
+) -> bool:
+    if key.endswith(".bin"):  # numbers of rows
+        return False
+    ids = subject_array(table, column, wanted)
+    kind = arrow_schema(table).field(column)
+    text = pa.types.is_string(kind.type)
+    form = ds.ParquetFileFormat(
+        read_options=ds.ParquetReadOptions(dictionary_columns=[column] if text else None)
+    )
+    try:
+        with translated("table"):
+            data = ds.dataset(
+                [key],
+                pa.schema([kind]),
+                form,
+                files_of(settings, table.table_uri),
+                ds.partitioning(flavor="hive"),
+            )
+            return any(_holds(batch[column], ids) for batch in data.to_batches(columns=[column]))
+    except ExpungeError:
+        return True
 
 
 def _holds(values: pa.Array, ids: pa.Array) -> bool:

@@ -51,6 +51,7 @@ def deletions(table: DeltaTable, mark: str, since: int) -> dict[int, int]:
 def vacuum(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> None:
     """Remove every file of the table's own that its newest version does not use, and nothing else.
 
+    Left are files that no log entry names and that are so young that a writer may yet commit them.
     Not by Delta's vacuum, which takes whatever lies in the folder, other tables too, and leaves
     what begins with an underscore. It also fails for good on a partition without a value.
 
@@ -80,7 +81,7 @@ def remove_old_versions(settings: Settings, uri: str, tolerated: Collection[str]
 def leftover_files(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> int:
     """How many objects below the table, or old versions of some, are not of its newest version.
 
-    Whatever is tolerated is not counted.
+    Whatever is tolerated, or may be committed yet, is not counted.
 
     Raises:
         DataError: data files of the newest version are missing.

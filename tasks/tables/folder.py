@@ -6,6 +6,7 @@ says that it is to be left alone.
 """
 
 import re
+import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,6 +55,8 @@ class Folder:
 
     old: frozenset[str]
     """The table's own that its newest version does not use: they are to go."""
+    young: frozenset[str]
+    """Data files that no log entry names, left to a writer that may be about to commit them."""
     foreign: tuple[str, ...]
     """Not the table's own."""
     tolerated: frozenset[str]
@@ -65,7 +68,7 @@ class Folder:
 def look(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> Folder:
     """What lies in the folder; `tolerated` are prefixes under which anything may lie.
 
-    Cost: a listing and the log; the footers of data files that the log does not name.
+    Cost: a listing and the log; the footers of data files that no entry names, and a small write.
 
     Raises:
         DataError: data files are missing.
@@ -75,15 +78,19 @@ def look(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> Folde
     listed = list(store.list_objects(""))
     owner = _Owner(settings, uri, store, listed)
     owner.refuse_missing()
-    old, foreign, left = set[str](), list[str](), set[str]()
+    old, foreign, left, unnamed = set[str](), list[str](), set[str](), list[ObjectInfo]()
     for info in listed:
         kind = owner.kind(info)
         if kind == "old":
             old.add(info.key)
+        elif kind == "unnamed":
+            unnamed.append(info)
         elif kind == "foreign":
             (left.add if _lies(info.key, tolerated) else foreign.append)(info.key)
     prefixes = tuple(sorted(p for p in set(tolerated) if any(_lies(key, [p]) for key in left)))
-    return Folder(frozenset(old), tuple(foreign), frozenset(left), prefixes)
+    young = _young(settings, store, unnamed)
+    old |= {info.key for info in unnamed} - young
+    return Folder(frozenset(old), young, tuple(foreign), frozenset(left), prefixes)
 
 
 def refuse_foreign(found: Folder, uri: str) -> None:
@@ -116,6 +123,19 @@ def shown(key: str) -> str:
         return last
     plain = re.fullmatch(r"[-.\w]{1,60}", folder, re.ASCII)
     return f"{re.sub('[0-9]+', '#', folder) if plain else '*'}/{last}"
+
+
+def _young(settings: Settings, store: ObjectStore, unnamed: list[ObjectInfo]) -> frozenset[str]:
+    """Those that somebody may be about to commit, by the clock of where they lie."""
+    patience = settings.uncommitted_hours * 3600
+    if not (unnamed and patience):
+        return frozenset()
+    now = time.time()  # the clock of this machine's own disks, too
+    if not store.uri.startswith("file:"):
+        store.put(PROBE, b"")
+        now = max((one.changed_at for one in store.list_objects(PROBE)), default=0.0)
+        store.delete(PROBE)
+    return frozenset(one.key for one in unnamed if now - one.changed_at < patience)
 
 
 def _lies(key: str, prefixes: Iterable[str]) -> bool:
@@ -153,7 +173,7 @@ class _Owner:
             )
 
     def kind(self, info: ObjectInfo) -> str:
-        """`used`, `old` or `kept` if it is the table's own, else `foreign`."""
+        """`used`, `old`, `unnamed` or `kept` if it is the table's own, else `foreign`."""
         key = info.key
         if key in self._used or info.is_folder:
             return "used"
@@ -167,7 +187,14 @@ class _Owner:
         checked = re.fullmatch(r"\.(.+)\.crc", name)
         if checked:
             return self._kind_of_checksum(folder, checked[1])
-        return "old" if self._is_old(folder, name, key) else "foreign"
+        return self._kind_of_data(folder, name, key)
+
+    def _kind_of_data(self, folder: str, name: str, key: str) -> str:
+        if key == PROBE or key in self._named or key.startswith("_delta_index/"):
+            return "old"
+        if not self._is_of_a_writer(folder, name, key):
+            return "foreign"
+        return "old" if "#" in name else "unnamed"  # nobody commits a name with such a mark
 
     def _kind_of_checksum(self, folder: str, name: str) -> str:
         key = f"{folder}/{name}" if folder else name
@@ -176,9 +203,7 @@ class _Owner:
         named = key in self._named or _DATA.fullmatch(name)
         return "old" if named and self._is_own_folder(folder) else "foreign"
 
-    def _is_old(self, folder: str, name: str, key: str) -> bool:
-        if key == PROBE or key in self._named or key.startswith("_delta_index/"):
-            return True
+    def _is_of_a_writer(self, folder: str, name: str, key: str) -> bool:
         if folder == "_change_data" or folder.startswith("_change_data/"):
             rest = folder.removeprefix("_change_data").removeprefix("/")
             return bool(_CHANGES.fullmatch(name)) and self._is_own_folder(rest)

@@ -60,6 +60,7 @@ class Place:
         """Set this process's variables, before anything reads them."""
         os.environ["EXPUNGE_HOME"] = str(self.live)
         os.environ["EXPUNGE_SETTLE_SECONDS"] = "0"
+        os.environ["EXPUNGE_UNCOMMITTED_HOURS"] = "0"  # what a killed deletion left goes at once
         if self.s3:
             os.environ["EXPUNGE_STORE"] = f"s3://{BUCKET}/store"
             os.environ["EXPUNGE_S3_ENDPOINT_URL"] = self.s3

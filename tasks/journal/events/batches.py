@@ -147,6 +147,7 @@ class FilesPurged:
     version: int
     rows: int
     not_searched: tuple[str, ...] = ()  # folders below it with objects of others, left alone
+    uncommitted: int = 0  # data files that no log entry named, left to their writers and searched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

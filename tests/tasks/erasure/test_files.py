@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.transaction import AddAction
 from factories import dataset, enrollment, frozen, happen, validated
 from small_tables import MARK, rows, subject
 
@@ -18,7 +19,7 @@ from tasks.journal.reading import read_batch, record_enrollment
 from tasks.store.opening import open_store
 from tasks.store.s3 import S3Store
 from tasks.tables import delta
-from unlearning.errors import DataError
+from unlearning.errors import ConflictError, DataError
 
 GONE = [subject(3), subject(70)]
 
@@ -115,6 +116,41 @@ def test_folders_that_an_enrolment_tolerates_are_left_and_named(batch, table):
     assert certified_tables.erasure_of(
         table, read_batch(batch.services.journal, "b").tables[table]
     )["not_searched"] == ["_manifest/", "eval/"]
+
+
+def commit(path: Path, count: int) -> None:
+    """Commit a data file that lies in its table's folder already."""
+    numbers = json.dumps({"numRecords": count})
+    add = AddAction(path.name, path.stat().st_size, {}, 0, True, numbers)
+    table = DeltaTable(path.parent)
+    table.create_write_transaction([add], "append", table.schema(), [])
+
+
+def test_a_file_that_a_writer_is_about_to_commit_is_left_searched_and_counted(batch, table):
+    folder = Path(table.removeprefix("file://"))
+    name = "part-00000-1b4e28ba-2fa1-11d2-883f-0016d3cca427-c000.snappy.parquet"
+    pq.write_table(rows(20, first=5000, seed=8), folder / name)
+    batch.of(table).erase()
+    purged = batch.purge()
+    assert (purged.hits, purged.leftover_files, purged.uncommitted) == (0, 0, 1)
+    certified = certified_tables.erasure_of(
+        table, read_batch(batch.services.journal, "b").tables[table]
+    )
+    assert certified["files_uncommitted"] == 1
+    commit(folder / name, 20)
+    assert DeltaTable(table).to_pyarrow_table().num_rows == 118
+
+
+def test_a_file_of_erased_rows_that_may_yet_be_committed_holds_the_batch_up(batch, table):
+    folder = Path(table.removeprefix("file://"))
+    name = "part-00000-1b4e28ba-2fa1-11d2-883f-0016d3cca427-c000.snappy.parquet"
+    pq.write_table(rows(1, first=3, seed=8), folder / name)
+    batch.of(table).erase()
+    with pytest.raises(ConflictError, match="run again when their writer has committed"):
+        batch.purge()
+    commit(folder / name, 1)
+    assert batch.purge().rows == 98
+    assert not (folder / name).exists()
 
 
 @pytest.mark.parametrize("missing", [None, ""])

@@ -10,7 +10,7 @@ from small_tables import rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.tables import absence_scan
-from unlearning.errors import DataError
+from unlearning.errors import ConflictError, DataError
 
 
 def test_what_stands_in_a_dictionary_without_a_row_is_found(tmp_path):
@@ -22,6 +22,30 @@ def test_what_stands_in_a_dictionary_without_a_row_is_found(tmp_path):
     found = absence_scan.search(load_settings(), place.as_uri(), "id", ["gone-subject"])
     assert found.hits == ["a.parquet"]
     assert absence_scan.search(load_settings(), place.as_uri(), "id", ["other-subject"]).hits == []
+
+
+@pytest.mark.parametrize("partitioned", [[], ["id"]])
+def test_a_file_that_nobody_committed_yet_is_searched_by_value(tmp_path, partitioned):
+    place = tmp_path / "t"
+    numbers = pa.table({"id": pa.array([1, 2]), "x": pa.array([0.5, 1.5])})
+    write_deltalake(place, numbers, partition_by=partitioned or None)
+    name = "part-00000-1b4e28ba-2fa1-11d2-883f-0016d3cca427-c000.snappy.parquet"
+    young = f"id=3/{name}" if partitioned else name
+    (place / young).parent.mkdir(exist_ok=True)
+    own = pa.table({"x": [9.5]}) if partitioned else pa.table({"id": [3], "x": [9.5]})
+    pq.write_table(own, place / young, compression="zstd")
+
+    def search(*ids):
+        return absence_scan.search(
+            load_settings(), place.as_uri(), "id", ids, uncommitted=frozenset({young})
+        )
+
+    assert search("4", "5").hits == []
+    with pytest.raises(ConflictError, match=r"1 data files .* which no commit names yet"):
+        search("3")
+    (place / young).write_bytes(b"half of")  # what cannot be read is not certified over
+    with pytest.raises(ConflictError, match="cannot be read"):
+        search("4")
 
 
 @pytest.mark.parametrize("more", [[], ["zoë@example.org"]])

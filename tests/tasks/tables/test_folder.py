@@ -12,11 +12,19 @@ from deltalake import DeltaTable, Schema, convert_to_deltalake, write_deltalake
 from small_tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
+from tasks.store.opening import open_store
 from tasks.tables import deletion, folder, transaction_log
+from tasks.tables.delta import storage_options
 from unlearning.errors import DataError
 
 UUID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 OF_A_WRITER = f"part-00000-{UUID}-c000.snappy.parquet"
+
+
+@pytest.fixture
+def late(monkeypatch):
+    """It is long after the files were written."""
+    monkeypatch.setenv("EXPUNGE_UNCOMMITTED_HOURS", "0")
 
 
 @pytest.fixture
@@ -102,7 +110,7 @@ def test_what_writers_leave_without_rows_is_kept(place, name):
         ".expunge-probe",
     ],
 )
-def test_what_a_writer_left_of_its_own_goes(place, name):
+def test_what_a_writer_left_of_its_own_goes(place, late, name):
     put(place, name)
     assert look(place).old == {name}
     deletion.vacuum(load_settings(), place.as_uri())
@@ -111,12 +119,33 @@ def test_what_a_writer_left_of_its_own_goes(place, name):
     assert DeltaTable(place).count() == 20
 
 
-def test_a_file_that_no_log_names_is_the_table_s_only_with_its_columns(place):
+def test_a_file_that_no_log_names_is_the_table_s_only_with_its_columns(place, late):
     pq.write_table(copy_of(place), place / OF_A_WRITER)
     pq.write_table(pa.table({"who": ["x"]}), place / OF_A_WRITER.replace("00000-", "00001-", 1))
     found = look(place)
     assert found.old == {OF_A_WRITER}
     assert len(found.foreign) == 1
+
+
+@pytest.mark.parametrize("folder", ["", "_change_data/"])
+def test_a_data_file_that_somebody_may_be_about_to_commit_is_left(place, folder):
+    pq.write_table(copy_of(place), place / OF_A_WRITER)
+    if folder:
+        (place / folder).mkdir()
+        (place / OF_A_WRITER).rename(place / folder / OF_A_WRITER)
+    found = look(place)
+    assert (found.young, found.old, found.foreign) == ({folder + OF_A_WRITER}, frozenset(), ())
+    deletion.vacuum(load_settings(), place.as_uri())
+    assert (place / folder / OF_A_WRITER).exists()
+
+
+def test_in_a_bucket_the_age_of_a_file_is_told_by_its_clock(s3_bucket):
+    uri = f"s3://{s3_bucket}/t"
+    write_deltalake(uri, rows(20), storage_options=storage_options(load_settings(), uri))
+    store = open_store(uri, load_settings())
+    store.put(OF_A_WRITER, b"cut short")
+    assert folder.look(load_settings(), uri).young == {OF_A_WRITER}
+    assert folder.PROBE not in {info.key for info in store.list_objects("")}
 
 
 def test_files_that_the_log_names_are_the_table_s_whatever_they_are_called(tmp_path):
