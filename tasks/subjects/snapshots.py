@@ -20,6 +20,7 @@ from tasks.subjects.rosters import is_in_place, keep_roster
 from tasks.subjects.suppression_list import never_learned_by
 from tasks.subjects.tied_tables import learned_by
 from tasks.tables.delta import open_table
+from unlearning.errors import DataError
 from unlearning.policy.deletion import ERASING
 
 log = logging.getLogger("expunge.snapshots")
@@ -28,15 +29,22 @@ log = logging.getLogger("expunge.snapshots")
 def look_after_snapshots(services: Services) -> list[str]:
     """Point models to the version of their table that holds their rows; a sentence for each lost.
 
+    One whose table cannot be read at all holds up no other; a batch that needs it says so itself.
+
     Cost: a listing of the table for each model; a pass over the table where others removed its
     snapshot, and once for each model that a release before this one enrolled.
     """
     if any(event.status in ERASING for _, event in services.journal.open_batches()):
         return []  # a run is changing these tables, or must first be continued
+    unread: list[str] = []
     for enrollment in enrolled_models(services.journal):
         if not enrollment.is_withdrawn:
-            _look_after(services, enrollment)
-    return why_lost(services)
+            try:
+                _look_after(services, enrollment)
+            except DataError as error:
+                log.error("ALARM: %s: %s", enrollment.model, error)  # noqa: TRY400
+                unread.append(str(error).removesuffix("."))
+    return why_lost(services) + unread
 
 
 def why_lost(services: Services) -> list[str]:

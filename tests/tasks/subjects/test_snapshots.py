@@ -1,5 +1,7 @@
 """A model follows its rows through what the lake does to its table, or people are told."""
 
+import shutil
+
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -142,4 +144,13 @@ def test_a_copy_with_all_the_rows_ends_the_alarm(world):
     assert len(look_after_snapshots(world.services)) == 1
     first = rows(ROWS, seed=1).filter([i == PERSON for i in range(ROWS)])
     write_deltalake(world.table, first, mode="append")
+    assert look_after_snapshots(world.services) == []
+
+
+def test_a_table_that_cannot_be_read_is_told_and_stops_nothing_else(world):
+    away = world.folder / "away"
+    shutil.move(world.folder / "train", away)
+    (said,) = look_after_snapshots(world.services)
+    assert f"The table at {world.table} is no Delta table" in said
+    shutil.move(away, world.folder / "train")
     assert look_after_snapshots(world.services) == []
