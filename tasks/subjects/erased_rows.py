@@ -11,8 +11,10 @@ import numpy as np
 from deltalake import DeltaTable
 
 from tasks.registry.services import Services
-from tasks.subjects.rosters import pseudonym_digests, shortened
+from tasks.subjects.learned_rows import erased_since
+from tasks.subjects.rosters import pseudonym_digests, read_roster, shortened
 from tasks.subjects.row_files import ERASED, ending
+from tasks.subjects.tied_tables import ever_learned
 from tasks.tables.delta import arrow_schema, matching
 from unlearning.policy.digests import SHORT, bytes_digest
 from unlearning.policy.subject_kinds import SubjectColumn
@@ -46,14 +48,16 @@ def with_new_rows(
 ) -> set[str]:
     """Pseudonyms of the subjects, given by raw id, who have a row that these batches did not erase.
 
-    Of whom no row was written down, as by earlier releases, nobody can tell, so they have none.
+    Of whom no row was written down, for others had deleted them before, any row counts as new but
+    those that weights learned before: rosters have them.
     """
     known: dict[tuple[str, ...], list[np.ndarray]] = {}
     for columns, rows in _kept(services, erased_in):
         known.setdefault(columns, []).append(rows)
     asked = dict(zip(shortened(subjects.values()), subjects.values(), strict=True))
     written = {one for parts in known.values() for rows in parts for one in set(rows[:, 0])}
-    new = {who for short, who in asked.items() if short in written}
+    unwritten = [who for short, who in asked.items() if short not in written]
+    new = set(asked.values()) - _in_rosters(services, table, column, subjects, unwritten)
     schema = set(arrow_schema(table).names)
     for columns, parts in known.items():
         if not schema.issuperset(columns):
@@ -63,6 +67,28 @@ def with_new_rows(
         strange = set(now[~np.isin(now[:, 1], digests), 0])
         new -= {who for short, who in asked.items() if short not in strange}
     return new
+
+
+def _in_rosters(
+    services: Services,
+    table: DeltaTable,
+    column: SubjectColumn,
+    subjects: dict[str, str],
+    among: Collection[str],
+) -> set[str]:
+    """Those of whom a roster has every row of the table, learned before they were erased."""
+    schema, found = set(arrow_schema(table).names), set[str]()
+    ids = [one for one, who in subjects.items() if who in among]
+    for one in ever_learned(services) if ids else ():
+        spec = one.tie.dataset
+        columns = (*spec.features, spec.label)
+        roster = read_roster(services, one.model, one.tie) if schema.issuperset(columns) else None
+        if roster is not None:
+            known = set(map(tuple, roster.of(erased_since(services, one.tie)).tolist()))
+            now = _rows(services, table, column, columns, ids).tolist()
+            strange = {who for who, digest in now if (who, digest) not in known}
+            found |= {who for who in among if int(shortened([who])[0]) not in strange}
+    return found
 
 
 def _rows(

@@ -1,6 +1,5 @@
 """Tables and versions of them that models are tied to, by any enrolment, and may hold subjects."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -93,10 +92,20 @@ def close_table(services: Services, uri: str, *, name: str, reason: str) -> None
 
 def learned(services: Services) -> list[Learned]:
     """Every snapshot that weights learned from which are not retired."""
+    retired = {
+        model: {one.digest for one in read_model(services.journal, model).retired.values()}
+        for model in map(unquote, services.journal.models())
+    }
+    return [one for one in ever_learned(services) if one.digest not in retired[one.model]]
+
+
+def ever_learned(services: Services) -> list[Learned]:
+    """Every snapshot that any weights learned from, in tables that were closed too."""
     return [
         Learned(model, digest, tie)
         for model in map(unquote, services.journal.models())
-        for digest, tie in _ties(services, model)
+        for digest, ties in sorted(read_model(services.journal, model).ties.by_digest.items())
+        for tie in ties
     ]
 
 
@@ -104,13 +113,6 @@ def learned_by(services: Services, model: str) -> list[Tie]:
     """Every snapshot that the model's present weights learned from."""
     history = read_model(services.journal, model)
     return history.ties.of(history.weights.digest)
-
-
-def _ties(services: Services, model: str) -> Iterator[tuple[str, Tie]]:
-    history = read_model(services.journal, model)
-    retired = {one.digest for one in history.retired.values()}
-    for digest in sorted(history.ties.by_digest.keys() - retired):
-        yield from ((digest, tie) for tie in history.ties.of(digest))
 
 
 def readable_versions(

@@ -1,8 +1,8 @@
 """Whoever comes back with new rows is neither erased nor learned until somebody decides."""
 
 import pytest
-from deltalake import write_deltalake
-from small_tables import rows
+from deltalake import DeltaTable, write_deltalake
+from small_tables import rows, subject
 
 from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import ReturnDecided
@@ -116,3 +116,30 @@ def test_who_waits_in_one_table_is_asked_for_in_none(world):
     assert replay.erase_again(world.services, pseudonym(world), **ADA) == 1
     world.run()
     assert BACK not in world.there(world.holdout) | world.there()
+
+
+@pytest.fixture
+def deleted_before(world):
+    """Others had deleted the rows of one subject before these were erased from the model."""
+    DeltaTable(world.table).delete(f"subject_id = '{subject(50)}'")
+    world.submit("G", [50])
+    world.run()
+    assert world.requests()["G-50"].status == "erased"
+    return world
+
+
+def test_a_new_row_waits_where_the_rows_before_were_deleted_by_others(deleted_before):
+    world = deleted_before
+    write_deltalake(world.table, rows(1, first=50, seed=99), mode="append")
+    assert world.replay() == ([], 0)
+    world.run()
+    assert 50 in world.there()
+    (why,) = why_waiting(world.services)
+    assert world.requests()["G-50"].facts.subject in why
+
+
+def test_a_row_that_a_roster_knows_is_asked_for_where_others_had_deleted_it(deleted_before):
+    deleted_before.deliver_again(50)
+    assert deleted_before.replay() == ([], 1)
+    deleted_before.run()
+    assert 50 not in deleted_before.there()
