@@ -1,7 +1,7 @@
 """What a store holds for ever, so that tests can tell whether a run changed anything."""
 
-PASSING = ("lease/", "scans/", "journal/finished/", "packs/")
-"""Signs of life and caches: every run may write them, and nothing is lost without them."""
+PASSING = ("lease/", "scans/", "journal/finished/", "packs/", "probe/")
+"""Signs of life, trials and caches: every run may write them; without them nothing is lost."""
 
 
 def durable(store) -> list[tuple[str, str]]:

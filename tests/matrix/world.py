@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from small_tables import subject, write_tables
@@ -27,13 +28,18 @@ BUCKET = "matrix"
 
 
 def requests() -> list[dict]:
-    """Valid (one of them with rows in both tables), duplicate, not found, held, unusable."""
+    """Valid (one of them with rows in both tables), duplicate, not found, held, unusable.
+
+    They came a few days ago: versions that remember are purged before a request is due, so that one
+    that is overdue would have every run after a slow clock's ask why the held ones stay.
+    """
+    then = (datetime.now(UTC) - timedelta(days=3)).isoformat()
     return [
-        *(request(i) for i in range(3)),
-        request(3, subject_id=subject(TRAIN_ROWS + 7)),  # a row of the holdout table
-        request(0),
-        request(500, subject_id="nobody-we-know"),
-        request(4),
+        *(request(i, received_at=then) for i in range(3)),
+        request(3, subject_id=subject(TRAIN_ROWS + 7), received_at=then),  # a row of the holdout
+        request(0, received_at=then),
+        request(500, subject_id="nobody-we-know", received_at=then),
+        request(4, received_at=then),
         request(502, received_at="2999-01-01T00:00:00Z"),
     ]
 
