@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 from urllib.request import url2pathname
@@ -41,7 +42,10 @@ def open_table(settings: Settings, uri: str, version: int | None = None) -> Delt
 
 
 def is_table(settings: Settings, uri: str) -> bool:
-    """Whether there is a Delta table at `uri`."""
+    """Whether there is a Delta table at `uri`; makes no folder where there is none."""
+    place = urlparse(uri)
+    if place.scheme == "file" and not Path(url2pathname(place.path)).exists():
+        return False  # deltalake would make it, and who moves a table back there misses it
     with translated("table", uri):
         return DeltaTable.is_deltatable(uri, storage_options(settings, uri))
 

@@ -109,3 +109,9 @@ def test_a_version_is_readable_until_its_files_are_purged(table):
     assert not delta.is_readable(load_settings(), table, 1)
     assert not delta.is_readable(load_settings(), table, 99)
     assert delta.is_readable(load_settings(), table, DeltaTable(table).version())
+
+
+def test_to_ask_whether_there_is_a_table_makes_no_folder(table, tmp_path):
+    assert delta.is_table(load_settings(), table)
+    assert not delta.is_table(load_settings(), (tmp_path / "away").as_uri())
+    assert not (tmp_path / "away").exists()
