@@ -24,11 +24,15 @@ NOWHERE = {
 
 
 def outcome_of(request: Disposition, found: Sequence[TableMatches]) -> str:
-    """`erased` if rows were found; else `not_found`, or `cannot_tell` if not all was searched."""
+    """`erased` if rows were found; else `not_found`, or `cannot_tell` if not all was searched.
+
+    Of a kind whose last table was closed since, nothing was searched.
+    """
     if any(request.record_id in m.rows for m in found):
         return "erased"
     mine = [m for m in found if m.kind == request.subject_kind]
-    return "not_found" if all(m.is_searched and not m.unread for m in mine) else "cannot_tell"
+    is_all = bool(mine) and all(m.is_searched and not m.unread for m in mine)
+    return "not_found" if is_all else "cannot_tell"
 
 
 def limits_of(services: Services, found: Sequence[TableMatches]) -> dict[str, Any]:

@@ -58,7 +58,6 @@ def _outdated(services: Services, batch: str) -> dict[str, SubjectColumn]:
     columns = searched_columns(services)
     if not columns:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
-    _refuse_nowhere(services, batch, {column.kind for column in columns.values()})
     if not searches(services, batch):
         return columns
     if read_batch(services.journal, batch).is_search_closed:
@@ -69,16 +68,6 @@ def _outdated(services: Services, batch: str) -> dict[str, SubjectColumn]:
             if found.uri in columns and _version(services, found.uri) != found.version:
                 wanted[found.uri] = columns[found.uri]
     return wanted
-
-
-def _refuse_nowhere(services: Services, batch: str, kinds: set[str]) -> None:
-    """Nobody may be told that no table holds their rows because none was searched."""
-    asked = {d.subject_kind for d in batches.accepted(services, batch)}
-    if lost := sorted(asked - kinds):
-        raise DataError(
-            f"No table of subjects of the kind {lost[0]} is enrolled any more, so batch {batch} "
-            "cannot look for them; enrol a model on one again, then run again."
-        )
 
 
 def _version(services: Services, uri: str) -> int:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from factories import disposition, enrollment
 
 from tasks.certificates.outcomes import limits_of, outcome_of
@@ -15,7 +17,11 @@ def outcomes(*found, **changes):
 def test_only_a_search_of_everything_says_that_nobody_was_found():
     assert outcomes(SEARCHED) == ["erased", "not_found"]
     assert outcomes(SEARCHED, AWAY) == ["erased", "cannot_tell"]
-    assert outcomes(SEARCHED, AWAY, subject_kind="firm") == ["erased", "not_found"]
+    assert outcomes(SEARCHED, replace(AWAY, kind="firm")) == ["erased", "not_found"]
+
+
+def test_of_a_kind_that_no_table_was_searched_for_nobody_can_tell():
+    assert outcomes(SEARCHED, subject_kind="firm") == ["erased", "cannot_tell"]
 
 
 def test_a_search_without_limits_states_none(services):
