@@ -68,9 +68,10 @@ def _searched(purged: FilesPurged) -> dict[str, Any]:
 
 
 def gone(uri: str) -> dict[str, str]:
-    """That the table was no more; its rows were out of reach."""
+    """That the table was no more, or closed; its rows were out of reach."""
     return {
         "table": uri,
         "outcome": "gone",
-        "reason": "The table was no more when its rows were to be erased; none was erased there.",
+        "reason": "The table was no more, or closed by name, when its rows were to be erased; none "
+        "was erased there.",
     }

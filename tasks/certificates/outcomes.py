@@ -31,14 +31,15 @@ def outcome_of(request: Disposition, found: Sequence[TableMatches]) -> str:
     if any(request.record_id in m.rows for m in found):
         return "erased"
     mine = [m for m in found if m.kind == request.subject_kind]
-    is_all = bool(mine) and all(m.is_searched and not m.unread for m in mine)
-    return "not_found" if is_all else "cannot_tell"
+    is_all = all((m.is_searched or m.is_closed) and not m.unread for m in mine)
+    is_answered = is_all and any(m.is_searched for m in mine)
+    return "not_found" if is_answered else "cannot_tell"
 
 
 def limits_of(services: Services, found: Sequence[TableMatches]) -> dict[str, Any]:
     """Tables that were closed, and those that could not be opened; nothing if there are none."""
     stated: dict[str, Any] = {}
-    if missing := [m.uri for m in found if not m.is_searched]:
+    if missing := [m.uri for m in found if not (m.is_searched or m.is_closed)]:
         stated["tables_not_searched"] = missing
     if unread := sorted({one for m in found for one in m.unread}):
         stated["models_not_asked"] = unread

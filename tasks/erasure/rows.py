@@ -58,8 +58,8 @@ def erase_rows(services: Services, batch: str, uri: str) -> RowsErased:
 def tables_of(services: Services, batch: str) -> list[str]:
     """The tables in which the batch has rows to erase, or began to erase some.
 
-    One that is no more, and that no model is enrolled on, holds up nothing: people are called, and
-    certificates say that nothing was erased there.
+    One that is no more, or closed, and that no model is enrolled on, holds up nothing: people are
+    called, and certificates say that nothing was erased there.
 
     Raises:
         DataError: rows of one of them could not be erased for good; none was deleted anywhere yet.
@@ -69,8 +69,8 @@ def tables_of(services: Services, batch: str) -> list[str]:
     # from it must still go from its files.
     history = read_batch(services.journal, batch)
     begun = {uri for uri, table in history.tables.items() if table.is_begun}
-    found = [m.uri for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
-    there = [uri for uri in found if not _is_gone(services, batch, uri)]
+    found = [m for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
+    there = [m.uri for m in found if not _is_gone(services, batch, m.uri, is_closed=m.is_closed)]
     if not begun:
         for uri in there:
             _refuse_unready(services, uri)
@@ -86,19 +86,21 @@ def _refuse_unready(services: Services, uri: str) -> None:
     )
 
 
-def _is_gone(services: Services, batch: str, uri: str) -> bool:
+def _is_gone(services: Services, batch: str, uri: str, *, is_closed: bool) -> bool:
     """Whether the table is no more, which is recorded; one that models need is only away."""
     history = table_history(services, batch, uri)
     if history.purged:
         return False
     if not history.is_gone:
-        if is_table(services.settings, uri) or uri in subject_columns(services.journal):
+        is_there = not is_closed and is_table(services.settings, uri)
+        if is_there or uri in subject_columns(services.journal):
             return False
         log.error(
-            "ALARM: %s, in which batch %s found rows, is no more, and no model is enrolled on it; "
+            "ALARM: %s, in which batch %s found rows, is %s, and no model is enrolled on it; "
             "nothing is erased there. Find out where its files went.",
             uri,
             batch,
+            "closed" if is_closed else "no more",
         )
         services.journal.append(batch_stream(batch), ids.gone(uri), TableGone(table=uri))
         note_former(services, batch, uri)

@@ -33,6 +33,8 @@ class TableMatches:
     unread: tuple[str, ...] = ()
     """Models with a version that they learned from, and of which nobody can tell whose rows it
     held."""
+    is_closed: bool = False
+    """Whether somebody closed it by name: only rosters of weights that learned from it are read."""
 
     @property
     def is_searched(self) -> bool:
@@ -67,7 +69,7 @@ def subject_tables(services: Services, batch: str) -> dict[str, SubjectColumn]:
     """
     now = subject_columns(services.journal)
     searched = matches(services, batch) if searches(services, batch) else []
-    both = {m.uri: SubjectColumn(m.column, m.kind) for m in searched} | now
+    both = {m.uri: SubjectColumn(m.column, m.kind) for m in searched if not m.is_closed} | now
     return {
         uri: column
         for uri, column in both.items()

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from tasks.intake import batches
 from tasks.journal.events import ids
@@ -59,7 +59,7 @@ def _outdated(services: Services, batch: str) -> dict[str, SubjectColumn]:
     if not columns:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
     if not searches(services, batch):
-        return columns
+        return _asked_columns(services)
     if read_batch(services.journal, batch).is_search_closed:
         return {}
     wanted = _unsearched(services, batch)
@@ -68,6 +68,15 @@ def _outdated(services: Services, batch: str) -> dict[str, SubjectColumn]:
             if found.uri in columns and _version(services, found.uri) != found.version:
                 wanted[found.uri] = columns[found.uri]
     return wanted
+
+
+def _asked_columns(services: Services) -> dict[str, SubjectColumn]:
+    """Tables to search, and those that were closed and that weights learned from: rosters answer.
+
+    Closing a table ends the search of it, never the memory of what weights learned there.
+    """
+    of_weights = {one.tie.dataset.uri: one.tie.dataset.who for one in learned(services)}
+    return of_weights | searched_columns(services)
 
 
 def _version(services: Services, uri: str) -> int:
@@ -80,11 +89,13 @@ def _unsearched(services: Services, batch: str) -> dict[str, SubjectColumn]:
     if read_batch(services.journal, batch).is_search_closed:
         return {}
     known = {m.uri: m for m in matches(services, batch)}
-    ties = learned(services)
+    ties, still = learned(services), searched_columns(services)
     return {
         uri: column
-        for uri, column in searched_columns(services).items()
-        if uri not in known or _missed_snapshots(services, ties, known[uri])
+        for uri, column in _asked_columns(services).items()
+        if uri not in known
+        or (known[uri].is_closed and uri in still)
+        or _missed_snapshots(services, ties, known[uri])
     }
 
 
@@ -160,16 +171,18 @@ def _search(
     is_late = bool(searches(services, batch)) and read_batch(services.journal, batch).is_suppressed
     known = {m.uri: m for m in matches(services, batch)} if is_late else {}
     located = {record for m in known.values() for record in m.rows}
-    ties = learned(services)
+    ties, still = learned(services), searched_columns(services)
     found: list[TableMatches] = []
     for uri, (column, kind) in sorted(columns.items()):
         by_record = batches.subjects_by_record(services, batch, kind)
-        table = open_searched(services, uri)
+        table = open_searched(services, uri) if uri in still else None
         # What is known of a table from before the batch deleted it there stays as it was.
         before = known.get(uri)
         stated = before.rows if before else {}
         if table is None:
-            found.append(TableMatches(uri, column, NOT_SEARCHED, 0, stated, (), kind))
+            away = TableMatches(uri, column, NOT_SEARCHED, 0, stated, (), kind)
+            away = replace(away, is_closed=uri not in still)
+            found.append(_by_rosters(services, batch, away))
             continue
         done = located if before and not _missed_snapshots(services, ties, before) else stated
         asked = {r: s for r, s in by_record.items() if r not in done}
@@ -187,6 +200,16 @@ def _search(
         found.append(TableMatches(uri, column, *seen, rows, snapshots, kind, unread))
         log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))
     return found
+
+
+def _by_rosters(services: Services, batch: str, away: TableMatches) -> TableMatches:
+    """What weights are on record to have learned from a table that is not searched."""
+    asked = batches.subjects_by_record(services, batch, away.kind)
+    wanted = {s for r, s in asked.items() if r not in away.rows}
+    ties = [one for one in learned(services) if one.tie.dataset.uri == away.uri]
+    gone, unread = search_rosters(services, batch, ties, wanted, away.kind)
+    traced = {r: 0 for r, s in asked.items() if s in gone}
+    return replace(away, rows=traced | away.rows, unread=unread)
 
 
 def _only_in(services: Services, uri: str, pinned: dict[int, str], missing: set[str]) -> set[str]:

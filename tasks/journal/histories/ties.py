@@ -60,8 +60,8 @@ class TiesHistory:
         return {uri: column for uri, column in self.columns.items() if uri not in self.closed}
 
     def of(self, digest: str) -> list[Tie]:
-        """What these weights learned from, but for tables that were closed."""
-        return [one for one in self.by_digest.get(digest, []) if one.dataset.uri not in self.closed]
+        """What these weights learned from; that a table was closed takes nothing of it back."""
+        return list(self.by_digest.get(digest, []))
 
     def digests_on(self, uri: str) -> set[str]:
         """Weights that learned from this table."""

@@ -4,12 +4,15 @@ import shutil
 
 import pytest
 from deltalake import write_deltalake
-from erased_world import ROWS
+from erased_world import GONE, ROWS, Unreported
 from factories import dataset
 from small_tables import rows
 
+from tasks import pipeline
 from tasks.attempts import planning
+from tasks.enrolling import enroll
 from tasks.journal.events.models import FormerRowsErased, TableClosed
+from tasks.subjects import open_batches
 from tasks.subjects.tied_tables import close_table, searched_columns, why_unsearched
 from tasks.versions import retirement
 from unlearning.errors import ConflictError, DataError, SettingsError
@@ -17,7 +20,7 @@ from unlearning.errors import ConflictError, DataError, SettingsError
 # MLflow and torch warn of their own type hints and formats.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-PERSON = 17
+PERSON, STRANGER = 17, 9000
 
 
 @pytest.fixture
@@ -66,11 +69,11 @@ def test_a_table_before_that_cannot_be_opened_makes_the_answer_uncertain(moved):
     (why,) = why_unsearched(moved.services)
     assert moved.first in why
     assert "expunge close-table" in why
-    moved.submit("late", [PERSON, 20])
+    moved.submit("late", [STRANGER, 20])
     moved.run()
     status = {name: e.status for name, e in moved.requests().items() if name.startswith("late")}
-    assert status == {f"late-{PERSON}": "cannot_tell", "late-20": "erased"}
-    body = moved.certificate(f"late-{PERSON}")
+    assert status == {f"late-{STRANGER}": "cannot_tell", "late-20": "erased"}
+    body = moved.certificate(f"late-{STRANGER}")
     assert body["outcome"] == "cannot_tell"
     assert body["tables_not_searched"] == [moved.first]
     assert moved.first not in {one["table"] for one in body["tables_searched"]}
@@ -87,10 +90,43 @@ def test_only_a_name_and_a_reason_take_a_table_out_of_the_search(moved):
         close_table(moved.services, moved.first, name="Ada", reason="a copy of the next one")
     assert len(moved.events(TableClosed)) == 1
     assert set(searched_columns(moved.services)) == {moved.next, moved.holdout}
-    moved.submit("late", [PERSON])
+    moved.submit("late", [STRANGER])
     moved.run()
-    body = moved.certificate(f"late-{PERSON}")
+    body = moved.certificate(f"late-{STRANGER}")
     assert body["outcome"] == "not_found"
+    assert "tables_not_searched" not in body
     assert body["tables_closed"] == [
         {"table": moved.first, "closed_by": "Ada", "reason": "a copy of the next one"}
     ]
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_roster_answers_for_a_table_that_is_closed_or_away(world, is_closed):
+    place = f"file://{world.folder}/next"
+    kept = rows(ROWS, seed=1).filter([i not in (*GONE, PERSON) for i in range(ROWS)])
+    write_deltalake(place, kept)
+    source, version = world.source(dataset=dataset(uri=place)), world.champion()
+    enroll.enroll_version(world.services, source, version, trust_pickle=False)
+    shutil.rmtree(world.folder / "train")
+    if is_closed:
+        close_table(world.services, world.table, name="Ada", reason="dropped")
+    world.submit("late", [PERSON])
+    (batch,) = open_batches.open_batches(world.services)
+    (why,) = pipeline.process_batch(Unreported(world.services), batch, ["income"])
+    shutil.rmtree(world.folder / "next")
+    assert "train it anew on what is there now" in why
+    late = world.requests()[f"late-{PERSON}"]
+    assert (late.status, late.facts.reason.partition(" failed")[0]) == ("blocked", "income")
+
+
+def test_whom_no_weights_learned_is_not_found_where_a_table_was_closed(moved):
+    close_table(moved.services, moved.first, name="Ada", reason="a copy of the next one")
+    moved.submit("late", [PERSON, STRANGER])
+    moved.run()
+    status = {name: e.status for name, e in moved.requests().items() if name.startswith("late")}
+    assert status == {f"late-{PERSON}": "erased", f"late-{STRANGER}": "not_found"}
+    body = moved.certificate(f"late-{PERSON}")
+    assert [(one["table"], one["outcome"]) for one in body["tables"]] == [(moved.first, "gone")]
+    (part,) = body["models"]
+    assert (part["outcome"], part["dataset"]) == ("earlier versions", moved.first)
+    assert PERSON in moved.there(moved.first)

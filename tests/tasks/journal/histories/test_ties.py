@@ -53,7 +53,7 @@ def test_a_table_is_searched_until_it_is_closed_and_again_once_it_is_enrolled():
     assert set(history.open_columns) == {TABLE, HOLDOUT, "file:///next"}
     history.closed[TABLE] = TableClosed(table=TABLE, name="Ada", reason="gone")
     assert set(history.open_columns) == {HOLDOUT, "file:///next"}
-    assert history.of("d1") == []
+    assert versions(history, "d1") == [0]
     assert history.digests_on(TABLE) == {"d1"}
     history.enrolled(replace(first, version=3), second, "2026-01-02")
     assert TABLE in history.open_columns
