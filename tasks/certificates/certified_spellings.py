@@ -1,13 +1,15 @@
 """What a certificate says of ids that are spelled nearly like the one that it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.certificates.limits import Ground
 from tasks.journal.events.catalog import request_stream
-from tasks.journal.events.requests import RequestSettled
+from tasks.journal.events.requests import RequestSettled, RequestUnclear
+from tasks.journal.events.withheld import NearMatch
 from tasks.journal.histories.batch import BatchHistory
+from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 
 
@@ -19,6 +21,10 @@ class Spellings:
     """Versions of each table that were looked into; none before a batch looked."""
     settled: Mapping[str, RequestSettled]
     """Decisions by record."""
+    seen: Mapping[str, tuple[NearMatch, Mapping[str, tuple[int, ...]]]] = field(
+        default_factory=dict
+    )
+    """What a person was asked about, by record, and in which versions of tables it was seen."""
 
     def searched(self, uri: str) -> dict[str, Any]:
         """What is stated of a table."""
@@ -31,6 +37,13 @@ class Spellings:
         if one is None:
             return {}
         said = {"decision": "exactly this id is meant", "decided_by": one.name, "reason": one.why}
+        if record in self.seen:
+            near, versions = self.seen[record]
+            said |= {
+                "rows_seen": near.rows,
+                "subjects_seen": near.subjects,
+                "seen_in": {uri: list(numbers) for uri, numbers in versions.items()},
+            }
         return {"spelling": said}
 
     def ground(self, record: str) -> Ground:
@@ -52,10 +65,14 @@ class Spellings:
 def spellings_of(services: Services, history: BatchHistory) -> Spellings:
     """What the batch recorded of spellings. Cost: a read of each request that was settled."""
     sought = history.sought
-    settled = {
-        record: event.facts
-        for record in (sought.exact if sought else ())
-        for event in services.journal.read(request_stream(record))
-        if isinstance(event.facts, RequestSettled)
-    }
-    return Spellings(sought.versions if sought else {}, settled)
+    settled: dict[str, RequestSettled] = {}
+    seen: dict[str, tuple[NearMatch, Mapping[str, tuple[int, ...]]]] = {}
+    for record in sought.exact if sought else ():
+        for event in services.journal.read(request_stream(record)):
+            if isinstance(event.facts, RequestSettled):
+                settled[record] = event.facts
+            if isinstance(event.facts, RequestUnclear):
+                asked = read_batch(services.journal, event.facts.batch)
+                if asked.sought and record in asked.near:
+                    seen[record] = asked.near[record][1], asked.sought.versions
+    return Spellings(sought.versions if sought else {}, settled, seen)

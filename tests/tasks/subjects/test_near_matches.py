@@ -185,6 +185,9 @@ class TestInARun:
         assert world.requests()["N-30"].status == "erased"
         found = world.certificate("N-30")
         assert found["spelling"]["decided_by"] == "Ada"
-        assert any("rows of nearly the same id" in one for one in found["not_proven"])
+        assert (found["spelling"]["rows_seen"], found["spelling"]["subjects_seen"]) == (1, 1)
+        assert len(found["spelling"]["seen_in"][world.table]) >= 1
+        (said,) = (one for one in found["not_proven"] if "rows of nearly the same id" in one)
+        assert "what became of them since is not said" in said
         ids = DeltaTable(world.table).to_pyarrow_table()["subject_id"].to_pylist()
         assert (ids.count(ODD), ids.count(subject(30))) == (1, 0)
