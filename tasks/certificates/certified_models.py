@@ -89,7 +89,7 @@ def certified_models(services: Services, batch: str) -> list[CertifiedModel]:
             CertifiedModel(_with_others(services, _out_of_service(one), batch))
             for one in history.out_of_service
         ),
-        *(CertifiedModel(part) for part in _former(services, batch, parts)),
+        *_former(services, batch, parts),
     ]
 
 
@@ -107,7 +107,7 @@ def models_for(
 
 def _former(
     services: Services, batch: str, parts: Sequence[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[CertifiedModel]:
     """Models whose earlier weights alone learned from a table of the batch."""
     stated = {(part["model"], part["dataset"]) for part in parts}
     for enrollment in enrolled_models(services.journal):
@@ -115,7 +115,8 @@ def _former(
         for one in read_model(services.journal, model).ties.former:
             if one.batch == batch and (model, one.table) not in stated:
                 part = {"model": model, "dataset": one.table, "outcome": "earlier versions"}
-                yield _with_earlier(services, part, batch, batch)
+                mine = None if one.records is None else frozenset(one.records)
+                yield CertifiedModel(_with_earlier(services, part, batch, batch), mine)
 
 
 def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:

@@ -73,6 +73,28 @@ def search_rosters(
     return found, tuple(dict.fromkeys(silent))
 
 
+def who_learned(
+    services: Services, batch: str, model: str, ties: Collection[Tie]
+) -> tuple[str, ...] | None:
+    """Records of the batch with rows that weights learned from these snapshots.
+
+    None if nobody can tell.
+    """
+    found: set[str] = set()
+    for tie in ties:
+        if read_roster(services, model, tie) is None and not is_in_place(services, tie):
+            return None
+        kind = tie.dataset.subject_kind
+        asked = batches.subjects_by_record(services, batch, kind)
+        mine = _learned(services, batch, model, tie, set(asked.values()))
+        if mine is None:
+            return None
+        names = batches.pseudonyms(services, set(asked.values()), kind)
+        there = set(mine[:, 0])
+        found |= {r for r, who in asked.items() if shortened([names[who]])[0] in there}
+    return tuple(sorted(found))
+
+
 def unreadable_rows(
     services: Services, batch: str, enrollment: Enrollment, subjects: Collection[str]
 ) -> Unreadable:

@@ -167,6 +167,8 @@ class FormerRowsErased:
 
     batch: str
     table: str
+    records: tuple[str, ...] | None = None
+    """Requests whose rows they learned; None if nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
