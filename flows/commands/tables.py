@@ -17,6 +17,7 @@ from unlearning.policy.approval import ModelPreflight
 from unlearning.policy.budget import is_exact
 from unlearning.policy.counted import counted
 from unlearning.policy.deadlines import span
+from unlearning.policy.few_people import FEW, without_measures
 
 _COLORS = {
     "erased": "green",
@@ -168,8 +169,13 @@ def model_table(model: ModelSummary) -> Table:
         table.add_column(name, justify="right")
     table.add_column("meaning")
     before, after = asdict(model.before), asdict(model.after)
+    if model.of_few:
+        before, after = without_measures(before), without_measures(after)
     for key, name, meaning in _METRICS:
-        table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", meaning)
+        if key in before:
+            table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", meaning)
+        else:
+            table.add_row(name, "withheld", "withheld", f"of fewer than {FEW} people")
     if is_exact(model.method):
         table.caption = "mia_auc is not judged: a retrained model never read the rows"
         table.caption_justify = "left"

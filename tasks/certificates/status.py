@@ -52,6 +52,8 @@ class ModelSummary:
     is_withdrawn: bool
     """Whether nobody is served by it any more, since it could not be made to forget."""
     forget_count: int
+    of_few: bool
+    """Whether it forgot so few people that measures of their rows describe one of them."""
     seconds: float
     before: EvaluationReport
     after: EvaluationReport
@@ -115,6 +117,7 @@ def _model(history: AttemptHistory, evaluated: CandidateEvaluated) -> ModelSumma
         version=history.promoted.version if history.promoted else None,
         is_withdrawn=history.withdrawn is not None,
         forget_count=attempt.forget_count,
+        of_few=attempt.is_of_few,
         seconds=history.seconds,
         before=evaluated.evidence.before,
         after=evaluated.evidence.after,

@@ -242,4 +242,5 @@ def _limits(
             )
         )
     if "not_found" in statuses:
-        yield from not_proven(Ground(is_found=False))
+        is_sought = bool(history.sought and history.sought.versions)
+        yield from not_proven(Ground(is_found=False, are_spellings_sought=is_sought))

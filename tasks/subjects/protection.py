@@ -9,7 +9,8 @@ from tasks.intake import legal_holds
 from tasks.intake.legal_holds import Hold
 from tasks.intake.submission import printable
 from tasks.registry.services import Services
-from tasks.subjects.tied_tables import open_searched, searched_columns
+from tasks.subjects.tied_tables import searched_columns
+from tasks.tables.delta import open_table
 from tasks.tables.spellings import rows_by_id
 from unlearning.errors import ExpungeError, SettingsError
 from unlearning.policy.counted import counted
@@ -96,8 +97,7 @@ def look_up(services: Services, files: Mapping[str, set[Hold]]) -> list[Protecti
     for uri, (column, kind) in searched_columns(services).items():
         forms = {form for one in spelled.values() for of, form in one if of in ("", kind)}
         try:
-            table = open_searched(services, uri)
-            rows = {} if table is None else rows_by_id(table, column, forms)
+            rows = rows_by_id(open_table(services.settings, uri), column, forms)
         except ExpungeError as error:
             log.warning("%s: whom holds protect there is not known. %s", uri, error)
             unseen += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from erased_world import template, world
+from hand_made_batch import batch  # noqa: F401 - a fixture
 
 from flows.cli import main
 

@@ -1,6 +1,8 @@
-from flows.commands.tables import next_commands, request_table
+from dataclasses import replace
+
+from flows.commands.tables import model_table, next_commands, request_table
 from flows.console import Plain
-from tasks.certificates.status import RequestSummary
+from tasks.certificates.status import RequestSummary, batch_models
 
 
 def summary(number, status="erased", reason="", request_id=None):
@@ -35,3 +37,17 @@ def test_who_decides_is_told_what_to_type():
     assert len(next_commands("waiting", "b-1")) == 2
     assert "expunge reject b-1 --by NAME --reason TEXT" in next_commands("waiting", "b-1")
     assert next_commands("rejected", "b-1") == ["expunge approve b-1 --by NAME"]
+
+
+def test_measures_of_so_few_people_that_they_describe_one_are_not_shown(batch):
+    batch.plan()
+    batch.judge()
+    (model,) = batch_models(batch.services, batch.name)
+    assert [measured(replace(model, of_few=few)) for few in (True, False)] == [False, True]
+
+
+def measured(model) -> bool:
+    console = Plain(width=120)
+    with console.capture() as capture:
+        console.print(model_table(model))
+    return "withheld" not in capture.get()

@@ -112,7 +112,7 @@ def test_a_table_that_is_away_hinders_no_hold_and_accuses_none(lake):
 
 
 def test_without_holds_no_table_is_read(lake, monkeypatch):
-    monkeypatch.setattr(protection, "open_searched", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(protection, "open_table", lambda *_: pytest.fail("read"))
     assert protection.idle_holds(lake.services) == []
 
 
