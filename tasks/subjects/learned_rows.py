@@ -27,7 +27,7 @@ class Unreadable:
     @property
     def why(self) -> str:
         """Why nothing but a retrain makes the model forget, in one sentence."""
-        what = "Others removed some of" if self.is_certain else "Nobody wrote down"
+        what = "Others removed or changed some of" if self.is_certain else "Nobody wrote down"
         return (
             f"{what} the rows that it learned from, so that only training anew is sure to forget."
         )
