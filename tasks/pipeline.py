@@ -36,7 +36,7 @@ from unlearning.policy.ladder import ModelOutcome, NextRung
 log = logging.getLogger("expunge.pipeline")
 
 Unlearn = Callable[[str, str], ModelOutcome]
-"""Unlearns a batch from a model, both by name."""
+"""Unlearns a batch from a model, both by name, be it in another way than as a plain call."""
 
 
 class Steps:
@@ -165,10 +165,7 @@ class Steps:
 def process_batch(
     steps: Steps, batch: str, models: Sequence[str], unlearn: Unlearn | None = None
 ) -> list[str]:
-    """Take one batch from validation to certificates; returns what people must look at, if any.
-
-    `unlearn` runs `unlearn_model` in another way than as a plain call.
-    """
+    """Take one batch from validation to certificates; returns what people must look at, if any."""
     unlearn = unlearn or partial(unlearn_model, steps)
     steps.validate_batch(batch)
     steps.resolve_rows(batch)
