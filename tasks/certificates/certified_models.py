@@ -33,6 +33,10 @@ _BASIS = {
 """What an outcome rests on, by whether the model is an exact retrain."""
 
 
+FORMER = "earlier versions"
+"""Outcome of a model whose earlier weights alone learned the rows: said if nothing else is."""
+
+
 @dataclass(frozen=True, slots=True)
 class CertifiedModel:
     """One model's part in the answer to some requests."""
@@ -97,12 +101,15 @@ def models_for(
     found: Sequence[CertifiedModel], record: str, tables: Collection[str]
 ) -> list[dict[str, Any]]:
     """What stands of models in the certificate of one request with rows in these tables."""
-    mine = [one for one in found if one.stated["dataset"] in tables]
-    earlier = [one.stated for one in mine if one.records is not None and record in one.records]
+    near = [one for one in found if one.stated["dataset"] in tables]
+    mine = [one for one in near if one.records is None or record in one.records]
+    former = [one.stated for one in mine if one.stated["outcome"] == FORMER]
+    present = [one for one in mine if one.stated["outcome"] != FORMER]
+    earlier = [one.stated for one in present if one.records is not None]
     answered = {stated["model"] for stated in earlier}
-    return earlier + [
-        one.stated for one in mine if one.records is None and one.stated["model"] not in answered
-    ]
+    said = earlier + [one.stated for one in present if one.stated["model"] not in answered]
+    told = {stated["model"] for stated in said}
+    return said + [stated for stated in former if stated["model"] not in told]
 
 
 def _former(
@@ -114,7 +121,7 @@ def _former(
         model = enrollment.model
         for one in read_model(services.journal, model).ties.former:
             if one.batch == batch and (model, one.table) not in stated:
-                part = {"model": model, "dataset": one.table, "outcome": "earlier versions"}
+                part = {"model": model, "dataset": one.table, "outcome": FORMER}
                 mine = None if one.records is None else frozenset(one.records)
                 yield CertifiedModel(_with_earlier(services, part, batch, batch), mine)
 

@@ -106,7 +106,7 @@ REASONS = {
     r"(\S+) version (\d+) was out of service before and may still remember": Told.was_out,
     r"learned by versions of (\S+) before the present one": Told.had_other_versions,
     r"no model in service was trained on them": Told.is_untouched,
-    r"no table holds a row under exactly this id": Told.found_nothing,
+    r"no table has a row of exactly or nearly this id": Told.found_nothing,
     r"erased before, see (\S+)": Told.has_earlier,
 }
 
@@ -135,7 +135,7 @@ LIMITED = {
     "A table whose outcome is 'gone'": lambda told: any(
         t.is_gone for t in told.history.tables.values()
     ),
-    "Only the id as it was written": Told.found_nothing,
+    "Rows under another id were not found": Told.found_nothing,
     "Only what stands under tables_searched": Told.found_nothing,
     "Backups, exports and copies": lambda _: True,
     "This file is not signed.": lambda told: "signature" not in told.certificate,

@@ -22,7 +22,7 @@ def test_a_name_is_printed_as_it_is_and_steers_no_terminal(home, tmp_path, capsy
         path.write_bytes(row(number))
     submit(*files)
     for path in files:
-        hold(path)
+        hold(path, force=True)
         hold(path, release=True)
     printed = capsys.readouterr().out
     assert "\x1b" not in printed

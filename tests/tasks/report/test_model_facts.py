@@ -47,6 +47,7 @@ def test_what_too_few_rows_could_not_show_of_a_retrain_is_told_and_is_no_failure
     assert "what too few rows could not show did not count" in text
     assert "○ Not shown. On 20 rows" in text
     assert "✗ Failed" not in text
+    batch.enroll()
     (model,) = certified_models(batch.services, batch.name)
     assert model.stated["not_shown"] == ["possible_holdout_loss"]
 
