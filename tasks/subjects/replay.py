@@ -28,6 +28,7 @@ from tasks.subjects.returned import (
     refuse_undecidable,
     waiting_in,
 )
+from tasks.subjects.tied_tables import open_searched, searched_columns
 from unlearning.errors import DataError, RequestError
 from unlearning.policy.deletion import replay_id
 from unlearning.policy.digests import SHORT, facts_digest
@@ -102,11 +103,18 @@ def erase_again(services: Services, who: str, *, name: str, reason: str) -> int:
 
 
 def _searched_tables(services: Services) -> set[SearchedTable]:
-    """Every table of every model; also the snapshot of a model that learned from erased rows."""
-    found = set()
+    """Every table that any model was ever enrolled with, and snapshots learned with erased rows.
+
+    What only former enrolments name and nobody can open is told by `why_unsearched`.
+    """
+    columns = searched_columns(services)
+    found = {
+        SearchedTable(uri, column)
+        for uri, column in columns.items()
+        if open_searched(services, uri) is not None
+    }
     for enrollment in enrolled_models(services.journal):
         column = enrollment.dataset.who
-        found |= {SearchedTable(uri, column) for uri in enrollment.tables}
         if enrollment.relearned and not enrollment.is_withdrawn:
             found.add(SearchedTable(enrollment.dataset.uri, column, enrollment.dataset_version))
     return found

@@ -57,6 +57,22 @@ def test_the_table_before_is_searched_and_its_version_retired(moved):
     assert moved.champion() == 3
 
 
+def test_whoever_is_restored_in_a_table_before_is_asked_for_again(moved):
+    moved.replay()
+    moved.run()
+    assert not moved.there(moved.next) & set(GONE)
+    moved.restore()
+    assert moved.there(moved.first) >= set(GONE)
+    assert moved.replay()[1] == len(GONE)
+    moved.run()
+    assert not moved.there(moved.first) & set(GONE)
+
+
+def test_a_table_before_that_is_no_more_holds_up_no_replay(moved):
+    shutil.rmtree(moved.folder / "train")
+    assert moved.replay()[1] == len(GONE)
+
+
 def test_weights_that_never_were_on_the_table_stay_as_they_are(moved):
     moved.submit("late", [PERSON])
     moved.run()
