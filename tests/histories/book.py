@@ -101,6 +101,7 @@ class Book:
 
     def wrote(self, name: str, owners: Owners, *, is_whole: bool = False) -> None:
         """Others wrote rows into a table, or the table anew."""
+        self._note_had(name)
         self.written |= {n: self.step for n in owners if n not in self.owner}
         self.owner |= owners
         self.rows[name] = owners if is_whole else self.rows[name] | owners
@@ -108,8 +109,13 @@ class Book:
             self.returned[person] = self.step
 
     def lost(self, name: str, person: Person) -> None:
-        """The lake's owners deleted somebody's rows."""
+        """The lake's owners deleted somebody's rows, which its older versions may hold still."""
+        self._note_had(name)
         self.rows[name] = {n: one for n, one in self.rows[name].items() if one != person}
+
+    def _note_had(self, name: str) -> None:
+        for person in set(self.rows[name].values()):
+            self.since[person].had.add(name)
 
     @property
     def held(self) -> set[Person]:
