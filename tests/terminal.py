@@ -1,13 +1,11 @@
 """A person at a terminal: every command is a process of its own, against real servers."""
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import servers
 import small_tables
-from servers import PATIENCE_S
+from typist import Typist
 
 SMALL = [
     "--hidden", "64", "--epochs", "60", "--batch-size", "64", "--learning-rate", "0.003",
@@ -30,20 +28,13 @@ class Terminal:
     train_table: str
     holdout_table: str
     environment: dict[str, str]
+    typist: Typist
     max_share: float = 0.25
     """Share of the rows that a batch may forget without approval: tables here are small."""
     printed: str = ""
 
     def expunge(self, *arguments: str, status: int = 0, given: str = "", **environment: str) -> str:
-        done = subprocess.run(
-            [str(servers.BIN / "expunge"), *map(str, arguments)],
-            input=given,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        done = self.typist.type([*map(str, arguments)], self.environment | environment, given)
         self.printed += done.stdout + done.stderr
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -65,14 +56,8 @@ class Terminal:
         return self.expunge("submit", str(path))
 
     def status(self) -> dict:
-        done = subprocess.run(
-            [str(servers.BIN / "expunge"), "status", "--json"],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=True,
-        )
+        done = self.typist.type(["status", "--json"], self.environment)
+        assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def outcomes(self) -> dict[str, str]:

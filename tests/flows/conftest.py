@@ -1,22 +1,31 @@
 """The terminal that flow tests work at."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 import small_tables
 from terminal import Terminal
+from typist import Typist, typist
+
+
+@pytest.fixture(scope="session")
+def hands(tmp_path_factory) -> Iterator[Typist]:
+    """Who types the commands of the whole session."""
+    with typist(tmp_path_factory.mktemp("typist")) as somebody:
+        yield somebody
 
 
 @pytest.fixture
-def plain_terminal(tmp_path, home, prefect_api) -> Terminal:
+def plain_terminal(tmp_path, home, prefect_api, hands) -> Terminal:
     """A terminal on a local directory, with small tables."""
     environment = dict(os.environ) | {"EXPUNGE_HOME": str(home), "PREFECT_API_URL": prefect_api}
     train, holdout = small_tables.write_tables(tmp_path / "tables", train=50, holdout=50)
-    return Terminal(home, train, holdout, environment)
+    return Terminal(home, train, holdout, environment, hands)
 
 
 @pytest.fixture(params=["file"])
-def terminal(request, tmp_path, home, prefect_api) -> Terminal:
+def terminal(request, tmp_path, home, prefect_api, hands) -> Terminal:
     """A terminal on a local directory, or on a versioned bucket of a real S3 server."""
     environment = dict(os.environ) | {"EXPUNGE_HOME": str(home), "PREFECT_API_URL": prefect_api}
     places = tmp_path / "tables"
@@ -32,4 +41,4 @@ def terminal(request, tmp_path, home, prefect_api) -> Terminal:
             "AWS_ALLOW_HTTP": "true",
         }
     train, holdout = small_tables.write_tables(places, train=1500, holdout=3000, storage=options)
-    return Terminal(home, train, holdout, environment)
+    return Terminal(home, train, holdout, environment, hands)
