@@ -27,7 +27,13 @@ def _holdout(check: Check, value: float, evidence: Evidence) -> str:
 
 def _retain(check: Check, value: float, evidence: Evidence) -> str:
     was, now = evidence.before.retain_accuracy, evidence.after.retain_accuracy
-    return f"{_right_answers('rows that stay', was, now)} {_loss(check, value)}"
+    said = _right_answers("rows that stay", was, now)
+    if check.upper is None:
+        return (
+            f"{said} That is stated and not judged: it was trained anew on these rows, and one "
+            "that fits them less may be better for new people."
+        )
+    return f"{said} {_loss(check, value)}"
 
 
 def _possible_holdout(check: Check, value: float, evidence: Evidence) -> str:

@@ -37,6 +37,13 @@ def test_too_few_rows_to_see_a_loss():
     assert "13.9 points in 100 could go unseen, and 10.0 points is accepted" in found.sentence
 
 
+def test_what_a_retrain_lost_on_rows_it_was_trained_on_is_stated_and_not_judged():
+    found = said(sample.FORGOTTEN, exact=True)["retain_accuracy_loss"]
+    assert (found.passed, found.accepted) == (True, "any")
+    assert "it answers 98 rightly; the old version answered 99" in found.sentence
+    assert "stated and not judged" in found.sentence
+
+
 def test_the_slice_that_fared_worst_is_named():
     drop = SliceLoss(
         rows=120, value=0.25, certain=0.15, possible=0.35, column="home_region", group="north"
