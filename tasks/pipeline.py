@@ -16,6 +16,7 @@ from tasks.attempts import (
     evidence,
     failures,
     ladder,
+    last_resort,
     planning,
     promotion,
     withdrawal,
@@ -110,8 +111,9 @@ class Steps:
         withdrawal.withdraw(self.services, attempt, chosen.reason)
 
     def block_batch(self, attempt: Attempt, decision: GateDecision, chosen: NextRung) -> None:
-        """The batch kept open, with its reason."""
+        """The batch kept open, with its reason, and people called."""
         mlflow_mirror.block(self.services, attempt, list(decision.failed_names), chosen.reason)
+        last_resort.call_people(self.services, attempt)
 
     def suppress_subjects(self, batch: str) -> int:
         """The batch's subjects on the suppression list, after a last look for rows and models."""

@@ -1,6 +1,7 @@
 """One sample of every event, for tests of what holds for all of them."""
 
 from dataclasses import fields
+from datetime import date
 from typing import Any
 
 from factories import (
@@ -138,6 +139,9 @@ EVERY_EVENT: list[Fact] = [
     a.WithdrawalIntended(**OF),
     a.AliasWithdrawn(**OF, version=1, reason="It cannot forget."),
     a.BatchBlocked(**OF, failed=("holdout_accuracy",), reason="It lost too much."),
+    a.PeopleCalled(
+        **OF, day=date(2026, 12, 6), due_on=date(2026, 12, 20), said="5 rows are still remembered."
+    ),
     m.ModelEnrolled(enrollment=enrollment(), config_digest="c"),
     m.ErasedSubjectsLearned(relearned="relearned/d1/x.json", version=1),
     promotion(MADE, trained_rows=95),

@@ -15,7 +15,7 @@ from tasks.journal.events.enrollment import DatasetSpec, Loss
 from tasks.store.address import address_of, own_folder
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
-from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.gate_policy import GatePolicy, LastResort
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import MethodName, UnlearningConfig
 
@@ -147,8 +147,9 @@ class SourceFlags:
     widened_by: Annotated[str | None, flag(SourceOptions, "widened_by")] = None
     widened_because: Annotated[str | None, flag(SourceOptions, "widened_because")] = None
     method: Annotated[MethodName | None, flag(UnlearningConfig, "method")] = None
+    last_resort: Annotated[LastResort | None, flag(GatePolicy, "last_resort")] = None
 
-    tables: ClassVar[Mapping[str, str]] = {"method": "unlearning"}
+    tables: ClassVar[Mapping[str, str]] = {"method": "unlearning", "last_resort": "policy"}
     """Flags whose keys stand in a table of the file."""
 
     def keys(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tasks.attempts.inputs import inputs, lost_rows
+from tasks.attempts.last_resort import told_what_follows
 from tasks.enrolling.timed_trainings import retrain_forecast
 from tasks.intake import batches
 from tasks.journal.events.attempt import Attempt
@@ -38,6 +39,9 @@ def choose_rung(services: Services, attempt: Attempt, decision: GateDecision) ->
     if chosen.rung == "withdraw" and _may_be_mended(services, attempt):
         reason = f"{chosen.reason} Unless the table is mended, the next run withdraws the model."
         chosen = replace(chosen, rung="wait", reason=reason)
+    if chosen.rung == "wait":
+        follows = told_what_follows(services, attempt.batch, enrollment.policy)
+        chosen = replace(chosen, reason=f"{chosen.reason} {follows}".rstrip())
     if chosen.rung == "update":
         chosen = replace(chosen, reason=f"{attempt.reason} {chosen.reason}")
     facts = RungChosen(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
+from tasks.attempts.last_resort import still_remembering
 from tasks.certificates.status import requests
 from tasks.journal import journal
 from tasks.journal.events.attempts import MemoryRanOut
@@ -25,6 +26,7 @@ def alarms(services: Services) -> list[str]:
     return [
         *why_incomplete(services),
         *_overdue(services, journal.now().date()),
+        *still_remembering(services),
         *_late_holds(services),
         *_out_of_service(services),
         *_tables_gone(services),

@@ -23,10 +23,10 @@ widened_because = "the tables of the tests are small"
 """
 HOPELESS = """
 policy.max_exact_accuracy_loss = 0
-policy.max_retain_accuracy_loss = 0
 policy.max_holdout_accuracy_loss = 0
 unlearning.method = "retrain"
 unlearning.retraining.epochs = 1
+unlearning.retraining.learning_rate = 1e-9
 """
 SOURCE = ("--table", "tables/train", "--holdout", "tables/holdout")
 

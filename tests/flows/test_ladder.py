@@ -29,12 +29,13 @@ def soon(number):
 
 HOPELESS = """
 policy.max_exact_accuracy_loss = 0
-policy.max_retain_accuracy_loss = 0
 policy.max_holdout_accuracy_loss = 0
 unlearning.method = "retrain"
 unlearning.retraining.epochs = 1
+unlearning.retraining.learning_rate = 1e-9
 """
-"""A retrain of one epoch that may not be worse than the original: no rung is enough."""
+"""A retrain that learns nothing, and may not be worse than the original: no rung is enough."""
+WITHDRAW = ("--last-resort", "withdraw")
 
 
 @pytest.mark.slow
@@ -46,16 +47,16 @@ def test_a_rejected_candidate_changes_nothing_and_keeps_the_request_open(termina
     printed = terminal.expunge("run", status=1)
 
     assert "income blocked: No rung was enough" in printed
-    assert "retain_accuracy_loss" in printed
+    assert "holdout_accuracy_loss" in printed
     assert champion(terminal) == (1, 1)
     (reason,) = {(r["status"], r["is_open"], r["reason"]) for r in terminal.status()["requests"]}
     assert reason[:2] == ("blocked", True)
-    assert "retain_accuracy_loss" in reason[2]
+    assert "holdout_accuracy_loss" in reason[2]
 
     # Nothing changed, so a second run changes nothing and says the same.
     services = Services.open(load_settings(), (terminal.home / "store").as_uri())
     before = durable(services.store)
-    assert "retain_accuracy_loss" in terminal.expunge("run", status=1)
+    assert "holdout_accuracy_loss" in terminal.expunge("run", status=1)
     after = durable(services.store)
     assert after == before
 
@@ -109,9 +110,9 @@ def test_a_policy_may_accept_what_cannot_be_decided_and_says_so(terminal):
 
 
 @pytest.mark.slow
-def test_an_overdue_request_ends_in_erasure_even_if_no_rung_is_enough(terminal):
+def test_an_overdue_request_ends_in_erasure_where_the_owner_chose_withdrawal(terminal):
     terminal.train()
-    terminal.expunge("enroll", "income", *terminal.source(HOPELESS))
+    terminal.expunge("enroll", "income", *terminal.source(HOPELESS), *WITHDRAW)
     terminal.submit("requests.jsonl", [request(i) for i in range(150)])
 
     printed = terminal.expunge("run", status=1)
@@ -128,9 +129,27 @@ def test_an_overdue_request_ends_in_erasure_even_if_no_rung_is_enough(terminal):
 
 
 @pytest.mark.slow
-def test_a_withdrawn_model_comes_back_with_a_version_trained_without_the_rows(terminal):
+def test_an_overdue_request_leaves_the_model_in_service_and_calls_people_by_default(terminal):
     terminal.train()
     terminal.expunge("enroll", "income", *terminal.source(HOPELESS))
+    terminal.submit("requests.jsonl", [request(i) for i in range(150)])
+
+    printed = terminal.expunge("run", status=1)
+
+    assert "ALARM: OVERDUE by" in printed
+    assert "income blocked: No rung was enough" in printed
+    assert set(terminal.outcomes().values()) == {"blocked"}
+    assert champion(terminal) == (1, 1)
+    said = " ".join(terminal.status()["alarms"])
+    assert "income version 1 still remembers 150 rows of people who had to be erased by" in said
+    assert "What would help" in said
+    assert "ALARM" not in terminal.expunge("run", status=1)  # nobody is told twice a day
+
+
+@pytest.mark.slow
+def test_a_withdrawn_model_comes_back_with_a_version_trained_without_the_rows(terminal):
+    terminal.train()
+    terminal.expunge("enroll", "income", *terminal.source(HOPELESS), *WITHDRAW)
     terminal.submit("requests.jsonl", [request(i) for i in range(150)])
     terminal.expunge("run", status=1)
     terminal.train()

@@ -198,7 +198,9 @@ def test_who_is_not_found_is_told_of_the_search_alone(world):
 
 
 def test_a_withdrawal_is_never_called_unlearning_nor_is_what_follows_it(world):
-    source = world.source(policy=replace(world.source().policy, withdraw_days=60))
+    source = world.source(
+        policy=replace(world.source().policy, withdraw_days=60, last_resort="withdraw")
+    )
     enroll.enroll_version(world.services, source, None, trust_pickle=False)
     run_by(Unmeasurable, world, "W", 20)
     told = Told(world, "W-20")

@@ -1,7 +1,7 @@
 """How much utility an update may cost, and what counts as forgotten."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from unlearning.config.limits import (
     require_at_least,
@@ -10,6 +10,8 @@ from unlearning.config.limits import (
     require_within,
 )
 
+LastResort = Literal["ask", "withdraw", "retrain-later"]
+"""What follows if no rung is enough."""
 _SHARES = (
     "max_holdout_accuracy_loss",
     "max_retain_accuracy_loss",
@@ -42,8 +44,9 @@ class GatePolicy:
     """Largest loss of holdout accuracy in the worst slice of at least `min_slice_rows` rows: all
     who share a value of a column that was declared with `--slices`."""
     max_exact_accuracy_loss: float = 0.10
-    """Largest loss of holdout or retain accuracy by an exact retrain: two trainings on the same
-    rows differ by chance, and this one owes nothing to an update."""
+    """Largest loss of holdout accuracy by an exact retrain: two trainings on the same rows differ
+    by chance, and this one owes nothing to an update. How well it fits rows that it was trained on
+    is stated and not judged."""
     max_exact_class_accuracy_loss: float = 0.20
     """The same for the worst class."""
     max_exact_slice_accuracy_loss: float = 0.20
@@ -53,8 +56,9 @@ class GatePolicy:
     95 % interval. Above it, and above the limit of the loss itself, the rows are too few to tell
     what the update cost, and the candidate does not pass."""
     max_exact_possible_loss: float = 0.20
-    """The same for an exact retrain, which differs from the original on more rows. What lies above
-    it is said not to be shown, and holds up nothing: nothing else could forget better."""
+    """The same for holdout accuracy after an exact retrain, which differs from the original on more
+    rows. What lies above it is said not to be shown, and holds up nothing: nothing else could
+    forget better."""
     max_mia_auc: float = 0.55
     """Highest accepted `mia_auc`; above it the forget rows are still remembered."""
     min_mia_auc: float = 0.45
@@ -81,9 +85,14 @@ class GatePolicy:
     """Reference models behind the attacks, trained on holdout rows; 0 leaves the loss alone."""
     reference_rows: int = 2000
     """Most holdout rows that a reference is trained on."""
+    last_resort: LastResort = "ask"
+    """What follows if no rung makes a model forget. `ask`: it stays in service, its requests stay
+    open, and people are called, ever more urgently. `withdraw`: near the due date it loses the
+    serving alias, so that the rows can be erased. `retrain-later`: as `ask`, until its owner has
+    trained it anew and enrolled that version."""
     withdraw_days: int = 3
-    """Days before the earliest due date of a batch from which a model that cannot be made to forget
-    loses the serving alias, so that the rows can be erased; before that, people are called."""
+    """Days before the earliest due date of a batch from which `withdraw` takes the alias, and from
+    which a call to people is urgent."""
     undecided: Literal["retrain", "accept"] = "retrain"
     """What follows when the attack cannot decide: an exact retrain, or the candidate as it is, with
     that said in the certificate."""
@@ -99,4 +108,5 @@ class GatePolicy:
             require_at_least(name, getattr(self, name), 1)
         for name in ("references", "withdraw_days"):
             require_at_least(name, getattr(self, name), 0)
+        require_one_of("last_resort", self.last_resort, get_args(LastResort))
         require_one_of("undecided", self.undecided, ("retrain", "accept"))

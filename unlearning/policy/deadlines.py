@@ -13,13 +13,17 @@ _UNITS = ((_DAY, "days"), (3600, "hours"), (60, "minutes"))
 
 
 def due_on(received_at: str) -> date:
-    """When a request that was received at this moment, ISO 8601 with time zone, is due.
+    """When a request that was received at this moment, ISO 8601 with time zone, is due."""
+    return due_date(received_on(received_at))
 
-    The day of receipt is that of the sender's time zone or of UTC, whichever is earlier: a zone
-    far to the east names a day that nowhere near the controller has begun.
+
+def received_on(received_at: str) -> date:
+    """The day of receipt: of the sender's time zone or of UTC, whichever is earlier.
+
+    A zone far to the east names a day that nowhere near the controller has begun.
     """
     received = datetime.fromisoformat(received_at)
-    return due_date(min(received.date(), received.astimezone(UTC).date()))
+    return min(received.date(), received.astimezone(UTC).date())
 
 
 def due_date(received: date) -> date:
@@ -73,7 +77,7 @@ def why_too_late(found: Forecast | None, days_left: int) -> str:
     """Why a retrain is not begun, in one sentence; empty unless it certainly cannot end in time.
 
     In time is by the end of the due day, or within a day where that is over: an overdue request
-    is still better answered by a retrain of minutes than by a model without its alias. What nobody
+    is still better answered by a retrain of minutes than by none. What nobody
     knows the length of is begun.
 
     Args:

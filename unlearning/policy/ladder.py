@@ -1,8 +1,8 @@
 """The ladder: what is tried next on a model that has not forgotten, until erasure is reached.
 
 A valid request is never refused because a model is hard to unlearn. Rung by rung: the enrolment's
-update, a stronger one, an exact retrain on the retain set, and at last the model without its alias,
-so that nobody serves what still remembers.
+update, a stronger one, an exact retrain on the retain set, and at last what the model's owner chose
+(see `unlearning.policy.last_resort`).
 """
 
 from dataclasses import dataclass, replace
@@ -57,14 +57,14 @@ def next_rung(
     approximate updates do harm; one that over-forgot; one on which the attack cannot decide; one
     that could not be made or measured. A retrain that a mere suspicion put in the update's place
     and that could not be made gives way to that update, for the gate to judge. What not even a
-    retrain mends waits for people, and from `withdraw_days` before the earliest due date the model
-    loses its alias.
+    retrain mends waits for people. Only where the owner chose `withdraw`, the model loses its alias
+    from `withdraw_days` before the earliest due date.
 
     Args:
         rung: The rung that the candidate came from.
         method: How the candidate was made.
         decision: Why it did not pass.
-        policy: The days before the due date.
+        policy: The last resort, and its days before the due date.
         days_left: Days to the earliest due date of the batch; below 0 it has passed.
         obstacle: Why the model cannot be trained anew here, or not in time; empty if it can.
         untried: Method of the update that a mere suspicion skipped; empty if none was.
@@ -80,7 +80,7 @@ def next_rung(
         if not obstacle:
             return NextRung(rung="retrain", method=RETRAIN, reason=_why_retrain(decision, why))
         skipped = f" It was not retrained: {obstacle}"
-    if days_left <= policy.withdraw_days:
+    if policy.last_resort == "withdraw" and days_left <= policy.withdraw_days:
         time = f"{days_left} days are left" if days_left >= 0 else "the request is overdue"
         reason = f"No rung was enough ({why}) and {time}.{skipped}"
         return NextRung(rung="withdraw", method="", reason=reason)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
 
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest
 from unlearning.policy.few_people import FEW
@@ -91,6 +92,10 @@ class AttemptIds:
     def timed(self) -> str:
         """Its retrain was timed."""
         return f"{self.key}/timed"
+
+    def called(self, day: date) -> str:
+        """People were called about it on this day."""
+        return f"{self.key}/called/{day}"
 
     def chosen(self, rung: Rung) -> str:
         """This rung was chosen after it."""

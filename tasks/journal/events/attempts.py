@@ -1,6 +1,7 @@
 """What happens to one attempt of a batch on a model, in the batch's stream."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from tasks.journal.events.attempt import Attempt
 from unlearning.evidence.evidence import Evidence
@@ -152,6 +153,17 @@ class BatchBlocked(OfAttempt):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleCalled(OfAttempt):
+    """People were told that no rung was enough and that its rows are still remembered."""
+
+    day: date
+    due_on: date
+    """When the first of its requests is due."""
+    said: str
+    """The alarm."""
+
+
 Judged = CandidateAccepted | CandidateRejected
 AttemptFact = (
     AttemptPlanned
@@ -169,5 +181,6 @@ AttemptFact = (
     | WithdrawalIntended
     | AliasWithdrawn
     | BatchBlocked
+    | PeopleCalled
 )
 """What happens to an attempt."""

@@ -18,6 +18,7 @@ from tasks.journal.events.attempts import (
     CandidateRejected,
     Judged,
     MemoryRanOut,
+    PeopleCalled,
     PromotionIntended,
     RegistrationIntended,
     RungChosen,
@@ -51,6 +52,7 @@ class AttemptHistory:
     is_withdrawal_intended: bool = False
     withdrawn: AliasWithdrawn | None = None
     blocked: BatchBlocked | None = None
+    called: list[PeopleCalled] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -100,6 +102,7 @@ _Later = (
     | WithdrawalIntended
     | AliasWithdrawn
     | BatchBlocked
+    | PeopleCalled
 )
 
 
@@ -119,7 +122,14 @@ def _note_later(history: AttemptHistory, facts: _Later) -> None:
             _note_end(history, facts)
 
 
-_End = RegistrationIntended | PromotionIntended | WithdrawalIntended | AliasWithdrawn | BatchBlocked
+_End = (
+    RegistrationIntended
+    | PromotionIntended
+    | WithdrawalIntended
+    | AliasWithdrawn
+    | BatchBlocked
+    | PeopleCalled
+)
 
 
 def _note_end(history: AttemptHistory, facts: _End) -> None:
@@ -130,6 +140,8 @@ def _note_end(history: AttemptHistory, facts: _End) -> None:
             history.withdrawn = facts
         case BatchBlocked():
             history.blocked = facts
+        case PeopleCalled():
+            history.called.append(facts)
         case RegistrationIntended() | PromotionIntended():
             pass  # what came of it is the next event
         case _:

@@ -10,6 +10,7 @@ import factories
 import pytest
 import torch
 from deltalake import write_deltalake
+from hand_made_batch import batch
 from small_tables import rows, subject
 from torch import nn
 
@@ -25,6 +26,7 @@ from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions
 
 BATCH = "b-1"
+__all__ = ["batch"]
 
 
 class AttemptWorld:

@@ -30,7 +30,7 @@ TRAINING = TrainingConfig(epochs=10)
 ENROLLED = factories.enrollment(
     row_count=1_000,
     unlearning=UnlearningConfig(retraining=TRAINING),
-    policy=GatePolicy(withdraw_days=3),
+    policy=GatePolicy(withdraw_days=3, last_resort="withdraw"),
     deletions=Deletions(trained_rows=1_000),
 )
 ATTEMPT = factories.attempt(key="a-1", row_count=1_000, forget_count=1)
@@ -99,6 +99,16 @@ def test_one_that_may_end_in_time_or_that_nobody_timed_is_made(begun, pace):
     (said,) = history(begun, ATTEMPT).chosen
     expected = None if pace is None else pytest.approx(pace * 999 * 10)
     assert (said.retrain_seconds, said.obstacle) == (expected, "")
+
+
+@pytest.mark.parametrize("resort", ["ask", "retrain-later"])
+def test_an_overdue_model_waits_in_service_where_nobody_chose_otherwise(begun, monkeypatch, resort):
+    record_enrollment(begun.journal, replace(ENROLLED, policy=GatePolicy(last_resort=resort)))
+    today(monkeypatch, 2027, 1, 1)
+    planned(begun, RETRAIN)
+    chosen = ladder.choose_rung(begun, RETRAIN, rejected())
+    assert chosen.rung == "wait"
+    assert "The model stays in service and its requests stay open" in chosen.reason
 
 
 def test_a_choice_is_recorded_once_and_another_one_besides(begun, monkeypatch):

@@ -101,7 +101,9 @@ def test_old_weights_in_the_place_of_judged_ones_are_never_served(whole_world, m
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow and torch warn of their own type hints and formats
-def test_a_parent_that_was_replaced_keeps_nobody_waiting_behind_an_error(whole_world, monkeypatch):
+def test_a_parent_that_was_replaced_has_people_called_with_the_reason(
+    whole_world, monkeypatch, caplog
+):
     batch = resolved(whole_world, 21)
     file = files_of(whole_world.services, 2)
     kept = file.read_bytes()
@@ -113,7 +115,9 @@ def test_a_parent_that_was_replaced_keeps_nobody_waiting_behind_an_error(whole_w
         assert "are not those that were enrolled" in outcome.reason
         later = journal.now() + timedelta(days=90)
         monkeypatch.setattr(journal, "now", lambda: later)
-        assert pipeline.unlearn_model(steps, batch, "income").status == "withdrawn"
-        assert whole_world.champion() is None
+        assert pipeline.unlearn_model(steps, batch, "income").status == "blocked"
+        assert whole_world.champion() == 2
+        assert "ALARM: OVERDUE by 70 days: income version 2 still remembers 1 row" in caplog.text
+        assert "are not those that were enrolled" in caplog.text.partition("ALARM")[2]
     finally:
         file.write_bytes(kept)

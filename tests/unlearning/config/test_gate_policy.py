@@ -38,6 +38,7 @@ def test_the_defaults_are_in_range_and_frozen():
         ("references", -1),
         ("reference_rows", 0),
         ("withdraw_days", -1),
+        ("last_resort", "maybe"),
         ("undecided", "maybe"),
     ],
 )

@@ -8,7 +8,7 @@ from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.wider_gate import why_blind, wider
 
 DEFAULT = GatePolicy()
-NO_LIMIT = {"reference_rows", "withdraw_days"}
+NO_LIMIT = {"reference_rows", "withdraw_days", "last_resort"}
 """What decides how long something takes, or when it is given up."""
 WIDER = {
     "max_mia_auc": 0.7,

@@ -8,7 +8,7 @@ from unlearning.gate.gate import GateDecision, no_candidate
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.ladder import next_rung, stronger
 
-POLICY = GatePolicy(withdraw_days=3)
+POLICY = GatePolicy(withdraw_days=3, last_resort="withdraw")
 
 
 def rejected(outcome, *names):
@@ -49,7 +49,7 @@ def test_each_failure_has_its_next_rung(rung, method, decision, expected):
 
 
 @pytest.mark.parametrize(("rung", "method", "decision", "_"), CASES)
-def test_the_ladder_always_ends_in_erasure(rung, method, decision, _):
+def test_the_ladder_ends_in_erasure_where_the_owner_chose_so(rung, method, decision, _):
     """Whatever fails on each rung, a model that is overdue ends without its alias."""
     taken = []
     while rung != "withdraw":
@@ -64,6 +64,14 @@ def test_the_ladder_always_ends_in_erasure(rung, method, decision, _):
 def test_people_are_called_until_the_due_date_is_near(days, expected):
     step = next_rung("retrain", "retrain", REMEMBERED, POLICY, days_left=days)
     assert (step.rung, step.method) == (expected, "")
+
+
+@pytest.mark.parametrize("policy", [GatePolicy(), GatePolicy(last_resort="retrain-later")])
+@pytest.mark.parametrize(("rung", "method", "decision", "_"), CASES)
+def test_nobody_who_did_not_choose_it_loses_a_model(rung, method, decision, _, policy):
+    for days in (20, 3, -40):
+        step = next_rung(rung, method, decision, policy, days_left=days, obstacle="It is frozen.")
+        assert step.rung in ("wait", "stronger")
 
 
 def test_a_model_that_cannot_be_trained_anew_skips_that_rung():
