@@ -1,7 +1,9 @@
 """What erased rows held, by keyed digests: a row that is back is told from a new one.
 
-A create-only object for each deletion, erased-rows/<batch>/<table>-<version>.rows: a line with the
-columns, then 16 bytes a row, 8 of the subject's pseudonym and 8 of the row's digest.
+A create-only object for each deletion, erased-rows/<batch>/<table>-<version>-<content>.rows: a line
+with the columns, then 16 bytes a row, 8 of the subject's pseudonym and 8 of the row's digest. Its
+name has a digest of these bytes: a run that was killed before it deleted has written down its
+people, and the next one may delete more of them from the very same version.
 """
 
 import json
@@ -34,9 +36,10 @@ def keep_erased(
     columns = sorted(arrow_schema(table).names)
     rows = _rows(services, table, column, columns, subjects)
     if len(rows):
-        place = bytes_digest(table.table_uri.encode())[:SHORT]
-        key = f"{ERASED}{batch}/{place}-{table.version()}{ending(services.settings)}"
-        services.store.put_if_absent(key, json.dumps(columns).encode() + b"\n" + rows.tobytes())
+        body = json.dumps(columns).encode() + b"\n" + rows.tobytes()
+        place, content = (bytes_digest(of)[:SHORT] for of in (table.table_uri.encode(), body))
+        name = f"{place}-{table.version()}-{content}{ending(services.settings)}"
+        services.store.put_if_absent(f"{ERASED}{batch}/{name}", body)
 
 
 def with_new_rows(

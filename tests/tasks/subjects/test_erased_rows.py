@@ -24,6 +24,16 @@ def test_a_row_that_was_erased_is_told_from_a_new_one(services, tmp_path):
     assert with_new_rows(services, DeltaTable(place), COLUMN, named, ["b-2"]) == everybody
 
 
+def test_who_is_found_after_a_run_died_before_it_deleted_is_written_down_too(services, tmp_path):
+    write_deltalake(place := tmp_path / "t", rows(20, seed=1))
+    secret = services.settings.pseudonym_secret()
+    named = {subject(n): kind_pseudonym(secret, "person", subject(n)) for n in (3, 4)}
+    for gone in ([subject(3)], [*named], [*named]):
+        keep_erased(services, "b-1", DeltaTable(place), COLUMN, gone)
+    assert len(list(services.store.list_objects("erased-rows/b-1/"))) == 2
+    assert with_new_rows(services, DeltaTable(place), COLUMN, named, ["b-1"]) == set()
+
+
 def test_a_column_that_came_since_makes_no_row_new(services, tmp_path):
     place = tmp_path / "t"
     table = rows(5, seed=1)
