@@ -55,8 +55,13 @@ class Steps:
         return counts
 
     def resolve_rows(self, batch: str) -> dict[str, int]:
-        """Find the subjects' rows in every table that is new or changed; counts only."""
-        return resolution.resolve(self.services, batch)
+        """Find the subjects' rows in every table that is new or changed; counts only.
+
+        Whatever keeps them from being erased for good stops the batch here: no model was changed.
+        """
+        counts = resolution.resolve(self.services, batch)
+        rows.refuse_unready_tables(self.services, batch)
+        return counts
 
     def plan_unlearning(self, batch: str, model: str) -> Attempt | None:
         """What to unlearn from this model; None if it never saw the subjects."""

@@ -11,7 +11,7 @@ from tasks.journal.events.batches import ErasureIntended, RowsErased, TableGone
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.reading import read_batch, subject_columns, tolerated_folders
 from tasks.registry.services import Services
-from tasks.subjects.matches import matches
+from tasks.subjects.matches import TableMatches, matches
 from tasks.tables.deletion import deletions
 from tasks.tables.delta import count_rows, is_readable, is_table, open_table
 from tasks.tables.readiness import refuse_unready
@@ -64,17 +64,47 @@ def tables_of(services: Services, batch: str) -> list[str]:
     Raises:
         DataError: rows of one of them could not be erased for good; none was deleted anywhere yet.
     """
-    wanted = {d.record_id for d in batches.accepted(services, batch)}
-    # A table whose every request was withheld since for rows in another one: what was deleted
-    # from it must still go from its files.
-    history = read_batch(services.journal, batch)
-    begun = {uri for uri, table in history.tables.items() if table.is_begun}
-    found = [m for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
+    begun, found = _begun(services, batch), _wanted(services, batch)
     there = [m.uri for m in found if not _is_gone(services, batch, m.uri, is_closed=m.is_closed)]
     if not begun:
         for uri in there:
             _refuse_unready(services, uri)
     return there
+
+
+def refuse_unready_tables(services: Services, batch: str) -> None:
+    """Stop while no model was changed, if rows of the batch could not be erased for good.
+
+    Looked at again before anything is deleted: others may have written to the tables since.
+
+    Raises:
+        DataError: so it is with one of the tables in which the batch has rows.
+    """
+    if _begun(services, batch):
+        return
+    enrolled = subject_columns(services.journal)
+    for found in _wanted(services, batch):
+        is_there = not found.is_closed and is_table(services.settings, found.uri)
+        if is_there or found.uri in enrolled:
+            _refuse_unready(services, found.uri)
+
+
+def _begun(services: Services, batch: str) -> set[str]:
+    history = read_batch(services.journal, batch)
+    return {uri for uri, table in history.tables.items() if table.is_begun}
+
+
+def _wanted(services: Services, batch: str) -> list[TableMatches]:
+    """Tables with rows of requests that are to be erased, and those where that has begun.
+
+    In one of the latter every request may be withheld since for rows in another table: what was
+    deleted from it must still go from its files.
+    """
+    wanted, begun = (
+        {d.record_id for d in batches.accepted(services, batch)},
+        _begun(services, batch),
+    )
+    return [m for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
 
 
 def _refuse_unready(services: Services, uri: str) -> None:

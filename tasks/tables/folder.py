@@ -103,10 +103,11 @@ def refuse_foreign(found: Folder, uri: str) -> None:
         return
     nested = [key for key in found.foreign if "/_delta_log/" in key]
     what = ", another Delta table among them," if nested else ""
+    examples = ", ".join(sorted({shown(key) for key in nested or found.foreign})[:3])
     raise DataError(
         f"{len(found.foreign)} objects in the folder of {uri} are not the table's own{what} such "
-        f"as {min(map(shown, nested or found.foreign))}; move them elsewhere, or enrol the model "
-        "again with --tolerate and their folder, which is then left alone and not searched."
+        f"as {examples}; move them elsewhere, or enrol the model again with --tolerate and their "
+        "folder, which is then left alone and not searched."
     )
 
 
@@ -245,6 +246,5 @@ def _paths(entries: Iterable[Any]) -> Iterator[str]:
     """Every file that entries of a log name, as it is written there and as it is meant."""
     for entry in entries:
         for action in ("add", "remove", "cdc"):
-            path = (entry.get(action) or {}).get("path")
-            if path:
+            if path := (entry.get(action) or {}).get("path"):
                 yield from (path, unquote(path))

@@ -12,6 +12,7 @@ from tasks.journal.events.models import ChampionPromoted, ForgettingSettled
 from tasks.journal.events.reduction import RequestsReduced
 from tasks.journal.reading import read_batch, read_model
 from tasks.subjects import open_batches
+from unlearning.errors import DataError
 
 
 def new_batch(world, name, numbers):
@@ -56,6 +57,37 @@ def test_a_subject_without_rows_is_certified_as_not_found(world):
     assert subject(9999) not in str(world.certificate("N-9999"))
     events = world.services.journal.read(batch_stream(batch))
     assert not [e for e in events if isinstance(e.facts, RowsErased)]
+
+
+def test_what_cannot_be_erased_for_good_stops_a_batch_before_a_model_is_changed(world):
+    before, strays = world.champion(), [world.folder / "train" / n for n in ("a.csv", "b.csv.gz")]
+    for stray in strays:
+        stray.touch()
+    batch = new_batch(world, "S", [20])
+    with pytest.raises(DataError, match=r"2 objects in .* such as \*\.csv, \*\.csv\.gz; move"):
+        world.process(batch)
+    assert world.champion() == before
+    assert not read_batch(world.services.journal, batch).attempts
+    assert 20 in world.there()
+    for stray in strays:
+        stray.unlink()
+    world.process(batch)
+    assert world.champion() > before
+    assert 20 not in world.there()
+
+
+def test_what_cannot_be_erased_for_good_is_looked_for_again_before_rows_are_deleted(world):
+    class Meanwhile(pipeline.Steps):
+        def suppress_subjects(self, batch):
+            (world.folder / "train" / "a.csv").touch()
+            return super().suppress_subjects(batch)
+
+        def mirror_audit(self, batch):
+            """Tested in tests/tasks/report."""
+
+    with pytest.raises(DataError, match="not the table's own"):
+        pipeline.process_batch(Meanwhile(world.services), new_batch(world, "S", [20]), ["income"])
+    assert 20 in world.there()
 
 
 class Recorded(pipeline.Steps):
