@@ -143,11 +143,13 @@ def enroll(train: str, holdout: str) -> None:
         unlearning=UnlearningConfig(retain_sample=40, holdout_sample=40),
         policy=GatePolicy(
             references=1,
-            last_resort="withdraw",
             reference_rows=60,
             # On forty rows anything could hide, which is not what is tried here.
             max_possible_loss=1.0,
             max_exact_possible_loss=1.0,
+            # Whatever cannot be made to forget is withdrawn at once: none of the requests is due.
+            last_resort="withdraw",
+            withdraw_days=40,
         ),
         approval=ApprovalPolicy(max_share=0.5),
         widened_by="Ada",

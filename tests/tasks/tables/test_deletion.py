@@ -67,6 +67,65 @@ def test_a_partition_whose_name_must_be_quoted_is_purged_too(tmp_path):
     assert DeltaTable(place).count() == 1
 
 
+ODD_PARTITIONS = [
+    pa.array([*"a/b=c", "%2F", ":", "&#", "{x}", "ü 'quoted'", '"', "a\\b"]),
+    pa.array([dt.date(2020, 1, 1 + i % 3) for i in range(12)]),
+    pa.array([dt.datetime(2020, 1, 1 + i % 3, 12, 30, 5, 7, tzinfo=dt.UTC) for i in range(12)]),
+    pa.array([True, False, None] * 4),
+    pa.array([0.1, -0.0, 1e30] * 4),
+    pa.array([Decimal("1.20"), Decimal("3.40"), None] * 4),
+]
+
+
+@pytest.mark.parametrize("values", ODD_PARTITIONS, ids=lambda values: str(values.type))
+def test_partitions_of_any_type_and_spelling_are_purged(tmp_path, values):
+    place = (tmp_path / "t").as_uri()
+    table = rows(len(values)).append_column("Part of it", values)
+    settings = {"delta.dataSkippingStatsColumns": "label"}
+    write_deltalake(place, table, partition_by=["Part of it"], configuration=settings)
+    gone = [subject(i) for i in range(0, len(values), 2)]
+    deletion.delete_rows(load_settings(), place, "subject_id", gone)
+    deletion.vacuum(load_settings(), place)
+    assert deletion.leftover_files(load_settings(), place) == 0
+    assert not [s for s in gone if s.encode() in bytes_below(place)]
+    left = DeltaTable(place).to_pyarrow_table(columns=["subject_id", "Part of it"])
+    whole = table.select(["subject_id", "Part of it"]).to_pylist()
+    assert sorted(left.to_pylist(), key=str) == sorted(whole[1::2], key=str)
+
+
+def test_a_subject_column_that_was_added_later_is_the_one_that_counts(tmp_path):
+    place = (tmp_path / "t").as_uri()
+    settings = {"delta.dataSkippingStatsColumns": "label"}
+    write_deltalake(place, rows(5).drop_columns("subject_id"), configuration=settings)
+    write_deltalake(place, rows(5, first=5), mode="append", schema_mode="merge")
+    deletion.delete_rows(load_settings(), place, "subject_id", [subject(7)])
+    deletion.vacuum(load_settings(), place)
+    left = DeltaTable(place).to_pyarrow_table()
+    assert sorted(left["subject_id"].to_pylist(), key=str) == sorted(
+        [None] * 5 + [subject(i) for i in (5, 6, 8, 9)], key=str
+    )
+    assert subject(7).encode() not in bytes_below(place)
+
+
+def test_a_column_that_differs_by_case_alone_is_another_one(tmp_path):
+    place = (tmp_path / "t").as_uri()
+    alike = rows(5).append_column("Subject_ID", pa.array([subject(9)] * 5))
+    write_deltalake(place, alike)
+    deletion.delete_rows(load_settings(), place, "subject_id", [subject(3), subject(9)])
+    left = DeltaTable(place).to_pyarrow_table()
+    assert left["subject_id"].to_pylist() == [subject(i) for i in (0, 1, 2, 4)]
+
+
+def test_a_table_with_a_constraint_keeps_it(tmp_path):
+    place = (tmp_path / "t").as_uri()
+    write_deltalake(place, rows(5))
+    DeltaTable(place).alter.add_constraint({"known": "label >= 0"})
+    deletion.delete_rows(load_settings(), place, "subject_id", [subject(3)])
+    deletion.vacuum(load_settings(), place)
+    assert DeltaTable(place).count() == 4
+    assert DeltaTable(place).metadata().configuration["delta.constraints.known"] == "label >= 0"
+
+
 def test_a_change_feed_of_deleted_rows_is_purged(tmp_path):
     place = (tmp_path / "t").as_uri()
     feed = {"delta.enableChangeDataFeed": "true", "delta.dataSkippingStatsColumns": "`label`"}
