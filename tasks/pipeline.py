@@ -28,7 +28,7 @@ from tasks.intake import batches, reduction
 from tasks.journal.events.attempt import Attempt
 from tasks.registry.services import Services
 from tasks.report import mlflow_mirror
-from tasks.subjects import late_holds, near_matches, resolution, suppression_list
+from tasks.subjects import late_holds, late_returns, near_matches, resolution, suppression_list
 from tasks.subjects.enrolled_ids import EnrolledIds
 from tasks.versions import retirement
 from unlearning.gate.gate import GateDecision, no_candidate
@@ -47,10 +47,11 @@ class Steps:
         self.services = services
 
     def validate_batch(self, batch: str) -> dict[str, int]:
-        """Judge every record, then take out the held and the unclear; counts by outcome."""
+        """Judge every record, then take out who is held, unclear or back; counts by outcome."""
         counts = batches.validate(self.services, batch, EnrolledIds(self.services))
         late_holds.withhold(self.services, batch)
         near_matches.set_aside(self.services, batch)
+        late_returns.set_aside(self.services, batch)
         suppression_list.lift_withheld(self.services, batch)
         return counts
 

@@ -3,7 +3,10 @@
 from flows.console import Plain, command
 from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.registry.services import Services
+from tasks.subjects.returned import noted_waiting
 from unlearning.policy.counted import counted
+
+_CHOICES = ("erase-again", "reinstate")
 
 
 def replay() -> None:
@@ -24,5 +27,20 @@ def replay() -> None:
         are = "is" if count == 1 else "are"
         console.print(f"{counted(count, 'erased subject')} {are} back; requests are written.")
         console.print(command("Next:", "expunge run"))
-    else:
+    waiting = _say_who_waits(console, services)
+    if not (count or waiting):
         console.print("Nobody who was erased is back.")
+
+
+def _say_who_waits(console: Plain, services: Services) -> int:
+    """Say how many are back with new rows, and what decides about them; returns how many."""
+    waiting = len(noted_waiting(services))
+    if waiting:
+        have = "has" if waiting == 1 else "have"
+        console.print(
+            f"{counted(waiting, 'erased subject')} {have} new rows, which nobody asked to erase; "
+            "they wait until somebody decides."
+        )
+        choices = (f"expunge {one} PSEUDONYM --by NAME --reason TEXT" for one in _CHOICES)
+        console.print(command("Decide, about each that expunge status names:", *choices))
+    return waiting

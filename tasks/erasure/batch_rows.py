@@ -5,7 +5,7 @@ from tasks.journal.histories.table import TableHistory
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
-from tasks.subjects import late_holds
+from tasks.subjects import late_holds, late_returns
 from tasks.subjects.erased_rows import keep_erased
 from tasks.subjects.matches import located_subjects, matches
 from tasks.tables.deletion import delete_rows
@@ -46,19 +46,26 @@ class BatchRows:
         self._without = None if found else table.version()
         return found
 
-    def _keep_digests(self) -> None:
-        """Write down what the rows hold: should they come back, they are told from new ones."""
+    def _keep_digests(self) -> int:
+        """Write down what the rows hold: should they come back, they are told from new ones.
+
+        Returns the version of the table that has these rows.
+        """
         table = open_table(self._services.settings, self.uri)
+        # Whatever this version has is among what is looked at now.
+        late_returns.refuse_new(self._services, self._batch)
         column = SubjectColumn(self.column, self.kind)
         keep_erased(self._services, self._batch, table, column, self.subjects)
+        return table.version()
 
     def delete(self) -> None:
         """Delete them until none is left: others may append while a deletion runs."""
         for _ in range(_PASSES):
             late_holds.refuse_held(self._services, self._batch)
             lease.check(self._services.store)  # each pass may take long, and another may take over
-            self._keep_digests()
-            delete_rows(self._services.settings, self.uri, self.column, self.subjects, self.mark)
+            version = self._keep_digests()
+            settings, column = self._services.settings, self.column
+            delete_rows(settings, self.uri, column, self.subjects, self.mark, version)
             if not self.are_there():
                 return
         raise ConflictError(

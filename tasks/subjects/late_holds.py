@@ -37,7 +37,7 @@ def withhold(services: Services, batch: str) -> int:
         facts = RequestsWithheld(records=tuple(sorted(d.record_id for d in protected)))
         number = read_batch(services.journal, batch).event_count + 1
         services.journal.append(batch_stream(batch), ids.withheld(number), facts)
-    _journal_withheld(services, batch)
+    tell_withheld(services, batch)
     _report_late(services, batch, late)
     return len(protected)
 
@@ -46,7 +46,7 @@ def _under_hold(services: Services, batch: str) -> tuple[list[Disposition], list
     """The batch's requests under a hold: those whose rows it protects, and those it is late for."""
     held = legal_holds.register(services)
     accepted = batches.accepted(services, batch)
-    named = _open(services, [d for d in accepted if held.protects(d)])
+    named = still_open(services, [d for d in accepted if held.protects(d)])
     if not (named and read_batch(services.journal, batch).is_suppressed):
         return named, []  # nothing was deleted yet
     there: set[str] = set()
@@ -60,8 +60,8 @@ def _under_hold(services: Services, batch: str) -> tuple[list[Disposition], list
     return protected, [d for d in named if d.record_id not in there]
 
 
-def _open(services: Services, requests: list[Disposition]) -> list[Disposition]:
-    """Those that are not answered yet; what is answered nobody can take back."""
+def still_open(services: Services, requests: list[Disposition]) -> list[Disposition]:
+    """Those of the requests that are not answered yet; what is answered nobody can take back."""
     heads = services.journal.latest(d.record_id for d in requests)
     answered = {name for name, event in heads.items() if event.status in TERMINAL}
     return [d for d in requests if d.record_id not in answered]
@@ -86,7 +86,7 @@ def _report_late(services: Services, batch: str, late: list[Disposition]) -> Non
     )
 
 
-def _journal_withheld(services: Services, batch: str) -> None:
+def tell_withheld(services: Services, batch: str) -> None:
     """Tell every withheld request that is open, also where an earlier run stopped before that."""
     history = read_batch(services.journal, batch)
     named = history.withheld_records
@@ -95,9 +95,12 @@ def _journal_withheld(services: Services, batch: str) -> None:
         Entry(
             request_stream(d.record_id),
             ids.in_request(batch, event_id),
-            RequestHeld(disposition=told_because(d, _IN_TIME), batch=batch),
+            RequestHeld(
+                disposition=told_because(d, history.why_withheld.get(event_id, _IN_TIME)),
+                batch=batch,
+            ),
         )
-        for d in _open(services, mine)
+        for d in still_open(services, mine)
         for _, event_id, records in history.withheld
         if d.record_id in records and d.record_id not in history.near
     )

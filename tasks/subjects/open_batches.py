@@ -10,6 +10,8 @@ from tasks.journal.events.requests import Answered, RequestFact, RequestSettled
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.subjects import suppression_list
+from tasks.subjects.returned import noted_waiting
+from unlearning.policy.deletion import is_replay
 
 
 def unfinished(services: Services) -> list[str]:
@@ -72,7 +74,7 @@ def _stuck(services: Services) -> dict[str, int]:
 
 
 def _released(services: Services) -> dict[str, int]:
-    """Records that no hold names any more, or that a person settled.
+    """Records that no hold names any more, or that a person settled, or decided about.
 
     With the number of their latest event.
     """
@@ -80,12 +82,17 @@ def _released(services: Services) -> dict[str, int]:
     if not waiting:
         return {}
     held = legal_holds.register(services)
+    is_ours = any(is_replay(e.facts.request_id, e.facts.subject) for e in waiting.values())
+    back = noted_waiting(services) if is_ours else set[str]()
     taken = set().union(*_at_work(services).values())
     return {
         name: event.number
         for name, event in waiting.items()
         if not (name in taken or isinstance(event.facts, Answered))
         and (event.status != "on_hold" or not held.protects(event.facts.disposition))
+        and not (
+            event.facts.subject in back and is_replay(event.facts.request_id, event.facts.subject)
+        )
     }
 
 

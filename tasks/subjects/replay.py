@@ -24,6 +24,7 @@ from tasks.subjects.reappearance import (
 )
 from tasks.subjects.returned import (
     note_waiting,
+    open_replays,
     record_decision,
     refuse_undecidable,
     waiting_in,
@@ -60,31 +61,57 @@ def request_replays(services: Services) -> int:
     writes nothing.
     """
     refuse_incomplete(services)
-    scans = {
-        table: scan_table(services, table.uri, table.column, table.version)
-        for table in sorted(_searched_tables(services), key=str)
-    }
-    waiting = _note_waiting(services, scans)
+    scans = _scans(services)
+    waiting = _note(services, _waiting(services, scans))
     return sum(
         _request(services, table, found, found.rows.keys() - waiting)
         for table, found in scans.items()
     )
 
 
-def _note_waiting(services: Services, scans: dict[SearchedTable, TableScan]) -> set[str]:
-    """Who waits for a person, whatever the table; noted by table, for `expunge status`."""
+def find_waiting(services: Services, *, is_noted: bool = False) -> set[str]:
+    """Pseudonyms of the erased subjects who are back with new rows, as the tables are now.
+
+    `is_noted` is for `expunge status`, and keeps our own requests for them waiting. Cost: a pass
+    over the subject column of every table that changed since it was looked at.
+    """
+    found = _waiting(services, _scans(services))
+    return _note(services, found) if is_noted else _all(found)
+
+
+def _scans(services: Services) -> dict[SearchedTable, TableScan]:
+    return {
+        table: scan_table(services, table.uri, table.column, table.version)
+        for table in sorted(_searched_tables(services), key=str)
+    }
+
+
+def _waiting(
+    services: Services, scans: dict[SearchedTable, TableScan]
+) -> dict[str, dict[str, int]]:
+    """Who waits for a person, by table, with their rows."""
     waiting: dict[str, dict[str, int]] = {}
     for table, found in scans.items():
         here = waiting.setdefault(table.uri, {})
         for who in waiting_in(services, table.uri, table.column, found):
             here[who] = max(found.rows[who], here.get(who, 0))
+    return waiting
+
+
+def _note(services: Services, waiting: dict[str, dict[str, int]]) -> set[str]:
     for uri, rows in waiting.items():
         note_waiting(services, uri, dict(sorted(rows.items())))
+    return _all(waiting)
+
+
+def _all(waiting: dict[str, dict[str, int]]) -> set[str]:
     return {who for rows in waiting.values() for who in rows}
 
 
 def erase_again(services: Services, who: str, *, name: str, reason: str) -> int:
     """Write a request for an erased subject, given by pseudonym, who is back; how many tables.
+
+    One of our own that waits for somebody to decide goes on instead, in the next run.
 
     Raises:
         SettingsError: there is no name, or no reason.
@@ -96,7 +123,7 @@ def erase_again(services: Services, who: str, *, name: str, reason: str) -> int:
         found = scan_table(services, table.uri, table.column, table.version)
         if who in found.rows:
             count += _request(services, table, found, frozenset({who}))
-    if not count:
+    if not (count or open_replays(services, who)):
         raise DataError(f"Subject {who} has no row in any table, or is asked for already.")
     record_decision(services, told, "erase", name=name, reason=reason)
     return count

@@ -6,10 +6,18 @@ none is made up.
 """
 
 import json
+from collections.abc import Collection
 
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import request_stream
-from tasks.journal.events.requests import ReturnDecided
+from tasks.journal.events.event import Event
+from tasks.journal.events.requests import (
+    Answered,
+    RequestFact,
+    RequestWithdrawn,
+    ReturnDecided,
+    told_because,
+)
 from tasks.journal.journal import Told
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
@@ -20,6 +28,7 @@ from tasks.subjects.reappearance import TableScan, raw_ids
 from tasks.tables.delta import open_table
 from unlearning.errors import DataError, SettingsError
 from unlearning.policy.counted import counted
+from unlearning.policy.deletion import is_replay
 from unlearning.policy.digests import SHORT, facts_digest
 from unlearning.policy.subject_kinds import SubjectColumn, kind_pseudonym
 
@@ -58,7 +67,7 @@ def why_waiting(services: Services) -> list[str]:
     said: list[str] = []
     for info in services.store.list_objects(_PREFIX):
         found = json.loads(services.store.get(info.key))
-        still = suppression_list.load(services).subjects if found["rows"] else frozenset()
+        still = undecided(services, found["rows"])
         for who, count in found["rows"].items():
             if who in still:
                 said.append(
@@ -70,14 +79,58 @@ def why_waiting(services: Services) -> list[str]:
     return said
 
 
+def undecided(services: Services, among: Collection[str]) -> set[str]:
+    """Those of the subjects, by pseudonym, of whom nobody has decided what becomes of new rows.
+
+    Cost: nothing for nobody, else the latest event of every request.
+    """
+    still = suppression_list.load(services).subjects.intersection(among) if among else frozenset()
+    latest: dict[str, Event[RequestFact]] = {}
+    for _, event in services.journal.requests() if still else ():
+        who = event.facts.subject
+        is_later = who not in latest or event.at >= latest[who].at
+        if who in still and isinstance(event.facts, Answered) and is_later:
+            latest[who] = event
+    return {who for who in still if who not in latest or not _is_to_erase(latest[who].facts)}
+
+
+def _is_to_erase(facts: RequestFact) -> bool:
+    return isinstance(facts, ReturnDecided) and facts.decision == "erase"
+
+
+def noted_waiting(services: Services) -> set[str]:
+    """Who waits for somebody to decide, by pseudonym, as the latest look at the tables found it."""
+    keys = [info.key for info in services.store.list_objects(_PREFIX)]
+    return undecided(services, {w for k in keys for w in json.loads(services.store.get(k))["rows"]})
+
+
+def open_replays(services: Services, who: str) -> list[Told]:
+    """Open requests of our own for this subject that wait for somebody, or for a hold to end."""
+    return [
+        (record, event)
+        for record, event in services.journal.open_requests()
+        if event.facts.subject == who
+        and event.status == "on_hold"
+        and is_replay(event.facts.request_id, who)
+    ]
+
+
 def reinstate(services: Services, who: str, *, name: str, reason: str) -> None:
     """End the suppression of a subject, given by pseudonym: their rows may be learned again.
+
+    Requests of our own for them that wait are withdrawn.
 
     Raises:
         SettingsError: there is no name, or no reason.
         DataError: the subject is not on the suppression list.
     """
     head = refuse_undecidable(services, who, name=name, reason=reason)
+    for record, event in open_replays(services, who):
+        told = told_because(event.facts.disposition, f"{name.strip()} reinstated the subject")
+        facts = RequestWithdrawn(
+            disposition=told, batch=event.facts.batch, name=name.strip(), why=reason.strip()
+        )
+        services.journal.append(request_stream(record), ids.SETTLED_BY_PERSON, facts)
     for batch, subjects in suppression_list.load(services).by_batch.items():
         if who in subjects:
             body = json.dumps({"batch": batch, "subjects": [who]}).encode()
@@ -99,7 +152,9 @@ def refuse_undecidable(services: Services, who: str, *, name: str, reason: str) 
     heads = [
         told
         for told in services.journal.requests()
-        if told[1].facts.subject == who and told[1].facts.request_id in asked
+        if told[1].facts.subject == who
+        and told[1].facts.request_id in asked
+        and isinstance(told[1].facts, Answered)
     ]
     if not heads:
         raise DataError(

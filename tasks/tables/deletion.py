@@ -17,13 +17,23 @@ _FEW, _AT_ONCE = 100, 16
 
 
 def delete_rows(
-    settings: Settings, uri: str, column: str, subjects: Iterable[str], mark: str = ""
+    settings: Settings,
+    uri: str,
+    column: str,
+    subjects: Iterable[str],
+    mark: str = "",
+    version: int | None = None,
 ) -> None:
     """Delete the subjects' rows by a merge with a table of ids; the commit bears the mark.
 
+    With a `version`, exactly the rows that it has: if others wrote since, nothing is deleted.
+
     A predicate would be written into the table's log, ids and all, and would have to be quoted.
+
+    Raises:
+        TransientError: others wrote meanwhile.
     """
-    table = open_table(settings, uri)
+    table = open_table(settings, uri, version)
     ids = pa.table({"id": subject_array(table, column, subjects)})
     quoted = column.replace('"', '""')
     with translated("table"):

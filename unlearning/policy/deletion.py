@@ -19,7 +19,8 @@ WORKED_ON = ("frozen", "validated", "erasing")
 
 STATUS_MEANING: Mapping[str, str] = {
     "accepted": "valid, waiting for its rows to be unlearned and erased",
-    "on_hold": "a legal hold names the subject; looked at again in every run",
+    "on_hold": "a legal hold names the subject, or new rows of somebody who was erased before wait "
+    "for a person; looked at again in every run",
     "unclear": "its id is nearly that of rows, but for the spelling; `expunge settle` says who is "
     "meant",
     "blocked": "a model failed the gate, or somebody rejected the batch; the champion is "
@@ -30,7 +31,7 @@ STATUS_MEANING: Mapping[str, str] = {
     "cannot_tell": "no row found, but not all that models learned from could be searched; "
     "certificate written that names it",
     "quarantined": "the row or file is unusable; kept with its reason for the sender",
-    "withdrawn": "a person withdrew it, since another id was meant",
+    "withdrawn": "a person withdrew it, since another id was meant, or reinstated the subject",
     "duplicate": "repeats a request that is already on record",
 }
 

@@ -73,7 +73,7 @@ class RequestSettled(_Settled):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestWithdrawn(_Settled):
-    """A person said that it means another id than it names, or nobody."""
+    """A person said that it means another id than it names, or reinstated its subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,7 @@ _REQUEST: Table = {
     ("unclear", RequestWithdrawn): "withdrawn",
     ("on_hold", RequestReleased): "accepted",
     ("on_hold", RequestHeld): "on_hold",
+    ("on_hold", RequestWithdrawn): "withdrawn",
     ("blocked", RequestReleased): "accepted",
     ("accepted", RequestReleased): "accepted",
     ("accepted", RequestHeld): "on_hold",

@@ -1,13 +1,15 @@
-"""Which requests leave a batch that is at work: for a hold, or until a person settles them."""
+"""Which requests leave a batch that is at work: for a hold, or until a person decides."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestsWithheld:
-    """Requests left it because of a legal hold."""
+    """Requests left it: because of a legal hold, or for another reason."""
 
     records: tuple[str, ...]
+    why: str = ""
+    """Empty for a legal hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ class Withheld:
     """Number and id of the event, and records that left it for a hold, or as unclear."""
     near: dict[str, tuple[str, NearMatch]] = field(default_factory=dict)
     """Records that left it as unclear, each with the event's id and what was found."""
+    why_withheld: dict[str, str] = field(default_factory=dict)
+    """By id of an event, why records left it that no legal hold names."""
     sought: NearMatchesSought | None = None
     """The latest look for nearly the same ids."""
 
@@ -28,6 +30,8 @@ def note_withheld(
     """Add what an event of this number and id says."""
     if isinstance(facts, RequestsWithheld):
         history.withheld.append((number, event_id, frozenset(facts.records)))
+        if facts.why:
+            history.why_withheld[event_id] = facts.why
         return
     history.sought = facts
     history.near |= {one.record: (event_id, one) for one in facts.unclear}

@@ -11,7 +11,7 @@ from small_tables import MARK, rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.tables import deletion, delta
-from unlearning.errors import DataError
+from unlearning.errors import DataError, TransientError
 
 
 @pytest.fixture
@@ -204,3 +204,13 @@ def test_a_data_file_that_is_missing_is_an_error_and_no_leftover(table):
     Path(file.removeprefix("file://")).unlink()
     with pytest.raises(DataError, match=r"1 data files of the table .* are missing"):
         deletion.leftover_files(load_settings(), table)
+
+
+def test_rows_that_came_after_the_version_looked_at_are_not_deleted(table):
+    seen = DeltaTable(table).version()
+    write_deltalake(table, rows(1, first=3, seed=9), mode="append")
+    with pytest.raises(TransientError):
+        deletion.delete_rows(load_settings(), table, "subject_id", [subject(3)], version=seen)
+    assert DeltaTable(table).count() == 101
+    deletion.delete_rows(load_settings(), table, "subject_id", [subject(3)], version=seen + 1)
+    assert DeltaTable(table).count() == 99

@@ -1,0 +1,63 @@
+"""New rows of erased people that come between a request of our own and the run that answers it.
+
+Such a request asks for rows that were erased before and are back (`tasks.subjects.replay`). Nobody
+asked for those that come after it was written, so that they wait for a person, and it with them.
+"""
+
+from tasks.intake import batches
+from tasks.journal.events import ids
+from tasks.journal.events.batches import RequestsWithheld
+from tasks.journal.events.catalog import batch_stream
+from tasks.journal.reading import read_batch
+from tasks.registry.services import Services
+from tasks.store import lease
+from tasks.subjects import late_holds, replay, returned
+from unlearning.errors import ConflictError
+from unlearning.policy.deletion import Disposition, is_replay
+
+_WHY = "rows that were not erased before came meanwhile; a person decides about them"
+
+
+def set_aside(services: Services, batch: str) -> int:
+    """Take our own requests out of the batch whose subject has new rows by now; returns how many.
+
+    They wait until somebody decides, or the new rows are gone. Whoever another request of the batch
+    names too is erased as that one asks. Cost: nothing if the batch has no request of our own, else
+    that of a replay.
+    """
+    overtaken = _overtaken(services, batch)
+    if overtaken:
+        # A run that was replaced knows nothing of what is erased by now.
+        lease.check(services.store)
+        records = tuple(sorted(d.record_id for d in overtaken))
+        number = read_batch(services.journal, batch).event_count + 1
+        facts = RequestsWithheld(records=records, why=_WHY)
+        services.journal.append(batch_stream(batch), ids.withheld(number), facts)
+        replay.find_waiting(services, is_noted=True)
+        late_holds.tell_withheld(services, batch)
+    return len(overtaken)
+
+
+def refuse_new(services: Services, batch: str) -> None:
+    """Stop before a deletion that would take new rows which only a request of our own names.
+
+    Raises:
+        ConflictError: there are such rows; the next run takes those requests out.
+    """
+    overtaken = _overtaken(services, batch)
+    if overtaken:
+        raise ConflictError(
+            f"New rows of {len(overtaken)} subjects of batch {batch}, who were erased before, came "
+            "meanwhile; run again to go on without them."
+        )
+
+
+def _overtaken(services: Services, batch: str) -> list[Disposition]:
+    if read_batch(services.journal, batch).is_search_closed:
+        return []  # all is deleted, and certificates are being written
+    asked = batches.accepted(services, batch)
+    named = {d.subject for d in asked if not is_replay(d.request_id, d.subject)}
+    ours = [d for d in late_holds.still_open(services, asked) if d.subject not in named]
+    waiting = replay.find_waiting(services) if ours else set[str]()
+    undecided = returned.undecided(services, waiting & {d.subject for d in ours})
+    return [d for d in ours if d.subject in undecided]
