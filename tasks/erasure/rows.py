@@ -15,6 +15,7 @@ from tasks.subjects.matches import TableMatches, matches
 from tasks.tables.deletion import deletions
 from tasks.tables.delta import count_rows, is_readable, is_table, open_table
 from tasks.tables.readiness import refuse_unready
+from tasks.tables.space import refuse_full
 from unlearning.errors import DataError
 
 log = logging.getLogger("expunge.erasure")
@@ -30,8 +31,8 @@ def erase_rows(services: Services, batch: str, uri: str) -> RowsErased:
         ConflictError: they are appended faster than they can be deleted.
         DataError: rows are missing, or too many are left; or they could not be erased for good.
     """
-    _refuse_unready(services, uri)
     rows = BatchRows(services, batch, uri)
+    _refuse_unready(services, rows)
     erased = table_history(services, batch, uri).erased
     number = len(erased) + 1
     if erased and not _is_due(services, batch, rows, number):
@@ -68,7 +69,7 @@ def tables_of(services: Services, batch: str) -> list[str]:
     there = [m.uri for m in found if not _is_gone(services, batch, m.uri, is_closed=m.is_closed)]
     if not begun:
         for uri in there:
-            _refuse_unready(services, uri)
+            _refuse_unready(services, BatchRows(services, batch, uri))
     return there
 
 
@@ -86,7 +87,7 @@ def refuse_unready_tables(services: Services, batch: str) -> None:
     for found in _wanted(services, batch):
         is_there = not found.is_closed and is_table(services.settings, found.uri)
         if is_there or found.uri in enrolled:
-            _refuse_unready(services, found.uri)
+            _refuse_unready(services, BatchRows(services, batch, found.uri))
 
 
 def _begun(services: Services, batch: str) -> set[str]:
@@ -107,13 +108,14 @@ def _wanted(services: Services, batch: str) -> list[TableMatches]:
     return [m for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
 
 
-def _refuse_unready(services: Services, uri: str) -> None:
+def _refuse_unready(services: Services, rows: BatchRows) -> None:
     refuse_unready(
         services.settings,
-        uri,
+        rows.uri,
         store_uri=services.store.uri,
-        tolerated=tolerated_folders(services.journal, uri),
+        tolerated=tolerated_folders(services.journal, rows.uri),
     )
+    refuse_full(services.settings, rows.uri, rows.column, rows.subjects)
 
 
 def _is_gone(services: Services, batch: str, uri: str, *, is_closed: bool) -> bool:

@@ -1,6 +1,7 @@
 """Rows deleted with exact arithmetic, whoever else writes."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -82,6 +83,22 @@ def test_a_table_that_models_need_is_only_away(world):
     (world.folder / "elsewhere").rename(world.folder / "train")
     world.run()
     assert world.requests()["X-50"].status == "erased"
+
+
+def test_a_disk_without_room_for_the_new_files_stops_a_batch_before_a_model_is_changed(
+    world, monkeypatch
+):
+    world.submit("X", [50])
+    (batch,) = open_batches.open_batches(world.services)
+    before = world.champion()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
+        with pytest.raises(DataError, match=r"0\.0 MB are free on its disk; make room"):
+            world.process(batch)
+    assert world.champion() == before
+    assert 50 in world.there()
+    world.process(batch)
+    assert 50 not in world.there()
 
 
 @pytest.mark.parametrize("is_late", [False, True])
