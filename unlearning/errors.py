@@ -25,7 +25,16 @@ Messages hold counts and references, never the id of a data subject.
 
 
 class ExpungeError(Exception):
-    """Any error that expunge raises on purpose; its text is one sentence with a remedy."""
+    """Any error that expunge raises on purpose; its text is one sentence with a remedy.
+
+    Args:
+        arguments: That sentence.
+        line: What to type, where one line is the remedy: flags of the same command, or Python.
+    """
+
+    def __init__(self, *arguments: object, line: str = "") -> None:
+        super().__init__(*arguments)
+        self.line = line
 
 
 class TransientError(ExpungeError):

@@ -1,13 +1,19 @@
 """`expunge enroll`: let runs unlearn a model that was trained elsewhere."""
 
-from dataclasses import dataclass
-from typing import Annotated
+import sys
+from dataclasses import asdict, dataclass
+from json import dumps
+from typing import Annotated, ClassVar
 
 from cyclopts import Parameter
 
+from flows.commands.enrolment_tables import print_check, print_outlook
 from flows.commands.options import EnrollOptions, SourceFlags, flag, options_of
-from tasks.environment.settings import prepare_prefect
+from flows.console import Plain
+from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.journal.events.enrollment import Loss
+from tasks.registry.model_files import Trust
+from tasks.registry.services import Services
 
 
 @Parameter(name="*")
@@ -19,6 +25,12 @@ class EnrollFlags(SourceFlags):
     loss: Annotated[Loss | None, flag(EnrollOptions, "loss")] = None
     trust_pickle: Annotated[bool | None, flag(EnrollOptions, "trust_pickle")] = None
     trust_code: Annotated[bool | None, flag(EnrollOptions, "trust_code")] = None
+    check: Annotated[bool, Parameter(negative="")] = False
+    "Only say what enrolment would find, all of it at once; status 2 if it would be refused."
+    json: Annotated[bool, Parameter(negative="")] = False
+    "Print what --check finds as JSON."
+
+    unsaid: ClassVar[frozenset[str]] = SourceFlags.unsaid | {"check", "json"}
 
 
 def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> None:
@@ -37,8 +49,30 @@ def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> Non
     options = options_of(EnrollOptions, "enroll", flags or EnrollFlags(), model)
     if options is None:
         return
+    if flags is not None and (flags.check or flags.json):
+        _check(options, as_json=flags.json)
+        return
     prepare_prefect()
     from flows.train_model import enroll_model
 
     source = options.source(options.loss)
     enroll_model(source, options.version, options.trust_pickle, options.trust_code)
+    from tasks.enrolling.outlook import enrolled_outlook
+
+    services = Services.open(load_settings())
+    print_outlook(Plain(), enrolled_outlook(services, source.model))
+
+
+def _check(options: EnrollOptions, *, as_json: bool) -> None:
+    from tasks.enrolling.checking import check_enrolment
+
+    services = Services.rehearsing(load_settings())
+    trust = Trust(options.trust_pickle, options.trust_code)
+    found = check_enrolment(services, options.source(options.loss), options.version, trust)
+    if as_json:
+        sys.stdout.write(dumps(asdict(found), indent=1) + "\n")
+    else:
+        typed = [word for word in sys.argv[2:] if word != "--check"]
+        print_check(Plain(), found, typed)
+    if not found.is_possible:
+        sys.exit(2)

@@ -149,13 +149,15 @@ class SourceFlags:
     method: Annotated[MethodName | None, flag(UnlearningConfig, "method")] = None
     last_resort: Annotated[LastResort | None, flag(GatePolicy, "last_resort")] = None
 
+    unsaid: ClassVar[frozenset[str]] = frozenset({"config", "init"})
+    """Flags that say what the command does, and nothing of the model."""
     tables: ClassVar[Mapping[str, str]] = {"method": "unlearning", "last_resort": "policy"}
     """Flags whose keys stand in a table of the file."""
 
     def keys(self) -> dict[str, Any]:
         """The flags, nested as in a file."""
         found: dict[str, Any] = {}
-        for name in (f.name for f in fields(self) if f.name not in ("config", "init")):
+        for name in (f.name for f in fields(self) if f.name not in self.unsaid):
             table = self.tables.get(name)
             place = found.setdefault(table, {}) if table else found
             place[name] = getattr(self, name)

@@ -18,6 +18,7 @@ from tasks.registry.services import Services
 from unlearning.errors import ChangedWeightsError, EvidenceError, ModelError
 from unlearning.evaluation.measurement import EvidenceRows, Measurement
 from unlearning.evaluation.probes import (
+    LEAST_CANARIES,
     CanaryTest,
     canary_control,
     prediction_distance,
@@ -32,7 +33,7 @@ from unlearning.policy.budget import is_exact
 
 log = logging.getLogger("expunge.probes")
 
-_CANARIES, _LEAST_CANARIES = 256, 128
+_CANARIES = 256
 _RELEARNED = 64
 
 
@@ -100,7 +101,7 @@ def _canaries(asked: CandidateUnderTest, measured: Measurement) -> Canaries | st
     """Learned and erased by the same update; or why not, which for a retrain needs no words."""
     unseen, policy = asked.unseen, asked.enrollment.policy
     # As many as forget rows: what it costs to erase them goes with the batch.
-    wanted = min(max(asked.attempt.forget_count, _LEAST_CANARIES), _CANARIES)
+    wanted = min(max(asked.attempt.forget_count, LEAST_CANARIES), _CANARIES)
     count = min(wanted, unseen.count // 4)
     if is_exact(asked.attempt.method):
         return ""

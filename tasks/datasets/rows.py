@@ -1,7 +1,7 @@
 """Rows of a pinned table as tensors, and what a table must hold for that."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -167,28 +167,46 @@ def check_columns(settings: Settings, spec: DatasetSpec, version: int | None) ->
         DataError: a column is missing or has a type that cannot be used, or a slice names people
             or has more than 50 values.
     """
+    for error in column_errors(settings, spec, version):
+        raise error
+
+
+def column_errors(
+    settings: Settings, spec: DatasetSpec, version: int | None
+) -> Iterator[DataError]:
+    """Everything for which `check_columns` refuses the specification."""
     table = open_table(settings, spec.uri, version)
     schema = arrow_schema(table)
-    wanted = (*spec.features, spec.label, spec.subject, *spec.slices)
-    missing = [name for name in wanted if name not in schema.names]
-    if missing:
-        raise DataError(
-            f"{spec.uri} has no column {missing[0]!r}; it has {', '.join(schema.names)}."
+    flags = {spec.label: "--label", spec.subject: "--subject-column"}
+    flags |= dict.fromkeys(spec.slices, "--slices") | dict.fromkeys(spec.features, "--features")
+    missing = [name for name in flags if name not in schema.names]
+    for name in missing:
+        yield DataError(
+            f"{spec.uri} has no column {name!r}; it has {', '.join(schema.names)}.",
+            line=f"{flags[name]} COLUMN",
         )
-    for name in spec.features:
-        kind = schema.field(name).type
-        kind = kind.value_type if _is_list(kind) else kind
+    yield from _type_errors(spec, {f.name: f.type for f in schema})
+    if spec.slices and not missing:
+        try:
+            _check_slices(spec, table, schema)
+        except DataError as error:
+            yield error
+
+
+def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterator[DataError]:
+    """What is wrong with the types of the columns that are there."""
+    features = [kinds[name] for name in spec.features if name in kinds]
+    for name in (n for n in spec.features if n in kinds):
+        kind = kinds[name].value_type if _is_list(kinds[name]) else kinds[name]
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.bool_()):
-            raise DataError(f"Feature column {name!r} must hold numbers, or lists of numbers.")
-    if not pa.types.is_integer(schema.field(spec.label).type):
-        raise DataError(f"Label column {spec.label!r} must hold integers from 0.")
-    kind = schema.field(spec.subject).type
+            yield DataError(f"Feature column {name!r} must hold numbers, or lists of numbers.")
+    if spec.label in kinds and not pa.types.is_integer(kinds[spec.label]):
+        yield DataError(f"Label column {spec.label!r} must hold integers from 0.")
+    kind = kinds.get(spec.subject, pa.string())
     if not (pa.types.is_integer(kind) or _is_text(kind)):
-        raise DataError(f"Subject column {spec.subject!r} must hold strings or integers.")
-    if len(spec.features) > 1 and any(_is_list(schema.field(n).type) for n in spec.features):
-        raise DataError("Name one list column, or several numeric columns, not a mixture.")
-    if spec.slices:
-        _check_slices(spec, table, schema)
+        yield DataError(f"Subject column {spec.subject!r} must hold strings or integers.")
+    if len(spec.features) > 1 and any(map(_is_list, features)):
+        yield DataError("Name one list column, or several numeric columns, not a mixture.")
 
 
 def _check_slices(spec: DatasetSpec, table: DeltaTable, schema: pa.Schema) -> None:

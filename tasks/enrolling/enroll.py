@@ -49,17 +49,7 @@ def enroll_version(
     source = pinned(services, source)
     refuse_other_subjects(services, source)
     served = services.registry.alias_version(source.model)
-    number = served if version is None else version
-    if number is None:
-        if not services.registry.is_registered(source.model):
-            raise DataError(
-                f"MLflow has no registered model {source.model!r}; check the name, or register it "
-                "with mlflow.pytorch.log_model first."
-            )
-        raise DataError(
-            f"No version of {source.model} holds the alias {services.settings.alias!r}; set it in "
-            "MLflow on the version in service."
-        )
+    number = version_to_enroll(services, source.model, version)
     trust = Trust(trust_pickle, trust_code)
     loaded = model_files.load_model(services.registry, source.model, number, trust=trust)
     check_fit(services, loaded.module, source)
@@ -84,6 +74,28 @@ def enroll_version(
         )
     warn_of_few_rows(services, source)
     return enrollment
+
+
+def version_to_enroll(services: Services, model: str, version: int | None) -> int:
+    """The version that was named, else the one in service.
+
+    Raises:
+        DataError: there is no such model, or nobody says which of its versions answers.
+    """
+    if not services.registry.is_registered(model):
+        raise DataError(
+            f"MLflow has no registered model {model!r}; check the name, or register it with "
+            "mlflow.pytorch.log_model first.",
+            line=f"mlflow.pytorch.log_model(module, name='model', registered_model_name={model!r})",
+        )
+    number = services.registry.alias_version(model) if version is None else version
+    if number is not None:
+        return number
+    raise DataError(
+        f"No version of {model} holds the alias {services.settings.alias!r}; set it in MLflow on "
+        "the version in service.",
+        line="--version NUMBER",
+    )
 
 
 def _enrollment(services: Services, source: ModelSource, version: int, digest: str) -> Enrollment:

@@ -1,6 +1,7 @@
 """Whether a model fits its tables, and whether those can say enough about a candidate."""
 
 import logging
+from collections.abc import Iterator
 
 from torch import nn
 
@@ -13,6 +14,8 @@ from tasks.tables.delta import open_table
 
 log = logging.getLogger("expunge.fit")
 
+FIT_ROWS = 256
+"""Rows that a model is tried on."""
 _FEW_ROWS = 100
 
 
@@ -23,14 +26,20 @@ def check_fit(services: Services, module: nn.Module, source: ModelSource) -> Non
         UnsupportedModelError: it does not.
     """
     sample = sample_rows(
-        services.settings, source.dataset, source.dataset_version, count=256, seed=0
+        services.settings, source.dataset, source.dataset_version, count=FIT_ROWS, seed=0
     )
     with memory_errors():
         check_form(module, sample, source.model, source.loss)
 
 
 def warn_of_few_rows(services: Services, source: ModelSource) -> None:
-    """Say so if candidates will be judged on so few rows that the gate can hardly pass an update.
+    """Say so if rows are so few that the gate can hardly pass an update."""
+    for said in few_rows(services, source):
+        log.warning("%s", said)
+
+
+def few_rows(services: Services, source: ModelSource) -> Iterator[str]:
+    """What there is to say of rows that are too few to judge a candidate on, a sentence for each.
 
     Half of each sample is judged; on fewer than 100 rows chance hides losses of ten in a hundred.
     """
@@ -41,13 +50,8 @@ def warn_of_few_rows(services: Services, source: ModelSource) -> None:
     ):
         judged = min(open_table(services.settings, uri, version).count() // 2, sample)
         if judged < _FEW_ROWS:
-            log.warning(
-                "%s: about %d %s rows judge a candidate, too few to tell harmless updates from "
-                "harmful ones; have at least %d in the %s table, and a sample of at least %d.",
-                source.model,
-                judged,
-                kind,
-                2 * _FEW_ROWS,
-                kind,
-                _FEW_ROWS,
+            yield (
+                f"{source.model}: about {judged} {kind} rows judge a candidate, too few to tell "
+                f"harmless updates from harmful ones; have at least {2 * _FEW_ROWS} in the {kind} "
+                f"table, and a sample of at least {_FEW_ROWS}."
             )

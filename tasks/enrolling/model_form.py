@@ -1,5 +1,6 @@
 """Whether a model has the form that later steps need: inputs, scores, state, gradients."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -26,12 +27,34 @@ def check_form(module: nn.Module, sample: TensorRows, model: str, loss: Loss) ->
         UnsupportedModelError: it could not, and the text says why.
         UnfitRowsError: a label is none of its classes.
     """
-    model_tensors(module)
-    trainable_names(module)
-    scores = _tensor_of(_scores(module, sample, model), model)
-    _check_shape(scores, int(sample.labels.max()), model, loss)
-    _check_meaning(module, sample, scores, model)
-    _check_gradient(module, sample, model)
+    for error in form_errors(module, sample, model, loss):
+        raise error
+
+
+def form_errors(
+    module: nn.Module, sample: TensorRows, model: str, loss: Loss
+) -> Iterator[ExpungeError]:
+    """Everything for which `check_form` refuses the model, as far as one can look past it."""
+    yield from _refusal(lambda: model_tensors(module))
+    yield from _refusal(lambda: trainable_names(module))
+    try:
+        scores = _tensor_of(_scores(module, sample, model), model)
+    except ExpungeError as error:
+        yield error
+        return
+    shape = list(_refusal(lambda: _check_shape(scores, int(sample.labels.max()), model, loss)))
+    yield from shape
+    if scores.ndim:
+        yield from _refusal(lambda: _check_meaning(module, sample, scores, model))
+    if not shape:
+        yield from _refusal(lambda: _check_gradient(module, sample, model))
+
+
+def _refusal(part: Callable[[], object]) -> Iterator[ExpungeError]:
+    try:
+        part()
+    except ExpungeError as error:
+        yield error
 
 
 def _scores(module: nn.Module, sample: TensorRows, model: str) -> Any:
@@ -84,7 +107,8 @@ def _check_shape(scores: Tensor, highest: int, model: str, loss: Loss) -> None:
     if not scores.ndim or single != (loss == "binary_cross_entropy"):
         raise UnsupportedModelError(
             f"{model} gives scores of shape {list(scores.shape)}, which does not go with "
-            f"the loss {loss}; change --loss, or wrap the model."
+            f"the loss {loss}; change --loss, or wrap the model.",
+            line=f"--loss {'binary_cross_entropy' if single else 'cross_entropy'}",
         )
     classes = 2 if single else scores.shape[-1]
     if scores.ndim > 2 or highest >= classes:  # noqa: PLR2004 - [N, C]

@@ -50,25 +50,57 @@ def pinned(services: Services, source: ModelSource) -> ModelSource:
     Raises:
         DataError: columns are missing, or rows of a table could not be erased for good.
     """
-    place = replace(source.dataset, uri=canonical(source.dataset.uri))
-    source = replace(source, dataset=place, holdout=canonical(source.holdout))
-    if source.holdout == source.dataset.uri:
-        raise SettingsError(
-            f"{source.holdout} is the training table; name a holdout of rows that the model "
-            "was never trained on, or nothing that is measured means anything."
-        )
-    kind = settled_kind(services.journal, source.dataset, source.holdout)
-    source = replace(source, dataset=replace(source.dataset, subject_kind=kind))
+    source = placed(source)
+    refuse_training_holdout(source)
+    source = with_kind(services, source)
     check_columns(services.settings, source.dataset, source.dataset_version)
     check_columns(services.settings, replace(source.dataset, uri=source.holdout), None)
     for uri in (source.dataset.uri, source.holdout):
-        left_alone = {*source.tolerated, *tolerated_folders(services.journal, uri)}
-        refuse_unready(services.settings, uri, store_uri=services.store.uri, tolerated=left_alone)
+        refuse_unready_table(services, source, uri)
         keep_ids_out_of_log(open_table(services.settings, uri), source.dataset.subject)
     if source.dataset_version is not None:
         return source
     return replace(
         source, dataset_version=open_table(services.settings, source.dataset.uri).version()
+    )
+
+
+def placed(source: ModelSource) -> ModelSource:
+    """The source with each table's one address, however it was written."""
+    place = replace(source.dataset, uri=canonical(source.dataset.uri))
+    return replace(source, dataset=place, holdout=canonical(source.holdout))
+
+
+def refuse_training_holdout(source: ModelSource) -> None:
+    """Refuse a holdout that is the training table.
+
+    Raises:
+        SettingsError: it is.
+    """
+    if source.holdout == source.dataset.uri:
+        raise SettingsError(
+            f"{source.holdout} is the training table; name a holdout of rows that the model "
+            "was never trained on, or nothing that is measured means anything.",
+            line="--holdout TABLE",
+        )
+
+
+def with_kind(services: Services, source: ModelSource) -> ModelSource:
+    """The source with the kind of its subjects; raises as `settled_kind`."""
+    kind = settled_kind(services.journal, source.dataset, source.holdout)
+    return replace(source, dataset=replace(source.dataset, subject_kind=kind))
+
+
+def refuse_unready_table(
+    services: Services, source: ModelSource, uri: str, *, tries: bool = True
+) -> None:
+    """Refuse one of the tables if rows could not be erased from it for good.
+
+    What it may hold beside its own files is what the source tolerates, or another model of it.
+    """
+    left_alone = {*source.tolerated, *tolerated_folders(services.journal, uri)}
+    refuse_unready(
+        services.settings, uri, store_uri=services.store.uri, tolerated=left_alone, tries=tries
     )
 
 

@@ -32,13 +32,15 @@ def settled_kind(journal: Journal, spec: DatasetSpec, holdout: str) -> str:
         if said and said != kind:
             raise DataError(
                 f"{uri} was enrolled with subjects of the kind {kind}, on which erasures rest; "
-                f"give --subject-kind {kind}."
+                f"give --subject-kind {kind}.",
+                line=f"--subject-kind {kind}",
             )
     if said or not known:
         return said or PERSON
     new = [uri for uri in mine.values() if uri not in tied]
     if new or len(set(tied.values())) > 1:
-        raise SettingsError(_unsaid(known, spec.subject, (new or list(tied))[0]))
+        said = _unsaid(known, spec.subject, (new or list(tied))[0])
+        raise SettingsError(said, line="--subject-kind KIND")
     return next(iter(tied.values()))
 
 

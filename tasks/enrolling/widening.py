@@ -33,7 +33,8 @@ def refuse_unnamed(services: Services, source: ModelSource) -> None:
     raise SettingsError(
         f"The gate of {source.model} would be wider than {than} ({where}); say who answers for it "
         "and why with --widened-by and --widened-because, which stand in every certificate, or "
-        "give the policy narrower limits."
+        "give the policy narrower limits.",
+        line="--widened-by NAME --widened-because TEXT",
     )
 
 

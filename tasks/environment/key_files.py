@@ -22,12 +22,17 @@ def read_or_make(path: Path) -> bytes:
     """The keys in a file; a new one if there is no such file yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = _fresh(path, secrets.token_hex(KEY_BYTES))
+        fresh = _fresh(path, passing())
         with contextlib.suppress(FileExistsError):
             os.link(fresh, path)
         fresh.unlink()
         _sync(path.parent)
     return keys_from_hex(path.read_text().strip())
+
+
+def passing() -> str:
+    """A new key that is kept nowhere, as text."""
+    return secrets.token_hex(KEY_BYTES)
 
 
 def write(path: Path, secret: bytes) -> None:

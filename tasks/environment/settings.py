@@ -106,6 +106,12 @@ class Settings(BaseSettings):
             return key_files.keys_from_hex(self.pseudonym_key.get_secret_value())
         return key_files.read_or_make(self.home / _KEY_FILE)
 
+    def with_key_at_hand(self) -> "Settings":
+        """The same settings, with a passing key where none was made yet: no file is written."""
+        if self.pseudonym_key is not None or (self.home / _KEY_FILE).exists():
+            return self
+        return self.model_copy(update={"pseudonym_key": SecretStr(key_files.passing())})
+
     def next_pseudonym_secret(self) -> bytes:
         """The key that a rotation goes on with; where keys are kept in a file, made on first use.
 

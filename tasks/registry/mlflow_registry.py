@@ -41,6 +41,12 @@ class Registry:
         uri = self.settings.tracking_uri
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a registry to read: the embedded one is made when it is first used."""
+        is_embedded = not self.settings.mlflow_tracking_uri
+        return not is_embedded or (self.settings.home / "mlflow.db").exists()
+
     def check_registry(self) -> None:
         """Raise UnreachableError unless MLflow answers.
 
@@ -86,6 +92,8 @@ class Registry:
 
     def alias_version(self, model: str) -> int | None:
         """The version that the serving alias points to; None when nothing holds it."""
+        if not self.is_begun:
+            return None
         try:
             with translated("MLflow"):
                 aliases = self.client.get_registered_model(model).aliases
@@ -96,6 +104,8 @@ class Registry:
 
     def is_registered(self, model: str) -> bool:
         """Whether MLflow knows a model of this name."""
+        if not self.is_begun:
+            return False
         with translated("MLflow"):
             return bool(self.client.search_registered_models(f"name = {quoted(model)}"))
 

@@ -123,19 +123,22 @@ def _load(
         info = mlflow.models.Model.load(str(directory))
     if "pytorch" not in info.flavors:
         raise UnsupportedModelError(
-            f"{name} was not logged by mlflow.pytorch; log it again with it."
+            f"{name} was not logged by mlflow.pytorch; log it again with it.",
+            line="mlflow.pytorch.log_model(module, name='model', registered_model_name=…)",
         )
     is_exported = _is_exported(directory, info.flavors["pytorch"], name)
     code = directory / "code"
     if not is_exported and not trust.pickle:
         raise UnsupportedModelError(
             f"{name} is pickled, and loading it runs code from the registry; "
-            "log it in MLflow's pt2 form, or enrol it with --trust-pickle."
+            "log it in MLflow's pt2 form, or enrol it with --trust-pickle.",
+            line="--trust-pickle",
         )
     if is_exported and not trust.code and (code.exists() or info.flavors["pytorch"].get("code")):
         raise UnsupportedModelError(
             f"{name} brings code of its own, which runs when it is loaded; log it without "
-            "code_paths, or enrol it with --trust-code."
+            "code_paths, or enrol it with --trust-code.",
+            line="--trust-code",
         )
     with pickle_allowed(trust.pickle), translated("MLflow"):
         may_hold_code = not is_exported or trust.code

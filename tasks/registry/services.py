@@ -8,6 +8,7 @@ from tasks.registry import downloads
 from tasks.registry.mlflow_registry import Registry
 from tasks.store.objects import ObjectStore
 from tasks.store.opening import open_store
+from tasks.store.overlay import Overlay
 from tasks.store.read_once import ReadOnce
 
 
@@ -33,6 +34,16 @@ class Services:
         """
         downloads.remove_leftovers(settings)
         return cls.over(open_store(store_uri or settings.store_uri, settings), settings)
+
+    @classmethod
+    def rehearsing(cls, settings: Settings) -> "Services":
+        """The services of a run that changes nothing: what it writes to its store is forgotten.
+
+        No key file is made for it either. Tables and registry are the real ones: who rehearses
+        only reads them.
+        """
+        store = Overlay(open_store(settings.store_uri, settings))
+        return cls.over(store, settings.with_key_at_hand())
 
     @classmethod
     def over(cls, store: ObjectStore, settings: Settings) -> "Services":

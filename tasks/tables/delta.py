@@ -193,8 +193,10 @@ def refuse_links(settings: Settings, uri: str) -> None:
         )
 
 
-def keep_ids_out_of_log(table: DeltaTable, column: str) -> None:
+def keep_ids_out_of_log(table: DeltaTable, column: str, *, changes: bool = True) -> None:
     """Stop the table's log from recording the smallest and largest subject id of each file.
+
+    Or see whether that could be done, if it `changes` nothing.
 
     Raises:
         DataError: the ids are partition values, which stand in paths and in the log.
@@ -206,7 +208,7 @@ def keep_ids_out_of_log(table: DeltaTable, column: str) -> None:
         )
     wanted = statistics_columns([field.name for field in table.schema().fields], column)
     current = table.metadata().configuration
-    if any(current.get(name) != value for name, value in wanted.items()):
+    if changes and any(current.get(name) != value for name, value in wanted.items()):
         with translated("table"):
             table.alter.set_table_properties(wanted)
 

@@ -15,11 +15,17 @@ from unlearning.errors import DataError, TransientError
 
 
 def refuse_unready(
-    settings: Settings, uri: str, *, store_uri: str, tolerated: Collection[str] = ()
+    settings: Settings,
+    uri: str,
+    *,
+    store_uri: str,
+    tolerated: Collection[str] = (),
+    tries: bool = True,
 ) -> None:
     """Stop while nothing is deleted, if its rows could not be erased and its files not removed.
 
-    Cost: a listing of the table, its log, and an object that is written and removed again.
+    Cost: a listing of the table, its log, and, if it tries, an object that is written to a bucket
+    and removed again.
 
     Raises:
         DataError: something that is not the table's own lies in its folder, a link leads out of
@@ -35,10 +41,10 @@ def refuse_unready(
         )
     refuse_links(settings, uri)
     folder.refuse_foreign(folder.look(settings, uri, tolerated), uri)
-    _refuse_unwritable(settings, uri)
+    _refuse_unwritable(settings, uri, tries=tries)
 
 
-def _refuse_unwritable(settings: Settings, uri: str) -> None:
+def _refuse_unwritable(settings: Settings, uri: str, *, tries: bool) -> None:
     place = urlsplit(uri)
     if place.scheme == "file":
         top = Path(url2pathname(place.path))
@@ -48,6 +54,8 @@ def _refuse_unwritable(settings: Settings, uri: str) -> None:
                 f"{closed} folders of {uri} cannot be written by this user, so that no file can be "
                 "removed from them; allow it to write there."
             )
+        return
+    if not tries:
         return
     store = open_store(uri, settings)
     try:

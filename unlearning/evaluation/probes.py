@@ -25,6 +25,8 @@ from unlearning.model.forward import fixed_mode, model_copy
 from unlearning.model.rows import TensorRows, random_rows
 from unlearning.model.scores import Scores, read_scores
 
+LEAST_CANARIES = 128
+"""Fewer rows would not show whether the attack works."""
 _RELEARNING_STEPS, _RATE = 40, 1e-3
 _PLANTING_EPOCHS, _PLANTING_BATCH, _PLANTING_RATE = 10, 64, 2e-3
 _READ = 1000

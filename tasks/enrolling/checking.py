@@ -1,0 +1,152 @@
+"""A look at a model before it is enrolled: everything that stands in the way, at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from tasks.datasets.rows import column_errors
+from tasks.datasets.samples import sample_rows
+from tasks.enrolling.enroll import version_to_enroll
+from tasks.enrolling.fit import FIT_ROWS, few_rows
+from tasks.enrolling.model_form import form_errors
+from tasks.enrolling.obstacles import Obstacle, Obstacles
+from tasks.enrolling.outlook import Outlook, outlook
+from tasks.enrolling.source import (
+    ModelSource,
+    placed,
+    refuse_other_subjects,
+    refuse_training_holdout,
+    refuse_unready_table,
+    with_kind,
+)
+from tasks.enrolling.widening import refuse_unnamed
+from tasks.environment.memory import memory_errors
+from tasks.registry import model_files
+from tasks.registry.model_files import Trust
+from tasks.registry.services import Services
+from tasks.tables.delta import keep_ids_out_of_log, open_table
+from tasks.versions.alias_floor import refuse_remembering
+from unlearning.errors import ExpungeError
+from unlearning.model.rows import TensorRows
+from unlearning.model.weights import model_digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentCheck:
+    """What an enrolment would find."""
+
+    model: str
+    version: int | None
+    """The version that would be enrolled; None if there is none."""
+    obstacles: tuple[Obstacle, ...]
+    """Everything for which it would be refused, as far as one can look past it."""
+    notes: tuple[str, ...]
+    """What it would warn of, each in one sentence."""
+    row_count: int | None = None
+    """Rows of the training table; None if it cannot be read."""
+    input_shape: tuple[int, ...] = ()
+    classes: int | None = None
+    """One more than the highest label in a sample."""
+    loss: str = ""
+    outlook: Outlook | None = None
+    """What the model allows; None if it cannot be loaded."""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it could be enrolled."""
+        return not self.obstacles
+
+
+def check_enrolment(
+    services: Services, source: ModelSource, version: int | None, trust: Trust
+) -> EnrolmentCheck:
+    """Look at model and tables as `enroll_version` does, and go on after each refusal.
+
+    Nothing is changed if the services are `rehearsing`: no table, no version, no object.
+
+    Cost: the model, and a sample of the training table.
+
+    Raises:
+        TransientError: a system is away.
+    """
+    seen = Obstacles()
+    seen.outcome(lambda: refuse_unnamed(services, source))
+    source = placed(source)
+    seen.outcome(lambda: refuse_training_holdout(source))
+    source = seen.outcome(lambda: with_kind(services, source)) or source
+    readable = _look_at_tables(services, source, seen)
+    number = seen.outcome(lambda: version_to_enroll(services, source.model, version))
+    module = _load(services, source, number, trust, seen)
+    sample = _sample(services, source, seen) if readable else None
+    if module is not None and sample is not None:
+        with memory_errors():
+            seen.each(lambda: form_errors(module, sample, source.model, source.loss))
+    notes = [*few_rows(services, source)] if readable else []
+    return EnrolmentCheck(
+        model=source.model,
+        version=number,
+        obstacles=seen.found,
+        notes=(*_unserved(services, source), *notes),
+        row_count=_count(services, source) if readable else None,
+        input_shape=() if sample is None else tuple(sample.inputs.shape[1:]),
+        classes=None if sample is None else 1 + int(sample.labels.max()),
+        loss=source.loss,
+        outlook=outlook(services, module, source, None) if module and readable else None,
+    )
+
+
+def _look_at_tables(services: Services, source: ModelSource, seen: Obstacles) -> bool:
+    """Whether rows of both can be read."""
+    settings, of_holdout = services.settings, replace(source.dataset, uri=source.holdout)
+    fits = [
+        seen.each(lambda: column_errors(settings, source.dataset, source.dataset_version)),
+        seen.each(lambda: column_errors(settings, of_holdout, None)),
+    ]
+    for uri in {source.dataset.uri: None, source.holdout: None}:
+        seen.each(lambda uri=uri: _unready(services, source, uri))
+    seen.outcome(lambda: refuse_other_subjects(services, source))
+    return all(fits)
+
+
+def _unready(services: Services, source: ModelSource, uri: str) -> Iterator[ExpungeError]:
+    refuse_unready_table(services, source, uri, tries=False)
+    table = open_table(services.settings, uri)
+    keep_ids_out_of_log(table, source.dataset.subject, changes=False)
+    yield from ()
+
+
+def _load(
+    services: Services, source: ModelSource, number: int | None, trust: Trust, seen: Obstacles
+) -> nn.Module | None:
+    if number is None:
+        return None
+    loaded = seen.outcome(
+        lambda: model_files.load_model(services.registry, source.model, number, trust=trust)
+    )
+    if loaded is None:
+        return None
+    digest = model_digest(loaded.module.state_dict())
+    seen.outcome(lambda: refuse_remembering(services, source.model, number, digest, source.dataset))
+    return loaded.module
+
+
+def _sample(services: Services, source: ModelSource, seen: Obstacles) -> TensorRows | None:
+    return seen.outcome(
+        lambda: sample_rows(
+            services.settings, source.dataset, source.dataset_version, count=FIT_ROWS, seed=0
+        )
+    )
+
+
+def _count(services: Services, source: ModelSource) -> int:
+    return open_table(services.settings, source.dataset.uri, source.dataset_version).count()
+
+
+def _unserved(services: Services, source: ModelSource) -> Iterator[str]:
+    is_there = services.registry.is_registered(source.model)
+    if is_there and services.registry.alias_version(source.model) is None:
+        yield (
+            f"No version of {source.model} holds the alias {services.settings.alias!r}; until one "
+            "does, all its requests wait."
+        )
