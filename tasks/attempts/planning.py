@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tasks.attempts.already_forgotten import note_forgotten
 from tasks.attempts.inputs import digest_of, forget_rows, forget_subjects, lost_rows
+from tasks.attempts.served import concerned, why_unserved
 from tasks.datasets.rows import TableRows, label_counts
 from tasks.intake import batches
 from tasks.journal.events import ids
@@ -41,7 +42,8 @@ def plan(services: Services, batch: str, model: str) -> Attempt | None:
     """The attempt for this model: the one under way, else a new one; None if no row is affected.
 
     Raises:
-        ConflictError: the alias points to a version that was not enrolled.
+        ConflictError: another version than the enrolled one answers, or nobody knows which, and
+            the batch has rows that concern the model.
     """
     enrollment = read_enrollment(services.journal, model)
     if enrollment.is_withdrawn or is_untouched(services, batch, enrollment):
@@ -49,14 +51,11 @@ def plan(services: Services, batch: str, model: str) -> Attempt | None:
     earlier = under_way(services, batch, enrollment)
     if earlier is not None:
         return earlier
-    champion = services.registry.alias_version(model)
-    if champion != enrollment.version:
-        raise ConflictError(
-            f"The alias of {model} points to version {champion}, but version {enrollment.version} "
-            f"is enrolled; enrol version {champion} with `expunge enroll {model}`."
-        )
-    note_forgotten(services, batch, enrollment)
     forget, lost = forget_rows(services, batch, enrollment), lost_rows(services, batch, enrollment)
+    why = why_unserved(services, enrollment)
+    if why and (forget.count or lost or concerned(services, batch, model)):
+        raise ConflictError(why)
+    note_forgotten(services, batch, enrollment)
     if forget.count == 0 and not lost:
         _record_nothing_left(services, batch, enrollment)
         return None

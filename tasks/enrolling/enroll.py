@@ -68,7 +68,7 @@ def enroll_version(
     if served is None:
         log.warning(
             "No version of %s holds the alias %r; set it in MLflow on the version in service. "
-            "Until then all requests wait",
+            "Until then requests with rows in its tables wait",
             source.model,
             services.settings.alias,
         )

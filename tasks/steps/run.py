@@ -3,7 +3,7 @@
 import logging
 
 from tasks.approval import approvals, questions
-from tasks.attempts import withdrawal
+from tasks.attempts import served, withdrawal
 from tasks.environment.device import pick_device
 from tasks.intake import reduction
 from tasks.journal.reading import enrolled_models
@@ -36,7 +36,7 @@ def check_settings() -> None:
 
 @STEP
 def served_models() -> list[str]:
-    """Every enrolled model in service, each of which must hold its alias.
+    """Every enrolled model in service; one that nobody knows to answer stops its requests alone.
 
     Under the lease: a withdrawal that was cut off is finished first.
     """
@@ -46,13 +46,6 @@ def served_models() -> list[str]:
     found = [e.model for e in enrolled if not e.is_withdrawn]
     if not enrolled:
         raise DataError("No model is enrolled; run `expunge train` or `expunge enroll` first.")
-    for model in found:
-        if at_hand.registry.alias_version(model) is None:
-            raise DataError(
-                f"No version of {model} holds the alias {at_hand.settings.alias!r}, so nobody "
-                "knows which one answers; set it in MLflow on the version in service. Until then "
-                "all requests wait."
-            )
     return found
 
 
@@ -118,5 +111,11 @@ def reduce_requests() -> int:
 
 @STEP
 def enforce_alias_floors() -> list[str]:
-    """Aliases that point to versions which remember put back; a sentence for each one dropped."""
-    return alias_floor.enforce(services())
+    """Aliases that point to versions which remember put back; a sentence for each one dropped.
+
+    Then people are told of models of which nobody knows which version answers.
+    """
+    dropped = alias_floor.enforce(services())
+    for why in served.unserved(services()).values():
+        log.error("ALARM: %s Until then requests with rows in its tables wait.", why)
+    return dropped

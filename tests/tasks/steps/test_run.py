@@ -58,11 +58,15 @@ def test_nothing_new_makes_no_batch(home):
     assert steps.outdated_batches.fn() == []
 
 
-def test_served_are_models_that_hold_their_alias(world):
+def test_a_model_without_its_alias_is_told_and_stops_no_run(world, caplog):
     assert steps.served_models.fn() == ["income"]
+    assert steps.enforce_alias_floors.fn() == []
+    assert caplog.text == ""
     world.services.registry.drop_alias("income")
-    with pytest.raises(DataError, match="No version of income holds the alias"):
-        steps.served_models.fn()
+    assert steps.served_models.fn() == ["income"]
+    assert steps.enforce_alias_floors.fn() == []
+    assert "No version of income holds the alias" in caplog.text
+    assert "requests with rows in its tables wait" in caplog.text
 
 
 def test_request_files_of_closed_batches_are_reduced_once(world):
