@@ -42,6 +42,7 @@ COMMANDS = {
     "close-table": "Stop searching a table that no model is enrolled with any more.",
     "train": "Train a model that can be unlearned, register and enrol it.",
     "enroll": "Enrol a PyTorch model version that was trained elsewhere.",
+    "unenroll": "Take a model out, by name and reason.",
 }
 """A line for each command, which is shown without loading it."""
 

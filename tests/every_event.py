@@ -145,6 +145,7 @@ EVERY_EVENT: list[Fact] = [
     m.ModelEnrolled(enrollment=enrollment(), config_digest="c"),
     m.ErasedSubjectsLearned(relearned="relearned/d1/x.json", version=1),
     promotion(MADE, trained_rows=95),
+    m.ModelUnenrolled(name="Ada", reason="It was retired in May."),
     m.ModelWithdrawn(attempt=MADE.key, batch="b-1"),
     m.ForgettingSettled(batch="b-1"),
     advanced(1, 95),

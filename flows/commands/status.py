@@ -10,6 +10,7 @@ from rich.text import Text
 
 from flows.commands.tables import no_model, print_unclear, print_waiting, request_table
 from flows.console import Plain, shown
+from tasks.attempts.served import unserved
 from tasks.certificates.alarms import alarms
 from tasks.certificates.status import RequestSummary
 from tasks.certificates.status import status as read_status
@@ -19,7 +20,7 @@ from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.subjects.protection import idle_holds
 from tasks.versions import copies, retirement
-from tasks.versions.alias_floor import breaches
+from tasks.versions.alias_floor import breaches, taken_out_in_service
 from unlearning.errors import DataError, SettingsError, TransientError
 from unlearning.policy.counted import counted
 from unlearning.policy.deletion import WORKED_ON
@@ -84,6 +85,8 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
         table.add_column(name, overflow="fold")
     for m in models:
         state = "withdrawn" if m["is_withdrawn"] else f"version {m['version']}"
+        if m["taken_out_by"]:
+            state = f"taken out by {m['taken_out_by']}"
         name = m["dataset"].rstrip("/").rpartition("/")[2]
         table.add_row(
             f"{m['model']}\n{state}",
@@ -98,7 +101,10 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
 def _aliases(services: Services) -> list[str]:
     """Aliases that the next run puts back; what stands in the journal is shown without MLflow."""
     try:
-        found = [f"{breach.text}; run `expunge run`." for breach in breaches(services)]
+        below = {breach.model: breach for breach in breaches(services)}
+        found = [f"{breach.text}; run `expunge run`." for breach in below.values()]
+        found += taken_out_in_service(services)
+        found += [why for model, why in unserved(services).items() if model not in below]
         models = [e.model for e in enrolled_models(services.journal)]
         return found + [text for model in models for text in retirement.alarms(services, model)]
     except (TransientError, SettingsError, DataError) as error:

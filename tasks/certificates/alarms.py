@@ -66,9 +66,10 @@ def _late_holds(services: Services) -> Iterator[str]:
 
 def _out_of_service(services: Services) -> Iterator[str]:
     for one in enrolled_models(services.journal):
-        if not one.is_withdrawn:
+        history = read_model(services.journal, one.model)
+        if not one.is_withdrawn or history.taken_out:
             continue
-        by = read_model(services.journal, one.model).withdrawn_by
+        by = history.withdrawn_by
         why = f"was withdrawn by batch {by}" if by else "lost its alias"
         yield (
             f"{one.model} {why}: nobody is served by it, and version {one.version} may still "

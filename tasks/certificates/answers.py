@@ -59,6 +59,7 @@ def _remembering(answer: Answer) -> list[str]:
     said = {
         "withdrawn": "was withdrawn and still remembers",
         "out of service": "was out of service before and may still remember",
+        "not asked": "was taken out before, was not asked, and may still remember",
     }
     found = [m for m in answer.models if m["outcome"] in said]
     return [f"{m['model']} version {m['parent_version']} {said[m['outcome']]}" for m in found]

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.certificates.gate_words import words_of_gate
+from tasks.certificates.models_not_asked import statement
 from tasks.journal.events import ids
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import AliasWithdrawn
 from tasks.journal.events.batches import (
     EarlierVersionsStated,
     ForgottenEarlier,
-    ModelOutOfService,
 )
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.histories.attempt import AttemptHistory
@@ -46,31 +46,6 @@ class CertifiedModel:
     """The requests that it answers; None for all that no other part on this model answers."""
 
 
-def note_out_of_service(services: Services, batch: str, table: str) -> None:
-    """Record models of this table that were out of service before: their weights may remember."""
-    for enrollment in enrolled_models(services.journal):
-        if not enrollment.is_withdrawn or enrollment.dataset.uri != table:
-            continue
-        by = read_model(services.journal, enrollment.model).withdrawn_by
-        if by == batch:
-            continue
-        noted = ModelOutOfService(
-            model=enrollment.model,
-            dataset=table,
-            parent_version=enrollment.version,
-            parent_digest=enrollment.digest,
-            withdrawn_by=by,
-        )
-        services.journal.append(batch_stream(batch), ids.out_of_service(noted.model), noted)
-
-
-def why_out_of_service(noted: ModelOutOfService) -> str:
-    """What took the model out of service, as it goes on after the model's name."""
-    if noted.withdrawn_by:
-        return f"was withdrawn by batch {noted.withdrawn_by}"
-    return "lost its alias, since no version of it without erased subjects was left"
-
-
 def certified_models(services: Services, batch: str) -> list[CertifiedModel]:
     """Every model's part, from what the batch and those before it recorded.
 
@@ -90,7 +65,7 @@ def certified_models(services: Services, batch: str) -> list[CertifiedModel]:
         *(CertifiedModel(_with_earlier(services, part, batch, batch)) for part in parts),
         *(_forgotten_earlier(services, one, batch) for one in history.forgotten_earlier),
         *(
-            CertifiedModel(_with_others(services, _out_of_service(one), batch))
+            CertifiedModel(_with_others(services, statement(one), batch))
             for one in history.out_of_service
         ),
         *_former(services, batch, parts),
@@ -226,15 +201,6 @@ def _stated_as_of(services: Services, model: str, batch: str) -> int:
     now = EarlierVersionsStated(model=model, as_of=read_model(services.journal, model).event_count)
     services.journal.append(batch_stream(batch), ids.earlier_versions(model), now)
     return read_batch(services.journal, batch).earlier_versions_as_of[model]
-
-
-def _out_of_service(noted: ModelOutOfService) -> dict[str, Any]:
-    reason = (
-        f"It {why_out_of_service(noted)}, and nobody serves it; its weights were not made to "
-        "forget these rows."
-    )
-    named = {name: value for name, value in asdict(noted).items() if name != "withdrawn_by"}
-    return {**named, "outcome": "out of service", "reason": reason}
 
 
 def _parent(attempt: Attempt) -> dict[str, Any]:

@@ -108,6 +108,12 @@ LIMITS = (
         _has(lambda model: model["outcome"] in ("withdrawn", "out of service")),
     ),
     Limit(
+        "A model that was 'not asked' had been taken out by the person named in taken_out_by: it "
+        "may still be served, and remember the rows.",
+        "a model was taken out by a person",
+        _has(lambda model: model["outcome"] == "not asked"),
+    ),
+    Limit(
         "Whoever could ask a model before and after may tell by the difference who was erased.",
         "a model was updated or retrained",
         _has(lambda model: "method" in model),

@@ -12,7 +12,7 @@ from tasks.journal.events.attempts import CandidateEvaluated
 from tasks.journal.events.event import Event
 from tasks.journal.events.requests import Answered, RequestFact
 from tasks.journal.histories.attempt import AttemptHistory
-from tasks.journal.reading import enrolled_models, read_batch
+from tasks.journal.reading import enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from tasks.versions.old_versions import retirement_counts
@@ -130,6 +130,12 @@ def _model(history: AttemptHistory, evaluated: CandidateEvaluated) -> ModelSumma
     )
 
 
+def _taken_out_by(services: Services, model: str) -> str:
+    """Who took the model out; empty if nobody did."""
+    out = read_model(services.journal, model).taken_out
+    return out.name if out else ""
+
+
 def status(services: Services) -> dict[str, Any]:
     """Everything `expunge status --json` prints."""
     return {
@@ -158,6 +164,7 @@ def status(services: Services) -> dict[str, Any]:
                 "deletions": asdict(e.deletions),
                 "budget": asdict(e.budget),
                 "is_withdrawn": e.is_withdrawn,
+                "taken_out_by": _taken_out_by(services, e.model),
                 "old_versions": retirement_counts(services, e.model),
                 "has_ledger": any(services.store.list_objects(e.ledger_key)),
             }

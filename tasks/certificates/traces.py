@@ -5,8 +5,13 @@ from typing import Any
 
 from tasks.certificates.status import requests
 from tasks.journal.events.catalog import model_stream, request_stream, to_json
-from tasks.journal.events.event import Event
-from tasks.journal.events.models import ChampionPromoted, ModelEnrolled, ModelWithdrawn
+from tasks.journal.events.models import (
+    ChampionPromoted,
+    ModelEnrolled,
+    ModelFact,
+    ModelUnenrolled,
+    ModelWithdrawn,
+)
 from tasks.journal.events.versions import AliasLost, VersionPurged, VersionRetired
 from tasks.journal.reading import read_model
 from tasks.registry.services import Services
@@ -75,28 +80,34 @@ def _origin(services: Services, model: str, version: int, ends: _Ends) -> list[d
 
 
 def _ends(services: Services, model: str) -> _Ends:
-    """What became of each version: withdrawn, out of service, retired, purged; oldest first."""
+    """What became of each version: withdrawn, taken out, retired, purged; oldest first."""
     found: _Ends = {}
     serving = 0
     for event in services.journal.read(model_stream(model)):
-        match facts := event.facts:
-            case ModelEnrolled():
-                serving = facts.enrollment.version
-            case ChampionPromoted():
-                serving = facts.version
-            case ModelWithdrawn():
-                _add(found, serving, event, "withdrawn", batch=facts.batch)
-            case AliasLost():
-                _add(found, facts.found, event, "alias taken away")
-            case VersionRetired():
-                told = {"batch": facts.batch, "why": facts.why, "purge_on": str(facts.purge_on)}
-                _add(found, facts.version, event, "retired", **told)
-            case VersionPurged():
-                _add(found, facts.version, event, "purged")
-            case _:
-                pass
+        facts = event.facts
+        if isinstance(facts, ModelEnrolled):
+            serving = facts.enrollment.version
+        elif isinstance(facts, ChampionPromoted):
+            serving = facts.version
+        elif (end := _end(facts, serving)) is not None:
+            version, told = end
+            found.setdefault(version, []).append({"at": event.at, **told})
     return found
 
 
-def _add(found: _Ends, version: int, event: Event[Any], what: str, **facts: str) -> None:
-    found.setdefault(version, []).append({"at": event.at, "what": what, **facts})
+def _end(facts: ModelFact, serving: int) -> tuple[int, dict[str, str]] | None:
+    """The version that an event ends, and how; None if it ends none."""
+    match facts:
+        case ModelWithdrawn(batch=batch):
+            return serving, {"what": "withdrawn", "batch": batch}
+        case ModelUnenrolled(name=name, reason=reason):
+            return serving, {"what": "taken out", "by": name, "why": reason}
+        case AliasLost(found=version):
+            return version, {"what": "alias taken away"}
+        case VersionRetired(version=version, batch=batch, why=why, purge_on=day):
+            told = {"what": "retired", "batch": batch, "why": why, "purge_on": str(day)}
+            return version, told
+        case VersionPurged(version=version):
+            return version, {"what": "purged"}
+        case _:
+            return None

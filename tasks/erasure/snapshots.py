@@ -3,7 +3,7 @@
 from typing import cast
 
 from tasks.attempts.planning import note_still_untouched
-from tasks.certificates.certified_models import note_out_of_service
+from tasks.certificates.models_not_asked import note_out_of_service
 from tasks.erasure.batch_rows import table_history
 from tasks.erasure.former_versions import note_former
 from tasks.journal.events import ids

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from tasks.certificates.certificates import certificate_key
-from tasks.certificates.certified_models import certified_models, why_out_of_service
+from tasks.certificates.certified_models import certified_models
 from tasks.certificates.limits import Ground, not_proven
+from tasks.certificates.models_not_asked import not_asked
 from tasks.intake import batches
 from tasks.journal.events.batches import Answer, FilesPurged, ModelUntouched, RowsErased
 from tasks.journal.histories.batch import BatchHistory
@@ -177,10 +178,7 @@ def _asides(history: BatchHistory, parts: Sequence[dict[str, Any]]) -> Iterator[
 
 def _reservations(history: BatchHistory) -> Iterator[str]:
     for one in history.out_of_service:
-        yield (
-            f"{one.model} {why_out_of_service(one)}, and serves nobody; its weights were not made "
-            "to forget these rows."
-        )
+        yield f"{one.model} {not_asked(one)}"
     for uri in (uri for uri, table in history.tables.items() if table.is_gone):
         yield (
             f"The table {uri}, in which rows were found, was no more when they were to be erased; "

@@ -45,10 +45,12 @@ class Breach:
 def breaches(services: Services) -> Iterator[Breach]:
     """Every alias below the floor; reads weights only where a number of a version says so."""
     for enrollment in enrolled_models(services.journal):
+        history = read_model(services.journal, enrollment.model)
         found = services.registry.alias_version(enrollment.model)
-        if found is None:
+        # Who took it out serves it as they please: they are told, and the alias is theirs.
+        if found is None or history.taken_out:
             continue
-        weights = read_model(services.journal, enrollment.model).weights
+        weights = history.weights
         if not _remembers(services, enrollment, weights, found):
             continue
         floor = weights.alias_floor if not enrollment.is_withdrawn else None
@@ -62,6 +64,24 @@ def enforce(services: Services) -> list[str]:
     Nothing else is touched, so the next run finds what a rollback by hand interrupted.
     """
     return [lost for breach in list(breaches(services)) if (lost := _undo(services, breach))]
+
+
+def taken_out_in_service(services: Services) -> list[str]:
+    """A sentence for each model that was taken out and serves a version which remembers."""
+    said = []
+    for enrollment in enrolled_models(services.journal):
+        model = enrollment.model
+        history = read_model(services.journal, model)
+        found = services.registry.alias_version(model) if history.taken_out else None
+        if found is None or not history.taken_out:
+            continue
+        if _remembers(services, enrollment, history.weights, found):
+            said.append(
+                f"{model} was taken out by {history.taken_out.name} on {history.taken_out_on}, and "
+                f"its version {found} serves and remembers subjects who were erased since; take "
+                "its alias away, or enrol a version that was trained without them."
+            )
+    return said
 
 
 def refuse_remembering(

@@ -191,6 +191,10 @@ class ModelOutOfService:
     parent_digest: str
     withdrawn_by: str
     """The batch that withdrew it; empty if it lost its alias otherwise."""
+    taken_out_by: str = ""
+    """Who took it out, so that it may still serve, when and why; empty if nobody did."""
+    taken_out_on: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,6 +147,11 @@ def enrolled(number: int) -> str:
     return f"enrolled/{number}"
 
 
+def unenrolled(number: int) -> str:
+    """The model's `number`th event takes it out."""
+    return f"unenrolled/{number}"
+
+
 def restored(number: int) -> str:
     """The model's `number`th event points it to a restored table."""
     return f"restored/{number}"

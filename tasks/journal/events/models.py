@@ -192,10 +192,18 @@ class TableClosed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUnenrolled:
+    """Somebody took it out: it is asked no more, and stays on record with all that it learned."""
+
+    name: str
+    reason: str
+
+
 TieFact = FormerRowsErased | SnapshotLost | TableClosed
 """What became of tables that it was ever tied to."""
-OriginFact = ModelEnrolled | ErasedSubjectsLearned
-"""What its weights and rows are."""
+OriginFact = ModelEnrolled | ErasedSubjectsLearned | ModelUnenrolled
+"""What its weights and rows are, and whether it is asked."""
 ErasureFact = (
     ChampionPromoted
     | ModelWithdrawn

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from tasks.journal.events import versions as v
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.event import Event
 from tasks.journal.events.models import (
@@ -16,6 +17,7 @@ from tasks.journal.events.models import (
     MeasureFact,
     ModelEnrolled,
     ModelFact,
+    ModelUnenrolled,
     ModelWithdrawn,
     OriginFact,
     SnapshotAdvanced,
@@ -23,16 +25,6 @@ from tasks.journal.events.models import (
     SnapshotRestored,
     TableClosed,
     TieFact,
-)
-from tasks.journal.events.versions import (
-    AliasChangeIntended,
-    AliasLost,
-    AliasRestored,
-    RetirementIntended,
-    VersionFact,
-    VersionPurged,
-    VersionPurgeIntended,
-    VersionRetired,
 )
 from tasks.journal.histories.measures import Measures
 from tasks.journal.histories.ties import TiesHistory
@@ -61,14 +53,18 @@ class ModelHistory(Measures):
     """Batches that the present weights, and those they came from, were promoted in."""
     withdrawn_by: str = ""
     """The batch that took it out of service last; empty if it lost its alias otherwise."""
+    taken_out: ModelUnenrolled | None = None
+    """Who took it out, and why; None if nobody did since it was enrolled."""
+    taken_out_on: str = ""
+    """The day of that, ISO 8601."""
     holdout_erasures: int = 0
     """How often rows were erased from its holdout table."""
     alias_changes: int = 0
     """How often the alias left a version that remembers."""
-    retired: dict[int, VersionRetired] = field(default_factory=dict)
+    retired: dict[int, v.VersionRetired] = field(default_factory=dict)
     retired_in: dict[int, int] = field(default_factory=dict)
     """Numbers of the events by version."""
-    purged: dict[int, VersionPurged] = field(default_factory=dict)
+    purged: dict[int, v.VersionPurged] = field(default_factory=dict)
     _spent: dict[str, Deletions] = field(default_factory=dict)
     _withdrawn: set[str] = field(default_factory=set)
 
@@ -109,7 +105,7 @@ def _apply(history: ModelHistory, event: Event[ModelFact]) -> None:
         history.note_measure(facts)
     elif isinstance(facts, TieFact):
         _tied(history, event.number, facts)
-    elif isinstance(facts, VersionFact):
+    elif isinstance(facts, v.VersionFact):
         _version(history, event.number, facts)
     else:
         _erased(history, event, facts)
@@ -126,11 +122,16 @@ def _came(history: ModelHistory, at: str, facts: OriginFact) -> None:
             history.config_digest = facts.config_digest
             history.weights.came(enrolled.version, enrolled.digest, files=enrolled.files)
             history.ties.enrolled(enrolled, current, at)
+            history.taken_out, history.taken_out_on = None, ""
             history.enrollment = replace(
                 enrolled,
                 deletions=history._spent.get(enrolled.digest, enrolled.deletions),  # noqa: SLF001
                 is_withdrawn=enrolled.digest in history._withdrawn,  # noqa: SLF001
             )
+        case ModelUnenrolled():
+            history.taken_out, history.taken_out_on = facts, at[:10]
+            history.weights.is_out = True
+            _take_out(history, history.withdrawn_by)
         case ErasedSubjectsLearned():
             pass  # the enrolment says so, too
         case _:
@@ -211,7 +212,7 @@ def _tied(history: ModelHistory, number: int, facts: TieFact) -> None:
             history.ties.former.append(facts)
             former = history.ties.digests_on(table) - {history.weights.digest}
             history.weights.left_former(batch, frozenset(former))
-            versions = dict.fromkeys(v for v, digest in history.weights.known if digest in former)
+            versions = dict.fromkeys(n for n, digest in history.weights.known if digest in former)
             history.ends += [End(number, batch, version) for version in versions]
         case SnapshotLost():
             history.ties.lost = facts
@@ -222,20 +223,20 @@ def _tied(history: ModelHistory, number: int, facts: TieFact) -> None:
             assert_never(facts)
 
 
-def _version(history: ModelHistory, number: int, facts: VersionFact) -> None:
+def _version(history: ModelHistory, number: int, facts: v.VersionFact) -> None:
     match facts:
-        case AliasRestored():
+        case v.AliasRestored():
             history.alias_changes += 1
-        case AliasLost():
+        case v.AliasLost():
             history.alias_changes += 1
             history.weights.is_out = True
             _take_out(history, "")
-        case VersionRetired():
+        case v.VersionRetired():
             history.retired.setdefault(facts.version, facts)
             history.retired_in.setdefault(facts.version, number)
-        case VersionPurged():
+        case v.VersionPurged():
             history.purged.setdefault(facts.version, facts)
-        case AliasChangeIntended() | RetirementIntended() | VersionPurgeIntended():
+        case v.AliasChangeIntended() | v.RetirementIntended() | v.VersionPurgeIntended():
             pass  # what came of it is the next event
         case _:
             assert_never(facts)

@@ -4,20 +4,17 @@ from dataclasses import replace
 
 import pytest
 import sample_evidence as sample
-from factories import dataset, retired
+from factories import retired
 from hand_made_batch import TABLE, HandMadeBatch
 
 from tasks.certificates.certified_models import (
     certified_models,
     models_for,
-    note_out_of_service,
-    why_out_of_service,
 )
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ForgottenEarlier
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.models import ModelWithdrawn
-from tasks.journal.events.versions import AliasLost
 from unlearning.errors import DataError
 
 
@@ -133,37 +130,6 @@ def test_a_request_whose_rows_were_forgotten_earlier_names_that_batch(services):
     assert of_first["in_batch"] == "b-earlier"
     assert "in_batch" not in of_second
     assert models_for(found, "r-1", {"file:///other"}) == []
-
-
-def test_a_model_that_another_batch_withdrew_is_noted_with_that_batch(batch):
-    batch.enroll()
-    batch.enroll("photos", dataset=dataset(uri="file:///other"))
-    for model in ("income", "photos"):
-        tell(batch, model, "w", ModelWithdrawn(attempt="a-0", batch="b-0"))
-    for _ in range(2):
-        note_out_of_service(batch.services, batch.name, TABLE)
-    (noted,) = batch.history().out_of_service
-    assert (noted.model, why_out_of_service(noted)) == ("income", "was withdrawn by batch b-0")
-    facts = the_only(batch)
-    assert facts["outcome"] == "out of service"
-    assert "withdrawn_by" not in facts
-
-
-def test_a_model_that_lost_its_alias_is_noted_and_one_in_service_is_not(batch):
-    batch.enroll()
-    note_out_of_service(batch.services, batch.name, TABLE)
-    assert batch.history().out_of_service == []
-    tell(batch, "income", ids.alias_change(1, 1, None), AliasLost(found=1))
-    note_out_of_service(batch.services, batch.name, TABLE)
-    (noted,) = batch.history().out_of_service
-    assert why_out_of_service(noted).startswith("lost its alias")
-
-
-def test_what_the_batch_withdrew_itself_is_not_noted_as_out_before(batch):
-    batch.enroll()
-    tell(batch, "income", "w", ModelWithdrawn(attempt="a-1", batch=batch.name))
-    note_out_of_service(batch.services, batch.name, TABLE)
-    assert batch.history().out_of_service == []
 
 
 def test_copies_and_unknown_versions_are_named_in_the_certificate(whole_world):

@@ -71,7 +71,12 @@ def test_every_limit_is_said_of_something():
         "holdout_was_learned": "x",
         "earlier_versions": [1],
     }
-    models = [everything, {**RETRAINED, "kept_from_parent": ["x"]}, {"outcome": "withdrawn"}]
+    models = [
+        everything,
+        {**RETRAINED, "kept_from_parent": ["x"]},
+        {"outcome": "withdrawn"},
+        {"outcome": "not asked"},
+    ]
     found = Ground(
         is_found=True, is_erased=True, is_partly_searched=True, is_gone=True, models=models
     )

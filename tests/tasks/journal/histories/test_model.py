@@ -8,7 +8,9 @@ from tasks.journal.events.models import (
     ForgettingSettled,
     HoldoutErased,
     ModelEnrolled,
+    ModelUnenrolled,
     ModelWithdrawn,
+    SnapshotAdvanced,
     SnapshotRestored,
 )
 from tasks.journal.events.versions import AliasLost, AliasRestored, VersionPurged
@@ -79,6 +81,19 @@ def test_an_alias_that_was_lost_takes_the_model_out_until_it_is_enrolled_again()
     assert (found.withdrawn_by, found.alias_changes) == ("", 1)
     assert not history(ENROLLED, AliasLost(found=1), ENROLLED).enrollment.is_withdrawn
     assert history(ENROLLED, AliasRestored(found=1, floor=2)).alias_changes == 1
+
+
+def test_who_takes_a_model_out_is_known_until_it_is_enrolled_again():
+    out = ModelUnenrolled(name="Ada", reason="Nobody uses it.")
+    found = history(ENROLLED, promotion(FIRST, 2), out)
+    assert found.enrollment.is_withdrawn
+    assert found.taken_out == out
+    assert found.weights.alias_floor == (2, "d2")  # it has learned of nobody who was erased since
+    again = history(ENROLLED, out, ENROLLED)
+    assert (again.taken_out, again.taken_out_on) == (None, "")
+    assert not again.enrollment.is_withdrawn
+    advanced = SnapshotAdvanced(dataset_version=9, row_count=95, fingerprint="f", batch="b-2")
+    assert history(ENROLLED, out, advanced).weights.alias_floor is None
 
 
 def test_a_restored_table_moves_the_snapshot_and_erases_nobody():
