@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
-from tasks.registry import downloads
+from tasks.registry import downloads, trial
 from tasks.registry.model_files import LoadedModel, pickle_allowed
 
 if TYPE_CHECKING:  # who only asks for a status must not wait for torch
@@ -66,11 +66,23 @@ def _written(code: dict[str, bytes], folder: Path) -> list[str]:
     return [str(path) for path in sorted(folder.iterdir())]
 
 
+class _Flavor:
+    """MLflow's own for torch; what it exported is noted before it leaves this machine."""
+
+    def save_model(self, path: str, **options: Any) -> None:
+        """Called by MLflow with a temporary folder of ours."""
+        import mlflow
+
+        mlflow.pytorch.save_model(path=path, **options)
+        for file in Path(path).rglob("*.pt2"):
+            trial.note_exported(file)
+
+
 def log_new(settings: Settings, run_id: str, module: "nn.Module", example: "np.ndarray") -> str:
     """Log a freshly trained model in MLflow's pt2 form, which is not pickled; returns its URI."""
     import mlflow
     import torch
-    from mlflow.models import infer_signature
+    from mlflow.models import Model, infer_signature
 
     outputs = module.eval()(torch.from_numpy(example)).detach().numpy()
     with (
@@ -79,9 +91,11 @@ def log_new(settings: Settings, run_id: str, module: "nn.Module", example: "np.n
         translated("MLflow"),
         mlflow.start_run(run_id=run_id),
     ):
-        info = mlflow.pytorch.log_model(
-            module,
+        info = Model.log(
+            artifact_path=None,
             name="model",
+            flavor=_Flavor(),
+            pytorch_model=module,
             signature=infer_signature(example, outputs),
             input_example=example,
             serialization_format="pt2",

@@ -176,7 +176,8 @@ def read_module(
 ) -> "nn.Module":
     """The module that MLflow loads from a version's files; `name` says in errors which it is.
 
-    What is exported is looked through for code, and tried in confinement if it `is_new`.
+    What is exported is looked through for code. If it `is_new`, it is tried in confinement, but for
+    what this process exported itself.
 
     Raises:
         UnsupportedModelError: code is hidden in an exported program.
@@ -189,7 +190,7 @@ def read_module(
         with memory_errors():
             for file in [] if may_hold_code else directory.rglob("*.pt2"):
                 exported_archives.refuse_code(file, name)
-                if is_new:
+                if is_new and not trial.is_exported_here(file):
                     trial.try_load(file, name)
             return mlflow.pytorch.load_model(str(directory), map_location="cpu")
     except (ExpungeError, OSError):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.registry import logged_files, model_files
+from tasks.registry import logged_files, model_files, trial
 from tasks.registry.mlflow_registry import TRAINING_EXPERIMENT
 from tasks.registry.model_files import Trust
 from unlearning.errors import ChangedWeightsError, ModelError, UnsupportedModelError
@@ -50,6 +50,29 @@ def test_a_new_version_is_exported_and_comes_back_with_its_weights(log):
     assert (loaded.is_exported, loaded.code) == (True, {})
     assert "data/model.pt2" in loaded.files
     assert not [path for path in loaded.files if "example" in path]
+
+
+def tried(monkeypatch):
+    """Names of what is tried in confinement from now on."""
+    found = []
+    monkeypatch.setattr(trial, "try_load", lambda _, name: found.append(name))
+    return found
+
+
+def test_what_this_process_exported_need_not_be_tried(log, monkeypatch):
+    registry, _ = log()
+    names = tried(monkeypatch)
+    model_files.load_model(registry, "income", 1)
+    assert names == []
+
+
+def test_what_another_one_exported_is_tried_also_in_the_place_of_ours(log, monkeypatch):
+    registry, folder = log()
+    other = torch.export.export(nn.Linear(3, 2), (torch.zeros(2, 3),))
+    torch.export.save(other, folder / "data" / "model.pt2")
+    names = tried(monkeypatch)
+    model_files.load_model(registry, "income", 1)
+    assert names == ["income version 1"]
 
 
 def test_files_that_were_changed_since_are_not_read(log, monkeypatch):
