@@ -44,6 +44,14 @@ def mlflow_template(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory, mlflow_template):
+    """The world of `erased_world`, made once: its fixture `world` puts it back for each test."""
+    import erased_world
+
+    return erased_world.make_template(tmp_path_factory.mktemp("world"), mlflow_template)
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch, mlflow_template) -> Path:
     """A fresh EXPUNGE_HOME with an empty MLflow database."""

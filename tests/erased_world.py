@@ -1,5 +1,6 @@
 """Two tables, a model that forgot, and everything that `expunge run` does, step by step."""
 
+import copy
 import json
 import shutil
 import sqlite3
@@ -178,10 +179,8 @@ class World:
         return read_enrollment(self.services.journal, "income")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory, mlflow_template):
-    """The world as it is after its first erasure, made once: it is put back before each test."""
-    folder = tmp_path_factory.mktemp("world")
+def make_template(folder, mlflow_template):
+    """The world as it is after its first erasure, and copies to put back before each test."""
     (folder / "home").mkdir()
     shutil.copy(mlflow_template, folder / "home" / "mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
@@ -194,16 +193,28 @@ def template(tmp_path_factory, mlflow_template):
 
 @pytest.fixture
 def world(template, monkeypatch):
+    """The world of the session, put back to how it was after its first erasure."""
     folder, made = template
     monkeypatch.setenv("EXPUNGE_HOME", str(folder / "home"))
-    # In place, for MLflow keeps the database open.
-    with (
-        sqlite3.connect(folder / "home-as-it-was" / "mlflow.db") as before,
-        sqlite3.connect(folder / "home" / "mlflow.db") as now,
-    ):
-        before.backup(now)
-    for kept, used in (("home-as-it-was/store", "home/store"), ("tables-as-it-was", "tables")):
-        shutil.rmtree(folder / used)
-        shutil.copytree(folder / kept, folder / used)
+    for name in ("home", "tables"):
+        _put_back(folder / f"{name}-as-it-was", folder / name)
+    made = copy.copy(made)
     made.services = Services.open(load_settings())
     return made
+
+
+def _put_back(kept, used):
+    """Everything, but for the place of MLflow's database, which it keeps open."""
+    for path in used.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif not path.name.startswith("mlflow.db"):
+            path.unlink()
+    for path in kept.iterdir():
+        if path.is_dir():
+            shutil.copytree(path, used / path.name)
+        elif path.name == "mlflow.db":
+            with sqlite3.connect(path) as before, sqlite3.connect(used / path.name) as now:
+                before.backup(now)
+        else:
+            shutil.copy(path, used / path.name)

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, replace
 
 import pytest
-from erased_world import template, world
+from erased_world import world
 from mlflow import MlflowClient
 from prefect.settings import (
     PREFECT_API_URL,
@@ -22,7 +22,7 @@ from tasks.registry.services import Services
 from tasks.store import lease
 from unlearning.errors import ConflictError
 
-__all__ = ["template", "world"]
+__all__ = ["world"]
 
 
 @pytest.mark.integration

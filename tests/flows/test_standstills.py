@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from erased_world import template, world
+from erased_world import world
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_LOGGING_TO_API_ENABLED,
@@ -17,7 +17,7 @@ from flows.process_deletions import process_deletions
 from tasks.subjects import open_batches
 from unlearning.errors import DataError
 
-__all__ = ["template", "world"]
+__all__ = ["world"]
 
 
 def alarms(capsys):

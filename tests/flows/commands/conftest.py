@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from erased_world import template, world
+from erased_world import world
 from hand_made_batch import batch  # noqa: F401 - a fixture
 
 from flows.cli import main
 
-__all__ = ["template", "world"]
+__all__ = ["world"]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import json
 
-from erased_world import GONE, template, world
+from erased_world import GONE, world
 from hostile_names import put
 from sent_requests import answer, close, hold, release, submit, validated
 from small_tables import subject
@@ -16,7 +16,7 @@ from tasks.registry.services import Services
 from tasks.subjects import open_batches
 from unlearning.policy.subject_kinds import PERSON
 
-__all__ = ["template", "world"]
+__all__ = ["world"]
 
 
 def named(services, *marks, prefix="requests/"):

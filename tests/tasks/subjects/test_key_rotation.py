@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from erased_world import GONE, template, world  # noqa: F401 - fixtures
+from erased_world import GONE, world  # noqa: F401 - a fixture
 from small_tables import subject
 
 from tasks.certificates.traces import trace_subject
@@ -28,13 +28,8 @@ HELD = 20
 
 
 @pytest.fixture
-def place(world, template):  # noqa: F811 - the fixtures themselves
+def place(world):  # noqa: F811 - the fixture itself
     """The world once somebody came back and was erased again, and somebody is on hold."""
-    folder, _ = template
-    home = folder / "home"
-    kept = home / "pseudonym.key"
-    before = kept.read_bytes()
-    shutil.copytree(home / "artifacts", folder / "artifacts-before")
     world.restore()
     world.replay()
     world.hold(HELD)
@@ -42,11 +37,7 @@ def place(world, template):  # noqa: F811 - the fixtures themselves
     world.run()
     (replay,) = {e.facts.batch for r, e in world.requests().items() if r.startswith("replay-")}
     mlflow_mirror.mirror(world.services, replay)
-    yield world
-    kept.write_bytes(before)
-    (home / "pseudonym.key.next").unlink(missing_ok=True)
-    shutil.rmtree(home / "artifacts")
-    (folder / "artifacts-before").rename(home / "artifacts")
+    return world
 
 
 def turn(place, by="Ada"):
