@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.console import Plain
+from flows.console import Plain, command
 from tasks.environment.settings import load_settings
 from tasks.intake import legal_holds
 from tasks.intake.submission import printable
@@ -46,4 +46,7 @@ def hold(
         said = f"Released the holds of {name}"
     else:
         said = f"On hold from now on: {protection.place(services, file, force=force).sentence}"
-    Plain().print(said)
+    console = Plain()
+    console.print(said)
+    if release:
+        console.print(command("Next:", "expunge run"))

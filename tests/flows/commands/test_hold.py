@@ -13,7 +13,9 @@ def test_holds_are_placed_and_released_by_file(expunge, tmp_path):
     assert "On hold from now on: court[red].jsonl protects 2 rows of 2 subjects" in placed.out
     assert MARK not in placed.out + placed.err
     assert "ALARM" not in expunge("status").out
-    assert "Released the holds of court[red].jsonl" in expunge("hold", file, "--release").out
+    released = expunge("hold", file, "--release").out
+    assert "Released the holds of court[red].jsonl" in released
+    assert released.endswith("Next: expunge run\n")
     assert "court[red].jsonl" in expunge("hold", file, "--release").sentence
 
 
