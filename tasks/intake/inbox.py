@@ -17,6 +17,7 @@ from tasks.intake.kept_rows import (
     claimed_file,
     file_of,
     records_of,
+    was_forgotten,
 )
 from tasks.intake.request_files import MAX_BYTES, TOO_LARGE
 from tasks.intake.settling import growing
@@ -58,12 +59,34 @@ def growing_count(services: Services) -> int:
 
 
 def _unclaimed(services: Services) -> list[ObjectInfo]:
-    claimed = {info.key.removeprefix(CLAIMS) for info in services.store.list_objects(CLAIMS)}
+    claimed = _claimed(services)
     return [
         info
         for info in services.store.list_objects(INCOMING)
-        if not info.is_folder and not claimed & {f"{name}.json" for name in _ids(services, info)}
+        if not info.is_folder and not _file_id(services, info, claimed)[1]
     ]
+
+
+def _claimed(services: Services) -> set[str]:
+    """Ids of all files that batches ever claimed."""
+    found = services.store.list_objects(CLAIMS)
+    return {info.key.removeprefix(CLAIMS).removesuffix(".json") for info in found}
+
+
+def _file_id(services: Services, info: ObjectInfo, claimed: set[str]) -> tuple[str, bool]:
+    """The id of a file, and whether a batch has claimed it.
+
+    Once its batch is closed a file is deleted. If it is there again, as whoever copies a folder
+    with its times has it, it was sent again: it has another id, and is read like any other.
+    """
+    times = 0
+    while True:
+        found = _ids(services, info, times)
+        mine = claimed.intersection(found)
+        is_open = not all(was_forgotten(services, one, _UNNAMEABLE) for one in mine)
+        if is_open or not mine:
+            return found[0], is_open
+        times += 1
 
 
 def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]) -> str:
@@ -76,7 +99,9 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
     Raises:
         ConflictError: another run took over, so that these files are its affair.
     """
-    frozen = [copied for info in files if (copied := _copy(services, info)) is not None]
+    claimed = _claimed(services)
+    named = [(info, _file_id(services, info, claimed)[0]) for info in files]
+    frozen = [copied for one in named if (copied := _copy(services, *one)) is not None]
     if not (frozen or released):
         return ""
     facts = {
@@ -96,9 +121,9 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
     return batch
 
 
-def _copy(services: Services, info: ObjectInfo) -> RequestFile | None:
+def _copy(services: Services, info: ObjectInfo, file_id: str) -> RequestFile | None:
     """Keep the file's bytes: the sender may overwrite or remove it. None if it is gone already."""
-    file = RequestFile(_ids(services, info)[0], info.key, info.version, "", arrived=_arrival(info))
+    file = RequestFile(file_id, info.key, info.version, "", arrived=_arrival(info))
     if info.size > MAX_BYTES:  # may be larger than the memory of this machine
         return replace(file, problem=TOO_LARGE)
     if info.is_link:
@@ -195,12 +220,14 @@ def _files(services: Services, batch: str) -> Iterator[tuple[RequestFile, bool]]
         yield claimed_file(services, file_id), False
 
 
-def _ids(services: Services, info: ObjectInfo) -> list[str]:
-    """The id of a file: keyed, for its name may be a person's; then those it had before.
+def _ids(services: Services, info: ObjectInfo, times: int) -> list[str]:
+    """The id of a file that was sent again so many times, unchanged; then those it had before.
 
-    That is under the keys before a rotation, and in releases that did not key it.
+    It is keyed, for its name may be a person's. Before means under the keys before a rotation, and
+    in releases that did not key it.
     """
     facts = {"key": _bytes_of(info.key), "version": info.version}
+    facts |= {"again": str(times)} if times else {}
     keys = keys_of(services.settings.pseudonym_secret())
     secrets = (b"".join(keys[:count]) for count in range(len(keys), 0, -1))
     return [*(keyed_digest(one, facts)[:SHORT] for one in secrets), facts_digest(facts)[:SHORT]]

@@ -59,6 +59,15 @@ def claimant(services: Services, file_id: str) -> str:
     return json.loads(services.store.get(_claim_key(file_id)))["batch"]
 
 
+def was_forgotten(services: Services, file_id: str, undeletable: str) -> bool:
+    """Whether the claimed file of this id was deleted, as it is once its requests are answered.
+
+    One with the problem that is called `undeletable` never was.
+    """
+    claim = json.loads(services.store.get(_claim_key(file_id)))
+    return claim.get("key") == "" and claim.get("problem") != undeletable
+
+
 def records_of(services: Services, file: RequestFile) -> Iterator[Record]:
     """Every row that is kept of a file; one that cannot be read is one record with its problem."""
     if file.problem:

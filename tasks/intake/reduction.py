@@ -26,6 +26,7 @@ from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from unlearning.policy.deletion import is_open
+from unlearning.policy.digests import bytes_digest
 
 log = logging.getLogger("expunge.reduction")
 
@@ -161,5 +162,10 @@ def _delete_sent(services: Services, file: RequestFile) -> None:
     found = [i for i in services.store.list_objects(file.key) if i.key == file.key]
     if not found:  # its sender removed it, but a bucket may keep what it was
         services.store.purge_noncurrent(file.key)
-    elif found[0].version == file.version:
+    elif found[0].version == file.version and _is_what_was_read(services, file):
         services.store.delete(file.key)
+
+
+def _is_what_was_read(services: Services, file: RequestFile) -> bool:
+    """Whether it holds what the batch answered; whoever copies it may keep time and size."""
+    return not file.digest or bytes_digest(services.store.get(file.key)) == file.digest

@@ -1,6 +1,7 @@
 """What is left below requests/ of people who were answered: nothing that names them."""
 
 import json
+import os
 
 from erased_world import GONE, world
 from hostile_names import put
@@ -9,10 +10,12 @@ from small_tables import subject
 
 from tasks.environment.settings import load_settings
 from tasks.intake import batches, inbox, kept_rows, reduction
+from tasks.intake.inbox import INCOMING
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.reduction import QuarantineEmptied, RequestsReduced
 from tasks.registry.services import Services
+from tasks.store.files import FileStore
 from tasks.subjects import open_batches
 from unlearning.policy.subject_kinds import PERSON
 
@@ -102,6 +105,63 @@ def test_a_newer_file_under_the_same_name_is_not_deleted(services):
     reduction.reduce_closed(services)
     assert [info.key for info in inbox.new_files(services)] == ["requests/incoming/daily.jsonl"]
     assert named(services, "person-2") == ["requests/incoming/daily.jsonl"]
+
+
+def send_again(services, name, *numbers):
+    """A file of this name as whoever copies a folder with its times would have it again."""
+    submit(services, name, *numbers)
+    if isinstance(services.store, FileStore):
+        os.utime(services.store.root / f"{INCOMING}{name}.jsonl", (1.7e9, 1.7e9))
+
+
+def test_a_file_that_is_copied_again_with_its_old_time_is_read_and_goes_again(any_services):
+    services = any_services
+    for times in range(3):
+        send_again(services, "daily", 1)
+        batch = validated(services)
+        assert len(inbox.new_files(services)) == 0
+        assert [d.outcome for d in batches.dispositions(services, batch)] == [
+            "duplicate" if times else "accepted"
+        ]
+        assert open_batches.open_batches(services) == [batch]  # nobody takes it twice
+        answer(services, batch)
+        close(services, batch)
+        assert inbox.new_files(services) == []
+        assert reduction.reduce_closed(services) == 1
+        assert named(services, "person-1", "daily") == []
+    assert services.store.count_noncurrent("requests/") == 0
+
+
+def test_another_file_of_the_same_name_time_and_size_is_read_and_not_only_deleted(services):
+    send_again(services, "daily", 1)
+    first = validated(services)
+    send_again(services, "daily", 2)
+    answer(services, first)
+    close(services, first)
+    reduction.reduce_closed(services)
+    second = validated(services)
+    assert batches.subjects(services, second, PERSON) == ["person-2"]
+    answer(services, second)
+    close(services, second)
+    reduction.reduce_closed(services)
+    assert named(services, "person-", "daily") == []
+
+
+def test_an_unusable_file_that_is_copied_again_after_its_days_is_quarantined_again(
+    services, monkeypatch
+):
+    after = later(monkeypatch, 0)
+    for _ in range(2):
+        put(services, "odd.exe", b"person-odd")
+        os.utime(services.store.root / f"{INCOMING}odd.exe", (1.7e9, 1.7e9))
+        batch = validated(after)
+        (bad,) = batches.dispositions(after, batch)
+        assert (bad.outcome, "unknown type" in bad.reason) == ("quarantined", True)
+        assert open_batches.open_batches(after) == [batch]
+        close(after, batch)
+        for _ in range(2):
+            reduction.reduce_closed(after)
+        assert named(after, "person-odd", "odd.exe") == []
 
 
 def test_requests_of_a_batch_that_is_open_keep_their_rows(services):
