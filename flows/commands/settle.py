@@ -20,7 +20,7 @@ def settle(
 
     Ask whoever sent it. If exactly this id is meant, the next run answers it by that id alone, and
     the certificate says who decided. If another one is meant, withdraw it, and submit a new request
-    with the id as it stands in the tables.
+    with the id as it stands in the tables; it may have the same request_id.
 
     Parameters
     ----------

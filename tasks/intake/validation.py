@@ -1,10 +1,11 @@
 """Validate a batch of deletion requests with Great Expectations, row by row."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pandas as pd
@@ -15,9 +16,11 @@ from tasks.intake.legal_holds import register
 from tasks.intake.request_files import RawRow
 from tasks.intake.suite import HELD, ON_RECORD, USED, failures
 from tasks.journal import journal
-from tasks.journal.events.requests import Answered
+from tasks.journal.events.catalog import request_stream
+from tasks.journal.events.requests import Answered, RequestWithdrawn
 from tasks.journal.reading import subject_columns
 from tasks.registry.services import Services
+from tasks.store.objects import MissingObjectError
 from unlearning.policy.deletion import Disposition, is_open
 from unlearning.policy.digests import bytes_digest
 from unlearning.policy.subject_kinds import PERSON
@@ -93,16 +96,33 @@ def _frame(
     kinds = _kinds(services)
     held = register(services)
     limit = journal.now() + _SKEW
-    owners: dict[str, tuple[int, str]] = {}
-    rows = []
-    for number, record in enumerate(records):
-        row = {"row": number, **columns(record, held, limit, key, kinds, ids)}
-        if may_own_its_id(row):
-            owner = owners.setdefault(row["request_id"], (number, row["subject"]))
-            row["one_subject"] = owner[1] == row["subject"]
-            row["first_of_id"] = owner[0] == number
-        rows.append(row)
+    rows = [
+        {"row": number, **columns(record, held, limit, key, kinds, ids)}
+        for number, record in enumerate(records)
+    ]
+    _compare_owners(services, [row for row in rows if may_own_its_id(row)])
     return pd.DataFrame(rows)
+
+
+def _compare_owners(services: Services, rows: list[dict[str, Any]]) -> None:
+    """Say of each row whether it is the first of its request_id, and of the subject that owns it.
+
+    Whoever withdrew a request sends its number again for the id that was meant, perhaps in the same
+    file; the withdrawn one owns nothing any more, and is a duplicate of itself.
+    """
+    firsts: dict[str, dict[str, int]] = {}
+    for row in rows:
+        firsts.setdefault(row["request_id"], {}).setdefault(row["subject"], row["row"])
+    withdrawn = {one: _withdrawn(services, one) for one, named in firsts.items() if len(named) > 1}
+    for row in rows:
+        out = withdrawn.get(row["request_id"], frozenset())
+        if row["subject"] in out:
+            row["first_of_id"] = False
+            continue
+        named = firsts[row["request_id"]].items()
+        owner, first = next((who, number) for who, number in named if who not in out)
+        row["one_subject"] = owner == row["subject"]
+        row["first_of_id"] = first == row["row"]
 
 
 def _disposition(item: dict[str, Any], first: dict[int, tuple[str, str]]) -> Disposition:
@@ -127,18 +147,48 @@ def _text(value: Any) -> str:
 
 
 def _claim_ids(services: Services, judged: list[Disposition]) -> list[Disposition]:
-    """Let the first record that ever used a request_id own it; a later one is a duplicate."""
+    """Let the first record that ever used a request_id own it; a later one is a duplicate.
+
+    One that a person withdrew owns it no longer: another id was meant, which may come under it.
+    """
 
     def own(d: Disposition) -> Disposition:
         if d.outcome not in ("accepted", "on_hold"):
             return d
-        claim = f"{_CLAIMS}{bytes_digest(d.request_id.encode())}"
-        if services.store.put_if_absent(claim, f"{d.record_id} {d.subject}".encode()):
-            return d
-        owner = services.store.get(claim).decode().split(" ")[1]
-        if owner == d.subject:
-            return Disposition(d.record_id, d.request_id, "duplicate", ON_RECORD, d.received_at)
-        return Disposition(d.record_id, "", "quarantined", USED)
+        for claim in _claims_of(d.request_id):
+            if services.store.put_if_absent(claim, f"{d.record_id} {d.subject}".encode()):
+                break
+            record, owner = services.store.get(claim).decode().split(" ")
+            if owner == d.subject:
+                return Disposition(d.record_id, d.request_id, "duplicate", ON_RECORD, d.received_at)
+            if not _is_withdrawn(services, record):
+                return Disposition(d.record_id, "", "quarantined", USED)
+        return d
 
     with ThreadPoolExecutor(_WRITERS) as pool:
         return list(pool.map(own, judged))
+
+
+def _claims_of(request_id: str) -> Iterator[str]:
+    """Where the owners of a request_id stand: the first, and who came after one was withdrawn."""
+    first = f"{_CLAIMS}{bytes_digest(request_id.encode())}"
+    yield first
+    yield from (f"{first}-{number}" for number in count(2))
+
+
+def _withdrawn(services: Services, request_id: str) -> frozenset[str]:
+    """Pseudonyms of whom a request of this id named and was withdrawn."""
+    found: set[str] = set()
+    for claim in _claims_of(request_id):
+        try:
+            record, owner = services.store.get(claim).decode().split(" ")
+        except MissingObjectError:
+            break
+        if _is_withdrawn(services, record):
+            found.add(owner)
+    return frozenset(found)
+
+
+def _is_withdrawn(services: Services, record: str) -> bool:
+    events = services.journal.read(request_stream(record))
+    return bool(events) and isinstance(events[-1].facts, RequestWithdrawn)

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from factories import disposition
@@ -7,7 +8,12 @@ from tasks.intake.kept_rows import Record
 from tasks.intake.request_files import RawRow
 from tasks.intake.validation import judge, judge_again
 from tasks.journal.events.catalog import request_stream
-from tasks.journal.events.requests import RequestAccepted, SubjectNotFound
+from tasks.journal.events.requests import (
+    RequestAccepted,
+    RequestUnclear,
+    RequestWithdrawn,
+    SubjectNotFound,
+)
 from unlearning.policy.digests import pseudonym
 
 PAST = "2026-01-02T03:04:05+01:00"
@@ -89,6 +95,29 @@ def test_a_request_id_cannot_be_reused_for_somebody_else(services):
     ]
     judged = judge(services, again, KEY)
     assert [d.outcome for d in judged] == ["duplicate", "quarantined"]
+
+
+def test_a_request_id_that_was_withdrawn_is_anybody_s_once_and_its_own_row_a_duplicate(services):
+    numbers = count()
+
+    def judged(*subjects):
+        rows = [record(1, subject_id=who).row for who in subjects]
+        return judge(services, [Record(f"f-{next(numbers):06d}", row) for row in rows], KEY)
+
+    (first,) = judged("a")
+    withdrawn = RequestWithdrawn(disposition=first, batch="b", name="Ada", why="Typed wrong.")
+    stream = request_stream(first.record_id)
+    for event_id, facts in (
+        ("judged", RequestAccepted(disposition=first, batch="b")),
+        ("unclear", RequestUnclear(disposition=first, batch="b")),
+        ("settled", withdrawn),
+    ):
+        assert [d.outcome for d in judged("b")] == ["quarantined"]
+        services.journal.append(stream, event_id, facts)
+    assert [d.outcome for d in judged("a", "b")] == ["duplicate", "accepted"]
+    assert [d.outcome for d in judged("a", "b", "c")] == ["duplicate", "duplicate", "quarantined"]
+    assert [d.outcome for d in judged("a")] == ["duplicate"]
+    assert [d.outcome for d in judged("c")] == ["quarantined"]
 
 
 @pytest.mark.parametrize("flaw", [{"received_at": "soon"}, {"ground": "z"}, {"colour": "red"}])

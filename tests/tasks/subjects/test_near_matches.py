@@ -163,6 +163,30 @@ class TestInARun:
         assert "spelling" not in world.certificate("N-2")
         assert 30 not in world.there()
 
+    def test_the_right_id_may_come_under_the_number_that_was_withdrawn(self, world):
+        self.ask(world, "N-1", subject(30).upper())
+        world.run()
+        settle(world.services, "N-1", "withdraw", name="Ada", reason="Typed wrong.")
+        lines = [
+            {"request_id": "N-1", "subject_id": who, "received_at": "2026-11-20T03:04:05Z"}
+            for who in (subject(30).upper(), subject(30), subject(31))
+        ]
+        # The mended file, in which the wrong row still stands, and somebody else's.
+        world.store.put("requests/incoming/n.jsonl", "\n".join(map(json.dumps, lines)).encode())
+        world.run()
+        heads = list(world.services.journal.requests())
+        assert sorted(e.status for _, e in heads if e.facts.request_id == "N-1") == [
+            "duplicate",
+            "erased",
+            "quarantined",
+            "withdrawn",
+        ]
+        assert {30, 31} & world.there() == {31}
+        assert world.certificate("N-1")["outcome"] == "erased"
+        self.ask(world, "N-1", subject(32))
+        world.run()
+        assert 32 in world.there()  # one that was answered keeps its number
+
     def test_who_is_back_under_the_same_id_is_erased_whoever_else_is_spelled_so(self, world):
         world.submit("N", [30])
         world.run()
