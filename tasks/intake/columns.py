@@ -22,7 +22,7 @@ class IdRules(Protocol):
     """What can be an id in the tables; the ids themselves never leave a task."""
 
     def fits(self, kind: str, subject_id: str) -> bool:
-        """Whether a table of this kind could hold it as it is written."""
+        """Whether a table of this kind could hold it as it is written, or spelled otherwise."""
         ...
 
     def names_somebody(self, kind: str, subject_id: str) -> bool:

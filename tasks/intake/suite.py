@@ -17,7 +17,7 @@ ON_RECORD = "a request with this request_id is already on record"
 USED = "request_id is already used for another subject; send the request under one of its own"
 _ELSEWHERE = "subject_kind (person if not given) must be one that a table is enrolled with: {}"
 _OF_NO_TYPE = (
-    "subject_id is not written as the tables write ids of its kind, a whole number in digits alone"
+    "subject_id is none in any spelling: ids of its kind are a whole number in every table"
 )
 _NOBODY = "subject_id stands for an empty cell, such as NULL or #REF!, and is no id in a table"
 _MISSING = "{} is missing, or neither text nor a whole number"

@@ -7,7 +7,7 @@ import pyarrow as pa
 from tasks.registry.services import Services
 from tasks.subjects.tied_tables import open_searched, searched_columns
 from tasks.tables.delta import arrow_schema, can_hold, count_by_subject, open_table
-from unlearning.policy.spelling import is_word_for_nothing
+from unlearning.policy.spelling import is_word_for_nothing, loose_form
 
 
 class EnrolledIds:
@@ -33,9 +33,12 @@ class EnrolledIds:
         return found
 
     def fits(self, kind: str, subject_id: str) -> bool:
-        """Whether a column of this kind could hold the id as it is written."""
+        """Whether a column of this kind could hold the id, as it is or in another spelling."""
         columns = self._columns.get(kind, [])
-        return not columns or any(one is None or can_hold(one, subject_id) for _, _, one in columns)
+        spelled = (subject_id, loose_form(subject_id))
+        return not columns or any(
+            one is None or any(can_hold(one, text) for text in spelled) for _, _, one in columns
+        )
 
     def names_somebody(self, kind: str, subject_id: str) -> bool:
         """Whether it is no word for an empty cell, unless a table has just that for an id."""

@@ -7,10 +7,11 @@ from factories import dataset, enrollment
 
 from tasks.intake import batches
 from tasks.journal.reading import record_enrollment
-from tasks.subjects import enrolled_ids, open_batches
+from tasks.subjects import enrolled_ids, near_matches, open_batches
 from tasks.subjects.enrolled_ids import EnrolledIds
 
-EXPORTED = ["1000.0", "1.001E+03", "+1002", "1,003", "'1004", '="1005"', "0017", "ABC", "1" * 20]
+EXPORTED = ["1000.0", "1.001E+03", "+1002", "1,003", "'1004", '="1005"', "0017", "1.23e2"]
+NO_NUMBER = ["ABC", "1" * 20, "17a", "1.5", "0x11"]
 NOTHING = ["NULL", "N/A", "nan", "-", "#REF!", "None", "undefined"]
 
 
@@ -67,10 +68,21 @@ def csv(kind, *subjects):
 
 @pytest.mark.parametrize(("name", "write"), [("r.csv", csv), ("r.jsonl", jsonl)])
 def test_what_no_column_of_whole_numbers_can_hold_is_quarantined_in_every_format(lake, name, write):
-    judged = lake.judge(name, write("customer", *EXPORTED, *NOTHING, "1000", "99"))
+    judged = lake.judge(name, write("customer", *NO_NUMBER, *NOTHING, "1000", "99"))
     assert {outcome for outcome, _ in judged[:-2]} == {"quarantined"}
     assert all("a whole number" in reason for _, reason in judged[:-2])
     assert judged[-2:] == [("accepted", "valid")] * 2
+
+
+@pytest.mark.parametrize(("name", "write"), [("r.csv", csv), ("r.jsonl", jsonl)])
+def test_a_whole_number_in_another_spelling_is_unclear_as_a_text_is(lake, name, write):
+    judged = lake.judge(name, write("customer", *EXPORTED, "0099"))
+    assert judged == [("accepted", "valid")] * 9
+    (batch,) = open_batches.open_batches(lake.services)
+    near_matches.set_aside(lake.services, batch)
+    stands = {e.facts.request_id: e.status for _, e in lake.services.journal.requests()}
+    assert [one for one, status in sorted(stands.items()) if status == "unclear"] == ["R-0", "R-6"]
+    assert len(stands) == 9
 
 
 def test_a_number_that_json_writes_with_decimals_is_quarantined_too(lake):
@@ -97,7 +109,7 @@ def test_of_a_kind_with_both_types_an_id_need_fit_one(lake):
         True,
         False,
         True,
-        False,
+        True,
     ]
 
 
