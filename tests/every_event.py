@@ -75,7 +75,8 @@ EVERY_EVENT: list[Fact] = [
     validated(accepted=2, quarantined=1),
     b.RequestsWithheld(records=("one", "two")),
     NearMatchesSought(
-        versions={"t": (3, 1)}, unclear=(NearMatch(record="one", rows=2, subjects=1),)
+        versions={"t": (3, 1)},
+        unclear=(NearMatch(record="one", rows=2, subjects=1, kinds=("employee",)),),
     ),
     b.RowsResolved(tables=2, rows=3, located=1, not_found=0),
     b.SearchClosed(),

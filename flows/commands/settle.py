@@ -16,7 +16,7 @@ Switch = Annotated[bool, Parameter(negative="")]
 def settle(
     request: str, *, exact: Switch = False, withdraw: Switch = False, by: str, reason: str
 ) -> None:
-    """Settle a request that is unclear: its id is nearly that of rows, but for the spelling.
+    """Settle a request that is unclear: rows have nearly its id, or its id under another kind.
 
     Ask whoever sent it. If exactly this id is meant, the next run answers it by that id alone, and
     the certificate says who decided. If another one is meant, withdraw it, and submit a new request

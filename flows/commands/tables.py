@@ -69,8 +69,8 @@ def print_unclear(console: Plain, found: Iterable[RequestSummary]) -> None:
         return
     are = "request is" if len(unclear) == 1 else "requests are"
     console.print(
-        f"{len(unclear)} {are} unclear: rows have nearly the same id, but for its spelling. Ask "
-        "who sent them."
+        f"{len(unclear)} {are} unclear: rows have nearly the same id, but for its spelling, or the "
+        "same id under another kind. Ask who sent them."
     )
     by = "--by NAME --reason TEXT"
     settle = f"expunge settle {unclear[0]}"

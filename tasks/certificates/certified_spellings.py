@@ -9,7 +9,7 @@ from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import RequestSettled, RequestUnclear
 from tasks.journal.events.withheld import NearMatch
 from tasks.journal.histories.batch import BatchHistory
-from tasks.journal.reading import read_batch
+from tasks.journal.reading import read_batch, subject_columns
 from tasks.registry.services import Services
 
 
@@ -25,6 +25,8 @@ class Spellings:
         default_factory=dict
     )
     """What a person was asked about, by record, and in which versions of tables it was seen."""
+    are_kinds: bool = False
+    """Whether tables are of several kinds of subjects, so that the same id may be another's."""
 
     def searched(self, uri: str) -> dict[str, Any]:
         """What is stated of a table."""
@@ -42,6 +44,7 @@ class Spellings:
             said |= {
                 "rows_seen": near.rows,
                 "subjects_seen": near.subjects,
+                **({"kinds_seen": list(near.kinds)} if near.kinds else {}),
                 "seen_in": {uri: list(numbers) for uri, numbers in versions.items()},
             }
         return {"spelling": said}
@@ -56,10 +59,11 @@ class Spellings:
 
     def in_vain(self, record: str) -> str:
         """What a request is told of which no table holds a row."""
+        of = " of its kind" if self.are_kinds else ""
         if one := self.settled.get(record):
-            return f"no table has a row of exactly this id, which {one.name} said is meant"
+            return f"no table{of} has a row of exactly this id, which {one.name} said is meant"
         nearly = " or nearly" if self.versions else ""
-        return f"no table has a row of exactly{nearly} this id"
+        return f"no table{of} has a row of exactly{nearly} this id"
 
 
 def spellings_of(services: Services, history: BatchHistory) -> Spellings:
@@ -75,4 +79,5 @@ def spellings_of(services: Services, history: BatchHistory) -> Spellings:
                 asked = read_batch(services.journal, event.facts.batch)
                 if asked.sought and record in asked.near:
                     seen[record] = asked.near[record][1], asked.sought.versions
-    return Spellings(sought.versions if sought else {}, settled, seen)
+    kinds = {column.kind for column in subject_columns(services.journal).values()}
+    return Spellings(sought.versions if sought else {}, settled, seen, are_kinds=len(kinds) > 1)

@@ -162,9 +162,9 @@ LIMITS = (
         lambda ground: not ground.is_found and ground.are_spellings_sought,
     ),
     Limit(
-        "There were rows of nearly the same id when the request came, see spelling: none was "
-        "erased for it, since a person said that exactly this id is meant; what became of them "
-        "since is not said.",
+        "There were rows of nearly the same id, or of the same id under another kind, when the "
+        "request came, see spelling: none was erased for it, since a person said that exactly this "
+        "id is meant; what became of them since is not said.",
         "a person settled the request",
         lambda ground: ground.is_settled,
     ),

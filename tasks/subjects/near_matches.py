@@ -1,6 +1,10 @@
-"""Requests whose id is nearly that of rows which they do not name: a person says who was meant."""
+"""Requests whose id is nearly that of rows which they do not name, or theirs in another kind alone.
+
+A person says who was meant.
+"""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 from tasks.intake import batches, inbox
@@ -12,13 +16,14 @@ from tasks.journal.journal import Entry
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
+from tasks.subjects import suppression_list
 from tasks.subjects.tied_tables import (
     learned,
     open_searched,
     readable_versions,
     searched_columns,
 )
-from tasks.tables.delta import open_table
+from tasks.tables.delta import count_by_subject, open_table
 from tasks.tables.spellings import rows_by_id
 from unlearning.policy.counted import counted
 from unlearning.policy.deletion import Disposition, is_replay
@@ -29,6 +34,8 @@ log = logging.getLogger("expunge.near-matches")
 
 def set_aside(services: Services, batch: str) -> int:
     """Take out of the batch every request that nearly names somebody; returns how many.
+
+    So is one taken out whose id only a subject of another kind has.
 
     Looked at is every table of the kind, and the versions that models were trained on, as long as
     the batch has not begun to erase; again if one of them is a new version. Requests of our own and
@@ -82,6 +89,7 @@ def _unclear(
         if d.record_id not in exact and not is_replay(d.request_id, d.subject)
     ]
     near: dict[str, dict[tuple[str, str], int]] = {}
+    named: set[str] = set()
     for uri, (column, kind) in searched_columns(services).items():
         mine = _by_form(services, batch, kind, asked)
         for version in versions.get(uri, ()):
@@ -91,10 +99,52 @@ def _unclear(
                     if subject != exactly:
                         found = near.setdefault(record, {})
                         found[uri, subject] = max(rows, found.get((uri, subject), 0))
-    return tuple(
+                    else:
+                        named.add(record)
+    matches = [
         NearMatch(record=record, rows=sum(found.values()), subjects=len({s for _, s in found}))
-        for record, found in sorted(near.items())
-    )
+        for record, found in near.items()
+    ]
+    unnamed = [d for d in asked if d.record_id not in named | set(near)]
+    matches += _of_other_kinds(services, batch, versions, unnamed)
+    return tuple(sorted(matches, key=lambda one: one.record))
+
+
+def _of_other_kinds(
+    services: Services,
+    batch: str,
+    versions: dict[str, tuple[int, ...]],
+    asked: Collection[Disposition],
+) -> Iterator[NearMatch]:
+    """Requests whose id is a subject of other kinds, and none of its own that was ever erased.
+
+    Cost: a filtered read of the subject column of every table of another kind.
+    """
+    gone = suppression_list.load(services).subjects if asked else ()
+    unknown = [d for d in asked if d.subject not in gone]
+    rows: dict[str, Counter[str]] = {}
+    for own in sorted({d.subject_kind for d in unknown}):
+        records = [d.record_id for d in unknown if d.subject_kind == own]
+        named = batches.subjects_by_record(services, batch, own, records)
+        for uri, (column, kind) in searched_columns(services).items():
+            if kind != own:
+                found = _most_rows(services, uri, column, versions.get(uri, ()), named.values())
+                for record, subject in named.items():
+                    if found[subject]:
+                        rows.setdefault(record, Counter())[kind] += found[subject]
+    for record, found in rows.items():
+        kinds = tuple(sorted(found))
+        yield NearMatch(record=record, rows=found.total(), subjects=len(kinds), kinds=kinds)
+
+
+def _most_rows(
+    services: Services, uri: str, column: str, versions: Collection[int], ids: Collection[str]
+) -> Counter[str]:
+    """The most rows that each of the ids has in one of the versions."""
+    found: Counter[str] = Counter()
+    for version in versions:
+        found |= Counter(count_by_subject(open_table(services.settings, uri, version), column, ids))
+    return found
 
 
 def _by_form(
@@ -127,7 +177,13 @@ def _tell(services: Services, batch: str) -> None:
 
 
 def _why(found: NearMatch) -> str:
+    rows = counted(found.rows, "row")
+    if found.kinds:
+        return (
+            f"no table of its kind has this id, but another kind has it ({', '.join(found.kinds)}: "
+            f"{rows}); a person says who is meant"
+        )
     return (
-        f"{counted(found.rows, 'row')} of {counted(found.subjects, 'subject')} have nearly this "
+        f"{rows} of {counted(found.subjects, 'subject')} have nearly this "
         "id; a person says who is meant"
     )

@@ -90,6 +90,10 @@ class Book:
         """Tables in which the person has rows now."""
         return set(self._rows_of(person))
 
+    def is_of_another_kind(self, person: Person) -> bool:
+        """Whether anybody of another kind ever had the person's id in a table."""
+        return any(one.id == person.id and one.kind != person.kind for one in self.owner.values())
+
     def new_row(self) -> int:
         return max(self.owner) + 1
 

@@ -80,7 +80,8 @@ class Histories(RuleBasedStateMachine):
         unclear = self.place.unclear()
         if unclear:
             request = unclear[which % len(unclear)]
-            assert self.book.requests[request].is_near
+            asked = self.book.requests[request]
+            assert asked.is_near or self.book.is_of_another_kind(asked.person)
             self.place.settle(request, choice)
             if choice == "exact":
                 self.book.settled.add(request)

@@ -231,6 +231,6 @@ def _is_explained(book: Book, asked: Request, one: dict[str, Any], found: dict[s
     if status == "on_hold":
         return asked.person in book.held
     if status == "unclear":
-        return asked.is_near
+        return asked.is_near or book.is_of_another_kind(asked.person)
     told = [*found["alarms"], *(asking["next"] for asking in found["waiting"])]
     return (status == "blocked" and bool(one["reason"])) or any(batch in text for text in told)

@@ -21,8 +21,8 @@ STATUS_MEANING: Mapping[str, str] = {
     "accepted": "valid, waiting for its rows to be unlearned and erased",
     "on_hold": "a legal hold names the subject, or new rows of somebody who was erased before wait "
     "for a person; looked at again in every run",
-    "unclear": "its id is nearly that of rows, but for the spelling; `expunge settle` says who is "
-    "meant",
+    "unclear": "rows have nearly its id, but for the spelling, or its id under another kind; "
+    "`expunge settle` says who is meant",
     "blocked": "a model failed the gate, or somebody rejected the batch; the champion is "
     "unchanged, the request stays open",
     "erased": "rows gone from the tables; the certificate says what each model forgot",

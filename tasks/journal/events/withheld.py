@@ -14,11 +14,13 @@ class RequestsWithheld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearMatch:
-    """A request whose id is nearly that of rows which it does not name."""
+    """A request whose id is nearly that of rows which it does not name, or of other kinds."""
 
     record: str
     rows: int
     subjects: int
+    kinds: tuple[str, ...] = ()
+    """Other kinds of subjects that have exactly its id, if it is no near match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,11 @@ def test_where_was_looked_is_stated_of_the_table():
     assert found.in_vain("f-1") == "no table has a row of exactly or nearly this id"
 
 
+def test_where_the_same_id_may_be_another_s_only_its_own_kind_is_spoken_of():
+    found = Spellings({"t": (3, 1)}, {}, are_kinds=True)
+    assert found.in_vain("f-1") == "no table of its kind has a row of exactly or nearly this id"
+
+
 def test_who_decided_is_stated_of_the_request_and_of_no_other(services):
     for event_id, facts in (
         ("judged", RequestAccepted(**TOLD)),

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from deltalake import DeltaTable
-from small_tables import subject, write_tables
+from small_tables import MARK, subject, write_tables
 
+from tasks.approval.settlements import settle
 from tasks.certificates.traces import trace_subject
 from tasks.enrolling import enroll, train
 from tasks.erasure.batch_rows import BatchRows
@@ -137,6 +138,43 @@ def test_rows_of_a_batch_of_both_kinds_are_those_of_the_table_s_kind(two):
     assert BatchRows(two.services, batch, two.world.table).subjects == [subject(40)]
     assert {40, 41} & two.world.there() == {41}
     assert {40, 41} & two.world.there(two.staff) == {40}
+
+
+def test_whose_id_only_another_kind_has_is_unclear_until_a_person_says_who_is_meant(two):
+    # No employee has the ids 225 and 226, but one has 100.
+    two.ask("K-1", 225, subject_kind="employee")
+    two.ask("K-2", 226, subject_kind="employee")
+    two.ask("K-3", 100)
+    two.world.run()
+    told = two.world.requests()
+    assert {name: told[name].status for name in ("K-1", "K-2", "K-3")} == {
+        "K-1": "unclear",
+        "K-2": "unclear",
+        "K-3": "erased",
+    }
+    assert told["K-1"].facts.reason == (
+        "no table of its kind has this id, but another kind has it (person: 1 row); a person says "
+        "who is meant"
+    )
+    assert MARK not in repr([event.facts for event in told.values()])
+    settle(two.services, "K-1", "exact", name="Ada", reason="She works there.")
+    settle(two.services, "K-2", "withdraw", name="Ada", reason="He is a customer.")
+    two.ask("K-2", 226)
+    two.ask("K-4", 100)  # was erased before, and nobody need ask
+    two.world.run()
+    assert two.statuses()["K-1"] == "not_found"
+    found = two.world.certificate("K-1")
+    told = two.world.requests()
+    assert told["K-1"].facts.reason == (
+        "no table of its kind has a row of exactly this id, which Ada said is meant"
+    )
+    assert found["spelling"]["kinds_seen"] == ["person"]
+    assert "or of the same id under another kind" in " ".join(found["not_proven"])
+    assert two.world.certificate("K-2")["outcome"] == "erased"
+    assert told["K-4"].facts.reason.startswith(
+        "no table of its kind has a row of exactly or nearly this id; erased before"
+    )
+    assert {225, 226} & two.world.there() == {225}
 
 
 def test_a_request_of_a_kind_that_no_table_has_is_quarantined_with_those_that_there_are(two):
