@@ -1,6 +1,5 @@
 """Validate a batch of deletion requests with Great Expectations, row by row."""
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -42,14 +41,21 @@ def judge(
     return _claim_ids(services, _judged(services, records, key, ids)) if records else []
 
 
-def foretell(services: Services, rows: Sequence[RawRow]) -> Counter[str]:
-    """Why rows of a file will be quarantined, each reason with their number; changes nothing.
+def foretell(
+    services: Services, rows: Sequence[RawRow], ids: IdRules | None = None
+) -> dict[str, list[int]]:
+    """Why rows of a file will be quarantined, and which: numbers from 1; changes nothing.
 
     A request_id that another subject's request has used is found by the run alone.
     """
-    records = [Record(f"row-{number}", row) for number, row in enumerate(rows)]
-    judged = _judged(services, records, services.settings.pseudonym_secret()) if records else []
-    return Counter(one.reason for one in judged if one.outcome == "quarantined")
+    records = [Record(f"row-{number}", row) for number, row in enumerate(rows, start=1)]
+    key = services.settings.pseudonym_secret()
+    found: dict[str, list[int]] = {}
+    judged = _judged(services, records, key, ids) if records else []
+    for number, one in enumerate(judged, start=1):
+        if one.outcome == "quarantined":
+            found.setdefault(one.reason, []).append(number)
+    return found
 
 
 def _judged(

@@ -1,8 +1,16 @@
 import json
+import shutil
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
+from factories import dataset, enrollment
 from small_tables import MARK
 from terminal import request
+
+from tasks.environment.settings import load_settings
+from tasks.journal.reading import record_enrollment
+from tasks.registry.services import Services
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -32,9 +40,39 @@ def test_rows_that_will_be_quarantined_are_foretold_with_their_reasons(expunge, 
     (mixed := tmp_path / "mixed.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     said = " ".join(expunge("submit", mixed).out.split())
     assert "To be quarantined: 2 of 3 rows of mixed.jsonl" in said
-    assert "1 row: received_at lies in the future" in said
-    assert "1 row: ground must be one of a to f" in said
+    assert "row 2: received_at lies in the future" in said
+    assert "row 3: ground must be one of a to f" in said
     assert MARK not in said
+
+
+def test_files_of_which_no_row_can_be_used_are_stored_and_end_with_a_status(expunge, tmp_path):
+    (bad := tmp_path / "bad.jsonl").write_text(json.dumps(request(3, ground="z")))
+    (broken := tmp_path / "broken.exe").write_bytes(b"x")
+    said = expunge("submit", bad, broken)
+    assert said.status == 2
+    assert "No row of what was stored can be used" in said.sentence
+    assert "Stored bad.jsonl in" in said.out
+    assert "To be quarantined: 1 of 1 row of bad.jsonl (row 1: ground must" in " ".join(
+        said.out.split()
+    )
+    assert "Another file named" not in expunge("submit", bad).sentence
+
+
+def test_ids_are_compared_with_the_tables_as_the_run_will(expunge, tmp_path):
+    services = Services.open(load_settings())
+    place = (tmp_path / "crm").as_uri()
+    write_deltalake(place, pa.table({"subject_id": pa.array([17])}))
+    known = enrollment(model="crm", dataset=dataset(uri=place), holdout=place)
+    record_enrollment(services.journal, known)
+    rows = [request(i, subject_id=who) for i, who in enumerate(["17", "017", "ABC", "NULL"])]
+    (file := tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    said = " ".join(expunge("submit", file).out.split())
+    assert "To be quarantined: 2 of 4 rows of a.jsonl (rows 3 and 4: subject_id is none" in said
+    shutil.rmtree(tmp_path / "crm")
+    other = file.rename(tmp_path / "b.jsonl")
+    said = expunge("submit", other)
+    assert "nobody could now" in said.out
+    assert said.status == 0
 
 
 def test_nothing_is_foretold_of_rows_that_are_sound(expunge, file):
