@@ -30,6 +30,7 @@ from unlearning.methods.problem import UnlearningProblem
 from unlearning.model.rows import Rows
 from unlearning.model.weights import model_digest, same_values
 from unlearning.policy.budget import is_exact
+from unlearning.policy.counted import counted
 from unlearning.policy.deadlines import why_too_late
 from unlearning.policy.ladder import stronger
 
@@ -138,7 +139,8 @@ def _unlearn(services: Services, attempt: Attempt) -> dict[str, Tensor]:
 
     state = fitting(new_state, chunk_size=config.chunk_size, device=pick_device(services.settings))
     seconds = (journal.now() - started).total_seconds()
-    log.info("%s: unlearned %d rows in %.1f s", attempt.model, attempt.forget_count, seconds)
+    rows = counted(attempt.forget_count, "row")
+    log.info("%s: unlearned %s in %.1f s", attempt.model, rows, seconds)
     if is_exact(attempt.method) and not is_resumed:
         note_retrain(services, attempt, config.retraining, retain.count, seconds)
     return {name: value.cpu().contiguous() for name, value in state.items()}

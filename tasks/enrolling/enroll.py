@@ -22,6 +22,7 @@ from tasks.versions.alias_floor import refuse_remembering
 from unlearning.errors import DataError
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions
+from unlearning.policy.counted import counted
 
 log = logging.getLogger("expunge.enroll")
 
@@ -64,7 +65,8 @@ def enroll_version(
     record_enrollment(services.journal, enrollment)
     _alarm_if_relearned(services, enrollment)
     services.registry.tag_version(source.model, number, _tags(enrollment))
-    log.info("%s version %d enrolled with %d rows", source.model, number, enrollment.row_count)
+    rows = counted(enrollment.row_count, "row")
+    log.info("%s version %d enrolled with %s", source.model, number, rows)
     if served is None:
         log.warning(
             "No version of %s holds the alias %r; set it in MLflow on the version in service. "

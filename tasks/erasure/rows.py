@@ -17,6 +17,7 @@ from tasks.tables.delta import count_rows, is_readable, is_table, open_table
 from tasks.tables.readiness import refuse_unready
 from tasks.tables.space import refuse_full
 from unlearning.errors import DataError
+from unlearning.policy.counted import counted
 
 log = logging.getLogger("expunge.erasure")
 
@@ -52,7 +53,7 @@ def erase_rows(services: Services, batch: str, uri: str) -> RowsErased:
         find=find,
         make=lambda _: rows.delete(),
     )
-    log.info("%s: erased %d rows", uri, facts.rows_matched)
+    log.info("%s: erased %s", uri, counted(facts.rows_matched, "row"))
     return facts
 
 

@@ -14,6 +14,7 @@ from tasks.store import lease
 from tasks.subjects.matches import subject_tables
 from tasks.tables.delta import count_by_subject, open_table
 from unlearning.errors import ConflictError
+from unlearning.policy.counted import counted
 from unlearning.policy.deletion import TERMINAL, Disposition
 
 log = logging.getLogger("expunge.late-holds")
@@ -71,9 +72,9 @@ def _report_late(services: Services, batch: str, late: list[Disposition]) -> Non
     if not late:
         return
     log.error(
-        "ALARM: A legal hold was placed on %d subjects of batch %s when no table held a row of "
-        "them any more; tell who asked for it.",
-        len(late),
+        "ALARM: A legal hold was placed on %s of batch %s when no table held a row of them any "
+        "more; tell who asked for it.",
+        counted(len(late), "subject"),
         batch,
     )
     services.journal.append_all(
@@ -115,6 +116,6 @@ def refuse_held(services: Services, batch: str) -> None:
     protected, _ = _under_hold(services, batch)
     if protected:
         raise ConflictError(
-            f"A legal hold was placed on {len(protected)} subjects of batch {batch} meanwhile; run "
-            "again to go on without them."
+            f"A legal hold was placed on {counted(len(protected), 'subject')} of batch {batch} "
+            "meanwhile; run again to go on without them."
         )

@@ -31,6 +31,7 @@ from tasks.subjects.returned import (
 )
 from tasks.subjects.tied_tables import open_searched, searched_columns
 from unlearning.errors import DataError, RequestError
+from unlearning.policy.counted import counted
 from unlearning.policy.deletion import replay_id
 from unlearning.policy.digests import SHORT, facts_digest
 from unlearning.policy.subject_kinds import SubjectColumn
@@ -154,10 +155,10 @@ def _request(
     if not back:
         return 0
     log.error(
-        "ALARM: %s holds %d rows of %d subjects who were erased before; requests are written.",
+        "ALARM: %s holds %s of %s erased before; requests are written.",
         table.uri,
-        sum(found.rows[who] for who in back),
-        len(back),
+        counted(sum(found.rows[who] for who in back), "row"),
+        counted(len(back), "subject"),
     )
     now = journal.now().isoformat(timespec="seconds")
     state = facts_digest({"fingerprint": found.fingerprint, "list": found.listed})[:SHORT]

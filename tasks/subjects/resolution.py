@@ -28,6 +28,7 @@ from tasks.subjects.tied_tables import (
 )
 from tasks.tables.delta import count_by_subject, count_rows, open_table
 from unlearning.errors import ConflictError, DataError
+from unlearning.policy.counted import counted
 from unlearning.policy.subject_kinds import SubjectColumn
 
 log = logging.getLogger("expunge.resolution")
@@ -198,7 +199,8 @@ def _search(
         snapshots = tuple(sorted(pinned))
         seen = (table.version(), count_rows(table))
         found.append(TableMatches(uri, column, *seen, rows, snapshots, kind, unread))
-        log.info("%s: %d rows of %d subjects", uri, sum(counts.values()), len(counts))
+        count = counted(sum(counts.values()), "row")
+        log.info("%s: %s of %s", uri, count, counted(len(counts), "subject"))
     return found
 
 

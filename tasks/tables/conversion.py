@@ -27,6 +27,7 @@ from tasks.tables.delta import (
     storage_options,
 )
 from unlearning.errors import DataError
+from unlearning.policy.counted import counted
 
 log = logging.getLogger("expunge.conversion")
 
@@ -77,7 +78,7 @@ def _convert(settings: Settings, uri: str, subject: str) -> None:
         rows = data.count_rows()
     if count_rows(open_table(settings, uri)) != rows:
         raise DataError(f"{uri} has other rows as a table than as a folder; remove _delta_log.")
-    log.info("%s: converted %d files", uri, len(names))
+    log.info("%s: converted %s", uri, counted(len(names), "file"))
 
 
 def _parquet_files(settings: Settings, uri: str) -> list[str]:

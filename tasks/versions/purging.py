@@ -20,6 +20,7 @@ from tasks.registry.artifacts import FilesLeft
 from tasks.registry.services import Services
 from tasks.versions.retirement import survey
 from unlearning.errors import ConflictError
+from unlearning.policy.counted import counted
 
 log = logging.getLogger("expunge.purging")
 
@@ -47,7 +48,8 @@ def purge(services: Services, model: str, version: int) -> VersionPurged:
         make=lambda planned: _make(services, planned),
     )
     count = sum(one.before for one in purged.looked_at)
-    log.info("%s: purged version %d, %d files; none is left", model, version, count)
+    files = counted(count, "file")
+    log.info("%s: purged version %d, %s; none is left", model, version, files)
     return purged
 
 

@@ -6,6 +6,7 @@ from statistics import median
 
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.policy.budget import is_exact
+from unlearning.policy.counted import counted
 
 _ROUNDING = 1e-9
 
@@ -63,7 +64,8 @@ def why_approval(policy: ApprovalPolicy, model: str, forget_count: int, row_coun
     if policy.always:
         return f"Every batch that {model} has to forget needs approval."
     if forget_count > policy.max_rows:
-        return f"{model} has to forget {forget_count} rows; without approval {policy.max_rows}."
+        rows = counted(forget_count, "row")
+        return f"{model} has to forget {rows}; without approval {policy.max_rows}."
     if forget_count > policy.max_share * row_count + _ROUNDING:
         return (
             f"{model} has to forget {forget_count} of {row_count} rows "

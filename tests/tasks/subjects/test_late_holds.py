@@ -33,7 +33,7 @@ def test_a_hold_placed_while_a_batch_waits_takes_the_request_out(services):
     batch = frozen(services)
     batches.validate(services, batch)
     hold(services, 1)
-    with pytest.raises(ConflictError, match="1 subjects"):
+    with pytest.raises(ConflictError, match="1 subject of"):
         late_holds.refuse_held(services, batch)
     assert late_holds.withhold(services, batch) == 1
     assert late_holds.withhold(services, batch) == 0
@@ -81,7 +81,7 @@ def test_a_hold_that_comes_after_the_deletion_is_late(world, monkeypatch, caplog
     assert not world.there() & set(GONE)
     assert {world.requests()[i].status for i in ("r-1", "r-2")} == {"erased"}
     assert world.certificate("r-1")["outcome"] == "erased"
-    assert "ALARM: A legal hold was placed on 1 subjects" in caplog.text
+    assert "ALARM: A legal hold was placed on 1 subject of" in caplog.text
     told = [e["name"] for one in trace_subject(world.services, subject(1)) for e in one["events"]]
     assert told.count("HoldTooLate") == 1
     world.release(1)
