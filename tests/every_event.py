@@ -179,4 +179,8 @@ EVERY_EVENT: list[Fact] = [
         model="income", version=1, digest="d1", logged_models=("m-1",),
         looked_at=(v.PlaceLookedAt(place="file:///artifacts", before=3, after=0),)
     ),
+    v.VersionExamined(
+        model="theirs", version=1, source="m-2", sizes={"data/model.pt2": 9},
+        digests={"data/model.pt2": "d"}
+    ),
 ]  # fmt: skip

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from tasks.environment.settings import Settings, artifact_settings
 from tasks.foreign_errors import translated
+from tasks.registry.downloads import downloaded
+from tasks.registry.mlflow_registry import Registry
+from tasks.registry.recorded_files import file_digest
 from tasks.store.objects import ObjectStore
 from tasks.store.opening import open_store
 from unlearning.errors import DataError
@@ -35,6 +38,33 @@ def files_left(settings: Settings, place: str) -> FilesLeft:
         with translated("MLflow"):
             return FilesLeft(sum(1 for _ in _files(repository(settings, place))), None)
     return FilesLeft(sum(1 for _ in store.list_objects("")), store.count_noncurrent(""))
+
+
+def sizes(registry: Registry, model: str, version: int) -> dict[str, int]:
+    """Bytes of each file of a version, by its path.
+
+    Raises:
+        MissingDataError: MLflow has no such version.
+    """
+    place = _place(registry, model, version)
+    with translated("MLflow"):
+        return dict(_sizes(repository(registry.settings, place)))
+
+
+def digest(registry: Registry, model: str, version: int, path: str) -> str:
+    """SHA-256 of one file of a version, which is downloaded for it.
+
+    Raises:
+        MissingDataError: MLflow has no such version, or file.
+    """
+    place = _place(registry, model, version)
+    with downloaded(registry.settings, f"{place}/{path}") as file:
+        return file_digest(file)
+
+
+def _place(registry: Registry, model: str, version: int) -> str:
+    with translated("MLflow"):
+        return registry.client.get_model_version_download_uri(model, str(version)).rstrip("/")
 
 
 def wipe(settings: Settings, place: str) -> None:
@@ -88,9 +118,13 @@ def repository(settings: Settings, place: str) -> Any:
     return get_artifact_repository(place, tracking_uri=settings.tracking_uri)
 
 
-def _files(repository: Any, folder: str | None = None) -> Iterator[str]:
+def _files(repository: Any) -> Iterator[str]:
+    return (path for path, _ in _sizes(repository))
+
+
+def _sizes(repository: Any, folder: str | None = None) -> Iterator[tuple[str, int]]:
     for info in repository.list_artifacts(folder):
         if info.is_dir:
-            yield from _files(repository, info.path)
+            yield from _sizes(repository, info.path)
         else:
-            yield info.path
+            yield info.path, info.file_size or 0

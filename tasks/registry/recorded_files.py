@@ -19,7 +19,7 @@ def file_digests(directory: Path) -> dict[str, str]:
     """
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {
-        path.relative_to(directory).as_posix(): _digest(path)
+        path.relative_to(directory).as_posix(): file_digest(path)
         for path in files
         if not path.name.startswith(_ROWS) and path.name != _WRITTEN_HERE
     }
@@ -42,6 +42,7 @@ def refuse_changed(found: Mapping[str, str], recorded: Mapping[str, str], name: 
         )
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,10 +1,12 @@
 """Versions that expunge does not look after: copies of what remembers, and versions unknown here.
 
-A copy is found by its source, which MLflow keeps, or by the digest in its tag. It may bear another
-model's name. Nothing is done to it, for it is not ours: people are called.
+A copy is found by its source, which MLflow keeps, by the digest in its tag, or by the bytes of its
+files (`tasks.versions.same_files`). It may bear another model's name. Nothing is done to it, for it
+is not ours: people are called.
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.ids import other_versions
@@ -15,6 +17,7 @@ from tasks.registry.all_versions import Listed, files_key, version_key
 from tasks.registry.model_versions import Registered
 from tasks.registry.services import Services
 from tasks.versions.old_versions import VersionHistory, read_version_history
+from tasks.versions.same_files import examine, same_files
 
 
 def copies(services: Services, model: str) -> list[CopySeen]:
@@ -28,10 +31,14 @@ def copies(services: Services, model: str) -> list[CopySeen]:
 
 
 def state_other_versions(services: Services, batch: str, model: str) -> OtherVersionsStated:
-    """What certificates of the batch say of such versions: as of the first call, for ever."""
+    """What certificates of the batch say of such versions: as of the first call, for ever.
+
+    Files of those that nobody knows are looked into once (`tasks.versions.same_files`).
+    """
     before = read_batch(services.journal, batch).stated.other_versions.get(model)
     if before is not None:
         return before
+    examine(services, model)
     versions = read_version_history(services, model)
     found = OtherVersionsStated(
         model=model,
@@ -92,23 +99,34 @@ def _copies(services: Services, versions: VersionHistory, listed: list[Listed]) 
     model, found = versions.enrollment.model, dict[tuple[str, int], CopySeen]()
     aliases: dict[str, dict[int, tuple[str, ...]]] = {}
     after = {model: set(versions.remembered)}
+    for one, original, by in _held(services, versions, listed):
+        if one.version in after.setdefault(one.model, _looked_after(services, one.model)):
+            continue
+        if one.model not in aliases:
+            aliases[one.model] = all_versions.aliases_of(services.registry, one.model)
+        seen = CopySeen(
+            model=one.model,
+            version=one.version,
+            aliases=aliases[one.model].get(one.version, ()),
+            original=original,
+            is_by_source=by == "source",
+            is_by_files=by == "files",
+        )
+        found.setdefault((one.model, one.version), seen)
+    return [found[place] for place in sorted(found)]
+
+
+def _held(
+    services: Services, versions: VersionHistory, listed: list[Listed]
+) -> Iterator[tuple[Listed, int, Literal["source", "tag", "files"]]]:
+    """Versions that hold weights which remember: which, whose, and what tells so."""
     for number, remembered in versions.remembered.items():
         keys = _keys(versions, number)
         held = all_versions.alike(services.registry, listed, keys, remembered.digest)
         for one, is_by_source in held.items():
-            if one.version in after.setdefault(one.model, _looked_after(services, one.model)):
-                continue
-            if one.model not in aliases:
-                aliases[one.model] = all_versions.aliases_of(services.registry, one.model)
-            seen = CopySeen(
-                model=one.model,
-                version=one.version,
-                aliases=aliases[one.model].get(one.version, ()),
-                original=number,
-                is_by_source=is_by_source,
-            )
-            found.setdefault((one.model, one.version), seen)
-    return [found[place] for place in sorted(found)]
+            yield one, number, "source" if is_by_source else "tag"
+    for one, number in same_files(versions, listed).items():
+        yield one, number, "files"
 
 
 def _keys(versions: VersionHistory, number: int) -> set[str]:

@@ -15,6 +15,7 @@ from tasks.registry.model_versions import Registered
 from tasks.registry.services import Services
 from tasks.versions import copies
 from tasks.versions.old_versions import VersionHistory, old_versions, read_version_history
+from tasks.versions.same_files import examine
 from unlearning.errors import ConflictError
 from unlearning.policy.retirement import Action, plan_retirement, purge_day
 
@@ -40,6 +41,7 @@ def retire(services: Services, model: str) -> list[str]:
             _retire(services, versions, action.version)
     # What is due is purged next.
     found = [text for a in actions if a.verb != "purge" and (text := _alarm(model, a))]
+    examine(services, model)
     found += copies.alarms(services, model)
     for text in found:
         log.error("ALARM: %s", text)

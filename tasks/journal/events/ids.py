@@ -215,3 +215,9 @@ def retired(version: int) -> str:
 def purged_version(version: int) -> str:
     """A version was purged."""
     return f"purged/{version}"
+
+
+def examined(model: str, version: int, source: str, digests: int) -> str:
+    """Files of a version of any model were listed, and so many of them read."""
+    place = bytes_digest(f"{model}/{version}/{source}".encode())[:SHORT]
+    return f"examined/{place}/{digests}"

@@ -20,7 +20,9 @@ class CopySeen(VersionSeen):
     original: int
     """The version of the model whose weights they are."""
     is_by_source: bool
-    """Whether its source says so; otherwise only the digest in its tag does."""
+    """Whether its source says so; otherwise the digest in its tag does, or its files."""
+    is_by_files: bool = False
+    """Whether only the bytes of its weights do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

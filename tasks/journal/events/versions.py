@@ -108,6 +108,21 @@ class VersionPurged:
     looked_at: tuple[PlaceLookedAt, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionExamined:
+    """Files of weights of a version were listed, and some read: they may be copies of ours."""
+
+    model: str
+    """The registered model that has it: this one, or any other."""
+    version: int
+    source: str
+    """Where its files come from, in one form for all addresses of the same files."""
+    sizes: dict[str, int]
+    """Bytes of its files of weights by path."""
+    digests: dict[str, str]
+    """SHA-256 of those that were as large as one of ours that remembers erased people."""
+
+
 VersionFact = (
     AliasChangeIntended
     | AliasRestored
@@ -116,5 +131,6 @@ VersionFact = (
     | VersionRetired
     | VersionPurgeIntended
     | VersionPurged
+    | VersionExamined
 )
 """What happens to old versions and the alias."""

@@ -1,4 +1,4 @@
-"""What was measured of one model, as part of its history."""
+"""What was measured of one model and compared with it, as part of its history."""
 
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -11,12 +11,13 @@ from tasks.journal.events.models import (
     RetrainTimed,
     Timing,
 )
+from tasks.journal.events.versions import VersionExamined
 from unlearning.evidence.attack_power import AttackPower
 
 
 @dataclass(slots=True)
 class Measures:
-    """Candidates, trainings and attacks on a model, oldest first."""
+    """Candidates, trainings and attacks on a model, oldest first; and what may be a copy of it."""
 
     measured: list[CandidateMeasured] = field(default_factory=list)
     """Every candidate that was measured."""
@@ -25,6 +26,8 @@ class Measures:
     timed: list[Timing] = field(default_factory=list)
     power: AttackPower | None = None
     """How well attacks told its training rows when its reference models were made last."""
+    examined: dict[tuple[str, int, str], VersionExamined] = field(default_factory=dict)
+    """Versions of any name whose files were looked into, by name, number and source."""
 
     def note_measure(self, facts: MeasureFact) -> None:
         """Take in the next measurement."""

@@ -236,6 +236,8 @@ def _version(history: ModelHistory, number: int, facts: v.VersionFact) -> None:
             history.retired_in.setdefault(facts.version, number)
         case v.VersionPurged():
             history.purged.setdefault(facts.version, facts)
+        case v.VersionExamined():
+            history.examined[facts.model, facts.version, facts.source] = facts
         case v.AliasChangeIntended() | v.RetirementIntended() | v.VersionPurgeIntended():
             pass  # what came of it is the next event
         case _:

@@ -1,0 +1,144 @@
+"""Files of versions that nobody knows, compared with the weights of versions that remember.
+
+Whoever downloads a version and logs it anew, in another run and without its tags, makes a copy that
+no source and no tag tells of. Its bytes do.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+
+from tasks.journal.events import ids
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.versions import VersionExamined
+from tasks.journal.reading import enrolled_models, read_model
+from tasks.registry import all_versions, artifacts
+from tasks.registry.all_versions import Listed
+from tasks.registry.services import Services
+from tasks.versions.old_versions import VersionHistory, read_version_history
+from unlearning.errors import ExpungeError
+
+log = logging.getLogger("expunge.versions")
+
+_WEIGHTS = (".bin", ".ckpt", ".onnx", ".pkl", ".pt", ".pt2", ".pth", ".safetensors")
+"""How files end that hold weights; others, such as lists of packages, are alike in many models."""
+
+Place = tuple[str, int, str]
+
+
+def examine(services: Services, model: str) -> None:
+    """Look into the files of every version, of any name, that is not known here; each once.
+
+    Cost: once for each version a listing of its files, and a download of each file of weights that
+    is as large as one that remembers erased people. It is written down, so that a later call looks
+    only at what is new.
+    """
+    versions = read_version_history(services, model)
+    remembered = _remembered_files(versions)
+    if not remembered:
+        return
+    listed = all_versions.listed_versions(services.registry)
+    for one in listed:  # their sizes, as long as they can be listed
+        if one.model == model and one.version in versions.remembered:
+            _look(services, model, one, set())
+    sizes = _sizes_of(services, versions, remembered)
+    for one in _strangers(services, listed, model, versions):
+        _look(services, model, one, sizes)
+
+
+def same_files(versions: VersionHistory, listed: list[Listed]) -> dict[Listed, int]:
+    """Versions found to hold a file of weights that remember, each with whose weights it holds."""
+    remembered, examined = _remembered_files(versions), versions.model.examined
+    return {
+        one: remembered[digest]
+        for one in listed
+        if _place(one) in examined
+        for digest in examined[_place(one)].digests.values()
+        if digest in remembered
+    }
+
+
+def _remembered_files(versions: VersionHistory) -> dict[str, int]:
+    """Digests of files of weights that remember, each with its version.
+
+    Not those that a version has, too, which remembers nobody.
+    """
+    files = versions.model.weights.files
+    clean = {
+        digest
+        for number, of in files.items()
+        if number not in versions.remembered
+        for digest in of.values()
+    }
+    return {
+        digest: number
+        for number in sorted(versions.remembered)
+        for path, digest in files.get(number, {}).items()
+        if path.endswith(_WEIGHTS) and digest not in clean
+    }
+
+
+def _sizes_of(
+    services: Services, versions: VersionHistory, remembered: Mapping[str, int]
+) -> set[int]:
+    """Sizes of the files of weights that remember, as they were listed once."""
+    name, files = versions.enrollment.model, versions.model.weights.files
+    return {
+        size
+        for (of, number, _), one in read_model(services.journal, name).examined.items()
+        if of == name and number in versions.remembered
+        for path, size in one.sizes.items()
+        if files.get(number, {}).get(path) in remembered
+    }
+
+
+def _strangers(
+    services: Services, listed: list[Listed], model: str, versions: VersionHistory
+) -> Iterator[Listed]:
+    """Versions that are no enrolled model's own: what becomes of those is known."""
+    known = {model: versions.known | versions.remembered.keys()}
+    enrolled = {one.model for one in enrolled_models(services.journal)}
+    for one in listed:
+        if one.model in enrolled and one.model not in known:
+            others = read_version_history(services, one.model)
+            known[one.model] = others.known | others.remembered.keys()
+        if one.version not in known.get(one.model, ()):
+            yield one
+
+
+def _look(services: Services, model: str, one: Listed, sizes: set[int]) -> None:
+    """List its files, and read those of these sizes; what cannot be read is tried again later."""
+    try:
+        found = _listed(services, model, one)
+        asked = [p for p, size in found.sizes.items() if size in sizes and p not in found.digests]
+        new = {p: artifacts.digest(services.registry, one.model, one.version, p) for p in asked}
+    except ExpungeError as error:  # deleted meanwhile, or where nobody here can look
+        log.warning("%s version %d could not be looked into. %s", one.model, one.version, error)
+        return
+    if new:
+        _note(services, model, one, found.sizes, found.digests | new)
+
+
+def _listed(services: Services, model: str, one: Listed) -> VersionExamined:
+    """Its files of weights with their sizes, listed once."""
+    known = read_model(services.journal, model).examined.get(_place(one))
+    if known is not None:
+        return known
+    sizes = artifacts.sizes(services.registry, one.model, one.version)
+    weights = {path: size for path, size in sizes.items() if path.endswith(_WEIGHTS)}
+    return _note(services, model, one, weights, {})
+
+
+def _note(
+    services: Services, model: str, one: Listed, sizes: dict[str, int], digests: dict[str, str]
+) -> VersionExamined:
+    name, number, source = _place(one)
+    facts = VersionExamined(model=name, version=number, source=source, sizes=sizes, digests=digests)
+    services.journal.append(
+        model_stream(model), ids.examined(name, number, source, len(digests)), facts
+    )
+    return facts
+
+
+def _place(one: Listed) -> Place:
+    """A version deleted and made anew by hand may have the number of another one."""
+    return one.model, one.version, one.source

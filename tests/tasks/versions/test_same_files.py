@@ -1,0 +1,76 @@
+"""Copies that were downloaded and logged anew are found by the bytes of their weights."""
+
+import pytest
+
+from tasks.registry import artifacts
+from tasks.registry.downloads import downloaded
+from tasks.versions import copies, retirement, same_files
+
+# MLflow and torch warn of their own type hints and formats.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def logged_anew(world, version, name, alias=""):
+    """The files of a version of ours, in a run of somebody else and without a tag."""
+    client = world.services.registry.client
+    experiment = client.create_experiment(f"of {name}")
+    run = client.create_run(experiment).info
+    with downloaded(world.services.settings, f"models:/income/{version}") as folder:
+        client.log_artifacts(run.run_id, str(folder), "model")
+    client.create_registered_model(name)
+    made = client.create_model_version(name, f"{run.artifact_uri}/model", run_id=run.run_id)
+    if alias:
+        client.set_registered_model_alias(name, alias, made.version)
+
+
+def seen(world):
+    found = copies.copies(world.services, "income")
+    return [(one.model, one.version, one.original, one.is_by_files) for one in found]
+
+
+def test_a_copy_without_source_and_tag_raises_an_alarm(world):
+    logged_anew(world, 1, "theirs", alias="live")
+    logged_anew(world, 2, "forgot", alias="live")
+    (alarm,) = retirement.retire(world.services, "income")
+    assert "theirs version 1 has the alias live and holds the weights of income version 1" in alarm
+    assert seen(world) == [("theirs", 1, 1, True)]
+
+
+def test_what_was_looked_into_is_read_no_second_time(world, monkeypatch):
+    logged_anew(world, 1, "theirs")
+    assert retirement.retire(world.services, "income") == []
+    (note,) = copies.notes(world.services, "income")
+    assert "theirs version 1 holds the weights of income version 1" in note
+    before = world.effects()
+    for name in ("sizes", "digest"):
+        monkeypatch.setattr(artifacts, name, lambda *_: pytest.fail("read again"))
+    retirement.retire(world.services, "income")
+    assert world.effects() == before
+
+
+def test_a_file_of_another_size_is_not_downloaded(world, monkeypatch):
+    monkeypatch.setattr(artifacts, "digest", lambda *_: pytest.fail("downloaded"))
+    client = world.services.registry.client
+    run = client.create_run(client.create_experiment("small")).info
+    client.log_text(run.run_id, "x", "model/data/model.pt2")
+    client.create_registered_model("small")
+    client.create_model_version("small", f"{run.artifact_uri}/model")
+    same_files.examine(world.services, "income")
+    assert seen(world) == []
+
+
+def test_a_version_that_cannot_be_read_holds_up_nothing(world, caplog):
+    client = world.services.registry.client
+    client.create_registered_model("lost")
+    client.create_model_version("lost", f"{world.folder}/nowhere")
+    logged_anew(world, 1, "theirs")
+    retirement.retire(world.services, "income")
+    assert ("theirs", 1, 1, True) in seen(world)
+
+
+def test_certificates_name_the_copy(world):
+    logged_anew(world, 1, "theirs")
+    world.submit("next", [30])
+    world.run()
+    (model,) = world.certificate("next-30")["models"]
+    assert [(c["model"], c["is_by_files"]) for c in model["copies"]] == [("theirs", True)]
