@@ -19,29 +19,13 @@ from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.store.objects import ObjectInfo, ObjectStore
 from tasks.store.opening import open_store
-from tasks.tables import transaction_log
+from tasks.tables import transaction_log, writers
 from tasks.tables.delta import files_of, open_table, used_files
 from unlearning.errors import DataError, ExpungeError
 
 PROBE = ".expunge-probe"
 """Object that is written and removed again to see whether that may be done."""
 
-_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_DATA = re.compile(rf"part-\d+-{_UUID}[-.\w]*\.parquet(?:#\d+)?")
-"""How writers name data files; #1 ends one that delta-rs was writing when it was killed."""
-_CHANGES = re.compile(rf"(?:cdc|part)-\d+-{_UUID}[-.\w]*\.parquet(?:#\d+)?")
-_VECTORS = re.compile(rf"deletion_vector_{_UUID}[-.\w]*\.bin")
-_NOTES = re.compile(r"_SUCCESS|_(?:started|committed|vacuum)_\d+|_last_vacuum_info")
-"""What Spark and Databricks leave beside data files: no rows, at most names of files."""
-_LOG = re.compile(
-    r"\.?(?:\d{20}\.(?:json|crc|checkpoint(?:\.[-.\da-f]+)?\.(?:parquet|json))"
-    r"|\d{20}\.\d{20}\.compacted\.json|_last_checkpoint)(?:\.crc)?|\.s3-optimization-\d+"
-)
-_CUT_SHORT = re.compile(
-    rf"_commit_{_UUID}\.json\.tmp|\.?(?:\d{{20}}[-.\w]*|_last_checkpoint)\.(?:{_UUID}\.)?tmp"
-    rf"|(?:\d{{20}}[-.\w]*|_last_checkpoint)#\d+"
-)
-"""Entries of the log that somebody began to write."""
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+:/")
 _ENDINGS = re.compile(
     r"(?:\.(?:arrow|avro|bak|bin|crc|csv|db|feather|gz|html|json|jsonl|log|npy|orc|parquet|pkl|pq|pt"
@@ -63,6 +47,9 @@ class Folder:
     """Not its own either, and left alone as an enrolment says."""
     prefixes: tuple[str, ...]
     """Where the tolerated ones lie."""
+    orphans: tuple[str, ...] = ()
+    """Those of the foreign that are named and laid out as the table's data files, with columns that
+    it has not: they may be left of a time when it had them."""
 
 
 def look(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> Folder:
@@ -79,18 +66,21 @@ def look(settings: Settings, uri: str, tolerated: Collection[str] = ()) -> Folde
     owner = _Owner(settings, uri, store, listed)
     owner.refuse_missing()
     old, foreign, left, unnamed = set[str](), list[str](), set[str](), list[ObjectInfo]()
+    orphans: list[str] = []
     for info in listed:
         kind = owner.kind(info)
         if kind == "old":
             old.add(info.key)
         elif kind == "unnamed":
             unnamed.append(info)
-        elif kind == "foreign":
+        elif kind in ("foreign", "orphan"):
             (left.add if _lies(info.key, tolerated) else foreign.append)(info.key)
+            orphans += [info.key] if kind == "orphan" else []
     prefixes = tuple(sorted(p for p in set(tolerated) if any(_lies(key, [p]) for key in left)))
     young = _young(settings, store, unnamed)
     old |= {info.key for info in unnamed} - young
-    return Folder(frozenset(old), young, tuple(foreign), frozenset(left), prefixes)
+    untold = tuple(key for key in orphans if key not in left)
+    return Folder(frozenset(old), young, tuple(foreign), frozenset(left), prefixes, untold)
 
 
 def refuse_foreign(found: Folder, uri: str) -> None:
@@ -104,10 +94,20 @@ def refuse_foreign(found: Folder, uri: str) -> None:
     nested = [key for key in found.foreign if "/_delta_log/" in key]
     what = ", another Delta table among them," if nested else ""
     examples = ", ".join(sorted({shown(key) for key in nested or found.foreign})[:3])
+    which = _orphaned(found.orphans) if found.orphans else ""
     raise DataError(
         f"{len(found.foreign)} objects in the folder of {uri} are not the table's own{what} such "
-        f"as {examples}; move them elsewhere, or enrol the model again with --tolerate and their "
-        "folder, which is then left alone and not searched."
+        f"as {examples}{which}; move them elsewhere, or enrol the model again with --tolerate and "
+        "their folder, which is then left alone and not searched."
+    )
+
+
+def _orphaned(keys: tuple[str, ...]) -> str:
+    begin = writers.BEGINNING.match(keys[0].rpartition("/")[2])
+    return (
+        f"; {len(keys)} of them, {begin[0] if begin else '*'} among them, are named like its data "
+        "files and have columns that it has not, such as one that was dropped since, so look "
+        "whether they are left of it and delete those by hand"
     )
 
 
@@ -174,16 +174,16 @@ class _Owner:
             )
 
     def kind(self, info: ObjectInfo) -> str:
-        """`used`, `old`, `unnamed` or `kept` if it is the table's own, else `foreign`."""
+        """`used`, `old`, `unnamed` or `kept` if it is its own, `orphan` if it may be, `foreign`."""
         key = info.key
         if key in self._used or info.is_folder:
             return "used"
         if info.is_link or (self._nested and key.startswith(self._nested)):
             return "foreign"
         if key.startswith(transaction_log.PREFIX):
-            return _kind_in_log(key.removeprefix(transaction_log.PREFIX))
+            return writers.kind_in_log(key.removeprefix(transaction_log.PREFIX))
         folder, _, name = key.rpartition("/")
-        if _NOTES.fullmatch(name) and self._is_own_folder(folder):
+        if writers.NOTES.fullmatch(name) and self._is_own_folder(folder):
             return "kept"
         checked = re.fullmatch(r"\.(.+)\.crc", name)
         if checked:
@@ -193,53 +193,53 @@ class _Owner:
     def _kind_of_data(self, folder: str, name: str, key: str) -> str:
         if key == PROBE or key in self._named or key.startswith("_delta_index/"):
             return "old"
-        if not self._is_of_a_writer(folder, name, key):
+        if not self._is_of_a_writer(folder, name):
             return "foreign"
+        if writers.DATA.fullmatch(name) and self._is_own_folder(folder):
+            kind = self._kind_by_columns(key)
+            if kind != "unnamed":
+                return kind
         return "old" if "#" in name else "unnamed"  # nobody commits a name with such a mark
 
     def _kind_of_checksum(self, folder: str, name: str) -> str:
         key = f"{folder}/{name}" if folder else name
-        if key in self._used or (_NOTES.fullmatch(name) and self._is_own_folder(folder)):
+        if key in self._used or (writers.NOTES.fullmatch(name) and self._is_own_folder(folder)):
             return "kept"
-        named = key in self._named or _DATA.fullmatch(name)
+        named = key in self._named or writers.DATA.fullmatch(name)
         return "old" if named and self._is_own_folder(folder) else "foreign"
 
-    def _is_of_a_writer(self, folder: str, name: str, key: str) -> bool:
+    def _is_of_a_writer(self, folder: str, name: str) -> bool:
         if folder == "_change_data" or folder.startswith("_change_data/"):
             rest = folder.removeprefix("_change_data").removeprefix("/")
-            return bool(_CHANGES.fullmatch(name)) and self._is_own_folder(rest)
-        if not self._is_own_folder(folder):
-            return False
-        return bool(_VECTORS.fullmatch(name)) or (
-            bool(_DATA.fullmatch(name)) and self._has_own_columns(key)
-        )
+            return bool(writers.CHANGES.fullmatch(name)) and self._is_own_folder(rest)
+        named = writers.VECTORS.fullmatch(name) or writers.DATA.fullmatch(name)
+        return bool(named) and self._is_own_folder(folder)
 
     def _is_own_folder(self, folder: str) -> bool:
         """Whether the table keeps data there: at its top, or in the folders of its partitions."""
         parts = [unquote(part.partition("=")[0]) for part in folder.split("/") if "=" in part]
         return parts == self._partitions and folder.count("/") + bool(folder) == len(parts)
 
-    def _has_own_columns(self, key: str) -> bool:
+    def _kind_by_columns(self, key: str) -> str:
         """Whether a data file that no log names may be of an aborted write to this table.
 
-        One that was cut short cannot be read, and bears a name that only a writer gives.
+        One that was cut short cannot be read, and bears a name that only a writer gives. With some
+        columns of the table and some that it has not, it may be of a time when it had them: nobody
+        can tell once the log was trimmed.
         """
         try:
             with translated("table"):
                 names = pq.read_schema(key, filesystem=files_of(self._settings, self._uri)).names
         except ExpungeError:
-            return True
-        return set(names) <= {field.name for field in self._table.schema().fields}
+            return "unnamed"
+        own = {field.name for field in self._table.schema().fields}
+        if own.issuperset(names):
+            return "unnamed"
+        return "foreign" if own.isdisjoint(names) else "orphan"
 
     @cached_property
     def _named(self) -> frozenset[str]:
         return frozenset(_paths(entry for _, entry in transaction_log.read(self._store)))
-
-
-def _kind_in_log(name: str) -> str:
-    if _LOG.fullmatch(name):
-        return "used"
-    return "old" if _CUT_SHORT.fullmatch(name) else "foreign"
 
 
 def _paths(entries: Iterable[Any]) -> Iterator[str]:

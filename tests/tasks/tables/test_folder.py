@@ -127,6 +127,20 @@ def test_a_file_that_no_log_names_is_the_table_s_only_with_its_columns(place, la
     assert len(found.foreign) == 1
 
 
+def test_a_file_with_a_column_that_the_table_has_no_more_is_left_and_said_to_be_that(place, late):
+    copy = copy_of(place)
+    pq.write_table(copy.append_column("dropped", copy["label"]), place / OF_A_WRITER)
+    found = look(place)
+    assert (found.foreign, found.orphans, found.old) == ((OF_A_WRITER,),) * 2 + (frozenset(),)
+    with pytest.raises(
+        DataError,
+        match=rf"1 of them, part-00000-{UUID} among .* dropped since.* delete .* --tolerate",
+    ):
+        deletion.vacuum(load_settings(), place.as_uri())
+    assert (place / OF_A_WRITER).exists()
+    assert look(place, f"{OF_A_WRITER}/").orphans == ()
+
+
 @pytest.mark.parametrize("folder", ["", "_change_data/"])
 def test_a_data_file_that_somebody_may_be_about_to_commit_is_left(place, folder):
     pq.write_table(copy_of(place), place / OF_A_WRITER)
