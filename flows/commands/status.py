@@ -90,7 +90,7 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
         name = m["dataset"].rstrip("/").rpartition("/")[2]
         table.add_row(
             f"{m['model']}\n{state}",
-            f"{counted(m['row_count'], 'row')} of {name}, version {m['dataset_version']}",
+            f"{counted(m['learned_rows'], 'row')} of {name}, version {m['dataset_version']}",
             f"{m['method']}, {'with' if m['has_ledger'] else 'no'} ledger",
             _budget_used(m["deletions"], m["budget"]),
             "{retired} retired, {purged} purged".format(**m["old_versions"]),

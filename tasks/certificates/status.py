@@ -160,6 +160,7 @@ def status(services: Services) -> dict[str, Any]:
                 "subject_kind": e.dataset.subject_kind,
                 "dataset_version": e.dataset_version,
                 "row_count": e.row_count,
+                "learned_rows": e.deletions.trained_rows - e.deletions.forgotten,
                 "method": e.unlearning.method,
                 "deletions": asdict(e.deletions),
                 "budget": asdict(e.budget),

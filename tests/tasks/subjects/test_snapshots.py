@@ -9,6 +9,7 @@ from erased_world import GONE, ROWS
 from small_tables import rows, subject
 
 from tasks.attempts import planning
+from tasks.certificates import status as summary
 from tasks.enrolling import enroll
 from tasks.journal.events.models import SnapshotLost, SnapshotRestored
 from tasks.subjects.snapshots import look_after_snapshots, why_lost
@@ -62,6 +63,8 @@ def test_rows_of_others_that_came_with_it_change_nothing(world):
     assert look_after_snapshots(world.services) == []
     (moved,) = world.events(SnapshotRestored)
     assert moved.facts.row_count == ROWS - len(GONE) + 3
+    (model,) = summary.status(world.services)["models"]
+    assert model["learned_rows"] == ROWS - len(GONE)
     world.submit("late", [PERSON, 20])
     world.run()
     assert status(world, f"late-{PERSON}") == "erased"
