@@ -9,7 +9,13 @@ from typing import Any
 from tasks.certificates.answers import Answer
 from tasks.certificates.certified_models import CertifiedModel, certified_models, models_for
 from tasks.certificates.certified_spellings import Spellings, spellings_of
-from tasks.certificates.certified_tables import erasure_of, examples_of, gone, search_of
+from tasks.certificates.certified_tables import (
+    by_words_in_part,
+    erasure_of,
+    examples_of,
+    gone,
+    search_of,
+)
 from tasks.certificates.limits import Ground, not_proven
 from tasks.certificates.outcomes import NOWHERE, OUTCOMES, limits_of, outcome_of
 from tasks.intake import batches
@@ -141,6 +147,7 @@ def _body(
             is_found=True,
             is_settled=request.record_id in grounds.spellings.settled,
             is_erased=lost < tables,
+            is_partly_by_words=by_words_in_part(body["tables"]),
             is_partly_searched=any(one.get("not_searched") for one in body["tables"]),
             is_gone=bool(lost),
             models=body["models"],

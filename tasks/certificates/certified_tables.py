@@ -1,6 +1,6 @@
 """What a certificate says of tables: where was searched, and what was done to rows found there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -65,6 +65,11 @@ def _searched(purged: FilesPurged) -> dict[str, Any]:
         "not_searched": list(purged.not_searched),
         **({"files_uncommitted": purged.uncommitted} if purged.uncommitted else {}),
     }
+
+
+def by_words_in_part(tables: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether some ids were looked for in the subject column of a table alone."""
+    return any(one.get("ids_searched_as_words", 0) < one.get("ids_searched", 0) for one in tables)
 
 
 def gone(uri: str) -> dict[str, str]:

@@ -13,6 +13,8 @@ class Ground:
     """Whether rows of a person were found in a table."""
     is_erased: bool = False
     """Whether rows were erased from a table."""
+    is_partly_by_words: bool = False
+    """Whether some ids were looked for in the subject column alone: no word of bytes is theirs."""
     is_partly_searched: bool = False
     """Whether folders below a table were left alone, as an enrolment says."""
     is_gone: bool = False
@@ -134,8 +136,14 @@ LIMITS = (
     Limit(
         "Other columns of the tables were searched for the ids as stored, not inside compressed "
         "pages.",
-        "rows were erased",
-        lambda ground: ground.is_erased,
+        "rows were erased, and every id is a word",
+        lambda ground: ground.is_erased and not ground.is_partly_by_words,
+    ),
+    Limit(
+        "Other columns of the tables were not searched for ids that are short, plain numbers or "
+        "more than one word; for all others as stored, not inside compressed pages.",
+        "rows were erased, and not every id is a word",
+        lambda ground: ground.is_erased and ground.is_partly_by_words,
     ),
     Limit(
         "The folders under not_searched hold what is not the table's own: they may hold copies of "

@@ -225,16 +225,18 @@ def _limits(
     history: BatchHistory, statuses: Sequence[str], models: Sequence[dict[str, Any]]
 ) -> Iterator[str]:
     """The limits of what was erased, judged, or looked for in vain; none where nothing was."""
-    is_erased = any(table.purged for table in history.tables.values())
+    purged = [one for table in history.tables.values() for one in table.purged]
+    is_erased = bool(purged)
     is_gone = any(table.is_gone for table in history.tables.values())
     if is_erased or is_gone or models:
         yield from not_proven(
             Ground(
                 is_found=True,
                 is_erased=is_erased,
-                is_partly_searched=any(
-                    one.not_searched for table in history.tables.values() for one in table.purged
+                is_partly_by_words=any(
+                    one.ids_searched_as_words < one.ids_searched for one in purged
                 ),
+                is_partly_searched=any(one.not_searched for one in purged),
                 is_gone=is_gone,
                 models=models,
             )

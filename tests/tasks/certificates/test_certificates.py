@@ -56,7 +56,7 @@ def test_a_certificate_binds_request_rows_tables_and_models_together(ready):
     assert (table["files_removed"], table["files_left_over"], table["hits"]) == (7, 0, 0)
     assert table["rows_of_this_request"] == 1
     assert [(m["model"], m["version"]) for m in body["models"]] == [("income", 2)]
-    told = Ground(is_found=True, is_erased=True, models=body["models"])
+    told = Ground(is_found=True, is_erased=True, is_partly_by_words=True, models=body["models"])
     assert body["not_proven"] == not_proven(told)
     assert body["code_version"] == "9.9"
     assert "approved_by" not in body
