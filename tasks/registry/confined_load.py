@@ -17,18 +17,22 @@ import resource
 import signal
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from tasks.registry import confinement
+else:  # as a program of its own it knows no packages of ours
+    confinement = ModuleType("confinement")
+    _file = Path(__file__).with_name("confinement.py")
+    SourceFileLoader("confinement", str(_file)).exec_module(confinement)
 
 LOADED, FAILED = 0, 3
 SECONDS = 300
-_NO_NEW_PRIVILEGES, _SET_SECCOMP = 38, 1
-_NEW_USER, _NEW_NETWORK, _OF_A_THREAD = 0x10000000, 0x40000000, 0x10000
-_CREATE_RULES, _ADD_RULE, _RESTRICT, _BENEATH = 444, 445, 446, 1
-_READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
-_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
-"""How many rights over files the first versions of Landlock know; later ones know 16."""
+_SET_SECCOMP, _OF_A_THREAD = 1, 0x10000
 _KILL, _UNKNOWN, _ALLOW = 0x80000000, 0x00050000 | 38, 0x7FFF0000
 _LOAD, _IS, _HAS, _RETURN = 0x20, 0x15, 0x45, 0x06
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -109,12 +113,13 @@ def _load(file: str, told: int) -> NoReturn:
 def _give_up(file: str) -> list[str]:
     """Give up what can be; names of what holds."""
     libc = ctypes.CDLL(None, use_errno=True)
-    for limit, most in (("CORE", 0), ("FSIZE", 0), ("CPU", SECONDS)):
+    confinement.give_up_privileges(libc)
+    for limit, most in (("FSIZE", 0), ("CPU", SECONDS)):
         resource.setrlimit(getattr(resource, f"RLIMIT_{limit}"), (most, most))
-    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    readable = dict.fromkeys(_readable(file), confinement.READ)
     found = {
-        "network": libc.unshare(_NEW_USER | _NEW_NETWORK) == 0,
-        "files": _give_up_files(libc, _readable(file)),
+        "network": confinement.give_up_network(libc),
+        "files": confinement.give_up_files(libc, readable),
         "calls": _give_up_calls(libc),
     }
     return [name for name, holds in found.items() if holds]
@@ -123,23 +128,6 @@ def _give_up(file: str) -> list[str]:
 def _readable(file: str) -> Iterator[str]:
     yield from {str(Path(file).parent), sys.prefix, sys.base_prefix, *sys.path}
     yield from ("/usr", "/lib", "/lib64", "/sys/devices", "/dev/urandom", "/proc/self")
-
-
-def _give_up_files(libc: ctypes.CDLL, readable: Iterable[str]) -> bool:
-    """Landlock: read these, write none."""
-    version = libc.syscall(_CREATE_RULES, None, 0, 1)
-    if version < 1:
-        return False
-    rights = (1 << _RIGHTS.get(version, 16)) - 1
-    rules = libc.syscall(_CREATE_RULES, struct.pack("Q", rights), 8, 0)
-    for path in readable:
-        try:
-            place = os.open(path, os.O_PATH)
-        except OSError:
-            continue
-        allowed = _READ_FILE | (_READ_FOLDER if Path(path).is_dir() else 0)
-        libc.syscall(_ADD_RULE, rules, _BENEATH, struct.pack("=Qi", allowed, place), 0)
-    return libc.syscall(_RESTRICT, rules, 0) == 0
 
 
 def _give_up_calls(libc: ctypes.CDLL) -> bool:
