@@ -13,6 +13,7 @@
     ├── ModelError                the model cannot be unlearned so  → mend or re-enrol the model
     │   ├── UnsupportedModelError
     │   ├── StaleLedgerError      ledger of another model or snapshot
+    │   ├── RecipeError           its owner's recipe fails        → mend the recipe, enrol again
     │   ├── ChangedWeightsError   not what was judged             → ladder; see who writes there
     │   └── DivergenceError       non-finite loss, gradient or weight
     ├── EvidenceError             a number is missing or undefined  → never gate on a guess
@@ -89,6 +90,10 @@ class UnsupportedModelError(ModelError):
 
 class StaleLedgerError(ModelError):
     """The gradient ledger belongs to another model or to another version of the table."""
+
+
+class RecipeError(ModelError):
+    """The recipe that the model's owner gave fails, or makes something else than the model."""
 
 
 class ChangedWeightsError(ModelError):

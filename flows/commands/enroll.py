@@ -25,6 +25,8 @@ class EnrollFlags(SourceFlags):
     loss: Annotated[Loss | None, flag(EnrollOptions, "loss")] = None
     trust_pickle: Annotated[bool | None, flag(EnrollOptions, "trust_pickle")] = None
     trust_code: Annotated[bool | None, flag(EnrollOptions, "trust_code")] = None
+    recipe: Annotated[str | None, flag(EnrollOptions, "recipe")] = None
+    recipe_python: Annotated[str | None, flag(EnrollOptions, "recipe_python")] = None
     check: Annotated[bool, Parameter(negative="")] = False
     "Only say what enrolment would find, all of it at once; status 2 if it would be refused."
     json: Annotated[bool, Parameter(negative="")] = False
@@ -55,7 +57,7 @@ def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> Non
     prepare_prefect()
     from flows.train_model import enroll_model
 
-    source = options.source(options.loss)
+    source = options.enrolled()
     enroll_model(source, options.version, options.trust_pickle, options.trust_code)
     from tasks.enrolling.outlook import enrolled_outlook
 
@@ -68,7 +70,7 @@ def _check(options: EnrollOptions, *, as_json: bool) -> None:
 
     services = Services.rehearsing(load_settings())
     trust = Trust(options.trust_pickle, options.trust_code)
-    found = check_enrolment(services, options.source(options.loss), options.version, trust)
+    found = check_enrolment(services, options.enrolled(), options.version, trust)
     if as_json:
         sys.stdout.write(dumps(asdict(found), indent=1) + "\n")
     else:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -107,6 +107,17 @@ class EnrollOptions(SourceOptions):
     """Load a pickled model, which runs code from the registry; needed unless it is in pt2 form."""
     trust_code: bool = False
     """Load a pt2 model with code or operators of its own, which run when it is loaded."""
+    recipe: str = ""
+    """File of Python with a function train(rows, *, seed, init), by which the model is trained anew
+    when it must be. It runs in a process of its own with its rows, and is tried at once."""
+    recipe_python: str = ""
+    """The Python that runs the recipe, with pyarrow, torch and safetensors; expunge's own if
+    omitted."""
+
+    def enrolled(self) -> ModelSource:
+        """The source of the model, with its owner's recipe."""
+        source = self.source(self.loss)
+        return replace(source, recipe=self.recipe, recipe_python=self.recipe_python)
 
 
 @dataclass(frozen=True, kw_only=True)

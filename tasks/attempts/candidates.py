@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from tasks.attempts.checkpoints import StoredCheckpoints
 from tasks.attempts.inputs import inputs, retain_rows, split_sample
+from tasks.attempts.recipe_retrains import retrained_by_recipe
 from tasks.attempts.recorded_weights import refuse_changed
 from tasks.enrolling.gradient_ledgers import read_ledger, store_ledger
+from tasks.enrolling.recipes.kept import kept_recipe
 from tasks.enrolling.timed_trainings import note_retrain, retrain_forecast
 from tasks.environment.device import pick_device
 from tasks.environment.memory import fitting
@@ -43,6 +45,7 @@ def make_candidate(services: Services, attempt: Attempt) -> CandidateMade:
     Raises:
         UnsupportedModelError: the method does not fit the model, or it is a retrain that certainly
             cannot end before the earliest due date.
+        RecipeError: its owner's recipe fails.
         EvidenceError: no row to forget can be read, so that no candidate could be judged.
         ChangedWeightsError: it was made before, and the store or the registry holds others by now.
     """
@@ -112,11 +115,15 @@ def _made(services: Services, attempt: Attempt, state: dict[str, Tensor]) -> Can
         made,
         kept_from_parent=tuple(same_values(parent.state_dict(), state)),
         trained_rows=retain_rows(services, attempt, enrollment).count,
+        recipe=enrollment.recipe,
     )
 
 
 def _unlearn(services: Services, attempt: Attempt) -> dict[str, Tensor]:
     enrollment, parent, forget = inputs(services, attempt)
+    recipe = kept_recipe(services.store, enrollment)
+    if is_exact(attempt.method) and recipe is not None:
+        return retrained_by_recipe(services, attempt, enrollment, recipe, parent)
     retain = _retain(services, attempt, enrollment)
     ledger = _ledger(services, attempt.method, enrollment, parent)
     holdout, _ = split_sample(services, attempt, enrollment, "holdout")

@@ -107,7 +107,8 @@ def _obstacle(
 
 def _retrain_obstacle(services: Services, attempt: Attempt) -> str:
     try:
-        _, parent, _ = inputs(services, attempt)
+        enrollment, parent, _ = inputs(services, attempt)
     except (ModelError, UnfitRowsError) as error:  # they cannot even be loaded
         return str(error)
-    return retrain_obstacle(parent)
+    # The owner's recipe builds the model anew, in whatever form it is stored.
+    return "" if enrollment.recipe else retrain_obstacle(parent)

@@ -10,6 +10,7 @@ import numpy as np
 from tasks.attempts.evidence import evaluate_candidate
 from tasks.attempts.inputs import inputs
 from tasks.attempts.recorded_weights import load_candidate, read_back, recorded
+from tasks.enrolling.recipes.kept import recipe_digest
 from tasks.foreign_errors import translated
 from tasks.journal import journal
 from tasks.journal.effects import once
@@ -163,6 +164,7 @@ def lineage_tags(services: Services, attempt: Attempt) -> dict[str, str]:
         "expunge.forgotten_since_training": str(deletions.forgotten),
         "expunge.updates_since_training": str(deletions.updates),
         "expunge.config_digest": attempt.config_digest,
+        "expunge.recipe": recipe_digest(recorded(services, attempt).recipe),
         "expunge.code_version": package_version("expunge"),
         "expunge.gate": "passed",
     }

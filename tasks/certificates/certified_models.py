@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.certificates.gate_words import words_of_gate
 from tasks.certificates.models_not_asked import statement
+from tasks.enrolling.recipes.kept import stated_recipe
 from tasks.journal.events import ids
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import AliasWithdrawn
@@ -31,7 +32,6 @@ _BASIS = {
     False: "what was measured: the attack under forgetting, within its limits and its power",
 }
 """What an outcome rests on, by whether the model is an exact retrain."""
-
 
 FORMER = "earlier versions"
 """Outcome of a model whose earlier weights alone learned the rows: said if nothing else is."""
@@ -119,6 +119,7 @@ def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
         "is_exact": is_exact(attempt.method),
         "outcome_rests_on": _BASIS[is_exact(attempt.method)],
         "kept_from_parent": list(made.kept_from_parent),
+        **stated_recipe(made.recipe),
         "rung": attempt.rung,
         "reason": attempt.reason,
         "config_digest": attempt.config_digest,

@@ -68,6 +68,11 @@ class TableRows:
         """
         return read_ahead(self._chunks(size))
 
+    def batches(self, size: int) -> Iterator[pa.RecordBatch]:
+        """The same rows as the table has them, features and label alone, in the same order."""
+        with translated("table"):
+            yield from self._share.batches([*self._spec.features, self._spec.label], size)
+
     def _chunks(self, size: int) -> Generator[tuple[Tensor, Tensor]]:
         if size < 1:
             raise ValueError(f"The chunk size is {size}; give at least 1.")

@@ -35,6 +35,8 @@ class Sample:
     rows: TensorRows
     slices: dict[str, list[str]]
     """By slice column the value of each row; "missing" where the table has none."""
+    table: pa.Table
+    """The same rows as they are stored: features and label alone."""
 
     def halves(self) -> tuple["Sample", "Sample"]:
         """The two parts of `unlearning.model.rows.split_by_content`, each row with its slices."""
@@ -46,6 +48,7 @@ class Sample:
         return Sample(
             TensorRows(self.rows.inputs[places], self.rows.labels[places]),
             {name: [values[place] for place in chosen] for name, values in self.slices.items()},
+            self.table.take(places.numpy()),
         )
 
 
@@ -204,7 +207,8 @@ class _Pool:
         rows = joined([to_tensors(table, spec) for table in tables], spec)
         drawn = pa.concat_tables([table.select(spec.slices) for table in tables])
         slices = {name: _texts(drawn[name].take(order.numpy())) for name in spec.slices}
-        return Sample(TensorRows(rows.inputs[order], rows.labels[order]), slices)
+        stored = pa.concat_tables(tables).select([*spec.features, spec.label]).take(order.numpy())
+        return Sample(TensorRows(rows.inputs[order], rows.labels[order]), slices, stored)
 
     def _shrink(self) -> None:
         keys = np.concatenate([keys for keys, _ in self._parts])

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from tasks.enrolling.fit import check_fit, warn_of_few_rows
 from tasks.enrolling.overlap import find_overlap
+from tasks.enrolling.recipe_check import checked_recipe
+from tasks.enrolling.recipes.kept import keep, recipe_digest
 from tasks.enrolling.source import ModelSource, pinned, refuse_other_subjects
 from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
@@ -45,6 +47,7 @@ def enroll_version(
         DataError: the alias is not set, or columns are missing.
         SettingsError: its gate is blind, or wider than the default and nobody answers for it.
         UnsupportedModelError: the model cannot be loaded, or its scores do not fit the labels.
+        RecipeError: its owner's recipe fails on a sample of its rows, or makes another model.
     """
     refuse_unnamed(services, source)
     source = pinned(services, source)
@@ -56,8 +59,11 @@ def enroll_version(
     check_fit(services, loaded.module, source)
     digest = model_digest(loaded.module.state_dict())
     refuse_remembering(services, source.model, number, digest, source.dataset)
+    recipe = checked_recipe(services, source, loaded.module)
     enrollment = replace(
         _enrollment(services, source, number, digest),
+        recipe=keep(services.store, recipe) if recipe else "",
+        recipe_python=source.recipe_python,
         trust_pickle=trust_pickle,
         trust_code=trust_code,
         files=loaded.files,
@@ -68,14 +74,18 @@ def enroll_version(
     rows = counted(enrollment.row_count, "row")
     log.info("%s version %d enrolled with %s", source.model, number, rows)
     if served is None:
-        log.warning(
-            "No version of %s holds the alias %r; set it in MLflow on the version in service. "
-            "Until then requests with rows in its tables wait",
-            source.model,
-            services.settings.alias,
-        )
+        _warn_unserved(services, source.model)
     warn_of_few_rows(services, source)
     return enrollment
+
+
+def _warn_unserved(services: Services, model: str) -> None:
+    log.warning(
+        "No version of %s holds the alias %r; set it in MLflow on the version in service. "
+        "Until then requests with rows in its tables wait",
+        model,
+        services.settings.alias,
+    )
 
 
 def version_to_enroll(services: Services, model: str, version: int | None) -> int:
@@ -182,4 +192,5 @@ def _tags(enrollment: Enrollment) -> dict[str, str]:
         "expunge.dataset_version": str(enrollment.dataset_version),
         "expunge.dataset_rows": str(enrollment.row_count),
         "expunge.digest": enrollment.digest,
+        "expunge.recipe": recipe_digest(enrollment.recipe),
     }

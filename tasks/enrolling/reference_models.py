@@ -23,7 +23,7 @@ from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from tasks.subjects.reappearance import suppressed_ids
 from unlearning.attacks.shadow import ShadowAttack
-from unlearning.errors import ConflictError, DivergenceError, UnsupportedModelError
+from unlearning.errors import ConflictError, DivergenceError, RecipeError, UnsupportedModelError
 from unlearning.policy.digests import SHORT, facts_digest
 
 log = logging.getLogger("expunge.reference_models")
@@ -55,8 +55,8 @@ def read_reference_models(
 ) -> ReferenceModels:
     """The reference models of the model, trained first if the store has none.
 
-    Empty if the policy wants none, or if the model has a form that cannot be trained anew or whose
-    training on so few rows diverges; then the attacks know the loss alone.
+    Empty if the policy wants none, or if the model has a form that cannot be trained anew, its
+    recipe fails, or its training on so few rows diverges; then the attacks know the loss alone.
     """
     if not enrollment.policy.references:
         return ReferenceModels()
@@ -68,7 +68,7 @@ def read_reference_models(
     erased = suppressed_ids(services, spec, None, uri=enrollment.holdout)
     try:
         tensors, timed = trained_references(services, enrollment, parent, erased)
-    except (UnsupportedModelError, DivergenceError) as error:
+    except (UnsupportedModelError, DivergenceError, RecipeError) as error:
         log.warning("%s: no reference models. %s", enrollment.model, error)
         return ReferenceModels()
     services.store.put(key, save(tensors))
@@ -118,6 +118,8 @@ def _key(services: Services, enrollment: Enrollment, parent: nn.Module) -> str:
         "rows": enrollment.policy.reference_rows,
         "erased": read_model(services.journal, enrollment.model).holdout_erasures,
     }
+    if enrollment.recipe:
+        facts |= {"training": [enrollment.recipe, enrollment.recipe_python]}
     return f"{_folder(enrollment.model)}{facts_digest(facts)[:SHORT]}.safetensors"
 
 

@@ -7,10 +7,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from tasks.datasets.samples import sample_rows
+from tasks.datasets.samples import sample_rows, sample_with_slices
+from tasks.enrolling.recipes.kept import kept_recipe
+from tasks.enrolling.recipes.trained import train_by_recipe
 from tasks.enrolling.timed_trainings import timing
 from tasks.environment.device import pick_device
 from tasks.environment.memory import fitting
@@ -25,7 +28,7 @@ from unlearning.config.training_config import TrainingConfig
 from unlearning.evidence.attack_power import AttackPower
 from unlearning.methods.retrain import trained_anew
 from unlearning.model.forward import model_copy
-from unlearning.model.rows import TensorRows, random_rows, split_by_content
+from unlearning.model.rows import TensorRows, draw
 from unlearning.model.scores import Scores, read_scores
 
 log = logging.getLogger("expunge.reference_models")
@@ -44,9 +47,10 @@ def trained_references(
     Raises:
         UnsupportedModelError: the model has a form that cannot be trained anew.
         DivergenceError: its training on so few rows diverges.
+        RecipeError: its owner's recipe fails on so few rows.
     """
     policy, config = enrollment.policy, enrollment.unlearning.retraining
-    rows, unseen = reference_rows(services, enrollment, without)
+    (rows, table), (unseen, _) = _drawn(services, enrollment, without)
     tensors: dict[str, Tensor] = {}
     members: list[Scores] = []
     others: list[Scores] = []
@@ -59,9 +63,8 @@ def trained_references(
             policy.references,
             rows.count,
         )
-        started = journal.now()
-        state = _trained_on(services, parent, rows, replace(config, seed=config.seed + number))
-        seconds.append((journal.now() - started).total_seconds())
+        state, took = _trained(services, enrollment, parent, (rows, table), number)
+        seconds.append(took)
         module, size = with_weights(parent, state), enrollment.unlearning.chunk_size
         members.append(_scores(services, module, rows, size))
         others.append(_scores(services, module, unseen, size))
@@ -71,7 +74,7 @@ def trained_references(
         "shadow/weights": shadow.weights,
         "shadow/shift": torch.tensor(shadow.shift, dtype=torch.double),
     }
-    return tensors, timing(services, config, rows.count, min(seconds))
+    return tensors, timing(services, config, rows.count, min(seconds), recipe=enrollment.recipe)
 
 
 def measured_power(
@@ -117,18 +120,26 @@ def reference_rows(
     Raises:
         DataError: the holdout table is too small for both.
     """
+    (read, _), (judged, _) = _drawn(services, enrollment, without)
+    return read, judged
+
+
+def _drawn(
+    services: Services, enrollment: Enrollment, without: Sequence[str]
+) -> list[tuple[TensorRows, pa.Table]]:
+    """Both, each also as it is stored."""
     count = enrollment.policy.reference_rows
-    sample = sample_rows(
+    sample = sample_with_slices(
         services.settings,
-        enrollment.dataset,
+        replace(enrollment.dataset, slices=()),
         None,
         count=2 * count,
         seed=enrollment.unlearning.seed,
         without=without,
         uri=enrollment.holdout,
     )
-    read, judged = split_by_content(sample)
-    return random_rows(read, count), random_rows(judged, count)
+    drawn = [(half, *draw(half.rows, count)) for half in sample.halves()]
+    return [(rows, half.table.take(places.numpy())) for half, rows, places in drawn]
 
 
 def with_weights(parent: nn.Module, state: dict[str, Tensor]) -> nn.Module:
@@ -136,6 +147,33 @@ def with_weights(parent: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     module = model_copy(parent)
     module.load_state_dict(state)
     return module
+
+
+def _trained(
+    services: Services,
+    enrollment: Enrollment,
+    parent: nn.Module,
+    rows: tuple[TensorRows, pa.Table],
+    number: int,
+) -> tuple[dict[str, Tensor], float]:
+    """Weights of the reference model of this number, and the seconds that they took."""
+    config = enrollment.unlearning.retraining
+    config = replace(config, seed=config.seed + number)
+    recipe = kept_recipe(services.store, enrollment)
+    if recipe is None:
+        started = journal.now()
+        state = _trained_on(services, parent, rows[0], config)
+        return state, (journal.now() - started).total_seconds()
+    made = train_by_recipe(
+        services,
+        recipe,
+        rows[1].to_batches(),
+        name=enrollment.model,
+        tables=enrollment.tables,
+        like=parent,
+        seed=config.seed,
+    )
+    return made.state, made.seconds
 
 
 def _trained_on(

@@ -37,6 +37,11 @@ class ModelSource:
     tolerated: tuple[str, ...] = ()
     """Folders below the tables that hold what is not theirs, each with a slash at its end."""
 
+    recipe: str = ""
+    """File with its owner's recipe, by which it is trained anew; empty if there is none."""
+    recipe_python: str = ""
+    """The Python that runs the recipe; the one that runs expunge if empty."""
+
     def retrained_as(self, config: TrainingConfig) -> "ModelSource":
         """The source of a model that is retrained, when it must be, as it was trained."""
         return replace(self, unlearning=replace(self.unlearning, retraining=config))

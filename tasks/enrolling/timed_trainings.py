@@ -10,18 +10,37 @@ from tasks.registry.services import Services
 from unlearning.config.training_config import TrainingConfig
 from unlearning.policy.deadlines import Forecast, TimedTraining, forecast
 
+_TENTH = 10
 
-def timing(services: Services, config: TrainingConfig, rows: int, seconds: float) -> Timing:
-    """A training that ran in one go, and under which conditions it did."""
-    here = _conditions(services, config)
-    return Timing(rows=rows, epochs=config.epochs, seconds=seconds, conditions=here)
+
+def timing(
+    services: Services, config: TrainingConfig, rows: int, seconds: float, *, recipe: str = ""
+) -> Timing:
+    """A training that ran in one go, and under which conditions it did.
+
+    Args:
+        services: Whose device it ran on.
+        config: How it was trained.
+        rows: How many it learned from.
+        seconds: How long it took.
+        recipe: Key of the owner's recipe that did it instead, if one did.
+    """
+    here, epochs = _conditions(services, config, recipe), _epochs(config, recipe)
+    return Timing(rows=rows, epochs=epochs, seconds=seconds, conditions=here)
 
 
 def note_retrain(
-    services: Services, attempt: Attempt, config: TrainingConfig, rows: int, seconds: float
+    services: Services,
+    attempt: Attempt,
+    config: TrainingConfig,
+    rows: int,
+    seconds: float,
+    *,
+    recipe: str = "",
 ) -> None:
-    """Record how long the attempt's retrain took, once."""
-    facts = RetrainTimed(attempt=attempt.key, timed=timing(services, config, rows, seconds))
+    """Record how long the attempt's retrain took, once; arguments as those of `timing`."""
+    timed = timing(services, config, rows, seconds, recipe=recipe)
+    facts = RetrainTimed(attempt=attempt.key, timed=timed)
     services.journal.append(model_stream(attempt.model), attempt.ids.timed, facts)
 
 
@@ -32,21 +51,32 @@ def retrain_forecast(
 
     By earlier retrains and by the reference models, which enrolment trains in the same way on
     fewer rows; those on another kind of device, or with batches of another size, do not count.
+    Nor does what a recipe took for less than a tenth of the rows: nobody knows how long it takes to
+    begin, and what nobody knows the length of is tried.
     """
     config = enrollment.unlearning.retraining
-    here = _conditions(services, config)
+    here = _conditions(services, config, enrollment.recipe)
+    rows = enrollment.row_count - forget_count
     return forecast(
         [
             TimedTraining(rows=one.rows, epochs=one.epochs, seconds=one.seconds)
             for one in read_model(services.journal, enrollment.model).timed
-            if one.conditions == here
+            if one.conditions == here and (not enrollment.recipe or one.rows * _TENTH >= rows)
         ],
-        rows=enrollment.row_count - forget_count,
-        epochs=config.epochs,
+        rows=rows,
+        epochs=_epochs(config, enrollment.recipe),
     )
 
 
-def _conditions(services: Services, config: TrainingConfig) -> Conditions:
+def _epochs(config: TrainingConfig, recipe: str) -> int:
+    """How often a recipe passes over the rows is its own affair."""
+    return 1 if recipe else config.epochs
+
+
+def _conditions(services: Services, config: TrainingConfig, recipe: str) -> Conditions:
+    if recipe:
+        device = pick_device(services.settings)
+        return Conditions(device=device, batch_size=0, restriction=recipe, derivative="")
     return Conditions(
         device=pick_device(services.settings),
         batch_size=config.batch_size,

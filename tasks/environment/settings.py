@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, NonNegativeInt, SecretStr, ValidationError
+from pydantic import Field, NonNegativeInt, PositiveFloat, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.environment import key_files
@@ -30,6 +30,13 @@ _DEFAULTS = {
     "PREFECT_LOGGING_EXTRA_LOGGERS": "expunge",
 }
 
+
+_GPUS = "CUDA_VISIBLE_DEVICES"
+_HARMLESS = (
+    *("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_HOME", _GPUS),
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+)
+"""Variables that an owner's code may see."""
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -69,6 +76,8 @@ class Settings(BaseSettings):
     quarantine_days: NonNegativeInt = 30
     """Days for which unusable rows and files of requests are kept so that their sender can be
     helped, from when they were taken up; 0: until their batch is closed."""
+    recipe_hours: PositiveFloat = 24.0
+    """How long a training by an owner's recipe may take before it is ended."""
     pseudonym_key: SecretStr | None = None
     """Hex key of the subject pseudonyms, 32 bytes; default: a file made once under <home>. After a
     rotation: all keys there were, oldest first, with commas between them."""
@@ -189,6 +198,22 @@ def _prepare_environment(settings: Settings) -> None:
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect"))
     os.environ["MLFLOW_TRACKING_URI"] = settings.tracking_uri
+
+
+def harmless_environment(device: str) -> dict[str, str]:
+    """What an owner's code may know of the environment: where programs are, and how to compute.
+
+    Args:
+        device: Where expunge computes; the code sees that GPU alone, or none.
+    """
+    known = {name: os.environ[name] for name in _HARMLESS if name in os.environ}
+    _, _, number = device.partition(":")
+    seen = known.get(_GPUS, "")
+    if device == "cpu":
+        return known | {_GPUS: ""}
+    if not number:
+        return known
+    return known | {_GPUS: seen.split(",")[int(number)] if seen else number}
 
 
 def prepare_prefect() -> None:

@@ -50,7 +50,10 @@ def config_digest(enrollment: Enrollment) -> str:
     """Digest of everything that decides how a model is unlearned and judged."""
     parts = (enrollment.unlearning, enrollment.policy, enrollment.budget)
     names = ("unlearning", "policy", "budget")
-    return facts_digest({n: asdict(one) for n, one in zip(names, parts, strict=True)})
+    rules: dict[str, object] = {n: asdict(one) for n, one in zip(names, parts, strict=True)}
+    if enrollment.recipe:
+        rules["recipe"] = [enrollment.recipe, enrollment.recipe_python]
+    return facts_digest(rules)
 
 
 def enrolled_models(journal: Journal) -> Iterator[Enrollment]:

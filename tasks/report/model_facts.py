@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.attempts.curves import read_curves
+from tasks.enrolling.recipes.kept import recipe_digest
 from tasks.journal.events.attempt import Attempt
 from tasks.journal.events.attempts import KeptCurves
 from tasks.journal.histories.attempt import AttemptHistory
@@ -48,6 +49,8 @@ class ModelFacts:
     """Digest of its weights."""
     kept: tuple[str, ...]
     """Tensors that a retrain took over from the version before."""
+    recipe: str
+    """Digest of the owner's recipe that a retrain was made by; empty if it was not."""
     rungs: tuple[RungFacts, ...]
     """In the order in which they were tried; never empty."""
 
@@ -72,6 +75,7 @@ def _model(store: ObjectStore, attempts: list[AttemptHistory]) -> ModelFacts:
         version=last.promoted.version if last.promoted else None,
         digest=last.promoted.digest if last.promoted else "",
         kept=last.made.kept_from_parent if last.made else (),
+        recipe=recipe_digest(last.made.recipe) if last.made else "",
         rungs=tuple(_rung(store, one) for one in attempts),
     )
 

@@ -12,6 +12,7 @@ from unlearning.evidence.evidence import Evidence
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
 from unlearning.policy.counted import counted
+from unlearning.policy.digests import SHORT
 
 Tone = Literal["done", "reserved", "open", "idle"]
 RUNG = {"update": "Update", "stronger": "Stronger update", "retrain": "Retrain"}
@@ -111,10 +112,12 @@ def _promoted(model: ModelFacts) -> Headline:
         text = f"Version {model.version} serves although the gate did not pass it; look into it."
         return Headline("open", "Replaced by a version that did not pass", text)
     if is_exact(method):
-        text = "It was trained anew on the rows that stay. What it never saw it cannot remember."
+        by = f" by its owner's recipe ({model.recipe[:SHORT]})" if model.recipe else ""
+        trained = f"It was trained anew{by} on the rows that stay"
+        text = f"{trained}. What it never saw it cannot remember."
         if model.kept:
             kept = counted(len(model.kept), "tensor")
-            text = f"It was trained anew on the rows that stay, but kept {kept} of the one before."
+            text = f"{trained}, but kept {kept} of the one before."
             return Headline("reserved", "Retrained without the rows, but for some tensors", text)
         return Headline("done", "Retrained without the rows", text)
     if decision.outcome == "forgotten":

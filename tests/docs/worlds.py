@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import small_tables
 from deltalake import write_deltalake
+from docs.prose import ROOT
 
 Expunge = Callable[..., int]
 TRAIN, HOLDOUT = 400, 800
@@ -42,6 +43,8 @@ def write_files() -> None:
             ["customer_id", "label", "features"]
         )
         pq.write_table(rows, f"lake/train/part-{part}.parquet")
+    page = (ROOT / "docs" / "how-to" / "recipe.md").read_text()
+    Path("train.py").write_text(page.partition("```python\n")[2].partition("```")[0])
     received = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     lines = [f"CASE-{i:04d},{small_tables.subject(i)},{received},b" for i in range(15, 35)]
     head = "request_id,subject_id,received_at,ground"

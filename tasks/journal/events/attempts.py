@@ -41,6 +41,8 @@ class CandidateMade(OfAttempt):
     """Tensors that a retrained candidate has from its parent: frozen layers, data in buffers."""
     trained_rows: int | None = None
     """Rows that a retrained candidate learned from; None for an update."""
+    recipe: str = ""
+    """Key of the owner's recipe by which it was retrained; empty if none was used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,10 @@ class Enrollment:
     """SHA-256 of the version's files by path; empty if an older release recorded none."""
     tolerated: tuple[str, ...] = ()
     """Folders below its tables that hold what is not theirs, and that are left alone."""
+    recipe: str = ""
+    """Key of its owner's recipe, by which it is trained anew; empty: as `unlearning` says."""
+    recipe_python: str = ""
+    """The Python that runs the recipe; the one that runs expunge if empty."""
 
     def canonical(self) -> "Enrollment":
         """The same with its addresses in their one spelling, however they were recorded."""

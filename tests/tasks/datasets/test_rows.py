@@ -242,3 +242,11 @@ def test_a_chunk_has_at_least_one_row(place):
 def test_columns_of_a_type_that_cannot_be_used_are_refused(place, changes, sentence):
     with pytest.raises(DataError, match=sentence):
         check_columns(load_settings(), dataset(place, **changes), None)
+
+
+def test_rows_come_as_they_are_stored_without_whose_they_are(table):
+    found = TableRows(load_settings(), dataset(table), 1, without=[subject(i) for i in range(50)])
+    stored = pa.Table.from_batches(found.batches(7))
+    assert stored.column_names == ["features", "label"]
+    assert stored.num_rows == found.count == 50
+    assert torch.equal(to_tensors(stored, dataset(table))[0], gather(found).inputs)

@@ -1,6 +1,6 @@
 """Samples of a table: random, repeatable, from all over it, and bounded in what they read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from small_tables import MARK, rows, subject
 
 from tasks.datasets import samples
-from tasks.datasets.rows import check_columns
+from tasks.datasets.rows import check_columns, to_tensors
 from tasks.datasets.samples import draw_groups, sample_rows, sample_with_slices
 from tasks.environment.settings import load_settings
 from tasks.journal.events.enrollment import DatasetSpec
@@ -294,3 +294,13 @@ def test_a_feature_or_the_label_may_be_a_slice(place):
     found = sample_with_slices(load_settings(), both, None, count=20, seed=0)
     assert found.slices["level"] == [str(int(n)) for n in found.rows.inputs[:, 0]]
     assert found.slices["label"] == [str(n) for n in found.rows.labels.tolist()]
+
+
+def test_a_sample_comes_as_it_is_stored_too_in_the_same_order(table):
+    spec = replace(dataset(table), scale=2.0)
+    found = sample_with_slices(load_settings(), spec, 1, count=30, seed=0)
+    for sample in (found, *found.halves()):
+        assert sample.table.column_names == ["features", "label"]
+        inputs, labels = to_tensors(sample.table, spec)
+        assert torch.equal(inputs, sample.rows.inputs)
+        assert torch.equal(labels, sample.rows.labels)

@@ -89,3 +89,14 @@ def test_a_retrain_that_ran_in_one_go_is_timed(world):
     assert world.enrolled().deletions.trained_rows == left
     assert world.events(ChampionPromoted)[0].facts.trained_rows == left
     assert retrain_forecast(world.services, world.enrolled(), 0) is not None
+
+
+def test_a_recipe_that_was_timed_on_few_rows_tells_nothing_of_many(enrolled):
+    mine = replace(ENROLLED, recipe="recipes/a.py")
+    told(enrolled, 0.1)  # by our own training
+    for number, rows in enumerate((90, 400)):
+        assert retrain_forecast(enrolled, mine, 50) is None
+        one = attempt(key=f"a-{rows}-{number}")
+        note_retrain(enrolled, one, TRAINING, rows, rows * 2.0, recipe="recipes/a.py")
+    assert retrain_forecast(enrolled, mine, 50).expected == pytest.approx(1_900)
+    assert retrain_forecast(enrolled, replace(mine, recipe="recipes/b.py"), 50) is None

@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from tasks.environment.settings import load_settings, prepare_prefect
+from tasks.environment.settings import harmless_environment, load_settings, prepare_prefect
 from unlearning.errors import SettingsError
 
 
@@ -109,3 +109,15 @@ def test_an_unusable_key_is_refused(settings, key):
 
 def test_a_key_is_never_shown(settings):
     assert "ab" * 32 not in repr(settings(EXPUNGE_PSEUDONYM_KEY="ab" * 32))
+
+
+def test_an_owners_code_sees_no_secret_and_the_same_gpu(monkeypatch):
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", "/bin")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    assert harmless_environment("cpu") == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": ""}
+    assert harmless_environment("cuda") == {"PATH": "/bin"}
+    assert harmless_environment("cuda:1")["CUDA_VISIBLE_DEVICES"] == "1"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    assert harmless_environment("cuda:1")["CUDA_VISIBLE_DEVICES"] == "6"

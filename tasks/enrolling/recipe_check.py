@@ -1,0 +1,93 @@
+"""Whether an owner's recipe trains the model that is enrolled, tried on a sample of its rows."""
+
+import logging
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from tasks.datasets.samples import sample_with_slices
+from tasks.enrolling.recipes.kept import Recipe, read_file
+from tasks.enrolling.recipes.trained import train_by_recipe
+from tasks.enrolling.reference_training import with_weights
+from tasks.enrolling.source import ModelSource
+from tasks.registry.services import Services
+from tasks.subjects.reappearance import suppressed_ids
+from tasks.tables.delta import open_table
+from unlearning.model.rows import TensorRows
+from unlearning.model.scores import read_scores
+from unlearning.policy.deadlines import span
+
+log = logging.getLogger("expunge.enroll")
+
+_ROWS = 256
+_MOST_SECONDS = 15 * 60
+
+
+def checked_recipe(services: Services, source: ModelSource, parent: nn.Module) -> Recipe | None:
+    """The recipe that the source names, checked; None if it names none.
+
+    Raises:
+        SettingsError: its file cannot be read.
+        RecipeError, DivergenceError, OutOfMemoryError: as `check_recipe`.
+    """
+    recipe = read_file(source.recipe, source.recipe_python)
+    if recipe is not None:
+        check_recipe(services, recipe, source, parent)
+    return recipe
+
+
+def check_recipe(
+    services: Services, recipe: Recipe, source: ModelSource, parent: nn.Module
+) -> None:
+    """Train by the recipe on 256 rows; say how long all of them would take.
+
+    The result is thrown away. Cost: that training, of at most a quarter of an hour.
+
+    Raises:
+        RecipeError, DivergenceError, SettingsError, OutOfMemoryError: as `train_by_recipe`.
+    """
+    spec, version = source.dataset, source.dataset_version
+    without = suppressed_ids(services, spec, version)
+    bare = replace(spec, slices=())
+    sample = sample_with_slices(
+        services.settings, bare, version, count=_ROWS, seed=0, without=without
+    )
+    table = sample.table
+    log.info("%s: trying its recipe on %d rows", source.model, table.num_rows)
+    made = train_by_recipe(
+        services,
+        recipe,
+        table.to_batches(),
+        name=source.model,
+        tables=(spec.uri, source.holdout),
+        like=parent,
+        seed=source.unlearning.retraining.seed,
+        most_seconds=_MOST_SECONDS,
+    )
+    rows = open_table(services.settings, spec.uri, version).count()
+    log.info(
+        "%s: its recipe trained on %d rows in %.1f s, so that all %d take about %s or less",
+        source.model,
+        table.num_rows,
+        made.seconds,
+        rows,
+        span(made.seconds * max(1.0, rows / table.num_rows)),
+    )
+    _warn_if_it_learned_nothing(source, parent, made.state, sample.rows)
+
+
+def _warn_if_it_learned_nothing(
+    source: ModelSource, parent: nn.Module, state: dict[str, Tensor], rows: TensorRows
+) -> None:
+    """On rows that it learned, in the form in which they are served, it should beat one answer."""
+    size = source.unlearning.chunk_size
+    right = read_scores(with_weights(parent, state), rows, chunk_size=size).accuracy
+    _, counts = rows.labels.unique(return_counts=True)
+    if right <= float(counts.max()) / rows.count:
+        log.warning(
+            "%s: what its recipe trained is right on %.0f of 100 rows of the sample that it "
+            "learned, no more than one answer for all would be; see that it shapes and scales "
+            "rows as they are enrolled (--shape, --scale), and that a few rows teach it anything",
+            source.model,
+            100 * right,
+        )

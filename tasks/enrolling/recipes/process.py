@@ -1,0 +1,216 @@
+"""A recipe's process: started without secrets, waited for, and ended with all that it started."""
+
+import json
+import logging
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.enrolling.recipes.kept import Recipe
+from tasks.enrolling.recipes.places import allowed_places, interpreter
+from tasks.enrolling.recipes.recipe_process import RECIPE, ROWS, SAID, STATE
+from tasks.environment.settings import Settings, harmless_environment
+from tasks.foreign_errors import translated
+from tasks.registry import confinement, downloads
+from unlearning.errors import RecipeError, SettingsError, UnfitRowsError
+
+log = logging.getLogger("expunge.recipes")
+
+_BARRIERS = ("network", "files")
+_PROGRAM = "run_recipe.py"
+_STILL_S = 60.0
+_MOST_SAID = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a recipe may use."""
+
+    device: str
+    """Where expunge itself computes: on `cpu` the recipe sees no GPU."""
+    seconds: float
+    """How long it may take."""
+    most_bytes: int
+    """Of the weights: more are not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of a recipe's process."""
+
+    status: int
+    """Its exit status; the number of a signal below 0."""
+    said: dict[str, Any]
+    """What it said of its training; empty if it could not say anything."""
+    state: bytes
+    """The weights as safetensors; empty if there are none."""
+
+
+def run_recipe(
+    settings: Settings,
+    recipe: Recipe,
+    rows: Iterable[pa.RecordBatch],
+    *,
+    name: str,
+    seed: int,
+    private: Sequence[Path],
+    limits: Limits,
+) -> Ran:
+    """Let the recipe train on these rows, at least one, in a process of its own.
+
+    It can read Python's own folders, its rows and nothing else; it has no network and none of the
+    environment. The rows are gone from the disk when it ends, whatever happens; those of a run
+    that is killed go when the next one starts.
+
+    Args:
+        settings: Below whose home the process works.
+        recipe: What is run.
+        rows: What it learns from.
+        name: Whose recipe it is, for messages.
+        seed: For its random numbers.
+        private: Places that it must not read, even where Python's folders lie around them.
+        limits: How long it may take, and how much it may leave.
+
+    Raises:
+        RecipeError: it takes too long, or its weights are far larger than they should be.
+        SettingsError: its interpreter does not start.
+    """
+    with downloads.scratch(settings) as scratch:
+        folder = scratch.resolve()
+        environment = harmless_environment(limits.device) | {
+            "HOME": str(folder),
+            "TMPDIR": str(folder),
+        }
+        allowed = allowed_places(recipe.python, folder, private, environment)
+        _lay_out(folder, recipe, rows)
+        program = [interpreter(recipe.python), "-B", str(folder / _PROGRAM), str(seed)]
+        with _started(program, folder, environment, allowed) as process:
+            _tell_barriers(process, name)
+            status = _ended(process, name, limits.seconds)
+        said = _read(folder / SAID, _MOST_SAID)
+        return Ran(status, _understood(said), _read(folder / STATE, limits.most_bytes))
+
+
+def _lay_out(folder: Path, recipe: Recipe, rows: Iterable[pa.RecordBatch]) -> None:
+    (folder / RECIPE).write_bytes(recipe.code)
+    source = Path(__file__).with_name("recipe_process.py")
+    (folder / _PROGRAM).write_bytes(source.read_bytes())
+    with translated("disk", str(folder)):
+        batches = iter(rows)
+        first = next(batches, None)
+        if first is None:
+            raise UnfitRowsError("No rows are left for the recipe to learn from; see the table.")
+        with (
+            pa.OSFile(str(folder / ROWS), "wb") as file,
+            pa.ipc.new_file(file, first.schema) as writer,
+        ):
+            for batch in chain([first], batches):
+                writer.write_batch(batch)
+
+
+@contextmanager
+def _started(
+    program: list[str], folder: Path, environment: dict[str, str], allowed: dict[str, int]
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The process, as the leader of a group that ends with the block."""
+    told = json.dumps({"program": program, "allowed": allowed, "parent": os.getpid()})
+    launcher = [sys.executable, "-I", "-S", "-B", str(Path(confinement.__file__)), told]
+    process = subprocess.Popen(
+        launcher,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # what it says may quote rows
+        env=environment,
+        cwd=folder,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _tell_barriers(process: "subprocess.Popen[bytes]", name: str) -> None:
+    assert process.stdout is not None
+    held = process.stdout.read(1 << 10).decode("ascii", "replace").split()
+    missing = [one for one in _BARRIERS if one not in held]
+    if missing:
+        log.warning(
+            "This machine confines the recipe of %s less: no barrier before %s",
+            name,
+            " and ".join(missing),
+        )
+
+
+def _ended(process: "subprocess.Popen[bytes]", name: str, seconds: float) -> int:
+    started = time.monotonic()
+    while True:
+        passed = time.monotonic() - started
+        if passed >= seconds:
+            raise RecipeError(
+                f"The recipe of {name} did not end within {seconds / 3600:.2g} hours; make it "
+                f"quicker and enrol {name} with it again, or set EXPUNGE_RECIPE_HOURS."
+            )
+        try:
+            return process.wait(min(_STILL_S, seconds - passed))
+        except subprocess.TimeoutExpired:
+            log.info("%s: its recipe trains since %.0f minutes", name, (passed + _STILL_S) / 60)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End its whole group, which may live longer than it does."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _read(file: Path, most: int) -> bytes:
+    """What the recipe's process left there; nothing if it is a link or anything but a file."""
+    try:
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    with os.fdopen(opened, "rb") as held:
+        found = os.fstat(opened)
+        if not stat.S_ISREG(found.st_mode):
+            return b""
+        if found.st_size > most:
+            raise RecipeError(
+                "The recipe returned far more weights than the served model has; return the model "
+                "alone."
+            )
+        return held.read()
+
+
+def _understood(said: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(said)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def refuse_unstarted(ran: Ran, recipe: Recipe) -> None:
+    """Refuse a process that never came to run the recipe.
+
+    Raises:
+        SettingsError: it did not.
+    """
+    if ran.status > 0 and not ran.said:
+        raise SettingsError(
+            f"{interpreter(recipe.python)} could not run a recipe here (exit status {ran.status}); "
+            "see that it is a Python with pyarrow, torch and safetensors."
+        )
