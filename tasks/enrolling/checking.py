@@ -12,6 +12,7 @@ from tasks.enrolling.fit import FIT_ROWS, few_rows
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
 from tasks.enrolling.outlook import Outlook, outlook
+from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.source import (
     ModelSource,
     placed,
@@ -82,6 +83,7 @@ def check_enrolment(
     if module is not None and sample is not None:
         with memory_errors():
             seen.each(lambda: form_errors(module, sample, source.model, source.loss))
+        seen.outcome(lambda: checked_recipe(services, source, module))
     notes = [*few_rows(services, source)] if readable else []
     return EnrolmentCheck(
         model=source.model,

@@ -65,11 +65,11 @@ def outlook(
 
     Cost: a copy of the model, and the log of the holdout table.
     """
-    form, obstacle = model_form(module), retrain_obstacle(module)
+    form, obstacle = model_form(module), "" if source.recipe else retrain_obstacle(module)
     method, policy = source.unlearning.method, source.policy
     return Outlook(
         form=form,
-        rungs=tuple(_rungs(method, obstacle)),
+        rungs=tuple(_rungs(source, obstacle)),
         evidence=(
             _references(source, obstacle),
             _canaries(services, source),
@@ -99,13 +99,14 @@ def with_seconds(found: Outlook, seconds: dict[str, float]) -> Outlook:
     return replace(found, rungs=rungs, evidence=evidence)
 
 
-def _rungs(method: str, obstacle: str) -> list[Available]:
-    exact = is_exact(method)
+def _rungs(source: ModelSource | Enrollment, obstacle: str) -> list[Available]:
+    method = source.unlearning.method
+    exact, how = is_exact(method), "by its owner's recipe" if source.recipe else "fresh weights"
     none = "Every request is met by a retrain, which owes nothing to an update." if exact else ""
     return [
         Available(name="update", said="" if exact else method, why_not=none),
         Available(name="stronger update", said="" if exact else "calibrated", why_not=none),
-        Available(name=RETRAIN, said="fresh weights, without the rows", why_not=obstacle),
+        Available(name=RETRAIN, said=f"{how}, without the rows", why_not=obstacle),
     ]
 
 
@@ -151,7 +152,8 @@ def _advice(form: ModelForm, obstacle: str) -> list[str]:
         lost = " and ".join(form.mode_layers)
         said = (
             f"It cannot be retrained: it was exported, and its {lost} lost the mode of training; "
-            "log it again with serialization_format='pickle' and enrol it with --trust-pickle."
+            "give your own training code with --recipe FILE, or log it again with "
+            "serialization_format='pickle' and enrol it with --trust-pickle."
         )
         return [said]
     return [f"It cannot be retrained. {obstacle}"]

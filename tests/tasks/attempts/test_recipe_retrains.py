@@ -3,11 +3,11 @@
 import json
 from dataclasses import replace
 
-import mlflow
 import pytest
 import recipes_of_owners as owners
 import torch
 from erased_world import TRAINING, Unreported
+from logged_models import log_model
 from small_tables import MARK, subject, write_tables
 
 from tasks import pipeline
@@ -34,21 +34,6 @@ FORMS = {
     "dropout": (owners.mlp, owners.MLP, ()),
     "batch norm": (owners.cnn, owners.CNN, (1, 5, 8)),
 }
-
-
-def logged(services, module, shape):
-    """As MLflow's own pages log a model."""
-    mlflow.set_tracking_uri(services.settings.tracking_uri)
-    example = torch.zeros(2, *(shape or (40,))).numpy()
-    with mlflow.start_run():
-        mlflow.pytorch.log_model(
-            module.eval(),
-            name="model",
-            input_example=example,
-            registered_model_name="theirs",
-            pip_requirements=["torch"],
-        )
-    services.registry.set_alias("theirs", 1)
 
 
 def source(folder, recipe, shape, references):
@@ -87,7 +72,8 @@ def test_an_exported_model_is_erased_from_by_its_owners_recipe(services, tmp_pat
     build, recipe, shape = FORMS[form]
     references = 2 if form == "dropout" else 0
     torch.manual_seed(0)
-    logged(services, build(), shape)
+    example = torch.zeros(2, *(shape or (40,))).numpy()
+    log_model(services, build(), form="pt2", model="theirs", example=example)
     asked = source(tmp_path, recipe, shape, references)
     enrolled = enroll.enroll_version(services, asked, None, trust_pickle=False)
     served = load_model(services.registry, "theirs", 1).module

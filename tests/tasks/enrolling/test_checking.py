@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
+import recipes_of_owners
 from logged_models import every_byte, log_model
 from small_tables import rows
 from torch import nn
@@ -137,3 +138,20 @@ def test_a_table_is_looked_at_and_left_as_it_is(services, source, tmp_path):
     found = check(services, source)
     assert "not the table's own" in said(found)
     assert "--tolerate" in " ".join(one.flags for one in found.obstacles)
+
+
+def test_a_recipe_is_tried_too_and_makes_a_retrain_of_what_nobody_else_can_train(
+    services, source, tmp_path
+):
+    log_model(services, recipes_of_owners.mlp(), form="pt2")
+    without = check(services, source)
+    assert "--recipe FILE" in without.outlook.advice[0]
+    sound = replace(source, recipe=recipes_of_owners.written(tmp_path, recipes_of_owners.MLP))
+    before = every_byte(tmp_path)
+    found = check(services, sound)
+    assert found.is_possible
+    assert not any(one.why_not for one in found.outlook.rungs)
+    assert "by its owner's recipe" in found.outlook.rungs[2].said
+    assert every_byte(tmp_path) == before
+    bad = replace(source, recipe=recipes_of_owners.written(tmp_path, "train = 1"))
+    assert "defines no function `train`" in said(check(services, bad))
