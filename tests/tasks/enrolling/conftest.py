@@ -3,7 +3,6 @@
 import factories
 import pytest
 from deltalake import write_deltalake
-from erased_world import template, world
 from small_tables import write_tables
 
 from tasks.enrolling.source import ModelSource
@@ -13,8 +12,6 @@ from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
 from unlearning.training.architectures import mlp
-
-__all__ = ["template", "world"]
 
 
 @pytest.fixture
