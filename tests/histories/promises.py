@@ -169,8 +169,9 @@ def _kept_requests(place: Place, book: Book) -> Iterator[str]:
     if any(place.services.journal.open_batches()):
         return
     heads = {event.facts.request_id: event.status for _, event in place.services.journal.requests()}
-    waiting = {one.person for r, one in book.requests.items() if heads.get(r) not in _ANSWERED}
-    done = book.gone() - waiting - book.held
+    waiting = {one.person.id for r, one in book.requests.items() if heads.get(r) not in _ANSWERED}
+    # Another kind may have the same id.
+    done = {one for one in book.gone() - book.held if one.id not in waiting}
     for person, files in sorted(scan([place.home / "store/requests"], done).items()):
         yield f"{person} is answered, and named in {sorted(files)}"
 
