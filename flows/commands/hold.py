@@ -10,7 +10,6 @@ from tasks.environment.settings import load_settings
 from tasks.intake import legal_holds
 from tasks.intake.submission import printable
 from tasks.registry.services import Services
-from tasks.store.format import check_format
 from tasks.store.probe import refuse_overwriting
 from tasks.subjects import protection
 
@@ -38,8 +37,7 @@ def hold(
     """
     services = Services.open(load_settings())
     services.store.check()
-    check_format(services.store)
-    refuse_overwriting(services.store)
+    refuse_overwriting(services.journal.store)  # neither of another form, nor being rotated
     name = printable(file.name)
     if release:
         legal_holds.release(services, file.name)

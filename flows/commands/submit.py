@@ -8,7 +8,6 @@ from tasks.intake.foretelling import foretold
 from tasks.intake.inbox import SUBMITTED
 from tasks.intake.submission import submit_file
 from tasks.registry.services import Services
-from tasks.store.format import check_format
 from tasks.store.probe import refuse_overwriting
 from tasks.subjects.enrolled_ids import EnrolledIds
 from unlearning.errors import DataError, RequestError, SettingsError, TransientError
@@ -33,8 +32,7 @@ def submit(*files: Path) -> None:
         raise SettingsError("Name at least one file to submit.")
     services = Services.open(load_settings())
     services.store.check()
-    check_format(services.store)
-    refuse_overwriting(services.store)
+    refuse_overwriting(services.journal.store)  # neither of another form, nor being rotated
     console = Plain()
     ids, usable = EnrolledIds(services), 0
     for path in files:
