@@ -58,6 +58,10 @@ class Book:
 
     def __init__(self) -> None:
         self.step = 0
+        self.shut: set[str] = set()
+        self.tables = {model: MODELS[model] for model in ENROLLED}
+        self.approved: set[str] = set()
+        self.taken: set[int] = set()
         self.rows: dict[str, Owners] = first_rows()
         self.owner: Owners = {n: one for rows in self.rows.values() for n, one in rows.items()}
         self.written = dict.fromkeys(self.owner, 0)
@@ -71,20 +75,20 @@ class Book:
         self.foreign: dict[str, dict[str, bytes]] = defaultdict(dict)
         self.returned: dict[Person, int] = {}
         self.closed: dict[str, int] = {}
-        self.certificates: dict[str, Certified] = {}
+        self.certificates: dict[tuple[str, str, Person], Certified] = {}
         self.since: dict[Person, Since] = defaultdict(Since)
         self.learned: dict[tuple[str, int], frozenset[int]] = {}
         self.snapshots: dict[tuple[str, int], Owners] = {}
         self.strangers = 0
         for model in ENROLLED:
-            self.trained(model, 1)
+            self.trained(model, 1, MODELS[model])
 
     def _rows_of(self, person: Person) -> dict[str, list[int]]:
         found = {
             name: [n for n, one in rows.items() if one == person]
             for name, rows in self.rows.items()
         }
-        return {name: numbers for name, numbers in found.items() if numbers}
+        return {name: n for name, n in found.items() if n and name not in self.shut}
 
     def tables_of(self, person: Person) -> set[str]:
         """Tables in which the person has rows now."""
@@ -111,6 +115,18 @@ class Book:
         self.rows[name] = owners if is_whole else self.rows[name] | owners
         for person in set(owners.values()):
             self.returned[person] = self.step
+
+    def opened(self, model: str, table: str) -> None:
+        """A model was enrolled on a table: whoever lies in one that was closed is back."""
+        self.tables[model] = table
+        for name in self.shut & {table, f"{table}-unseen"}:
+            self.shut.discard(name)
+            for person in set(self.rows[name].values()):
+                self.returned[person] = self.step
+
+    def is_free(self, table: str) -> bool:
+        """Whether no model learns from the table, or is judged by it, any more."""
+        return table.removesuffix("-unseen") not in self.tables.values()
 
     def lost(self, name: str, person: Person) -> None:
         """The lake's owners deleted somebody's rows, which its older versions may hold still."""
@@ -139,6 +155,23 @@ class Book:
         until = [self.again.get(person, -1), *(answered.get(one, self.step) for one in asked)]
         return max(until) >= max(written, self.reinstated.get(person, 0))
 
+    def back(self) -> set[Person]:
+        """Whoever was erased and has rows again, none of them but those that were erased.
+
+        They are to be asked for again without anybody's decision.
+        """
+        rows: dict[Person, list[int]] = defaultdict(list)
+        for name in self.rows.keys() - self.shut:
+            for row, person in self.rows[name].items():
+                rows[person].append(row)
+        again = {person for person, numbers in rows.items() if self.taken.issuperset(numbers)}
+        return again - self.held - self.reinstated.keys()
+
+    def is_asked_for(self, person: Person) -> bool:
+        """Whether a request on them is not answered by a certificate."""
+        answered = {one.request for one in self.certificates.values()}
+        return any(r not in answered for r, one in self.requests.items() if one.person == person)
+
     def gone(self) -> set[Person]:
         """Whoever is certified as erased and was brought back by nobody since."""
         return {
@@ -147,9 +180,9 @@ class Book:
             if one.is_erased and one.step > self.returned.get(one.person, -1)
         }
 
-    def trained(self, model: str, version: int) -> None:
+    def trained(self, model: str, version: int, table: str) -> None:
         """A version learned what its table holds, but for whoever was erased."""
-        self.learned_from(model, version, self.rows[MODELS[model]], frozenset())
+        self.learned_from(model, version, self.rows[table], frozenset())
 
     def learned_from(
         self, model: str, version: int, rows: Owners, without: frozenset[Person]

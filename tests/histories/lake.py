@@ -125,15 +125,16 @@ class Lake:
         for name, owners in first_rows().items():
             write_deltalake(self.uri(name), self.rows(name, owners))
 
-    def rows(self, name: str, owners: dict[int, Person]) -> pa.Table:
-        """Rows with these numbers, as the table's schema has them."""
+    def rows(self, name: str, owners: dict[int, Person], *, is_fit: bool = True) -> pa.Table:
+        """Rows with these numbers, as the table's schema has them; unfit ones have no label."""
         table = TABLES[name]
         values = np.array([features(n) for n in owners], dtype=np.int8).reshape(-1)
         subjects = [table.named(one) for one in owners.values()]
+        labels = [int(sum(features(n)[:3]) >= 2) if is_fit else None for n in owners]
         return pa.table(
             {
                 table.column: pa.array(subjects, pa.int64() if table.is_number else pa.string()),
-                "label": pa.array([int(sum(features(n)[:3]) >= 2) for n in owners], pa.int64()),
+                "label": pa.array(labels, pa.int64()),
                 "features": pa.FixedSizeListArray.from_arrays(pa.array(values), WIDTH),
             }
         )
@@ -146,8 +147,9 @@ class Lake:
         who = (Person(table.kind, str(one)) for one in found[table.column].to_pylist())
         return dict(zip(numbers, who, strict=True))
 
-    def append(self, name: str, owners: dict[int, Person]) -> None:
-        write_deltalake(self.uri(name), self.rows(name, owners), mode="append")
+    def append(self, name: str, owners: dict[int, Person], *, is_fit: bool = True) -> None:
+        rows = self.rows(name, owners, is_fit=is_fit)
+        write_deltalake(self.uri(name), rows, mode="append")
 
     def overwrite(self, name: str, owners: dict[int, Person]) -> None:
         write_deltalake(self.uri(name), self.rows(name, owners), mode="overwrite")

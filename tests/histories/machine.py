@@ -11,6 +11,7 @@ from histories.lake import CAST, FOREIGN, NOBODY, TABLES, Person
 from histories.place import MODELS, Place, copy_of
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from tasks.approval.approvals import Decision
 from tasks.approval.settlements import Choice
 
 PEOPLE = st.sampled_from(CAST)
@@ -31,13 +32,17 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.place, self.fuse = place, fuse
 
-    @initialize(days=st.sampled_from([0, 30]), first=ASKED)
-    def begin(self, days: int, first: list[Person]) -> None:
+    @initialize(
+        days=st.sampled_from([0, 30]),
+        first=ASKED,
+        asking=st.sampled_from([set(), set(), {"income"}, {"loans", "hours"}]),
+    )
+    def begin(self, days: int, first: list[Person], asking: set[str]) -> None:
         """No history without requests: the first ones are there from its beginning."""
-        self.place.begin(days=days)
+        self.place.begin(days=days, asking=asking)
         self.book = Book()
         self.tried["histories"] += 1
-        self.ask(first, is_near=False)
+        self.ask(first, is_near=False, is_late=False)
 
     def moved(self) -> int:
         """A step further."""
@@ -46,13 +51,13 @@ class Histories(RuleBasedStateMachine):
 
     # People.
 
-    @rule(who=ASKED, is_near=NEAR)
-    def ask(self, who: list[Person], is_near: bool) -> None:
-        """Requests in one file, in the spelling of the tables or in another one."""
+    @rule(who=ASKED, is_near=NEAR, is_late=NEAR)
+    def ask(self, who: list[Person], is_near: bool, is_late: bool) -> None:
+        """Requests in one file, in the spelling of the tables or in another one, or nearly due."""
         step = self.moved()
         asked = {f"CASE-{step}-{i}": Request(one, step, is_near) for i, one in enumerate(who)}
         rows = ((r, one.person, is_near) for r, one in asked.items())
-        self.place.submit(f"case-{step}", *rows)
+        self.place.submit(f"case-{step}", *rows, is_late=is_late)
         self.book.requests |= asked
 
     @rule(who=PEOPLE, is_near=st.booleans(), is_for_all=st.booleans())
@@ -95,6 +100,18 @@ class Histories(RuleBasedStateMachine):
         elif not is_erased and self.place.reinstate(who):
             self.book.reinstated[who] = step
 
+    @precondition(lambda self: self.place.asking)
+    @rule(which=SOME, decision=st.sampled_from(["approve", "approve", "reject"]))
+    def answer(self, which: int, decision: Decision) -> None:
+        """Somebody answers for a batch that waits, or that was rejected."""
+        self.moved()
+        if waiting := self.place.waiting():
+            batch = waiting[which % len(waiting)]
+            if self.place.decide(batch, decision):
+                (self.book.approved.add if decision == "approve" else self.book.approved.discard)(
+                    batch
+                )
+
     # The lake's owners.
 
     @rule(who=PEOPLE.filter(lambda one: one not in NOBODY))
@@ -116,12 +133,12 @@ class Histories(RuleBasedStateMachine):
         self.place.lake.append(name, row)
         self.book.wrote(name, row)
 
-    @rule(name=NAMES)
-    def append(self, name: str) -> None:
-        """Rows of somebody new."""
+    @rule(name=NAMES, is_fit=st.booleans())
+    def append(self, name: str, is_fit: bool) -> None:
+        """A row of somebody new; one without a label no model can learn, or be judged by."""
         self.moved()
         row = {self.book.new_row(): self.book.stranger(TABLES[name].kind)}
-        self.place.lake.append(name, row)
+        self.place.lake.append(name, row, is_fit=is_fit)
         self.book.wrote(name, row)
 
     @rule(who=PEOPLE, is_vacuumed=st.booleans())
@@ -162,7 +179,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def overwrite(self, name: str) -> None:
-        """The same rows, written anew."""
+        """The same rows, written anew; none lacks its label afterwards."""
         self.moved()
         self.place.lake.overwrite(name, self.book.rows[name])
 
@@ -186,20 +203,35 @@ class Histories(RuleBasedStateMachine):
 
     # The registry.
 
-    @rule(model=ALL_MODELS)
-    def train(self, model: str) -> None:
-        """A version trained anew, of a model old or new, and enrolled."""
+    @rule(model=ALL_MODELS, table=st.sampled_from(["", "", "people", "staff"]))
+    def train(self, model: str, table: str) -> None:
+        """A version trained anew, of a model old or new, and enrolled; on another table, too."""
         self.moved()
-        version = self.place.train(model)
+        table = table or self.book.tables.get(model, MODELS[model])
+        version, is_enrolled = self.place.train(model, table)
         if version is not None:
-            self.book.trained(model, version)
+            self.book.trained(model, version, table)
+        if is_enrolled:
+            self.book.opened(model, table)
 
     @rule(model=ALL_MODELS)
     def enrol_again(self, model: str) -> None:
         """The version in service enrolled once more, on the table's newest rows."""
         if any(name == model for name, _ in self.book.learned):
             self.moved()
-            self.place.enrol_again(model)
+            table = self.book.tables.get(model, MODELS[model])
+            if self.place.enrol_again(model, table):
+                self.book.opened(model, table)
+
+    @precondition(lambda self: any(map(self.book.is_free, TABLES)))
+    @rule(which=SOME)
+    def close_table(self, which: int) -> None:
+        """A table that no model is enrolled with any more is said to be searched no more."""
+        self.moved()
+        free = sorted(filter(self.book.is_free, TABLES))
+        table = free[which % len(free)]
+        if self.place.close_table(table):
+            self.book.shut.add(table)
 
     @rule(model=ALL_MODELS, which=SOME)
     def copy_version(self, model: str, which: int) -> None:
@@ -231,7 +263,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(who=ASKED)
     def ask_and_run(self, who: list[Person]) -> None:
-        self.ask(who, is_near=False)
+        self.ask(who, is_near=False, is_late=False)
         self.run(is_reported=False)
 
     @rule(calls=st.integers(1, 120), side=st.sampled_from(["before", "after"]))
@@ -250,6 +282,26 @@ class Histories(RuleBasedStateMachine):
             self.fuse.arm(0, side)
         self.look(troubles)
 
+    @rule(calls=st.integers(0, 60), side=st.sampled_from(["before", "after"]))
+    def rotate_key(self, calls: int, side: str) -> None:
+        """A new pseudonym key; who is stopped on the way is refused until it is done."""
+        self.moved()
+        old = {self.place.pseudonym(one) for one in CAST}
+        self.fuse.arm(calls, side)
+        try:
+            is_done = self.place.rotate_key()
+        except Killed:
+            self.fuse.arm(0, side)
+            if self.place.is_rotating():
+                (told,) = self.place.replay()
+                assert "is being rotated" in told
+            is_done = self.place.rotate_key()
+        finally:
+            self.fuse.arm(0, side)
+        self.place.open()
+        found = list(promises.old_names(self.place, old)) if is_done else []
+        assert not found, "\n".join(found)
+
     @rule()
     def replay(self) -> None:
         self.moved()
@@ -259,6 +311,12 @@ class Histories(RuleBasedStateMachine):
     def retire(self) -> None:
         self.moved()
         self.place.retire()
+
+    def approve_all(self) -> None:
+        self.moved()
+        for batch in self.place.waiting():
+            if self.place.decide(batch, "approve"):
+                self.book.approved.add(batch)
 
     def look(self, troubles: list[str] | None) -> None:
         found = promises.after_run(self.place, self.book, troubles)
@@ -270,9 +328,12 @@ class Histories(RuleBasedStateMachine):
             return
         for _ in range(2):
             self.run(is_reported=False)
+            self.approve_all()
             self.replay()
         self.run(is_reported=False)
         before = durable(self.place.services.store)
         if not self.place.run():
             assert durable(self.place.services.store) == before, "one more run changed something"
+            if not any(self.place.services.journal.open_batches()):
+                assert not self.book.back(), f"{self.book.back()} came back, and nobody asked again"
         self.tried["certificates"] += len(self.book.certificates)

@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from flows.commands.status import status
 from tasks import pipeline
-from tasks.approval import settlements
+from tasks.approval import approvals, questions, settlements
 from tasks.attempts import withdrawal
 from tasks.enrolling import enroll, train
 from tasks.enrolling.source import ModelSource
@@ -28,14 +28,24 @@ from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.store.format import check_format
-from tasks.subjects import open_batches, protection, replay, returned, snapshots, standstills
+from tasks.store.pseudonym_keys import UNDER_WAY
+from tasks.subjects import (
+    key_rotation,
+    open_batches,
+    protection,
+    replay,
+    returned,
+    snapshots,
+    standstills,
+    tied_tables,
+)
 from tasks.versions import alias_floor, leftovers, purging, retirement
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.errors import DataError, ExpungeError
+from unlearning.errors import ConflictError, DataError, ExpungeError
 from unlearning.policy.subject_kinds import kind_pseudonym
 
 MODELS = {"income": "people", "loans": "people", "hours": "staff"}
@@ -84,11 +94,12 @@ class Place:
         self.home.mkdir(parents=True)
         shutil.copy(database, self.home / "mlflow.db")
         os.environ["EXPUNGE_HOME"] = str(self.home)
+        self.asking: set[str] = set()
         self.outside.mkdir()
         self.lake.make()
         self.open()
         for model in ENROLLED:
-            self.train(model)
+            self.train(model, MODELS[model])
         shutil.copytree(self.live, self.kept)
 
     def open(self) -> Services:
@@ -96,8 +107,9 @@ class Place:
         self.services = Services.open(load_settings())
         return self.services
 
-    def begin(self, *, days: int) -> None:
-        """Everything as it was once the models were enrolled."""
+    def begin(self, *, days: int, asking: set[str]) -> None:
+        """Everything as it was once the models were enrolled; some ask before they forget."""
+        self.asking = asking
         os.environ["EXPUNGE_RETIREMENT_DAYS"] = str(days)
         shutil.rmtree(self.outside)
         self.outside.mkdir()
@@ -117,6 +129,8 @@ class Place:
                 continue
             shutil.copytree(before, now) if before.is_dir() else shutil.copy(before, now)
         self.open()
+        for model in asking & {*ENROLLED}:
+            self.enrol_again(model, MODELS[model])
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -135,8 +149,8 @@ class Place:
             root.removeHandler(ear)
             ours.setLevel(before)
 
-    def source(self, model: str) -> ModelSource:
-        table = TABLES[MODELS[model]]
+    def source(self, model: str, name: str) -> ModelSource:
+        table = TABLES[name]
         return ModelSource(
             model=model,
             dataset=DatasetSpec(
@@ -155,25 +169,60 @@ class Place:
             widened_by="Ada",
             widened_because="the tables of the tests are small",
             budget=DeletionBudget(max_share=1.0),
-            approval=ApprovalPolicy(max_share=1.0),
+            approval=ApprovalPolicy(max_share=1.0, always=model in self.asking),
         )
 
-    def train(self, model: str) -> int | None:
-        """Train a version on the table's newest rows, and enrol it; None if that is refused."""
-        services, version = self.open(), None
+    def train(self, model: str, table: str) -> tuple[int | None, bool]:
+        """Train a version on the table's newest rows, None if that is refused, and enrol it."""
+        services, source, version = self.open(), self.source(model, table), None
         with suppress(ExpungeError):
-            version = train.train_version(services, self.source(model), (4,), _TRAINING)
-            enroll.enroll_version(services, self.source(model), version, trust_pickle=False)
-        return version
+            version = train.train_version(services, source, (4,), _TRAINING)
+            enroll.enroll_version(services, source, version, trust_pickle=False)
+            return version, True
+        return version, False
 
-    def enrol_again(self, model: str) -> None:
+    def enrol_again(self, model: str, table: str) -> bool:
         """Enrol the version in service once more, on the table's newest rows."""
         with suppress(ExpungeError):
-            enroll.enroll_version(self.open(), self.source(model), None, trust_pickle=False)
+            source = self.source(model, table)
+            enroll.enroll_version(self.open(), source, None, trust_pickle=False)
+            return True
+        return False
 
-    def submit(self, name: str, *asked: tuple[str, Person, bool]) -> None:
+    def close_table(self, table: str) -> bool:
+        """Say that a table is to be searched no more; whether that was taken."""
+        with suppress(ExpungeError):
+            services, uri = self.open(), self.lake.uri(table)
+            tied_tables.close_table(services, uri, name="Ada", reason="nobody needs it")
+            return True
+        return False
+
+    def waiting(self) -> list[str]:
+        """Batches that somebody must answer."""
+        return sorted(asked.batch for _, asked in questions.waiting(self.open()))
+
+    def decide(self, batch: str, decision: approvals.Decision) -> bool:
+        """Answer for a batch; whether the answer was taken."""
+        with suppress(ConflictError):
+            approvals.decide(self.open(), batch, decision, name="Ada", reason="as agreed")
+            return True
+        return False
+
+    def rotate_key(self) -> bool:
+        """Go on under a new pseudonym key; whether that was taken."""
+        with suppress(ConflictError):
+            key_rotation.rotate(self.open(), name="Ada")
+            return True
+        return False
+
+    def is_rotating(self) -> bool:
+        """Whether a rotation of the key was begun and did not end."""
+        return any(self.services.store.list_objects(UNDER_WAY))
+
+    def submit(self, name: str, *asked: tuple[str, Person, bool], is_late: bool = False) -> None:
         """Send in a file of requests: the id of each, whom it names, and whether only nearly."""
-        received = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        days = 29 if is_late else 1
+        received = (datetime.now(UTC) - timedelta(days=days)).isoformat()
         rows = [
             {"request_id": request, "received_at": received, **_named(person, is_near=is_near)}
             for request, person, is_near in asked

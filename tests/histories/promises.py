@@ -37,6 +37,7 @@ def after_run(place: Place, book: Book, troubles: list[str] | None) -> list[str]
     place.open()
     problems = [*_rows(place, book), *_foreign(place, book)]
     _note_promotions(place, book)
+    problems += _unapproved(place, book)
     problems += [*_certificates(place, book), *_found_again(place, book)]
     if troubles is not None:
         problems += _kept_requests(place, book)
@@ -55,7 +56,10 @@ def _rows(place: Place, book: Book) -> Iterator[str]:
         for row in sorted(before.keys() - now.keys()):
             if not book.may_vanish(row):
                 yield f"{before[row]} lost a row of {name} that nobody asked to erase, or on hold"
+            if name in book.shut:
+                yield f"{before[row]} lost a row of {name}, which was closed"
             book.since[before[row]].erased_from.add(name)
+            book.taken.add(row)
         book.rows[name] = now
 
 
@@ -79,10 +83,21 @@ def _note_promotions(place: Place, book: Book) -> None:
             named = batches.accepted(place.services, facts.batch)
             out = frozenset(who[d.subject] for d in named if d.subject in who)
             planned = read_batch(place.services.journal, facts.batch).attempts[facts.attempt]
-            snapshot = (MODELS[model], planned.attempt.dataset_version)
+            table = planned.attempt.dataset.rpartition("/")[2]
+            snapshot = (table, planned.attempt.dataset_version)
             parent = book.learned.get((model, facts.parent_version), frozenset())
             known = {n: book.owner[n] for n in parent}
             book.learned_from(model, facts.version, book.snapshots.get(snapshot, known), out)
+
+
+def _unapproved(place: Place, book: Book) -> Iterator[str]:
+    """A model that asks forgets nobody, and is not withdrawn, before somebody said yes."""
+    for batch, _ in place.services.journal.batches():
+        if batch in book.approved:
+            continue
+        for one in read_batch(place.services.journal, batch).attempts.values():
+            if one.attempt.model in place.asking and (one.promoted or one.is_withdrawal_intended):
+                yield f"{one.attempt.model} was changed by {batch}, which nobody approved"
 
 
 def _certificates(place: Place, book: Book) -> Iterator[str]:
@@ -98,7 +113,9 @@ def _certificates(place: Place, book: Book) -> Iterator[str]:
         if one.is_erased or one.person not in erased:
             yield from _contradicted(book, one)
     for person in {one.person for one in new if not one.is_near}:
-        book.since[person] = Since(had=book.tables_of(person))
+        # What an open batch found of them stands, whoever erased it meanwhile.
+        before = book.since[person].had if book.is_asked_for(person) else set[str]()
+        book.since[person] = Since(had=book.tables_of(person) | before)
 
 
 def _new_certificates(place: Place, book: Book) -> list[Certified]:
@@ -106,13 +123,16 @@ def _new_certificates(place: Place, book: Book) -> list[Certified]:
     store, new = place.services.store, []
     who = {place.pseudonym(one): one for one in CAST}
     for info in store.list_objects("certificates/"):
-        if info.key not in book.certificates:
-            body = json.loads(store.get(info.key))
-            asked = book.requests.get(body["request"]["request_id"])
-            person = asked.person if asked else who[body["request"]["subject_pseudonym"]]
+        body = json.loads(store.get(info.key))
+        request = body["request"]["request_id"]
+        asked = book.requests.get(request)
+        person = asked.person if asked else who[body["request"]["subject_pseudonym"]]
+        # Ids of our own requests change with the key.
+        key = (body["batch"], request if asked else "", person)
+        if key not in book.certificates:
             is_near = asked is not None and asked.is_near
             new.append(Certified(person, book.closed[body["batch"]], body, is_near))
-            book.certificates[info.key] = new[-1]
+            book.certificates[key] = new[-1]
     return new
 
 
@@ -155,6 +175,8 @@ def _found_again(place: Place, book: Book) -> Iterator[str]:
     """Nobody who is certified as erased lies in a table's folder, and nobody at all elsewhere."""
     found: dict[Person, set[str]] = {}
     for name, table in TABLES.items():
+        if name in book.shut:
+            continue
         gone = [one for one in book.gone() if one.kind == table.kind]
         for person, files in scan([place.lake.folder / name], gone).items():
             found.setdefault(person, set()).update(files)
@@ -174,6 +196,13 @@ def _kept_requests(place: Place, book: Book) -> Iterator[str]:
     done = {one for one in book.gone() - book.held if one.id not in waiting}
     for person, files in sorted(scan([place.home / "store/requests"], done).items()):
         yield f"{person} is answered, and named in {sorted(files)}"
+
+
+def old_names(place: Place, names: set[str]) -> Iterator[str]:
+    """Nothing in the store or in MLflow knows people by their names under an older key."""
+    wanted = [Person("old", one) for one in names]
+    for files in scan([place.home], wanted).values():
+        yield f"a pseudonym of the old key stands in {sorted(files)}"
 
 
 def _elsewhere(place: Place) -> Iterator[Path]:

@@ -46,7 +46,7 @@ def test_short_histories_keep_every_promise(place, record_property, monkeypatch)
         place,
         record_property,
         monkeypatch,
-        max_examples=4,
+        max_examples=3,
         stateful_step_count=8,
         derandomize=True,
     )
