@@ -43,6 +43,9 @@ def work_off(models: list[str]) -> int:
     steps.restore_snapshots()
     batches = steps.open_batches()
     states = [process_batch(batch, models, return_state=True) for batch in batches]
+    while ahead := steps.sent_ahead(batches):
+        batches += ahead
+        states += [process_batch(batch, models, return_state=True) for batch in ahead]
     states += process_waiting(models)
     reduced = steps.reduce_requests(return_state=True)
     outcomes = [state.result(raise_on_failure=False) for state in states]

@@ -1,8 +1,7 @@
 """The order of an erasure, once, whoever runs its steps: Prefect, a test or a benchmark.
 
 `process_batch` is the way of one batch, `unlearn_model` that of one model in it, `erase_tables`
-what follows once every model has forgotten. `Steps` are their single effects, as plain calls;
-Prefect runs the same ones as tasks (`tasks.steps`).
+what follows once every model has forgotten. Prefect runs the same `Steps` as tasks (`tasks.steps`).
 """
 
 import logging
@@ -19,6 +18,7 @@ from tasks.attempts import (
     last_resort,
     planning,
     promotion,
+    unhindered,
     withdrawal,
 )
 from tasks.certificates import certificates
@@ -31,7 +31,7 @@ from tasks.report import mlflow_mirror
 from tasks.subjects import late_holds, late_returns, near_matches, resolution, suppression_list
 from tasks.subjects.enrolled_ids import EnrolledIds
 from tasks.versions import retirement
-from unlearning.gate.gate import GateDecision, no_candidate
+from unlearning.gate.gate import GateDecision
 from unlearning.policy.ladder import ModelOutcome, NextRung
 
 log = logging.getLogger("expunge.pipeline")
@@ -56,11 +56,9 @@ class Steps:
         return counts
 
     def resolve_rows(self, batch: str) -> dict[str, int]:
-        """Find the subjects' rows in every table that is new or changed; counts only.
-
-        Whatever keeps them from being erased for good stops the batch here: no model was changed.
-        """
+        """Find rows, let the unhindered go ahead, and stop at rows that cannot be erased."""
         counts = resolution.resolve(self.services, batch)
+        unhindered.send_unhindered(self.services, batch)
         rows.refuse_unready_tables(self.services, batch)
         return counts
 
@@ -74,23 +72,16 @@ class Steps:
 
     def make_candidate(self, attempt: Attempt) -> str:
         """Unlearn; returns why that is impossible, or nothing."""
-        return failures.failure_of(
-            self.services,
-            attempt,
-            candidates.make_candidate,
-            # It holds a mini-batch and no curvature.
-            may_climb=lambda: ladder.may_retrain(self.services, attempt),
-        )
+        climb, make = partial(ladder.may_retrain, self.services, attempt), candidates.make_candidate
+        return failures.failure_of(self.services, attempt, make, may_climb=climb)
 
     def evaluate_candidate(self, attempt: Attempt) -> str:
         """Measure parent and candidate; returns why that is impossible, or nothing."""
         return failures.failure_of(self.services, attempt, evidence.evaluate_candidate)
 
     def judge_candidate(self, attempt: Attempt, failure: str) -> GateDecision:
-        """The gate's decision."""
-        if failure:
-            return no_candidate(failure)
-        return evidence.judge_candidate(self.services, attempt)
+        """The gate's decision; a failure says why there is no candidate to judge."""
+        return evidence.judge_candidate(self.services, attempt, failure)
 
     def register_version(self, attempt: Attempt) -> int:
         """The candidate as a new model version with its lineage."""
@@ -215,8 +206,7 @@ def unlearn_model(steps: Steps, batch: str, model: str) -> ModelOutcome:
 def erase_tables(steps: Steps, batch: str) -> None:
     """Note who is erased, erase the rows and every ledger over them, then certify.
 
-    The next ledgers are another flow's affair (`flows.refresh_ledgers`): a pass over a whole table
-    must not hold up a certificate.
+    The next ledgers, passes over whole tables, are another flow's affair: `flows.refresh_ledgers`.
     """
     steps.suppress_subjects(batch)
     for table in steps.tables_to_erase(batch):

@@ -30,7 +30,12 @@ from tasks.journal.events import requests as r
 from tasks.journal.events import statements as s
 from tasks.journal.events import versions as v
 from tasks.journal.events.catalog import Fact
-from tasks.journal.events.withheld import NearMatch, NearMatchesSought
+from tasks.journal.events.withheld import (
+    NearMatch,
+    NearMatchesSought,
+    RequestsSentAhead,
+    RequestsWithheld,
+)
 from unlearning.evidence.attack_power import AttackPower
 
 MADE = attempt()
@@ -73,7 +78,8 @@ EVERY_EVENT: list[Fact] = [
     r.ReturnDecided(**ANSWERED, name="Ada", decision="reinstate"),
     frozen(),
     validated(accepted=2, quarantined=1),
-    b.RequestsWithheld(records=("one", "two")),
+    RequestsWithheld(records=("one", "two")),
+    RequestsSentAhead(to="b-2", as_of={"one": 3}, models=("income",)),
     NearMatchesSought(
         versions={"t": (3, 1)},
         unclear=(NearMatch(record="one", rows=2, subjects=1, kinds=("employee",)),),

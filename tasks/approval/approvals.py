@@ -10,6 +10,7 @@ from typing import Literal
 
 from tasks.approval.preflights import ask, why_ask
 from tasks.approval.questions import OPEN, waiting
+from tasks.approval.ready import send_ready
 from tasks.attempts.planning import is_untouched, under_way
 from tasks.intake import batches
 from tasks.journal.events import ids
@@ -39,11 +40,14 @@ Decision = Literal["approve", "reject"]
 def seek_approval(services: Services, batch: str, plans: Sequence[Attempt]) -> bool:
     """Whether the planned attempts may be made; if not, people have been asked to approve them.
 
+    Requests that need nobody's word go ahead first, in a batch of their own.
+
     An answer holds as long as nothing was added to the plans that it was given for. Who rejected a
     batch is not overruled by a change of the plans or of the limits: it waits until it is approved.
     Once rows are gone, only plans that were not carried out by then need an answer.
     """
     tell_requests(services, batch)
+    plans = send_ready(services, batch, plans)
     history = read_batch(services.journal, batch)
     asked, plans = history.asked, _undecided(history, plans)
     is_rejected = history.status == "rejected" and bool(batches.accepted(services, batch))

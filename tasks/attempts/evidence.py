@@ -24,7 +24,7 @@ from tasks.journal.reading import read_batch, read_enrollment, read_model
 from tasks.registry.services import Services
 from unlearning.evaluation.measurement import EvidenceRows, Measurement, measure_candidate
 from unlearning.evidence.evidence import AttackName, Evidence, Pool, Probes
-from unlearning.gate.gate import GateDecision, decide
+from unlearning.gate.gate import GateDecision, decide, no_candidate
 from unlearning.policy.budget import is_exact
 
 log = logging.getLogger("expunge.evidence")
@@ -49,8 +49,13 @@ def evaluate_candidate(services: Services, attempt: Attempt) -> Evidence:
     return done.evidence
 
 
-def judge_candidate(services: Services, attempt: Attempt) -> GateDecision:
-    """The gate's decision on the candidate, recorded once with every check."""
+def judge_candidate(services: Services, attempt: Attempt, failure: str = "") -> GateDecision:
+    """The gate's decision on the candidate, recorded once with every check.
+
+    Where a failure says why there is none, nothing is recorded.
+    """
+    if failure:
+        return no_candidate(failure)
     policy = read_enrollment(services.journal, attempt.model).policy
     evidence = evaluate_candidate(services, attempt)
     decision = decide(evidence, policy, exact=is_exact(attempt.method))

@@ -149,7 +149,7 @@ def _is_overtaken(
     attempt = latest.attempt
     is_blocked = latest.blocked is not None and latest.registered is None
     return (
-        max((number for number, _, _ in history.withheld), default=0) > latest.planned_in
+        history.last_left(attempt.model) > latest.planned_in
         # Another batch erased rows meanwhile; the files of the older snapshot are gone.
         or attempt.dataset_version != enrollment.dataset_version
         or not is_readable(services.settings, enrollment.holdout, attempt.holdout_version)

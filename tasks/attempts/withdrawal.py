@@ -84,8 +84,7 @@ def _is_unfinished(services: Services, history: BatchHistory, one: AttemptHistor
 def _is_latest(history: BatchHistory, one: AttemptHistory) -> bool:
     """Whether no other plan for the model, and no hold, came after the attempt."""
     latest = history.plans[one.attempt.model]
-    withheld = [number for number, _, _ in history.withheld]
-    return latest is one and max(withheld, default=0) < one.planned_in
+    return latest is one and history.last_left(one.attempt.model) < one.planned_in
 
 
 def _is_begun(services: Services, attempt: Attempt) -> bool:

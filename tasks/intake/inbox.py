@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from tasks.intake import freezing
+from tasks.intake.freezing import MANIFESTS, bytes_of, manifest_key
 from tasks.intake.kept_rows import (
     CLAIMS,
     FILES,
@@ -21,18 +23,13 @@ from tasks.intake.kept_rows import (
 )
 from tasks.intake.request_files import MAX_BYTES, TOO_LARGE
 from tasks.intake.settling import growing
-from tasks.journal.events import ids
-from tasks.journal.events.batches import BatchFrozen
-from tasks.journal.events.catalog import batch_stream
 from tasks.registry.services import Services
-from tasks.store import lease
 from tasks.store.objects import MissingObjectError, ObjectInfo
 from unlearning.policy.digests import SHORT, bytes_digest, facts_digest, keyed_digest, keys_of
 
 INCOMING = "requests/incoming/"
 SUBMITTED = f"{INCOMING}submitted/"
 """Files appear here whole, as by a rename: they are read at once."""
-_MANIFESTS = "requests/batches/"
 _LINK = "is a link, which may lead anywhere; send the file itself"
 _UNNAMEABLE = "cannot be fetched under its name; send it again under another"
 
@@ -104,19 +101,8 @@ def freeze(services: Services, files: list[ObjectInfo], released: dict[str, int]
     frozen = [copied for one in named if (copied := _copy(services, *one)) is not None]
     if not (frozen or released):
         return ""
-    facts = {
-        "files": [asdict(f) for f in frozen],
-        "released": sorted(released),
-        "as_of": released,
-    }
-    exact = [asdict(f) | {"key": _bytes_of(f.key)} for f in frozen]
-    key = services.settings.pseudonym_secret()
-    batch = f"b-{keyed_digest(key, facts | {'files': exact})[:SHORT]}"
-    body = json.dumps({"batch": batch, **facts}, indent=1).encode()
-    services.store.put_if_absent(_manifest_key(batch), body)
-    lease.check(services.store)
-    counts = BatchFrozen(file_count=len(frozen), released_count=len(released))
-    services.journal.append(batch_stream(batch), ids.FROZEN, counts)
+    batch = freezing.name_of(services, frozen, released)
+    freezing.freeze(services, batch, frozen, released)
     claim(services, batch)
     return batch
 
@@ -159,7 +145,7 @@ def _claim(services: Services, batch: str, file: RequestFile) -> bool:
 
 def read_manifest(services: Services, batch: str) -> Manifest:
     """The frozen manifest of a batch."""
-    return services.frozen.parsed(_manifest_key(batch), _manifest)
+    return services.frozen.parsed(manifest_key(batch), _manifest)
 
 
 def _manifest(data: bytes) -> Manifest:
@@ -171,7 +157,7 @@ def _manifest(data: bytes) -> Manifest:
 def left_files(services: Services, batch: str) -> list[RequestFile]:
     """Files of a batch of which more is kept than what is open; it may have been reduced since."""
     try:
-        files = _manifest(services.store.get(_manifest_key(batch))).files
+        files = _manifest(services.store.get(manifest_key(batch))).files
     except MissingObjectError:
         return []
     return [file for file in files if claimant(services, file.file_id) == batch]
@@ -179,7 +165,7 @@ def left_files(services: Services, batch: str) -> list[RequestFile]:
 
 def leave_files(services: Services, batch: str, files: list[RequestFile]) -> None:
     """Let the manifest of a closed batch name these files alone."""
-    key = _manifest_key(batch)
+    key = manifest_key(batch)
     if files:
         body = {"batch": batch, "files": [asdict(f) for f in files], "released": [], "as_of": {}}
         services.store.put(key, json.dumps(body, indent=1).encode())
@@ -190,12 +176,8 @@ def leave_files(services: Services, batch: str, files: list[RequestFile]) -> Non
 
 def batches_with_files(services: Services) -> list[str]:
     """Batches of which files are kept, in name order."""
-    found = services.store.list_objects(_MANIFESTS)
-    return [info.key.removeprefix(_MANIFESTS).removesuffix(".json") for info in found]
-
-
-def _manifest_key(batch: str) -> str:
-    return f"{_MANIFESTS}{batch}.json"
+    found = services.store.list_objects(MANIFESTS)
+    return [info.key.removeprefix(MANIFESTS).removesuffix(".json") for info in found]
 
 
 def new_records(services: Services, batch: str) -> Iterator[Record]:
@@ -226,13 +208,8 @@ def _ids(services: Services, info: ObjectInfo, times: int) -> list[str]:
     It is keyed, for its name may be a person's. Before means under the keys before a rotation, and
     in releases that did not key it.
     """
-    facts = {"key": _bytes_of(info.key), "version": info.version}
+    facts = {"key": bytes_of(info.key), "version": info.version}
     facts |= {"again": str(times)} if times else {}
     keys = keys_of(services.settings.pseudonym_secret())
     secrets = (b"".join(keys[:count]) for count in range(len(keys), 0, -1))
     return [*(keyed_digest(one, facts)[:SHORT] for one in secrets), facts_digest(facts)[:SHORT]]
-
-
-def _bytes_of(key: str) -> str:
-    """The key's bytes in hex: the name of a file need not be text, and only text has a digest."""
-    return key.encode(errors="surrogateescape").hex()

@@ -144,9 +144,12 @@ def _counts(
     services: Services, batch: str, wanted: Sequence[Disposition], statuses: Sequence[str]
 ) -> dict[str, int]:
     judged = Counter(count_outcomes(batches.dispositions(services, batch)))
-    judged["unclear"] = len(read_batch(services.journal, batch).near)
-    # A hold that was placed later takes requests out of the accepted ones, too.
-    judged["on_hold"] += judged.pop("accepted", 0) - len(wanted) - judged["unclear"]
+    history = read_batch(services.journal, batch)
+    judged["unclear"] = len(history.near)
+    # A hold that was placed later takes requests out of the accepted ones, too; who was sent ahead
+    # is counted there.
+    ahead = sum(len(one.as_of) for one in history.ahead.values())
+    judged["on_hold"] += judged.pop("accepted", 0) - len(wanted) - judged["unclear"] - ahead
     judged.update(statuses)
     return {status: judged[status] for status in _ORDER if judged[status]}
 

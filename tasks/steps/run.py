@@ -3,10 +3,10 @@
 import logging
 
 from tasks.approval import approvals, questions
-from tasks.attempts import served, withdrawal
+from tasks.attempts import served, unhindered, withdrawal
 from tasks.environment.device import pick_device
 from tasks.intake import reduction
-from tasks.journal.reading import enrolled_models
+from tasks.journal.reading import enrolled_models, read_batch
 from tasks.steps.policy import STEP
 from tasks.steps.process import services
 from tasks.store import lease
@@ -88,6 +88,18 @@ def open_batches() -> list[str]:
     if not found:
         log.info("Nothing new: every request is answered or on hold")
     return found
+
+
+@STEP
+def sent_ahead(known: list[str]) -> list[str]:
+    """Batches of requests that were sent ahead of these, oldest first.
+
+    Whoever a blocked one holds up for no reason is sent first.
+    """
+    for batch in known:
+        if read_batch(services().journal, batch).status == "blocked":
+            unhindered.send_unhindered(services(), batch)
+    return [batch for batch in batches_at_work.unfinished(services()) if batch not in known]
 
 
 @STEP

@@ -4,9 +4,9 @@ import logging
 
 from tasks.intake import batches, legal_holds
 from tasks.journal.events import ids
-from tasks.journal.events.batches import RequestsWithheld
 from tasks.journal.events.catalog import batch_stream, request_stream
 from tasks.journal.events.requests import HoldTooLate, RequestHeld, told_because
+from tasks.journal.events.withheld import RequestsWithheld
 from tasks.journal.journal import Entry
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
@@ -103,7 +103,9 @@ def tell_withheld(services: Services, batch: str) -> None:
         )
         for d in still_open(services, mine)
         for _, event_id, records in history.withheld
-        if d.record_id in records and d.record_id not in history.near
+        if d.record_id in records
+        and d.record_id not in history.near
+        and event_id not in history.ahead
     )
 
 

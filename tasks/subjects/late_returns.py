@@ -6,8 +6,8 @@ asked for those that come after it was written, so that they wait for a person, 
 
 from tasks.intake import batches
 from tasks.journal.events import ids
-from tasks.journal.events.batches import RequestsWithheld
 from tasks.journal.events.catalog import batch_stream
+from tasks.journal.events.withheld import RequestsWithheld
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store import lease

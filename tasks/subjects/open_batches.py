@@ -9,7 +9,7 @@ from tasks.journal.events.event import Event
 from tasks.journal.events.requests import Answered, RequestFact, RequestSettled
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
-from tasks.subjects import suppression_list
+from tasks.subjects import sent_ahead, suppression_list
 from tasks.subjects.returned import noted_waiting
 from unlearning.policy.deletion import is_replay
 
@@ -30,11 +30,12 @@ def has_work(services: Services) -> bool:
 def open_batches(services: Services) -> list[str]:
     """Freeze what is new and list every batch to work on, oldest first.
 
-    Files of a batch whose freezing was interrupted are claimed before anything new is frozen, so
-    that no row can end up in two batches.
+    Files of a batch whose freezing was interrupted are claimed before anything new is frozen, and
+    so is whoever was sent ahead, so that no row can end up in two batches.
     """
     for batch in unfinished(services):
         inbox.claim(services, batch)
+        sent_ahead.finish(services, batch)
     _freeze_new(services)
     for batch in unfinished(services):
         _supersede(services, batch)

@@ -6,7 +6,7 @@ from tasks.journal.events.halts import HaltFact
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
-from tasks.journal.events.withheld import NearMatchesSought, RequestsWithheld
+from tasks.journal.events.withheld import LeavingFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,8 +221,7 @@ Answer = BatchApproved | BatchRejected
 OwnBatchFact = (
     BatchFrozen
     | BatchValidated
-    | RequestsWithheld
-    | NearMatchesSought
+    | LeavingFact
     | RowsResolved
     | SearchClosed
     | ApprovalRequested

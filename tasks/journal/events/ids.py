@@ -47,6 +47,11 @@ def withheld(number: int) -> str:
     return f"withheld/{number}"
 
 
+def sent_ahead(number: int) -> str:
+    """Requests that left a batch for one of their own, as its `number`th event."""
+    return f"sent-ahead/{number}"
+
+
 def near_matches(number: int) -> str:
     """Ids of nearly the same spelling looked for, as a batch's `number`th event."""
     return f"near-matches/{number}"

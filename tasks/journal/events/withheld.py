@@ -1,4 +1,4 @@
-"""Which requests leave a batch that is at work: for a hold, or until a person decides."""
+"""Which requests leave a batch that is at work: held, left to a person, or gone ahead of it."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,18 @@ class RequestsWithheld:
     records: tuple[str, ...]
     why: str = ""
     """Empty for a legal hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsSentAhead:
+    """Requests left it for a batch of their own, since nothing that it waits for concerns them."""
+
+    to: str
+    """That batch."""
+    as_of: dict[str, int]
+    """The records, each with the number of its latest event then."""
+    models: tuple[str, ...] = ()
+    """Models with a plan that still counted them: it is made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +45,7 @@ class NearMatchesSought:
     """Requests that left it until a person settles them."""
     exact: tuple[str, ...] = ()
     """Records that a person has settled: they mean exactly their ids."""
+
+
+LeavingFact = RequestsWithheld | NearMatchesSought | RequestsSentAhead
+"""What takes requests out of a batch."""

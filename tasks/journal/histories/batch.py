@@ -35,7 +35,7 @@ from tasks.journal.events.halts import HaltFact
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
-from tasks.journal.events.withheld import NearMatchesSought, RequestsWithheld
+from tasks.journal.events.withheld import NearMatchesSought, RequestsSentAhead, RequestsWithheld
 from tasks.journal.histories.attempt import AttemptHistory, note
 from tasks.journal.histories.statements import Statements, note_statement
 from tasks.journal.histories.table import TableFact, TableHistory, note_table
@@ -142,7 +142,7 @@ def _happened(history: BatchHistory, event: Event[OwnBatchFact]) -> None:
     match facts := event.facts:
         case BatchValidated():
             history.validated = facts
-        case RequestsWithheld() | NearMatchesSought():
+        case RequestsWithheld() | NearMatchesSought() | RequestsSentAhead():
             note_withheld(history, event.number, event.id, facts)
         case RowsResolved():
             history.decided_at = event.at

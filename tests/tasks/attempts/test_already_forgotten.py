@@ -28,11 +28,11 @@ from tasks.journal.events.batches import (
     BatchClosed,
     BatchSuperseded,
     NothingLeftToForget,
-    RequestsWithheld,
 )
 from tasks.journal.events.catalog import batch_stream, model_stream, request_stream
 from tasks.journal.events.models import ForgettingSettled
 from tasks.journal.events.requests import RequestAccepted, RequestErased
+from tasks.journal.events.withheld import RequestsWithheld
 from tasks.journal.reading import read_batch, read_enrollment, read_model, record_enrollment
 from tasks.registry.mlflow_registry import Registry
 from unlearning.config.gate_policy import GatePolicy

@@ -9,9 +9,10 @@ from factories import frozen, validated
 from tasks.attempts import withdrawal
 from tasks.journal.events import ids
 from tasks.journal.events.attempts import AttemptPlanned, RungChosen, WithdrawalIntended
-from tasks.journal.events.batches import BatchClosed, RequestsWithheld
+from tasks.journal.events.batches import BatchClosed
 from tasks.journal.events.catalog import batch_stream, model_stream
 from tasks.journal.events.models import ModelWithdrawn
+from tasks.journal.events.withheld import RequestsWithheld
 from tasks.journal.reading import read_batch, read_enrollment, record_enrollment
 from tasks.registry.mlflow_registry import Registry
 from tasks.store import lease

@@ -8,8 +8,8 @@ from sent_requests import frozen, hold, submit, validated
 from tasks.intake import batches, inbox
 from tasks.journal import journal
 from tasks.journal.events import ids
-from tasks.journal.events.batches import RequestsWithheld
 from tasks.journal.events.catalog import batch_stream, request_stream
+from tasks.journal.events.withheld import RequestsWithheld
 from tasks.journal.reading import read_batch
 from unlearning.policy.digests import pseudonym
 

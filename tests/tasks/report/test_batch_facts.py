@@ -8,6 +8,7 @@ from tasks.certificates.certificates import certificate_key
 from tasks.certificates.certified_models import certified_models
 from tasks.journal.events import batches as b
 from tasks.journal.events import ids
+from tasks.journal.events.withheld import RequestsWithheld
 from tasks.report.batch_facts import batch_facts
 
 WAITS = "the batch waits for approval"
@@ -75,7 +76,7 @@ def test_a_batch_without_accepted_requests(services):
 
 
 def test_a_request_that_a_hold_took_out_later_counts_as_on_hold(batch):
-    batch.happen(ids.withheld(4), b.RequestsWithheld(records=("r-0",)))
+    batch.happen(ids.withheld(4), RequestsWithheld(records=("r-0",)))
     facts = batch_facts(batch.services, BATCH)
     assert facts.counts == {"accepted": 2, "on_hold": 2, "quarantined": 1, "duplicate": 1}
 

@@ -15,8 +15,8 @@ from tasks.environment.settings import load_settings
 from tasks.erasure import rows as rows_gone
 from tasks.intake import batches
 from tasks.journal.events import ids
-from tasks.journal.events.batches import RequestsWithheld
 from tasks.journal.events.catalog import batch_stream
+from tasks.journal.events.withheld import RequestsWithheld
 from tasks.journal.reading import read_batch, record_enrollment
 from tasks.registry.services import Services
 from tasks.report import mlflow_mirror

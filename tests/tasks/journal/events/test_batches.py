@@ -1,7 +1,8 @@
 import pytest
 from factories import approved, frozen, rejected
 
-from tasks.journal.events.batches import BatchClosed, RequestsWithheld
+from tasks.journal.events.batches import BatchClosed
+from tasks.journal.events.withheld import RequestsWithheld
 
 
 def test_facts_cannot_be_changed():

@@ -5,6 +5,7 @@ from tasks.journal.events import attempts as a
 from tasks.journal.events import batches as b
 from tasks.journal.events.event import Event
 from tasks.journal.events.transitions import next_status
+from tasks.journal.events.withheld import RequestsWithheld
 from tasks.journal.histories.batch import batch_history
 
 MADE, HIGHER = attempt(), attempt(rung="retrain", method="retrain")
@@ -53,7 +54,7 @@ def test_status_and_counts_are_those_of_the_stream():
 
 def test_records_that_were_withheld_add_up():
     found = history(
-        *OPEN, b.RequestsWithheld(records=("r1",)), b.RequestsWithheld(records=("r2", "r3"))
+        *OPEN, RequestsWithheld(records=("r1",)), RequestsWithheld(records=("r2", "r3"))
     )
     assert found.withheld_records == {"r1", "r2", "r3"}
     assert [(number, event_id) for number, event_id, _ in found.withheld] == [(3, "e3"), (4, "e4")]
