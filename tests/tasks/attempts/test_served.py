@@ -2,14 +2,14 @@
 
 import pytest
 from deltalake import DeltaTable
-from erased_world import template, world
+from erased_world import world
 from two_tables import FIRST, enroll_photos, work_off
 
 from tasks.attempts import served
 from tasks.journal.reading import read_enrollment
 from tasks.versions import retirement
 
-__all__ = ["template", "world"]
+__all__ = ["world"]
 
 
 def remove_model(world):

@@ -1,7 +1,6 @@
 """A model taken out by a person is asked no more, and forgets nobody by that."""
 
 import pytest
-from erased_world import template
 from erased_world import world as erased
 from two_tables import work_off
 
@@ -14,7 +13,7 @@ from tasks.store import lease
 from tasks.versions.alias_floor import breaches, enforce, taken_out_in_service
 from unlearning.errors import ConflictError, DataError, SettingsError
 
-__all__ = ["erased", "template"]
+__all__ = ["erased"]
 
 ADA = {"name": "Ada", "reason": "It serves nobody since May."}
 
