@@ -52,7 +52,8 @@ class SourceOptions:
     """Folders below the tables that hold something else, for example _symlink_format_manifest.
     They are left alone and not searched, and certificates say so."""
     table_version: int | None = None
-    """Version of the table that the model was trained on; the newest if omitted."""
+    """Version of the table that the model was trained on; if omitted, the newest one that is not
+    younger than the model."""
     unlearning: UnlearningConfig = field(default_factory=UnlearningConfig)
     """Which update is made to forget rows, and how far it goes."""
     policy: GatePolicy = field(default_factory=GatePolicy)

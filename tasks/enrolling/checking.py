@@ -9,6 +9,7 @@ from tasks.datasets.rows import column_errors
 from tasks.datasets.samples import sample_rows
 from tasks.enrolling.enroll import version_to_enroll
 from tasks.enrolling.fit import FIT_ROWS, few_rows
+from tasks.enrolling.lineage import Lineage, lineage
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
 from tasks.enrolling.outlook import Outlook, outlook
@@ -26,7 +27,7 @@ from tasks.environment.memory import memory_errors
 from tasks.registry import model_files
 from tasks.registry.model_files import Trust
 from tasks.registry.services import Services
-from tasks.tables.delta import keep_ids_out_of_log, open_table
+from tasks.tables.delta import is_table, keep_ids_out_of_log, open_table
 from tasks.versions.alias_floor import refuse_remembering
 from unlearning.errors import ExpungeError
 from unlearning.model.rows import TensorRows
@@ -76,15 +77,18 @@ def check_enrolment(
     source = placed(source)
     seen.outcome(lambda: refuse_training_holdout(source))
     source = seen.outcome(lambda: with_kind(services, source)) or source
-    readable = _look_at_tables(services, source, seen)
     number = seen.outcome(lambda: version_to_enroll(services, source.model, version))
+    origin = _lineage(services, source, number, seen)
+    source = replace(source, dataset_version=origin.version)
+    readable = _look_at_tables(services, source, seen)
     module = _load(services, source, number, trust, seen)
     sample = _sample(services, source, seen) if readable else None
     if module is not None and sample is not None:
         with memory_errors():
             seen.each(lambda: form_errors(module, sample, source.model, source.loss))
         seen.outcome(lambda: checked_recipe(services, source, module))
-    notes = [*few_rows(services, source)] if readable else []
+    notes = [origin.said] if origin.said else []
+    notes += [*few_rows(services, source)] if readable else []
     return EnrolmentCheck(
         model=source.model,
         version=number,
@@ -96,6 +100,15 @@ def check_enrolment(
         loss=source.loss,
         outlook=outlook(services, module, source, None) if module and readable else None,
     )
+
+
+def _lineage(
+    services: Services, source: ModelSource, number: int | None, seen: Obstacles
+) -> Lineage:
+    given = Lineage(source.dataset_version)
+    if number is None or not is_table(services.settings, source.dataset.uri):
+        return given
+    return seen.outcome(lambda: lineage(services, source, number)) or given
 
 
 def _look_at_tables(services: Services, source: ModelSource, seen: Obstacles) -> bool:

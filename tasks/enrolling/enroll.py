@@ -4,10 +4,11 @@ import logging
 from dataclasses import replace
 
 from tasks.enrolling.fit import check_fit, warn_of_few_rows
+from tasks.enrolling.lineage import lineage
 from tasks.enrolling.overlap import find_overlap
 from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.recipes.kept import keep, recipe_digest
-from tasks.enrolling.source import ModelSource, pinned, refuse_other_subjects
+from tasks.enrolling.source import ModelSource, pinned, placed, refuse_other_subjects
 from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
@@ -50,10 +51,10 @@ def enroll_version(
         RecipeError: its owner's recipe fails on a sample of its rows, or makes another model.
     """
     refuse_unnamed(services, source)
-    source = pinned(services, source)
+    number = version_to_enroll(services, source.model, version)
+    source = pinned(services, with_lineage(services, source, number))
     refuse_other_subjects(services, source)
     served = services.registry.alias_version(source.model)
-    number = version_to_enroll(services, source.model, version)
     trust = Trust(trust_pickle, trust_code)
     loaded = model_files.load_model(services.registry, source.model, number, trust=trust)
     check_fit(services, loaded.module, source)
@@ -86,6 +87,15 @@ def _warn_unserved(services: Services, model: str) -> None:
         model,
         services.settings.alias,
     )
+
+
+def with_lineage(services: Services, source: ModelSource, number: int) -> ModelSource:
+    """The source at the table version that this version learned from; raises as `lineage`."""
+    source = placed(source)
+    found = lineage(services, source, number)
+    if found.said:
+        log.warning("%s", found.said)
+    return replace(source, dataset_version=found.version)
 
 
 def version_to_enroll(services: Services, model: str, version: int | None) -> int:

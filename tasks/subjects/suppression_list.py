@@ -162,13 +162,13 @@ def earlier_requests(services: Services, batch: str) -> dict[str, list[str]]:
     return _read(services, _key(batch))["earlier"]
 
 
-def version_before_erasure(services: Services, uri: str) -> int | None:
-    """The newest version of a table that still had rows which a batch then erased; None if none.
+def last_erasure(services: Services, uri: str) -> tuple[str, int] | None:
+    """When a batch last erased rows of a table, and its newest version that still had them.
 
     A batch that runs after a restore counts for more than one before it: it is the table's present.
     """
     found = [record for record in _records(services) if uri in record["tables"]]
-    return max(found, key=lambda record: record["at"])["tables"][uri] if found else None
+    return max(((one["at"], one["tables"][uri]) for one in found), default=None)
 
 
 def never_learned_by(

@@ -99,10 +99,10 @@ def refuse_remembering(
     remembers = digest in {d for _, d in weights.below}
     if not remembers and digest not in {d for _, d in weights.above}:
         tags = services.registry.version_tags(model, version)
-        erased = suppression_list.version_before_erasure(services, spec.uri)
+        erased = suppression_list.last_erasure(services, spec.uri)
         trained = tags.get("expunge.dataset_version", "")
         if tags.get("expunge.dataset") == spec.uri and trained and erased is not None:
-            remembers = int(trained) <= erased
+            remembers = int(trained) <= erased[1]
     if remembers:
         raise ConflictError(
             f"Version {version} of {model} remembers subjects who were erased since it was made; "

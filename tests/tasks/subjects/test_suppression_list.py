@@ -138,10 +138,9 @@ def test_a_table_found_late_changes_no_other_and_keeps_nobody_under_a_hold_on_th
         1,
         0,
     ]
-    stated = [
-        suppression_list.version_before_erasure(world.services, t) for t in (world.table, *places)
-    ]
-    assert stated == [before, 0, 0]
+    stated = [suppression_list.last_erasure(world.services, t) for t in (world.table, *places)]
+    assert [one and one[1] for one in stated] == [before, 0, 0]
+    assert suppression_list.last_erasure(world.services, world.holdout) is None
 
     known, late = (
         batches.pseudonyms(world.services, [subject(n)], "person")[subject(n)] for n in (50, 900)
