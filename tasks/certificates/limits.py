@@ -105,6 +105,12 @@ LIMITS = (
         _has(lambda model: model.get("kept_from_parent")),
     ),
     Limit(
+        "A model was trained by its owner's recipe: what that brings along, in its own code or in "
+        "installed packages, was not looked at.",
+        "a model has trained_by",
+        _has(lambda model: model.get("trained_by")),
+    ),
+    Limit(
         "A model that is withdrawn or out of service may still remember the rows in its weights.",
         "a model is withdrawn or out of service",
         _has(lambda model: model["outcome"] in ("withdrawn", "out of service")),

@@ -10,6 +10,7 @@ from tasks.enrolling.recipes.kept import Recipe, read_file
 from tasks.enrolling.recipes.trained import train_by_recipe
 from tasks.enrolling.reference_training import with_weights
 from tasks.enrolling.source import ModelSource
+from tasks.journal.reading import read_model
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import suppressed_ids
 from tasks.tables.delta import open_table
@@ -33,7 +34,15 @@ def checked_recipe(services: Services, source: ModelSource, parent: nn.Module) -
     recipe = read_file(source.recipe, source.recipe_python)
     if recipe is not None:
         check_recipe(services, recipe, source, parent)
-    return recipe
+        return recipe
+    before = read_model(services.journal, source.model).enrollment
+    if before is not None and before.recipe:
+        log.warning(
+            "%s was enrolled with a recipe before and has none from now on; name it with --recipe "
+            "to keep it",
+            source.model,
+        )
+    return None
 
 
 def check_recipe(

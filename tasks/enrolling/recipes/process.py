@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from tasks.enrolling.recipes.kept import Recipe
 from tasks.enrolling.recipes.places import allowed_places, interpreter
-from tasks.enrolling.recipes.recipe_process import RECIPE, ROWS, SAID, STATE
+from tasks.enrolling.recipes.recipe_process import INIT, RECIPE, ROWS, SAID, STATE
 from tasks.environment.settings import Settings, harmless_environment
 from tasks.foreign_errors import translated
 from tasks.registry import confinement, downloads
@@ -66,6 +66,7 @@ def run_recipe(
     seed: int,
     private: Sequence[Path],
     limits: Limits,
+    init: bytes = b"",
 ) -> Ran:
     """Let the recipe train on these rows, at least one, in a process of its own.
 
@@ -81,6 +82,7 @@ def run_recipe(
         seed: For its random numbers.
         private: Places that it must not read, even where Python's folders lie around them.
         limits: How long it may take, and how much it may leave.
+        init: Tensors to start from as safetensors; empty if there are none.
 
     Raises:
         RecipeError: it takes too long, or its weights are far larger than they should be.
@@ -94,6 +96,8 @@ def run_recipe(
         }
         allowed = allowed_places(recipe.python, folder, private, environment)
         _lay_out(folder, recipe, rows)
+        if init:
+            (folder / INIT).write_bytes(init)
         program = [interpreter(recipe.python), "-B", str(folder / _PROGRAM), str(seed)]
         with _started(program, folder, environment, allowed) as process:
             _tell_barriers(process, name)

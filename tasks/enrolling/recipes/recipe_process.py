@@ -1,8 +1,8 @@
 """Run a recipe on its rows and keep what it made: a program, copied to where both lie.
 
-Started by `tasks.enrolling.recipes.process` with a seed, in a folder with `recipe.py` and
-`rows.arrow`, by whatever Python the owner named: it needs pyarrow, torch and safetensors, and
-nothing of expunge.
+Started by `tasks.enrolling.recipes.process` with a seed, in a folder with `recipe.py`,
+`rows.arrow` and perhaps `init.safetensors`, by whatever Python the owner named: it needs pyarrow,
+torch and safetensors, and nothing of expunge.
 It leaves `state.safetensors`, and `said.json` about how it went, in which no value of a row stands.
 """
 
@@ -18,7 +18,8 @@ from typing import Any
 
 BEGUN = "begun"
 """What is said until there is more to say."""
-RECIPE, ROWS, STATE, SAID = "recipe.py", "rows.arrow", "state.safetensors", "said.json"
+RECIPE, ROWS, INIT = "recipe.py", "rows.arrow", "init.safetensors"
+STATE, SAID = "state.safetensors", "said.json"
 
 
 def main() -> None:
@@ -37,10 +38,10 @@ def _train(seed: int) -> dict[str, Any]:
         return {"outcome": "no train"}
     import pyarrow as pa
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
     rows = pa.ipc.open_file(pa.memory_map(ROWS)).read_all()
-    arguments = {"seed": seed, "init": None}
+    arguments = {"seed": seed, "init": load_file(INIT) if Path(INIT).exists() else None}
     try:
         inspect.signature(train).bind(rows, **arguments)
     except TypeError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tasks.enrolling.recipes.kept import Recipe
@@ -52,6 +52,9 @@ def train_by_recipe(
 ) -> TrainedByRecipe:
     """Weights of the form of `like`, which the recipe makes of these rows alone.
 
+    What is frozen in `like` is handed to it as `init`: whoever froze that knows that it never
+    learned from the rows.
+
     Cost: a training, after some seconds until the process has imported torch; a copy of the rows
     on the disk below the home while it runs.
 
@@ -72,6 +75,11 @@ def train_by_recipe(
         OutOfMemoryError: memory ran out.
     """
     wanted = like.state_dict()
+    frozen = {
+        one: value.detach().cpu().contiguous()
+        for one, value in like.named_parameters()
+        if not value.requires_grad
+    }
     limit = services.settings.recipe_hours * _HOUR
     ran = run_recipe(
         services.settings,
@@ -85,6 +93,7 @@ def train_by_recipe(
             seconds=limit if most_seconds is None else min(limit, most_seconds),
             most_bytes=2 * sum(value.nbytes for value in wanted.values()) + _SPARE_BYTES,
         ),
+        init=save(frozen) if frozen else b"",
     )
     refuse_unstarted(ran, recipe)
     _refuse_failed(ran, recipe, name)

@@ -31,6 +31,7 @@ def test_only_what_a_model_states_is_said_of_it():
         "gate_was_wider": "lets pass more than it does by default",
         "judged_with_earlier_rows": "together with rows of earlier requests",
         "kept_from_parent": "kept the tensors",
+        "trained_by": "what that brings along, in its own code or in installed packages",
         "earlier_versions": "Earlier model versions remember",
     }.items():
         assert sentence in said({**UPDATED, fact: ["x"]})
@@ -76,7 +77,7 @@ def test_every_limit_is_said_of_something():
     }
     models = [
         everything,
-        {**RETRAINED, "kept_from_parent": ["x"]},
+        {**RETRAINED, "kept_from_parent": ["x"], "trained_by": "a recipe"},
         {"outcome": "withdrawn"},
         {"outcome": "not asked"},
     ]

@@ -4,13 +4,15 @@ import logging
 from dataclasses import replace
 from types import SimpleNamespace
 
+import factories
 import pytest
 import recipes_of_owners as owners
 from small_tables import rows
 
 from tasks.enrolling.enroll import enroll_version
-from tasks.enrolling.recipe_check import check_recipe
+from tasks.enrolling.recipe_check import check_recipe, checked_recipe
 from tasks.enrolling.recipes.kept import Recipe
+from tasks.journal.reading import record_enrollment
 from tasks.registry import model_files
 from tasks.registry.mlflow_registry import Registry
 from unlearning.errors import RecipeError
@@ -51,3 +53,11 @@ def test_a_recipe_that_fails_leaves_nothing_behind(services, source, tmp_path, m
         enroll_version(services, bad, None, trust_pickle=False)
     kept = {info.key.partition("/")[0] for info in services.store.list_objects("")}
     assert kept <= {"scans"}  # a cache
+
+
+def test_it_says_so_where_a_model_loses_its_recipe(services, source, caplog):
+    assert checked_recipe(services, source, owners.mlp()) is None
+    assert "has none from now on" not in caplog.text
+    record_enrollment(services.journal, factories.enrollment(recipe="recipes/a.py"))
+    assert checked_recipe(services, source, owners.mlp()) is None
+    assert "has none from now on" in caplog.text

@@ -101,3 +101,20 @@ def test_a_link_in_place_of_its_weights_is_not_followed(trained, tmp_path):
     code += "open('said.json', 'w').write('{\"outcome\": \"trained\"}')\nos._exit(0)"
     with pytest.raises(RecipeError, match="cannot be read"):
         trained(said(code))
+
+
+def test_what_its_owner_froze_is_handed_to_it_and_nothing_else(trained):
+    served = mlp()
+    served.get_submodule("0").requires_grad_(requires_grad=False)
+    code = MLP.replace(
+        "    optimiser",
+        "    assert set(init) == {'0.weight', '0.bias'}\n"
+        "    model.load_state_dict(init, strict=False)\n"
+        "    model[0].requires_grad_(False)\n    optimiser",
+        1,
+    )
+    state = trained(code, like=served).state
+    assert torch.equal(state["0.weight"], served.state_dict()["0.weight"])
+    assert not torch.equal(state["3.weight"], served.state_dict()["3.weight"])
+    with pytest.raises(RecipeError, match="TypeError"):
+        trained(code)  # nothing is frozen, so that there is nothing to begin with
