@@ -13,7 +13,7 @@ from tasks.journal.events.models import (
     ModelWithdrawn,
 )
 from tasks.journal.events.versions import AliasLost, VersionPurged, VersionRetired
-from tasks.journal.reading import read_model
+from tasks.journal.reading import read_batch, read_model
 from tasks.registry.services import Services
 from unlearning.errors import DataError
 from unlearning.policy.subject_kinds import PERSON, kind_pseudonym
@@ -36,7 +36,8 @@ def trace_subject(services: Services, subject_id: str, kind: str = PERSON) -> li
 def trace_version(services: Services, model: str, version: int) -> list[dict[str, Any]]:
     """The erasures that led to a model version, newest first, down to the one that was enrolled.
 
-    Each version says what became of it since: whether it was withdrawn, retired, or purged.
+    Each version says what became of it since: whether it was withdrawn, retired, or purged. One
+    that a batch made and never promoted names that batch; to find it costs a read of every batch.
 
     Raises:
         DataError: the model or version is unknown here.
@@ -46,10 +47,10 @@ def trace_version(services: Services, model: str, version: int) -> list[dict[str
         raise DataError(
             f"No model {model!r} is enrolled here; `expunge status` lists those that are."
         )
-    if version not in history.weights.attempts:
-        raise DataError(f"Version {version} of {model} was never enrolled; see `expunge status`.")
-    chain: list[dict[str, Any]] = []
     ends = _ends(services, model)
+    if version not in history.weights.attempts:
+        return [{**_made(services, model, version), "since": ends.get(version, [])}]
+    chain: list[dict[str, Any]] = []
     while version in history.promoted:
         event = history.promoted[version]
         mine = requests(services, event.facts.batch)
@@ -58,6 +59,26 @@ def trace_version(services: Services, model: str, version: int) -> list[dict[str
         chain.append({**one, "since": ends.get(version, [])})
         version = event.facts.parent_version
     return chain + _origin(services, model, version, ends)
+
+
+def _made(services: Services, model: str, version: int) -> dict[str, Any]:
+    """The version as a candidate that was registered and never served."""
+    for batch, _ in services.journal.batches():
+        for one in read_batch(services.journal, batch).of_model(model):
+            if one.registered is not None and one.registered.version == version:
+                attempt = one.attempt
+                return {
+                    "version": version,
+                    "at": one.made_at,
+                    "made_in": batch,
+                    "parent_version": attempt.parent_version,
+                    "method": attempt.method,
+                    "rung": attempt.rung,
+                    "served": False,
+                }
+    raise DataError(
+        f"Version {version} of {model} was never enrolled, nor made here; see `expunge status`."
+    )
 
 
 def _origin(services: Services, model: str, version: int, ends: _Ends) -> list[dict[str, Any]]:

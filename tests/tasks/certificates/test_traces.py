@@ -7,6 +7,7 @@ from factories import disposition, promotion, retired
 
 from tasks.certificates.traces import trace_subject, trace_version
 from tasks.journal.events import ids
+from tasks.journal.events.attempts import VersionRegistered
 from tasks.journal.events.catalog import model_stream, request_stream
 from tasks.journal.events.models import ModelWithdrawn
 from tasks.journal.events.requests import RequestAccepted
@@ -58,6 +59,16 @@ def test_a_version_out_of_service_is_known_with_what_took_it_out(batch, event, s
     tell(batch, "out", event)
     (found,) = trace_version(batch.services, "income", 1)
     assert [one["what"] for one in found["since"]] == [said]
+
+
+def test_a_version_that_was_made_and_never_served_is_known(batch):
+    batch.enroll()
+    made = batch.plan()
+    _, of = batch.of(made.key)
+    batch.happen(made.ids.registered, VersionRegistered(**of, version=7))
+    (found,) = trace_version(batch.services, "income", 7)
+    assert (found["made_in"], found["parent_version"]) == (batch.name, made.parent_version)
+    assert (found["served"], found["since"]) == (False, [])
 
 
 def test_a_misspelt_model_and_an_unknown_version_are_told_apart(batch):
