@@ -293,6 +293,7 @@ class Place:
             except ExpungeError as error:
                 standstills.note_standstill(services, batch, standstills.reason_of(error))
                 troubles.append(str(error))
+            batches += [b for b in open_batches.unfinished(services) if b not in batches]
         reduction.reduce_closed(services)
         return troubles
 

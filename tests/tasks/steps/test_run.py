@@ -2,8 +2,10 @@ import pytest
 
 from tasks import steps
 from tasks.environment.settings import load_settings
+from tasks.intake import batches
 from tasks.registry.services import Services
 from tasks.store.files import FileStore
+from tasks.subjects import sent_ahead
 from tasks.subjects.key_rotation import rotate
 from unlearning.errors import DataError, SettingsError
 
@@ -67,6 +69,17 @@ def test_a_model_without_its_alias_is_told_and_stops_no_run(world, caplog):
     assert steps.enforce_alias_floors.fn() == []
     assert "No version of income holds the alias" in caplog.text
     assert "requests with rows in its tables wait" in caplog.text
+
+
+def test_who_was_sent_ahead_is_worked_off_in_the_same_run(world):
+    world.submit("S", [30, 31])
+    (batch,) = steps.open_batches.fn()
+    batches.validate(world.services, batch)
+    assert steps.sent_ahead.fn([batch]) == []
+    one = next(r for r, e in world.services.journal.requests() if e.facts.request_id == "S-30")
+    to = sent_ahead.send(world.services, batch, [one])
+    assert steps.sent_ahead.fn([batch]) == [to]
+    assert steps.sent_ahead.fn([batch, to]) == []
 
 
 def test_request_files_of_closed_batches_are_reduced_once(world):
