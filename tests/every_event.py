@@ -118,6 +118,7 @@ EVERY_EVENT: list[Fact] = [
         ),
         unknown=(s.VersionSeen(model="income", version=7, aliases=()),),
     ),
+    s.StrangersStated(table="t", versions=(s.VersionSeen(model="old", version=3, aliases=()),)),
     s.ExamplesCompared(table="t", compared=2, holding=(s.ExampleOf(model="income", version=1),)),
     s.ExamplesCleared(
         table="t", compared=2, replaced=(s.ExampleOf(model="income", version=1),), left=()

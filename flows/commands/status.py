@@ -19,7 +19,7 @@ from tasks.journal.journal import now
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.subjects.protection import idle_holds
-from tasks.versions import copies, retirement
+from tasks.versions import copies, retirement, strangers
 from tasks.versions.alias_floor import breaches, taken_out_in_service
 from unlearning.errors import DataError, SettingsError, TransientError
 from unlearning.policy.counted import counted
@@ -115,7 +115,8 @@ def _notes(services: Services) -> list[str]:
     """Versions that expunge does not look after; none where MLflow cannot be asked."""
     try:
         models = [e.model for e in enrolled_models(services.journal)]
-        return [text for model in models for text in copies.notes(services, model)]
+        found = [text for model in models for text in copies.notes(services, model)]
+        return found + strangers.notes(services)
     except (TransientError, SettingsError, DataError):
         return []  # the alarms say so
 

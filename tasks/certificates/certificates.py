@@ -10,9 +10,9 @@ from tasks.certificates.answers import Answer
 from tasks.certificates.certified_models import CertifiedModel, certified_models, models_for
 from tasks.certificates.certified_spellings import Spellings, spellings_of
 from tasks.certificates.certified_tables import (
+    besides,
     by_words_in_part,
     erasure_of,
-    examples_of,
     gone,
     search_of,
 )
@@ -150,12 +150,11 @@ def _body(
             is_partly_by_words=by_words_in_part(body["tables"]),
             is_partly_searched=any(one.get("not_searched") for one in body["tables"]),
             is_gone=bool(lost),
+            has_strangers=any(k.startswith("models_never") for one in body["tables"] for k in one),
             models=body["models"],
         )
     )
-    if grounds.approver:
-        body["approved_by"] = grounds.approver
-    return body
+    return body | ({"approved_by": grounds.approver} if grounds.approver else {})
 
 
 def _written(services: Services, batch: str, request: Disposition, data: bytes) -> bytes:
@@ -189,7 +188,7 @@ def _grounds(services: Services, batch: str) -> _Grounds:
         found=matches(services, batch),
         limits=limits_of(services, matches(services, batch)),
         tables={
-            uri: erasure_of(uri, one) | examples_of(history.stated.examples.get(uri, []))
+            uri: erasure_of(uri, one) | besides(uri, history.stated)
             for uri, one in history.tables.items()
             if one.purged
         },

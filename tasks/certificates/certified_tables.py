@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tasks.journal.events.batches import FilesPurged
-from tasks.journal.events.statements import ExamplesCleared
+from tasks.journal.events.statements import ExamplesCleared, StrangersStated
+from tasks.journal.histories.statements import Statements
 from tasks.journal.histories.table import TableHistory
 from tasks.subjects.matches import TableMatches
 
@@ -51,6 +52,20 @@ def examples_of(rounds: Sequence[ExamplesCleared]) -> dict[str, Any]:
         "examples_left": [asdict(one) for one in last.left],
         **({"examples_not_compared": last.why_not} if last.why_not else {}),
     }
+
+
+def besides(uri: str, stated: Statements) -> dict[str, Any]:
+    """What is said of a table beside what was done in it."""
+    return examples_of(stated.examples.get(uri, [])) | strangers_of(stated.strangers.get(uri))
+
+
+def strangers_of(stated: StrangersStated | None) -> dict[str, Any]:
+    """Models that name the table and were never enrolled, so that nobody asked them; if any."""
+    if stated is None or not (stated.versions or stated.why_not):
+        return {}
+    if stated.why_not:
+        return {"models_never_enrolled_unknown": stated.why_not}
+    return {"models_never_enrolled": [asdict(one) for one in stated.versions]}
 
 
 def _searched(purged: FilesPurged) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class Ground:
     """Whether some ids were looked for in the subject column alone: no word of bytes is theirs."""
     is_partly_searched: bool = False
     """Whether folders below a table were left alone, as an enrolment says."""
+    has_strangers: bool = False
+    """Whether models name a table that were never enrolled, or nobody could look for them."""
     is_gone: bool = False
     """Whether a table with rows was no more when they were to be erased."""
     are_spellings_sought: bool = False
@@ -138,6 +140,12 @@ LIMITS = (
         "asked what they remember.",
         "rows were found, and a model is stated",
         _has(lambda _: True),
+    ),
+    Limit(
+        "Models that learned from a table and were never enrolled, see models_never_enrolled, were "
+        "not asked: they may serve, and remember the rows.",
+        "a model names the table and was never enrolled, or nobody could look for such models",
+        lambda ground: ground.has_strangers,
     ),
     Limit(
         "Other columns of the tables were searched for the ids as stored, not inside compressed "

@@ -14,6 +14,7 @@ from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import known_count, scan_table
 from tasks.tables.delta import is_readable
+from tasks.versions.strangers import state_strangers
 from unlearning.errors import DataError
 
 
@@ -28,6 +29,7 @@ def advance_models(services: Services, batch: str, uri: str) -> list[str]:
         raise DataError(f"The files of {uri} were not purged yet; run the batch from its start.")
     note_out_of_service(services, batch, uri)
     note_former(services, batch, uri)
+    state_strangers(services, batch, uri)
     version = purged[-1].version
     affected = [e for e in enrolled_models(services.journal) if e.dataset.uri == uri]
     # A later batch, or an enrolment, may have pointed a model further: no way leads back, for the

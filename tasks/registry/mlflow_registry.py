@@ -21,6 +21,8 @@ TRAINING_EXPERIMENT = "expunge-training"
 EFFECT_TAG = "expunge.effect"
 RETIRED_TAG = "expunge.retired"
 DIGEST_TAG = "expunge.digest"
+DATASET_TAG = "expunge.dataset"
+"""Tag with the table that a version learned from; of a registered model, its owner sets it."""
 LEFT_OUT_TAG = "expunge.suppression"
 """Tag with the digest of the suppression list whose subjects a training left out."""
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from tasks.certificates.certificates import certificate_key
 from tasks.certificates.certified_models import certified_models
+from tasks.certificates.certified_tables import strangers_of
 from tasks.certificates.limits import Ground, not_proven
 from tasks.certificates.models_not_asked import not_asked
 from tasks.intake import batches
@@ -229,17 +230,17 @@ def _limits(
 ) -> Iterator[str]:
     """The limits of what was erased, judged, or looked for in vain; none where nothing was."""
     purged = [one for table in history.tables.values() for one in table.purged]
-    is_erased = bool(purged)
     is_gone = any(table.is_gone for table in history.tables.values())
-    if is_erased or is_gone or models:
+    if purged or is_gone or models:
         yield from not_proven(
             Ground(
                 is_found=True,
-                is_erased=is_erased,
+                is_erased=bool(purged),
                 is_partly_by_words=any(
                     one.ids_searched_as_words < one.ids_searched for one in purged
                 ),
                 is_partly_searched=any(one.not_searched for one in purged),
+                has_strangers=any(map(strangers_of, history.stated.strangers.values())),
                 is_gone=is_gone,
                 models=models,
             )

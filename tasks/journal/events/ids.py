@@ -122,6 +122,11 @@ def other_versions(model: str) -> str:
     return f"{model}/other-versions"
 
 
+def strangers(uri: str) -> str:
+    """Models that nobody enrolled and that name a table, as certificates state them."""
+    return _in_table("strangers", uri, 1)
+
+
 def disposition(batch: str) -> str:
     """A batch judged the request."""
     return f"{batch}/disposition"

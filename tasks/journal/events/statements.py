@@ -72,5 +72,15 @@ class ExamplesCleared:
     """Why not every row could be compared; empty if every one was."""
 
 
-StatementFact = OtherVersionsStated | ExamplesCompared | ExamplesCleared
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangersStated:
+    """Certificates name versions that say they learned from a table and were never enrolled."""
+
+    table: str
+    versions: tuple[VersionSeen, ...]
+    why_not: str = ""
+    """Why nobody knows; empty if they could be looked for."""
+
+
+StatementFact = StrangersStated | OtherVersionsStated | ExamplesCompared | ExamplesCleared
 """What certificates state of a batch's surroundings."""

@@ -8,6 +8,7 @@ from tasks.journal.events.statements import (
     ExamplesCompared,
     OtherVersionsStated,
     StatementFact,
+    StrangersStated,
 )
 
 
@@ -17,6 +18,8 @@ class Statements:
 
     other_versions: dict[str, OtherVersionsStated] = field(default_factory=dict)
     """Versions that expunge does not look after, by model."""
+    strangers: dict[str, StrangersStated] = field(default_factory=dict)
+    """Models that name a table and that nobody enrolled, by table."""
     examples: dict[str, list[ExamplesCleared]] = field(default_factory=dict)
     """Input examples that were rows to be erased, by table, round by round."""
 
@@ -26,6 +29,8 @@ def note_statement(stated: Statements, facts: StatementFact) -> None:
     match facts:
         case OtherVersionsStated():
             stated.other_versions[facts.model] = facts
+        case StrangersStated():
+            stated.strangers[facts.table] = facts
         case ExamplesCleared():
             stated.examples.setdefault(facts.table, []).append(facts)
         case ExamplesCompared():

@@ -82,7 +82,12 @@ def test_every_limit_is_said_of_something():
         {"outcome": "not asked"},
     ]
     found = Ground(
-        is_found=True, is_erased=True, is_partly_searched=True, is_gone=True, models=models
+        is_found=True,
+        is_erased=True,
+        is_partly_searched=True,
+        has_strangers=True,
+        is_gone=True,
+        models=models,
     )
     numbers = not_proven(Ground(is_found=True, is_erased=True, is_partly_by_words=True))
     sought = not_proven(Ground(is_found=False, are_spellings_sought=True))
