@@ -8,11 +8,12 @@ from torch import nn
 from tasks.datasets.rows import column_errors
 from tasks.datasets.samples import sample_rows
 from tasks.enrolling.enroll import version_to_enroll
+from tasks.enrolling.estimates import estimates
 from tasks.enrolling.fit import FIT_ROWS, few_rows
 from tasks.enrolling.lineage import Lineage, lineage
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
-from tasks.enrolling.outlook import Outlook, outlook
+from tasks.enrolling.outlook import REFERENCES, Outlook, outlook, with_seconds
 from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.source import (
     ModelSource,
@@ -29,7 +30,7 @@ from tasks.registry.model_files import Trust
 from tasks.registry.services import Services
 from tasks.tables.delta import is_table, keep_ids_out_of_log, open_table
 from tasks.versions.alias_floor import refuse_remembering
-from unlearning.errors import ExpungeError
+from unlearning.errors import ExpungeError, ModelError, UnfitRowsError
 from unlearning.model.rows import TensorRows
 from unlearning.model.weights import model_digest
 
@@ -67,7 +68,7 @@ def check_enrolment(
 
     Nothing is changed if the services are `rehearsing`: no table, no version, no object.
 
-    Cost: the model, and a sample of the training table.
+    Cost: the model, a sample of the training table, and what `estimates` tries on it.
 
     Raises:
         TransientError: a system is away.
@@ -98,8 +99,34 @@ def check_enrolment(
         input_shape=() if sample is None else tuple(sample.inputs.shape[1:]),
         classes=None if sample is None else 1 + int(sample.labels.max()),
         loss=source.loss,
-        outlook=outlook(services, module, source, None) if module and readable else None,
+        outlook=_outlook(services, source, number, module, sample),
     )
+
+
+def _outlook(
+    services: Services,
+    source: ModelSource,
+    number: int | None,
+    module: nn.Module | None,
+    sample: TensorRows | None,
+) -> Outlook | None:
+    """What the model allows, and what was tried of it as far as it takes the sample."""
+    if module is None or sample is None or number is None:
+        return None
+    try:
+        with memory_errors():
+            tried = estimates(services, source, number, module, sample)
+    except (ModelError, UnfitRowsError):  # an obstacle says why
+        return outlook(services, module, source, None)
+    found = with_seconds(outlook(services, module, source, tried.power), tried.seconds)
+    references = next(one for one in found.evidence if one.name == REFERENCES)
+    if tried.references or references.why_not or tried.power is None:
+        return found
+    said = (
+        "The power is that of the loss alone; with its reference models, for which a check has no "
+        "time, the attack sees more."
+    )
+    return replace(found, advice=(*found.advice, said))
 
 
 def _lineage(

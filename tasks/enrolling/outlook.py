@@ -18,6 +18,7 @@ from unlearning.model.form import ModelForm, model_form
 from unlearning.policy.budget import RETRAIN, is_exact
 from unlearning.policy.prospects import Prospect, prospect
 
+REFERENCES = "reference models"
 ROWS = (1, 10, 100)
 """Sizes of the requests that are looked ahead to."""
 
@@ -114,7 +115,7 @@ def _references(source: ModelSource | Enrollment, obstacle: str) -> Available:
     count = source.policy.references
     none = "" if count else "The policy wants none (policy.references is 0)."
     return Available(
-        name="reference models",
+        name=REFERENCES,
         said=f"{count} models trained on at most {source.policy.reference_rows} holdout rows",
         why_not=none or obstacle,
     )

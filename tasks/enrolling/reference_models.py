@@ -63,7 +63,7 @@ def read_reference_models(
     key = _key(services, enrollment, parent)
     tensors = _read(services, key)
     if tensors is not None:
-        return _restored(parent, tensors)
+        return restored(parent, tensors)
     spec = enrollment.dataset
     erased = suppressed_ids(services, spec, None, uri=enrollment.holdout)
     try:
@@ -76,7 +76,7 @@ def read_reference_models(
         # Holdout rows were erased meanwhile, and these learned from them.
         services.store.delete(key)
         return read_reference_models(services, enrollment, parent)
-    found = _restored(parent, tensors)
+    found = restored(parent, tensors)
     erased += suppressed_ids(services, spec, enrollment.dataset_version)
     power = measured_power(services, enrollment, parent, found.models, erased)
     facts = ReferenceModelsStored(
@@ -134,7 +134,8 @@ def _read(services: Services, key: str) -> dict[str, Tensor] | None:
         ) from error
 
 
-def _restored(parent: nn.Module, tensors: dict[str, Tensor]) -> ReferenceModels:
+def restored(parent: nn.Module, tensors: dict[str, Tensor]) -> ReferenceModels:
+    """The reference models of these weights, as `trained_references` gives them."""
     states: dict[str, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         owner, _, own = name.partition("/")
