@@ -1,5 +1,13 @@
 """`expunge run`: work off every open deletion request."""
 
+import sys
+from dataclasses import asdict
+from json import dumps
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from flows.commands.plan_tables import print_plan
 from flows.commands.tables import no_model, print_batches, print_waiting
 from flows.console import Plain, command
 from tasks.environment.settings import load_settings, prepare_prefect
@@ -12,14 +20,28 @@ from tasks.versions.alias_floor import breaches
 from unlearning.policy.counted import counted
 
 
-def run() -> None:
+def run(
+    *,
+    plan: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Work off every open deletion request: validate, unlearn, gate, promote, erase, certify.
 
     Safe to repeat and to interrupt: a second run continues where the first one stopped, and
     with nothing new it changes nothing. Old model versions whose days are over are purged. A batch
     that is larger than a model's approval policy allows waits, with status 0, until somebody
     approves it.
+
+    Parameters
+    ----------
+    plan
+        Only say what the next run would do to each request, table and model; nothing is changed.
+    json
+        Print that plan as JSON.
     """
+    if plan or json:
+        _plan(as_json=json)
+        return
     services = Services.open(load_settings())
     services.store.check()
     console = Plain()
@@ -39,6 +61,16 @@ def run() -> None:
         console.print(command("Next:", "expunge status"))
         console.print(f"Store: {services.settings.store_uri}", soft_wrap=True)
     _refresh_ledgers(console)
+
+
+def _plan(*, as_json: bool) -> None:
+    from flows.planned_run import plan  # torch, which a run without work can do without
+
+    found = plan(Services.rehearsing(load_settings()))
+    if as_json:
+        sys.stdout.write(dumps(asdict(found), indent=1) + "\n")
+    else:
+        print_plan(Plain(), found)
 
 
 def _has_old(services: Services) -> bool:

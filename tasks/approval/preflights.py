@@ -29,7 +29,7 @@ from unlearning.policy.digests import SHORT, facts_digest
 
 def ask(services: Services, batch: str, plans: Sequence[Attempt], *, number: int) -> Preflight:
     """Put the question on record for the `number`th time; returns it as recorded."""
-    models = [_model(services, plan) for plan in plans]
+    models = [preflight_of(services, plan) for plan in plans]
     preflight = Preflight(
         batch=batch,
         number=number,
@@ -51,7 +51,8 @@ def _why_ask(enrollment: Enrollment, plan: Attempt) -> str:
     return why_approval(enrollment.approval, plan.model, plan.forget_count, plan.row_count)
 
 
-def _model(services: Services, plan: Attempt) -> ModelPreflight:
+def preflight_of(services: Services, plan: Attempt) -> ModelPreflight:
+    """What is known and expected of one planned attempt; records nothing."""
     history = read_model(services.journal, plan.model)
     enrollment = read_enrollment(services.journal, plan.model)
     earlier = _experience(history, plan.method)

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 import small_tables
+from erased_world import world
 from terminal import Terminal
+
+__all__ = ["world"]
 from typist import Typist, typist
 
 

@@ -1,6 +1,8 @@
+import json
 import sys
 
 import pytest
+from logged_models import every_byte
 
 
 @pytest.mark.usefixtures("home")
@@ -27,3 +29,16 @@ def test_a_file_that_may_still_be_growing_is_named_by_number(expunge, home, monk
     said = " ".join(expunge("run").out.split())
     assert "Left for the next run: 1 file in" in said
     assert "daily" not in said
+
+
+def test_a_plan_prints_what_would_be_done_and_leaves_every_byte(expunge, world, template):
+    folder, _ = template
+    world.submit("S", [20])
+    before = every_byte(folder / "home", folder / "tables")
+    said = " ".join(expunge("run", "--plan").out.split())
+    assert "nothing was changed" in said
+    assert "S-20" in said
+    assert "Erased by a retrain." in said
+    facts = json.loads(expunge("run", "--json").out)
+    assert [one["requests"][0]["request_id"] for one in facts["batches"]] == ["S-20"]
+    assert every_byte(folder / "home", folder / "tables") == before
