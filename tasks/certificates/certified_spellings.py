@@ -9,7 +9,7 @@ from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import RequestSettled, RequestUnclear
 from tasks.journal.events.withheld import NearMatch
 from tasks.journal.histories.batch import BatchHistory
-from tasks.journal.reading import read_batch, subject_columns
+from tasks.journal.reading import read_batch, searched_columns
 from tasks.registry.services import Services
 
 
@@ -79,5 +79,5 @@ def spellings_of(services: Services, history: BatchHistory) -> Spellings:
                 asked = read_batch(services.journal, event.facts.batch)
                 if asked.sought and record in asked.near:
                     seen[record] = asked.near[record][1], asked.sought.versions
-    kinds = {column.kind for column in subject_columns(services.journal).values()}
+    kinds = {column.kind for column in searched_columns(services.journal).values()}
     return Spellings(sought.versions if sought else {}, settled, seen, are_kinds=len(kinds) > 1)

@@ -17,7 +17,7 @@ from tasks.intake.suite import HELD, ON_RECORD, USED, failures
 from tasks.journal import journal
 from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import Answered, RequestWithdrawn
-from tasks.journal.reading import subject_columns
+from tasks.journal.reading import searched_columns
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from unlearning.policy.deletion import Disposition, is_open
@@ -93,7 +93,7 @@ def judge_again(services: Services, records: Collection[str]) -> list[Dispositio
 
 
 def _kinds(services: Services) -> set[str]:
-    return {column.kind for column in subject_columns(services.journal).values()}
+    return {column.kind for column in searched_columns(services.journal).values()}
 
 
 def _frame(

@@ -71,8 +71,24 @@ def tolerated_folders(journal: Journal, uri: str) -> tuple[str, ...]:
 
 
 def subject_columns(journal: Journal) -> dict[str, SubjectColumn]:
-    """The subject column of every table of every enrolled model, by the table's URI."""
-    return {uri: e.dataset.who for e in enrolled_models(journal) for uri in e.tables}
+    """The subject column of every table of every enrolled model, by the table's URI.
+
+    Tables of models that were taken out alone are like those of former enrolments.
+    """
+    return {
+        uri: e.dataset.who
+        for e in enrolled_models(journal)
+        if read_model(journal, e.model).taken_out is None
+        for uri in e.tables
+    }
+
+
+def searched_columns(journal: Journal) -> dict[str, SubjectColumn]:
+    """The subject column of every table to search: of every enrolment there ever was.
+
+    Only somebody who closes a table by name takes it out.
+    """
+    return former_columns(journal) | subject_columns(journal)
 
 
 def ever_enrolled(journal: Journal) -> Iterator[Enrollment]:

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
+from tasks.journal import reading
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.models import TableClosed
@@ -26,11 +27,8 @@ class Learned:
 
 
 def searched_columns(services: Services) -> dict[str, SubjectColumn]:
-    """The subject column of every table to search: of every enrolment there ever was.
-
-    Only somebody who closes a table by name takes it out.
-    """
-    return former_columns(services.journal) | subject_columns(services.journal)
+    """The subject column of every table to search: see `tasks.journal.reading`."""
+    return reading.searched_columns(services.journal)
 
 
 def open_searched(services: Services, uri: str) -> DeltaTable | None:

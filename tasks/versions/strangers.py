@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.statements import StrangersStated, VersionSeen
-from tasks.journal.reading import read_batch, read_model, subject_columns
+from tasks.journal.reading import read_batch, read_model, searched_columns
 from tasks.registry.services import Services
 from tasks.registry.table_models import Naming, naming
 from unlearning.errors import ExpungeError, TransientError
@@ -28,11 +28,11 @@ def strangers(services: Services, tables: Collection[str]) -> list[Naming]:
 
 
 def notes(services: Services) -> list[str]:
-    """A sentence for each of them and each table that a model is enrolled with."""
+    """A sentence for each of them and each table that is searched."""
     return [
         f"{one.model} version {one.version} names {one.table} as its data, by {one.by}, and was "
         "never enrolled: nobody asks it to forget. Enrol it with `expunge enroll`."
-        for one in strangers(services, sorted(subject_columns(services.journal)))
+        for one in strangers(services, sorted(searched_columns(services.journal)))
     ]
 
 

@@ -1,8 +1,10 @@
 """A model taken out by a person is asked no more, and forgets nobody by that."""
 
+import shutil
+
 import pytest
 from erased_world import world as erased
-from two_tables import work_off
+from two_tables import FIRST, enroll_photos, work_off
 
 from tasks.attempts.unenrolling import unenroll
 from tasks.certificates.alarms import alarms
@@ -10,6 +12,7 @@ from tasks.enrolling import enroll
 from tasks.journal.events.attempts import VersionRegistered
 from tasks.journal.events.models import ModelUnenrolled
 from tasks.store import lease
+from tasks.subjects.tied_tables import close_table, why_unsearched
 from tasks.versions.alias_floor import breaches, enforce, taken_out_in_service
 from unlearning.errors import ConflictError, DataError, SettingsError
 
@@ -93,3 +96,26 @@ def test_a_model_that_was_taken_out_can_be_enrolled_again(erased):
     assert work_off(erased, ("income",)) == []
     (model,) = erased.certificate("S-20")["models"]
     assert model["version"] == version + 1
+
+
+def test_the_table_of_a_model_that_was_taken_out_may_go_and_be_closed(erased):
+    photos = enroll_photos(erased)
+    unenroll(erased.services, "photos", **ADA)
+    shutil.move(photos.removeprefix("file://"), f"{erased.folder}/away")
+    erased.submit("S", [20])
+    assert work_off(erased, ("income",)) == []
+    told = erased.certificate("S-20")
+    assert told["tables_not_searched"] == [photos]
+    (why,) = why_unsearched(erased.services)
+    assert photos in why
+    close_table(erased.services, photos, **ADA)
+    assert why_unsearched(erased.services) == []
+
+
+def test_people_of_a_table_whose_only_model_was_taken_out_are_still_erased(erased):
+    photos = enroll_photos(erased)
+    unenroll(erased.services, "photos", **ADA)
+    erased.submit("P", [FIRST])
+    assert work_off(erased, ("income",)) == []
+    assert FIRST not in erased.there(photos)
+    assert erased.certificate(f"P-{FIRST}")["models"][0]["outcome"] == "not asked"

@@ -74,6 +74,12 @@ def test_telemetry_is_off_unless_asked_for(settings, monkeypatch):
     assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
 
+def test_mlflow_prints_no_addresses_of_runs_among_our_results(settings, monkeypatch):
+    monkeypatch.delenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", raising=False)
+    settings()
+    assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"
+
+
 def test_a_misspelt_variable_is_refused(settings):
     with pytest.raises(SettingsError, match="EXPUNGE_STROE"):
         settings(EXPUNGE_STROE="x")
