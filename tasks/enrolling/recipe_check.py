@@ -6,6 +6,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from tasks.datasets.samples import sample_with_slices
+from tasks.enrolling.recipe_quality import refuse_worse
 from tasks.enrolling.recipes.kept import Recipe, read_file
 from tasks.enrolling.recipes.trained import train_by_recipe
 from tasks.enrolling.reference_training import with_weights
@@ -22,6 +23,7 @@ log = logging.getLogger("expunge.enroll")
 
 _ROWS = 256
 _MOST_SECONDS = 15 * 60
+_SOON_SECONDS = 60
 
 
 def checked_recipe(services: Services, source: ModelSource, parent: nn.Module) -> Recipe | None:
@@ -50,7 +52,9 @@ def check_recipe(
 ) -> None:
     """Train by the recipe on 256 rows; say how long all of them would take.
 
-    The result is thrown away. Cost: that training, of at most a quarter of an hour.
+    If that is at most a minute, it trains on all of them, too, to compare it with the version that
+    is enrolled. What it trains is thrown away. Cost: those trainings, the first of at most a
+    quarter of an hour.
 
     Raises:
         RecipeError, DivergenceError, SettingsError, OutOfMemoryError: as `train_by_recipe`.
@@ -74,15 +78,18 @@ def check_recipe(
         most_seconds=_MOST_SECONDS,
     )
     rows = open_table(services.settings, spec.uri, version).count()
+    about = made.seconds * max(1.0, rows / table.num_rows)
     log.info(
         "%s: its recipe trained on %d rows in %.1f s, so that all %d take about %s or less",
         source.model,
         table.num_rows,
         made.seconds,
         rows,
-        span(made.seconds * max(1.0, rows / table.num_rows)),
+        span(about),
     )
     _warn_if_it_learned_nothing(source, parent, made.state, sample.rows)
+    if about <= _SOON_SECONDS:
+        refuse_worse(services, recipe, source, parent)
 
 
 def _warn_if_it_learned_nothing(

@@ -1,5 +1,8 @@
 """What a recipe makes is taken only if it is the served model; every other end has its sentence."""
 
+import sys
+import venv
+
 import pytest
 import torch
 from recipes_of_owners import CNN, MLP, cnn, mlp, said
@@ -118,3 +121,13 @@ def test_what_its_owner_froze_is_handed_to_it_and_nothing_else(trained):
     assert not torch.equal(state["3.weight"], served.state_dict()["3.weight"])
     with pytest.raises(RecipeError, match="TypeError"):
         trained(code)  # nothing is frozen, so that there is nothing to begin with
+
+
+def test_the_python_that_its_owner_names_runs_it(trained, tmp_path):
+    venv.create(tmp_path / "bare", with_pip=False)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    with pytest.raises(SettingsError, match="needs the package torch, which its Python does not"):
+        trained(MLP, python=python)
+    assert trained(MLP, python=sys.executable).state
+    with pytest.raises(SettingsError, match="does not start as a Python"):
+        trained(MLP, python=str(tmp_path / "nothing"))
