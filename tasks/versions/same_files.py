@@ -5,7 +5,8 @@ no source and no tag tells of. Its bytes do.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
@@ -107,25 +108,37 @@ def _strangers(
 
 def _look(services: Services, model: str, one: Listed, sizes: set[int]) -> None:
     """List its files, and read those of these sizes; what cannot be read is tried again later."""
-    try:
-        found = _listed(services, model, one)
-        asked = [p for p, size in found.sizes.items() if size in sizes and p not in found.digests]
-        new = {p: artifacts.digest(services.registry, one.model, one.version, p) for p in asked}
-    except ExpungeError as error:  # deleted meanwhile, or where nobody here can look
-        log.warning("%s version %d could not be looked into. %s", one.model, one.version, error)
+    registry, found = services.registry, _listed(services, model, one)
+    if found is None:
         return
+    asked = [p for p, size in found.sizes.items() if size in sizes and p not in found.digests]
+    new = _read(
+        one, lambda: {p: artifacts.digest(registry, one.model, one.version, p) for p in asked}
+    )
     if new:
         _note(services, model, one, found.sizes, found.digests | new)
 
 
-def _listed(services: Services, model: str, one: Listed) -> VersionExamined:
-    """Its files of weights with their sizes, listed once."""
+def _listed(services: Services, model: str, one: Listed) -> VersionExamined | None:
+    """Its files of weights with their sizes, listed once; None if they cannot be."""
     known = read_model(services.journal, model).examined.get(_place(one))
     if known is not None:
         return known
-    sizes = artifacts.sizes(services.registry, one.model, one.version)
+    sizes = _read(one, lambda: artifacts.sizes(services.registry, one.model, one.version))
+    if sizes is None:
+        return None
     weights = {path: size for path, size in sizes.items() if path.endswith(_WEIGHTS)}
     return _note(services, model, one, weights, {})
+
+
+def _read(one: Listed, reading: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    """What is read of a version; None if it was deleted, or lies where nobody here can look."""
+    try:
+        return reading()
+    except Exception as error:  # noqa: BLE001 - by a library of its place, which may not be here
+        why = error if isinstance(error, ExpungeError) else f"({type(error).__name__})"
+        log.warning("%s version %d could not be looked into. %s", one.model, one.version, why)
+        return None
 
 
 def _note(

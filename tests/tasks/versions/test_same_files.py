@@ -59,10 +59,12 @@ def test_a_file_of_another_size_is_not_downloaded(world, monkeypatch):
     assert seen(world) == []
 
 
-def test_a_version_that_cannot_be_read_holds_up_nothing(world, caplog):
+@pytest.mark.parametrize("source", ["nowhere", "nobody://bucket/model", "sftp://host/model"])
+def test_a_version_that_cannot_be_read_holds_up_nothing(world, source):
+    """Nobody installed what reads the last one."""
     client = world.services.registry.client
     client.create_registered_model("lost")
-    client.create_model_version("lost", f"{world.folder}/nowhere")
+    client.create_model_version("lost", source if ":" in source else f"{world.folder}/{source}")
     logged_anew(world, 1, "theirs")
     retirement.retire(world.services, "income")
     assert ("theirs", 1, 1, True) in seen(world)
