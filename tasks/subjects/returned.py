@@ -118,25 +118,58 @@ def open_replays(services: Services, who: str) -> list[Told]:
 def reinstate(services: Services, who: str, *, name: str, reason: str) -> None:
     """End the suppression of a subject, given by pseudonym: their rows may be learned again.
 
-    Requests of our own for them that wait are withdrawn.
+    Requests of our own for them that wait are withdrawn; the next run withdraws those that no run
+    has taken yet, or that one works on.
 
     Raises:
         SettingsError: there is no name, or no reason.
         DataError: the subject is not on the suppression list.
     """
     head = refuse_undecidable(services, who, name=name, reason=reason)
-    for record, event in open_replays(services, who):
-        told = told_because(event.facts.disposition, f"{name.strip()} reinstated the subject")
-        facts = RequestWithdrawn(
-            disposition=told, batch=event.facts.batch, name=name.strip(), why=reason.strip()
-        )
-        services.journal.append(request_stream(record), ids.SETTLED_BY_PERSON, facts)
+    for one in open_replays(services, who):
+        _withdraw(services, one, name.strip(), reason.strip())
     for batch, subjects in suppression_list.load(services).by_batch.items():
         if who in subjects:
             body = json.dumps({"batch": batch, "subjects": [who]}).encode()
             key = f"{suppression_list.WITHOUT}{batch}/{suppression_list.REINSTATED}{who}.json"
             services.store.put_if_absent(key, body)
     record_decision(services, head, "reinstate", name=name, reason=reason)
+
+
+def reinstated(services: Services, batch: str, among: Collection[str]) -> dict[str, ReturnDecided]:
+    """Those of the subjects, by pseudonym, whom somebody reinstated, each with that decision.
+
+    Not those whom another batch than this one erased since. Cost: as that of `undecided`.
+    """
+    listed = suppression_list.load(services).by_batch if among else {}
+    left = set(among).difference(*(who for name, who in listed.items() if name != batch))
+    decided = (event.facts for _, event in services.journal.requests()) if left else ()
+    return {
+        facts.subject: facts
+        for facts in decided
+        if isinstance(facts, ReturnDecided)
+        and facts.decision == "reinstate"
+        and facts.subject in left
+    }
+
+
+def withdraw_reinstated(services: Services, batch: str, among: Collection[str]) -> None:
+    """Withdraw requests of our own that wait, for those of the subjects who were reinstated.
+
+    Where a run is stopped before that, the next one takes them up again and sets them aside anew.
+    """
+    for who, decided in reinstated(services, batch, among).items():
+        for one in open_replays(services, who):
+            _withdraw(services, one, decided.name, decided.reason)
+
+
+def _withdraw(services: Services, one: Told, name: str, why: str) -> None:
+    record, event = one
+    if isinstance(event.facts, Answered):
+        return  # nobody can take that back
+    told = told_because(event.facts.disposition, f"{name} reinstated the subject")
+    facts = RequestWithdrawn(disposition=told, batch=event.facts.batch, name=name, why=why)
+    services.journal.append(request_stream(record), ids.SETTLED_BY_PERSON, facts)
 
 
 def refuse_undecidable(services: Services, who: str, *, name: str, reason: str) -> Told:

@@ -114,3 +114,19 @@ def test_a_new_row_that_comes_right_before_the_deletion_stops_it(world):
     told = world.services.journal.read(request_stream(record))
     assert [e.status for e in told] == ["accepted", "on_hold"]
     assert late_returns.set_aside(world.services, batch) == 0
+
+
+def test_whoever_is_reinstated_before_a_run_took_the_request_is_not_erased(world):
+    world.deliver_again(1, BACK)
+    assert world.replay() == ([], 2)
+    deliver_new(world)
+    world.replay()
+    reinstate(world.services, pseudonym(world), **ADA)
+    world.run()
+    assert world.there() & set(GONE) == {BACK}
+    last = ours(world)[pseudonym(world)]
+    assert (last.status, last.facts.name) == ("withdrawn", "Ada")
+    assert ADA["reason"] in last.facts.why
+    before = world.effects()
+    world.run()
+    assert world.effects() == before
