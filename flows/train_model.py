@@ -21,10 +21,14 @@ def train_model(source: ModelSource, hidden: tuple[int, ...], config: TrainingCo
 
 @flow(name="enroll-model", flow_run_name="enroll", result_serializer="json")
 def enroll_model(
-    source: ModelSource, version: int | None, trust_pickle: bool, trust_code: bool = False
+    source: ModelSource,
+    version: int | None,
+    trust_pickle: bool,
+    trust_code: bool = False,
+    promote: bool = False,
 ) -> str:
     """Check that a registered version fits its table, enrol it, compute the gradient ledger."""
-    steps.enroll_version(source, version, trust_pickle, trust_code)
+    steps.enroll_version(source, version, trust_pickle, trust_code, promote)
     steps.request_replays()
     key = steps.refresh_ledger(source.model)
     steps.refresh_references(source.model)

@@ -175,6 +175,7 @@ EVERY_EVENT: list[Fact] = [
     m.LedgerStored(ledger="ledgers/d1/x", row_count=100, version=1),
     v.AliasChangeIntended(found=1, floor=None),
     v.AliasRestored(found=1, floor=2),
+    v.AliasGiven(version=2, before=None),
     v.AliasLost(found=1),
     v.RetirementIntended(**RETIREMENT),
     retired(1),

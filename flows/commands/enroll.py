@@ -27,12 +27,14 @@ class EnrollFlags(SourceFlags):
     trust_code: Annotated[bool | None, flag(EnrollOptions, "trust_code")] = None
     recipe: Annotated[str | None, flag(EnrollOptions, "recipe")] = None
     recipe_python: Annotated[str | None, flag(EnrollOptions, "recipe_python")] = None
+    promote: Annotated[bool, Parameter(negative="")] = False
+    "Put the serving alias on the version: the one named, or the newest if none is in service."
     check: Annotated[bool, Parameter(negative="")] = False
     "Only say what enrolment would find, all of it at once; status 2 if it would be refused."
     json: Annotated[bool, Parameter(negative="")] = False
     "Print what --check finds as JSON."
 
-    unsaid: ClassVar[frozenset[str]] = SourceFlags.unsaid | {"check", "json"}
+    unsaid: ClassVar[frozenset[str]] = SourceFlags.unsaid | {"promote", "check", "json"}
 
 
 def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> None:
@@ -52,26 +54,27 @@ def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> Non
     if options is None:
         return
     if flags is not None and (flags.check or flags.json):
-        _check(options, as_json=flags.json)
+        _check(options, flags)
         return
     prepare_prefect()
     from flows.train_model import enroll_model
 
-    source = options.enrolled()
-    enroll_model(source, options.version, options.trust_pickle, options.trust_code)
+    source, promote = options.enrolled(), flags is not None and flags.promote
+    enroll_model(source, options.version, options.trust_pickle, options.trust_code, promote)
     from tasks.enrolling.outlook import enrolled_outlook
 
     services = Services.open(load_settings())
     print_outlook(Plain(), enrolled_outlook(services, source.model))
 
 
-def _check(options: EnrollOptions, *, as_json: bool) -> None:
+def _check(options: EnrollOptions, flags: EnrollFlags) -> None:
     from tasks.enrolling.checking import check_enrolment
 
     services = Services.rehearsing(load_settings())
     trust = Trust(options.trust_pickle, options.trust_code)
-    found = check_enrolment(services, options.enrolled(), options.version, trust)
-    if as_json:
+    source = options.enrolled()
+    found = check_enrolment(services, source, options.version, trust, promote=flags.promote)
+    if flags.json:
         sys.stdout.write(dumps(asdict(found), indent=1) + "\n")
     else:
         typed = [word for word in sys.argv[2:] if word != "--check"]

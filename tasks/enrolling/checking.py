@@ -62,7 +62,12 @@ class EnrolmentCheck:
 
 
 def check_enrolment(
-    services: Services, source: ModelSource, version: int | None, trust: Trust
+    services: Services,
+    source: ModelSource,
+    version: int | None,
+    trust: Trust,
+    *,
+    promote: bool = False,
 ) -> EnrolmentCheck:
     """Look at model and tables as `enroll_version` does, and go on after each refusal.
 
@@ -78,7 +83,9 @@ def check_enrolment(
     source = placed(source)
     seen.outcome(lambda: refuse_training_holdout(source))
     source = seen.outcome(lambda: with_kind(services, source)) or source
-    number = seen.outcome(lambda: version_to_enroll(services, source.model, version))
+    number = seen.outcome(
+        lambda: version_to_enroll(services, source.model, version, newest=promote)
+    )
     origin = _lineage(services, source, number, seen)
     source = replace(source, dataset_version=origin.version)
     readable = _look_at_tables(services, source, seen)
@@ -94,7 +101,7 @@ def check_enrolment(
         model=source.model,
         version=number,
         obstacles=seen.found,
-        notes=(*_unserved(services, source), *notes),
+        notes=(*([] if promote else _unserved(services, source)), *notes),
         row_count=_count(services, source) if readable else None,
         input_shape=() if sample is None else tuple(sample.inputs.shape[1:]),
         classes=None if sample is None else 1 + int(sample.labels.max()),

@@ -8,6 +8,7 @@ from tasks.enrolling.lineage import lineage
 from tasks.enrolling.overlap import find_overlap
 from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.recipes.kept import keep, recipe_digest
+from tasks.enrolling.serving import give_alias
 from tasks.enrolling.source import ModelSource, pinned, placed, refuse_other_subjects
 from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
@@ -17,7 +18,9 @@ from tasks.journal.histories.ties import tie_of
 from tasks.journal.reading import read_model, record_enrollment
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.model_files import Trust
+from tasks.registry.model_versions import registered_versions
 from tasks.registry.services import Services
+from tasks.store import lease
 from tasks.subjects import suppression_list
 from tasks.subjects.reappearance import TableScan, known_count, scan_table
 from tasks.subjects.rosters import keep_roster
@@ -37,21 +40,26 @@ def enroll_version(
     *,
     trust_pickle: bool,
     trust_code: bool = False,
+    promote: bool = False,
 ) -> Enrollment:
     """Enrol a registered version: check that it fits its table, and record both.
 
     If erased subjects are back in the rows that it was trained on, it is enrolled with an alarm,
-    and forgets them as soon as there are requests (`tasks.subjects.replay`).
+    and forgets them as soon as there are requests (`tasks.subjects.replay`). With `promote` it gets
+    the serving alias in the end: the version that is named, or the newest where none is in service.
 
     Raises:
-        ConflictError: it remembers subjects whose rows were erased since.
+        ConflictError: it remembers subjects whose rows were erased since, or a run is at work and
+            may be moving the alias that it shall get.
         DataError: the alias is not set, or columns are missing.
         SettingsError: its gate is blind, or wider than the default and nobody answers for it.
         UnsupportedModelError: the model cannot be loaded, or its scores do not fit the labels.
         RecipeError: its owner's recipe fails on a sample of its rows, or makes another model.
     """
     refuse_unnamed(services, source)
-    number = version_to_enroll(services, source.model, version)
+    if promote:
+        lease.check(services.store)
+    number = version_to_enroll(services, source.model, version, newest=promote)
     source = pinned(services, with_lineage(services, source, number))
     refuse_other_subjects(services, source)
     served = services.registry.alias_version(source.model)
@@ -74,7 +82,9 @@ def enroll_version(
     services.registry.tag_version(source.model, number, _tags(enrollment))
     rows = counted(enrollment.row_count, "row")
     log.info("%s version %d enrolled with %s", source.model, number, rows)
-    if served is None:
+    if promote:
+        give_alias(services, source.model, number)
+    elif served is None:
         _warn_unserved(services, source.model)
     warn_of_few_rows(services, source)
     return enrollment
@@ -98,8 +108,10 @@ def with_lineage(services: Services, source: ModelSource, number: int) -> ModelS
     return replace(source, dataset_version=found.version)
 
 
-def version_to_enroll(services: Services, model: str, version: int | None) -> int:
-    """The version that was named, else the one in service.
+def version_to_enroll(
+    services: Services, model: str, version: int | None, *, newest: bool = False
+) -> int:
+    """The version that was named, else the one in service, else, if that counts, the newest.
 
     Raises:
         DataError: there is no such model, or nobody says which of its versions answers.
@@ -111,12 +123,14 @@ def version_to_enroll(services: Services, model: str, version: int | None) -> in
             line=f"mlflow.pytorch.log_model(module, name='model', registered_model_name={model!r})",
         )
     number = services.registry.alias_version(model) if version is None else version
+    if number is None and newest:
+        number = max(registered_versions(services.registry, model), default=None)
     if number is not None:
         return number
     raise DataError(
         f"No version of {model} holds the alias {services.settings.alias!r}; set it in MLflow on "
-        "the version in service.",
-        line="--version NUMBER",
+        "the version in service, or let enrolment do so with --promote.",
+        line="--promote",
     )
 
 

@@ -22,10 +22,19 @@ def train_version(source: ModelSource, hidden: tuple[int, ...], config: Training
 
 @STEP
 def enroll_version(
-    source: ModelSource, version: int | None, trust_pickle: bool, trust_code: bool = False
+    source: ModelSource,
+    version: int | None,
+    trust_pickle: bool,
+    trust_code: bool = False,
+    promote: bool = False,
 ) -> str:
     """A registered version enrolled."""
     enrolled = enroll.enroll_version(
-        services(), source, version, trust_pickle=trust_pickle, trust_code=trust_code
+        services(),
+        source,
+        version,
+        trust_pickle=trust_pickle,
+        trust_code=trust_code,
+        promote=promote,
     )
     return enrolled.model

@@ -117,8 +117,8 @@ def _undo(services: Services, breach: Breach) -> str:
         if services.registry.alias_version(breach.model) != plan.floor:
             return None
         if plan.floor is None:
-            return AliasLost(found=plan.found)
-        return AliasRestored(found=plan.found, floor=plan.floor)
+            return AliasLost(found=breach.found)
+        return AliasRestored(found=breach.found, floor=plan.floor)
 
     def make(plan: AliasChangeIntended) -> None:
         if plan.floor is None:

@@ -212,8 +212,8 @@ def ledger(key: str) -> str:
     return f"ledger/{key}"
 
 
-def alias_change(number: int, found: int, floor: int | None) -> str:
-    """The `number`th time that the alias left a version that remembers."""
+def alias_change(number: int, found: int | None, floor: int | None) -> str:
+    """The `number`th time that we moved the alias, but for a promotion by a batch."""
     return f"alias/{number}/{found}/{floor}"
 
 

@@ -6,12 +6,12 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasChangeIntended:
-    """The alias is about to leave a version that remembers erased people."""
+    """The alias is about to leave a version that remembers erased people, or to be given anew."""
 
-    found: int
-    """The version that holds it."""
+    found: int | None
+    """The version that holds it; None if none does."""
     floor: int | None
-    """The version to put it back on; None if none without them is left."""
+    """The version to put it on; None if none without the erased is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,15 @@ class AliasRestored:
 
     found: int
     floor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasGiven:
+    """The alias is on a version because its enrolment asked for that."""
+
+    version: int
+    before: int | None
+    """The version that held it; None if none did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +135,7 @@ class VersionExamined:
 VersionFact = (
     AliasChangeIntended
     | AliasRestored
+    | AliasGiven
     | AliasLost
     | RetirementIntended
     | VersionRetired

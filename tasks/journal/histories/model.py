@@ -225,7 +225,7 @@ def _tied(history: ModelHistory, number: int, facts: TieFact) -> None:
 
 def _version(history: ModelHistory, number: int, facts: v.VersionFact) -> None:
     match facts:
-        case v.AliasRestored():
+        case v.AliasRestored() | v.AliasGiven():
             history.alias_changes += 1
         case v.AliasLost():
             history.alias_changes += 1
