@@ -55,10 +55,17 @@ def _freeze_new(services: Services) -> None:
 def _at_work(services: Services) -> dict[str, set[str]]:
     """Batches under way, each with the records that it took over from others."""
     return {
-        name: set(inbox.read_manifest(services, name).released)
+        name: _taken(services, name)
         for name, event in services.journal.open_batches()
         if event.status != "blocked"
     }
+
+
+def _taken(services: Services, batch: str) -> set[str]:
+    """Records that the batch took over from others, and did not send ahead since."""
+    ahead = read_batch(services.journal, batch).ahead.values()
+    gone = {record for one in ahead for record in one.as_of}
+    return set(inbox.read_manifest(services, batch).released) - gone
 
 
 def _stuck(services: Services) -> dict[str, int]:
@@ -103,7 +110,7 @@ def _waits(event: Event[RequestFact]) -> bool:
 
 def _supersede(services: Services, batch: str) -> None:
     """Close blocked batches whose every open request this batch took over; safe to repeat."""
-    taken = set(inbox.read_manifest(services, batch).released)
+    taken = _taken(services, batch)
     for old, head in list(services.journal.open_batches()):
         if old == batch or head.status != "blocked":
             continue

@@ -101,3 +101,21 @@ def test_a_hold_on_who_was_sent_ahead_is_a_matter_of_their_batch(services, batch
     assert left == batch
     batches.validate(services, new)
     assert names(services, new) == ["R-1"]
+
+
+def test_who_was_taken_over_and_sent_ahead_is_in_that_batch_alone(services):
+    submit(services, "one", 1, 2)
+    first = frozen(services)
+    batches.validate(services, first)
+    block(services, first)
+    submit(services, "two", 3)
+    batch = frozen(services)
+    batches.validate(services, batch)
+    to = sent_ahead.send(services, batch, records(services, "R-1"))
+    batches.validate(services, to)
+    block(services, to)
+    assert set(open_batches.open_batches(services)) == {batch, to}
+    submit(services, "three", 4)
+    new = next(b for b in open_batches.open_batches(services) if b not in (batch, to))
+    batches.validate(services, new)
+    assert (names(services, batch), names(services, new)) == (["R-2", "R-3"], ["R-1", "R-4"])
