@@ -23,8 +23,9 @@ from benchmarks.datasets import DataSet, Split, load, split
 from benchmarks.zoo import Zoo
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
+from unlearning.evaluation.canaries import CanaryTest, canary_control
 from unlearning.evaluation.measurement import EvidenceRows, Measurement, measure_candidate
-from unlearning.evaluation.probes import CanaryTest, canary_control, relearning_speed
+from unlearning.evaluation.probes import relearning_speed
 from unlearning.gate.gate import decide
 from unlearning.methods.catalog import unlearn
 from unlearning.methods.problem import UnlearningProblem

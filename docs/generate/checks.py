@@ -38,11 +38,12 @@ def all_checks() -> list[Check]:
 
 
 def _samples() -> Iterator[Evidence]:
-    """Evidence with slices; of few rows, with earlier batches beside them; without canaries."""
+    """Evidence with slices; of few rows, with earlier batches or without; without canaries."""
     loss = SliceLoss(rows=100, value=0.0, certain=0.0, possible=0, column="region", group="north")
     yield replace(FORGOTTEN, slice_accuracy_loss=loss)
     alone = few(4)
     pool = Pool(count=300, before=195.0, after=150.0, variance=1e-4)
     pooled = replace(alone.forgetting, pooled=pool, pooled_upper=0.55, pooled_power=0.97)
     yield replace(alone, forgetting=pooled)
+    yield few(40)
     yield replace(FORGOTTEN, probes=Probes(no_canaries="The holdout has too few rows."))

@@ -16,11 +16,9 @@ from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from unlearning.errors import ChangedWeightsError, EvidenceError, ModelError
+from unlearning.evaluation.canaries import LEAST_CANARIES, CanaryTest, canary_control
 from unlearning.evaluation.measurement import EvidenceRows, Measurement
 from unlearning.evaluation.probes import (
-    LEAST_CANARIES,
-    CanaryTest,
-    canary_control,
     prediction_distance,
     relearning_speed,
     threshold_advantage,

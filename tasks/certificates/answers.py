@@ -30,7 +30,10 @@ class Answer:
 
 
 _RETRAINED = "left out when MODELS was retrained"
-_UPDATED = {"forgotten": "unlearned from MODELS"}
+_UPDATED = {
+    "forgotten": "unlearned from MODELS",
+    "nothing left to see": "after an update of MODELS nothing was left to see of them",
+}
 _JUDGED = "the update of MODELS was judged 'OUTCOME'"
 
 

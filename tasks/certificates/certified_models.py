@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tasks.certificates.gate_words import words_of_gate
+from tasks.certificates.gate_words import nothing_left, words_of_gate
 from tasks.certificates.models_not_asked import statement
 from tasks.enrolling.recipes.kept import stated_recipe
 from tasks.journal.events import ids
@@ -129,6 +129,7 @@ def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
         **_pooled(evidence.forgetting),
         **_control(evidence.probes),
         **_not_shown(attempt.method, decision),
+        **nothing_left(decision),
         **words_of_gate(services, attempt),
         "checks": [_check(one) for one in decision.checks],
     }

@@ -7,6 +7,7 @@ from tasks.journal.events.models import ModelEnrolled
 from tasks.registry.services import Services
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.wider_gate import wider
+from unlearning.gate.gate import GateDecision
 from unlearning.policy.counted import counted
 
 
@@ -58,3 +59,11 @@ def said_of(enrollment: Enrollment) -> str:
         now = ", ".join(rejected)
         told.append(f"It was widened after it had rejected a candidate of this model: {now}.")
     return " ".join([*told, f"By {by}, because {why}."])
+
+
+def nothing_left(decision: GateDecision) -> dict[str, float]:
+    """How often any attack is right about the rows at most, where that is what let it pass."""
+    if decision.outcome != "nothing left to see":
+        return {}
+    (bound,) = [one.value for one in decision.checks if one.name == "nothing_left_auc"]
+    return {} if bound is None else {"nothing_left": bound}

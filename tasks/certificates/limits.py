@@ -75,6 +75,12 @@ LIMITS = (
         _has(lambda model: "method" in model and model["outcome"] == "cannot decide"),
     ),
     Limit(
+        "A model whose outcome is 'nothing left to see' may have changed little: how little any of "
+        "the attacks could see of the rows, before and after, is what was shown.",
+        "a model has that outcome",
+        _has(lambda model: "method" in model and model["outcome"] == "nothing left to see"),
+    ),
+    Limit(
         "The gate that judged a model with gate_was_wider lets pass more than it does by default.",
         "a model has gate_was_wider",
         _has(lambda model: "gate_was_wider" in model),

@@ -11,7 +11,7 @@ from tasks.registry import model_files
 from tasks.registry.services import Services
 from tasks.tables.delta import open_table
 from unlearning.attacks.power import expected_power
-from unlearning.evaluation.probes import LEAST_CANARIES
+from unlearning.evaluation.canaries import LEAST_CANARIES
 from unlearning.evidence.attack_power import AttackPower
 from unlearning.methods.retrain import retrain_obstacle
 from unlearning.model.form import ModelForm, model_form

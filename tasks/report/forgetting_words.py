@@ -66,7 +66,7 @@ def _canaries(check: Check, _: float, evidence: Evidence) -> str:
         return within_limits(check)
     said = (
         f"{canaries.count} rows were learned in this very run to be seen; the attacker was right "
-        f"{in_hundred(canaries.planted, canaries.limit)} times in 100 on them"
+        f"{in_hundred(canaries.seen, canaries.limit)} times in 100 on them"
     )
     if check.passed:
         return f"{said}: it would see a failure."
@@ -119,6 +119,26 @@ def _auc_lower(check: Check, value: float, _: Evidence) -> str:
     )
 
 
+def _works(check: Check, _: float, __: Evidence) -> str:
+    if check.passed:
+        return (
+            "Asked about many rows that the old version was trained on, or about rows planted to "
+            "be seen, the attack tells them from new ones: it works on this model."
+        )
+    return check.meaning
+
+
+def _nothing_left(check: Check, value: float, _: Evidence) -> str:
+    limit = check.upper or _CHANCE
+    said = (
+        "Whatever attack is asked about these rows, of the old version or of the new one, it is "
+        f"right at most {in_hundred(value, limit)} times in 100, and 50 is guessing"
+    )
+    if check.passed:
+        return f"{said}. Up to {in_hundred(limit, value)} counts as nothing left to see."
+    return f"{said}: more than the {in_hundred(limit, value)} that count as nothing."
+
+
 def _own_rows(check: Check, value: float, evidence: Evidence) -> str:
     was = in_hundred(evidence.forgetting.judged.before, value)
     said = (
@@ -161,6 +181,8 @@ FORGETTING: Mapping[str, tuple[str, Say]] = {
     "mia_auc_lower": ("Do they stand out as newer than new?", _auc_lower),
     "pooled_mia_auc_upper": ("Are they, over all batches so far?", _pooled_upper),
     "own_rows_moved": ("Did these very rows move?", _own_rows),
+    "attack_works": ("Does the attack work on this model?", _works),
+    "nothing_left_auc": ("Was there anything to see of these rows?", _nothing_left),
     "pooled_mia_auc_lower": ("Do they stand out, over all batches so far?", _pooled_lower),
 }
 """Question and answer of each check, by its name."""

@@ -9,6 +9,7 @@ from tasks.report.check_answers import answer_of
 from tasks.report.model_facts import ModelFacts, RungFacts
 from tasks.report.shares import in_hundred, points
 from unlearning.evidence.evidence import Evidence
+from unlearning.gate.gate import GateDecision
 from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
 from unlearning.policy.counted import counted
@@ -56,6 +57,8 @@ def rung_result(model: ModelFacts, rung: RungFacts) -> str:
         said = "Passed the gate"
         if failed and is_exact(rung.attempt.method):
             said += f" (on too few rows to tell: {' '.join(failed)})"
+        elif rung.decision.outcome == "nothing left to see":
+            said = "Passed the gate: nothing was left to see of these rows"
         elif failed:
             said = "Accepted although the test cannot decide"
         is_last = rung is model.last and model.version is not None
@@ -120,9 +123,20 @@ def _promoted(model: ModelFacts) -> Headline:
             text = f"{trained}, but kept {kept} of the one before."
             return Headline("reserved", "Retrained without the rows, but for some tensors", text)
         return Headline("done", "Retrained without the rows", text)
+    return _measured(decision)
+
+
+def _measured(decision: GateDecision) -> Headline:
+    """What the gate found of an update that passed."""
     if decision.outcome == "forgotten":
         text = "The attack no longer tells the forget rows from rows that the model never saw."
         return Headline("done", "Forgotten, as far as the attack can see", text)
+    if decision.outcome == "nothing left to see":
+        text = (
+            "Neither of the old version nor of the new one does any attack tell these rows from "
+            "new ones better than the policy calls nothing, and the attack works on this model."
+        )
+        return Headline("done", "Nothing is left to see", text)
     failed = " ".join(_question(c) for c in decision.checks if not c.passed)
     text = (
         f"The test cannot decide (failed: {failed}), and the policy of this model accepts that. "

@@ -74,6 +74,10 @@ class GatePolicy:
     min_power: float = 0.8
     """Least chance that the attack would catch rows as remembered as the original's retain rows;
     below it nothing is decided."""
+    nothing_left_auc: float = 0.60
+    """How often at most, as a share, an attack may be right about the rows where it has too little
+    power to decide: if its upper 95 % limit lies no higher, for original and candidate, and a
+    control shows that it works, nothing is left to see, and the candidate passes; 0.5 = never."""
     min_class_rows: int = 50
     """Classes with fewer holdout rows are compared with such classes together."""
     min_slice_rows: int = 50
@@ -99,6 +103,7 @@ class GatePolicy:
 
     def __post_init__(self) -> None:
         require_within("max_mia_auc", self.max_mia_auc, 0.5, 1.0)
+        require_within("nothing_left_auc", self.nothing_left_auc, 0.5, 1.0)
         require_within("min_mia_auc", self.min_mia_auc, 0.0, 0.5)
         for name in _SHARES:
             require_within(name, getattr(self, name), 0.0, 1.0)

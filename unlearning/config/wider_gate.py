@@ -14,6 +14,7 @@ _WIDER_ABOVE = (
     "max_exact_possible_loss",
     "max_mia_auc",
     "max_accuracy_advantage",
+    "nothing_left_auc",
     "remaining_share",
     "min_class_rows",
     "min_slice_rows",

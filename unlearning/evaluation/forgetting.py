@@ -80,6 +80,7 @@ def forgetting_evidence(
         pooled_lower=pooled_lower,
         pooled_upper=pooled_upper,
         pooled_power=pooled_power,
+        member_error=best.member_error,
     )
 
 
@@ -88,6 +89,7 @@ class _Reading:
     """One attack on all sets."""
 
     result: AttackResult
+    member_error: float
     members: Percentiles
     before: Percentiles
     after: Percentiles
@@ -121,7 +123,9 @@ def _reading(
         after=now.auc,
         after_error=now.standard_error,
     )
-    return _Reading(result, members, was, now)
+    spread = (members.values - result.member_auc).square() * share.square()
+    error = (float(spread.sum()) + members.holdout_variance) ** 0.5
+    return _Reading(result, error, members, was, now)
 
 
 def _class_weights(retain: Tensor, forget: Tensor) -> Tensor:

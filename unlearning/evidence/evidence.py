@@ -9,7 +9,9 @@ from typing import Literal
 from unlearning.evidence.utility_report import EvaluationReport, Utility
 
 AttackName = Literal["loss", "lira", "rmia"]
-Outcome = Literal["forgotten", "remembered", "over-forgotten", "cannot decide"]
+Outcome = Literal[
+    "forgotten", "remembered", "over-forgotten", "cannot decide", "nothing left to see"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,8 @@ class ForgettingEvidence:
     """As `lower` for the pool; the next two alike."""
     pooled_upper: float
     pooled_power: float
+    member_error: float | None = None
+    """Standard error of `judged.member_auc`; None if an older release did not measure it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,14 @@ class Canaries:
     """AUC after the same update erased them; 0.5 = forgotten."""
     limit: float
     """What chance puts above 0.5 for so many rows."""
+    pressed: float | None = None
+    """AUC of the same attack once they were learned much longer, where it hardly saw them; None if
+    that was not asked."""
+
+    @property
+    def seen(self) -> float:
+        """The AUC once they were learned as far as was needed to be seen."""
+        return self.planted if self.pressed is None else max(self.planted, self.pressed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

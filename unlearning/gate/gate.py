@@ -3,13 +3,15 @@
 Forgetting is judged two-sided, on the attack that catches the original best, with limits fixed by
 the original and the number of rows (see `unlearning.evaluation.forgetting`): no candidate can move
 its own limits. Missing or broken evidence of forgetting never passes for good evidence, and
-evidence too weak to catch rows that are wholly remembered is "cannot decide". A loss of accuracy
+evidence too weak to catch rows that are wholly remembered is "cannot decide", unless it is bounded
+how little these rows give away at all (see `unlearning.gate.nothing_left`). A loss of accuracy
 counts as far as chance cannot explain it, and how large a one chance could hide has a limit too: on
 too few rows no update passes for harmless. An exact retrain does pass there: no other way is left
 to forget with the model in service, so what too few rows could not show is named, and holds up
 nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unlearning.config.gate_policy import GatePolicy
@@ -18,6 +20,7 @@ from unlearning.gate.completeness import completeness
 from unlearning.gate.gate_checks import Check, check
 from unlearning.gate.gate_forgetting import WEAK_EVIDENCE, forgetting_checks
 from unlearning.gate.gate_utility import LOST, TOO_FEW, utility_checks
+from unlearning.gate.nothing_left import NOTHING_LEFT
 
 _MEASURED = "candidate_measured"
 
@@ -83,10 +86,10 @@ def no_candidate(reason: str) -> GateDecision:
 def decide(evidence: Evidence, policy: GatePolicy, *, exact: bool = False) -> GateDecision:
     """The decision on a candidate, with every check named.
 
-    Our choice of checks; all must pass, but for those of weak evidence where the policy accepts an
-    undecided candidate, and those of too few rows after an exact retrain. A better candidate
-    (higher retain, holdout or class accuracy, lower forget accuracy, or an AUC nearer to 0.5 on the
-    same side) never fails where a worse one passed.
+    Our choice of checks; all must pass, but for those of weak evidence where nothing is left to see
+    or the policy accepts an undecided candidate, and those of too few rows after an exact retrain.
+    A better candidate (higher retain, holdout or class accuracy, lower forget accuracy, or an AUC
+    nearer to 0.5 on the same side) never fails where a worse one passed.
 
     Args:
         evidence: What was measured.
@@ -99,13 +102,15 @@ def decide(evidence: Evidence, policy: GatePolicy, *, exact: bool = False) -> Ga
     if not exact:
         checks += forgetting_checks(evidence, policy)
     failed = {check.name for check in checks if not check.passed}
-    tolerated = WEAK_EVIDENCE if policy.undecided == "accept" else frozenset[str]()
+    outcome = _outcome(checks, failed, exact=exact)
+    accepts = policy.undecided == "accept" or outcome == "nothing left to see"
+    tolerated = WEAK_EVIDENCE if accepts else frozenset[str]()
     if exact:  # a number that is missing is no number of few rows
         tolerated |= TOO_FEW & {check.name for check in checks if check.value is not None}
-    return GateDecision(not failed - tolerated, checks, _outcome(failed, exact=exact))
+    return GateDecision(not failed - tolerated, checks, outcome)
 
 
-def _outcome(failed: set[str], *, exact: bool) -> Outcome:
+def _outcome(checks: Sequence[Check], failed: set[str], *, exact: bool) -> Outcome:
     if "evidence_complete" in failed or "same_rows" in failed:
         return "cannot decide"
     if exact:
@@ -115,4 +120,6 @@ def _outcome(failed: set[str], *, exact: bool) -> Outcome:
         return "remembered"
     if failed & {"mia_auc_lower", "pooled_mia_auc_lower"}:
         return "over-forgotten"
+    if {check.name for check in checks if check.passed} >= NOTHING_LEFT:
+        return "nothing left to see"
     return "cannot decide" if failed & WEAK_EVIDENCE else "forgotten"

@@ -6,15 +6,26 @@ from typing import Literal
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import Evidence, ForgettingEvidence
 from unlearning.gate.gate_checks import Check, check, difference, is_number
+from unlearning.gate.nothing_left import NOTHING_LEFT, nothing_left_checks
 
-WEAK_EVIDENCE = frozenset({"known_positive", "attack_power", "canaries_caught", "canaries_made"})
+_TOO_WEAK = frozenset({"known_positive", "attack_power", "canaries_caught", "canaries_made"})
+WEAK_EVIDENCE = _TOO_WEAK | NOTHING_LEFT
 """Names of the checks that fail because the attack could have shown nothing."""
 _OWN_SLACK = 0.25
 _NO_REASON = "Why is not on record."
 
 
 def forgetting_checks(evidence: Evidence, policy: GatePolicy) -> tuple[Check, ...]:
-    """The checks; those of earlier batches only where this batch alone could show nothing."""
+    """The checks; those of earlier batches only where this batch alone could show nothing.
+
+    Where the attack could have shown nothing, it is asked how little these rows give away.
+    """
+    checks = _checks(evidence, policy)
+    is_weak = any(one.name in _TOO_WEAK and not one.passed for one in checks)
+    return (*checks, *nothing_left_checks(evidence, policy)) if is_weak else checks
+
+
+def _checks(evidence: Evidence, policy: GatePolicy) -> tuple[Check, ...]:
     found = evidence.forgetting
     own = _is_decisive(found.judged.before, found.upper, found.power, policy)
     return (
@@ -90,7 +101,7 @@ def _canary_checks(evidence: Evidence, policy: GatePolicy) -> tuple[Check, ...]:
         return (made,)
     caught = check(
         "canaries_caught",
-        difference(canaries.planted, canaries.limit),
+        difference(canaries.seen, canaries.limit),
         lower=0.0,
         meaning="The attack does not see rows that were learned in this run to be seen.",
     )

@@ -8,6 +8,7 @@ UPDATED = {"model": "income", "method": "calibrated", "is_exact": False, "outcom
 RETRAINED = {**UPDATED, "method": "retrain", "is_exact": True}
 WITHDRAWN = {"model": "hr", "parent_version": 3, "outcome": "withdrawn"}
 OUT = {**WITHDRAWN, "outcome": "out of service"}
+BOUNDED = {**UPDATED, "outcome": "nothing left to see"}
 
 
 def said(*models, rows=1, **facts):
@@ -20,6 +21,10 @@ def said(*models, rows=1, **facts):
         ([UPDATED], "unlearned from income"),
         ([UPDATED, {**UPDATED, "model": "churn"}], "unlearned from churn and income"),
         ([{**UPDATED, "model": name} for name in "abcd"], "unlearned from 4 models"),
+        (
+            [BOUNDED],
+            "after an update of income nothing was left to see of them",
+        ),
         (
             [{**UPDATED, "outcome": "cannot decide"}],
             "the update of income was judged 'cannot decide'",
@@ -43,7 +48,9 @@ def test_each_model_is_told_by_its_own_outcome(models, told):
     assert said(*models) == f"1 row erased; {told}"
 
 
-@pytest.mark.parametrize("model", [WITHDRAWN, OUT, {**UPDATED, "outcome": "cannot decide"}])
+@pytest.mark.parametrize(
+    "model", [WITHDRAWN, OUT, BOUNDED, {**UPDATED, "outcome": "cannot decide"}]
+)
 def test_nothing_is_called_unlearned_that_was_not_found_forgotten(model):
     assert "unlearned" not in said(model)
 

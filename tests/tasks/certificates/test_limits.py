@@ -43,6 +43,11 @@ def test_only_what_a_model_states_is_said_of_it():
     assert "'cannot decide'" not in said(UPDATED)
 
 
+def test_nothing_left_to_see_says_what_was_shown():
+    assert "may have changed little" in said({**UPDATED, "outcome": "nothing left to see"})
+    assert "may have changed little" not in said(UPDATED)
+
+
 def test_a_search_in_vain_says_how_it_searched():
     told = said(is_found=False)
     assert "Only the id as it was written" in told
@@ -75,8 +80,10 @@ def test_every_limit_is_said_of_something():
         "holdout_was_learned": "x",
         "earlier_versions": [1],
     }
+    bounded = {**UPDATED, "outcome": "nothing left to see"}
     models = [
         everything,
+        bounded,
         {**RETRAINED, "kept_from_parent": ["x"], "trained_by": "a recipe"},
         {"outcome": "withdrawn"},
         {"outcome": "not asked"},

@@ -9,6 +9,7 @@ from tasks.report.forgetting_words import power_sentence
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import Probes
 from unlearning.gate.gate import decide
+from unlearning.gate.nothing_left import NOTHING_LEFT
 
 
 def said(evidence, **options):
@@ -44,7 +45,7 @@ def test_a_control_that_was_not_possible():
     (failed,) = [
         answer_of(check, bare)
         for check in decide(bare, GatePolicy(require_canaries=True)).checks
-        if not check.passed
+        if not check.passed and check.name not in NOTHING_LEFT
     ]
     assert (failed.name, failed.measured, failed.accepted) == ("canaries_made", "0", "at least 1")
     assert "asks for no more" not in failed.sentence
@@ -78,3 +79,11 @@ def test_the_pool_of_earlier_batches_is_named():
     assert "here 63 times, more than the 55" in found["pooled_mia_auc_upper"].sentence
     assert found["pooled_mia_auc_upper"].sentence.startswith("Together with earlier batches")
     assert "90 of 100" in power_sentence(evidence, decide(evidence, GatePolicy()).checks)
+
+
+def test_rows_of_which_nothing_is_to_be_seen():
+    found = said(sample.few(40))
+    assert found["nothing_left_auc"].question == "Was there anything to see of these rows?"
+    assert not found["nothing_left_auc"].passed
+    assert "more than the 60 that count as nothing" in found["nothing_left_auc"].sentence
+    assert "tells them from new ones: it works" in found["attack_works"].sentence

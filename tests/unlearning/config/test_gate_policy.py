@@ -37,6 +37,8 @@ def test_the_defaults_are_in_range_and_frozen():
         ("min_class_rows", 0),
         ("references", -1),
         ("reference_rows", 0),
+        ("nothing_left_auc", 0.49),
+        ("nothing_left_auc", NAN),
         ("withdraw_days", -1),
         ("last_resort", "maybe"),
         ("undecided", "maybe"),

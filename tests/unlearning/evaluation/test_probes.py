@@ -4,16 +4,12 @@ from torch import nn
 
 from tests.oracles import Fingerprint
 from unlearning.config.training_config import TrainingConfig
-from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import EvidenceError
 from unlearning.evaluation.probes import (
-    CanaryTest,
-    canary_control,
     prediction_distance,
     relearning_speed,
     threshold_advantage,
 )
-from unlearning.methods.problem import UnlearningProblem
 from unlearning.model.rows import TensorRows
 from unlearning.model.scores import read_scores
 from unlearning.training.training import train
@@ -97,27 +93,3 @@ def test_a_holdout_that_begins_with_its_easiest_rows_is_compared_by_all_of_them(
     order = read_scores(model, rows["holdout"], chunk_size=200).losses.argsort()
     easy_first = TensorRows(rows["holdout"].inputs[order], rows["holdout"].labels[order])
     assert 0.6 < relearning_speed(model, noise(50, 8), easy_first, goal=goal) < 1.6
-
-
-def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(world):
-    model, rows = world
-    problem = UnlearningProblem(model=model, **rows)
-    test = CanaryTest(
-        unseen=noise(400, 5),
-        canaries=torch.arange(100, 200),
-        attack="loss",
-        references=torch.empty(0, 400),
-        false_alarm=0.01,
-        min_class_rows=50,
-    )
-    before = Fingerprint.of(model)
-    found = canary_control(problem, test, UnlearningConfig())
-    before.assert_same(model)
-    assert found.count == 100
-    assert found.erased < found.limit < found.planted
-    small = canary_control(problem, test, UnlearningConfig(chunk_size=48))
-    assert small.planted == pytest.approx(found.planted, abs=1e-2)
-    # An update that does nothing would be seen to do nothing.
-    lame = canary_control(problem, test, UnlearningConfig(method="theory_step", step_size=1e-12))
-    assert lame.planted == found.planted
-    assert lame.erased == pytest.approx(lame.planted, abs=1e-3)

@@ -14,6 +14,8 @@ from unlearning.evidence.evidence import (
 from unlearning.gate.gate import decide, no_candidate
 
 SHARE = st.floats(0, 1)
+UNBOUNDED = ("attack_works", "nothing_left_auc")
+"""Asked only where the attack cannot decide."""
 
 
 def test_a_forgotten_and_useful_model_passes():
@@ -49,9 +51,9 @@ def test_the_original_itself_does_not_pass():
         ({"judged": {"after": 0.45}}, (), "forgotten"),
         ({"judged": {"after": 0.4499}}, ("mia_auc_lower",), "over-forgotten"),
         ({"judged": {"before": 0.55}}, (), "forgotten"),
-        ({"judged": {"before": 0.5499}}, ("known_positive",), "cannot decide"),
+        ({"judged": {"before": 0.5499}}, ("known_positive", "attack_works"), "cannot decide"),
         ({"forgetting": {"power": 0.8}}, (), "forgotten"),
-        ({"forgetting": {"power": 0.7999}}, ("attack_power",), "cannot decide"),
+        ({"forgetting": {"power": 0.7999}}, ("attack_power", *UNBOUNDED), "cannot decide"),
         ({"after": {"forget_accuracy": 0.91}}, (), "forgotten"),
         ({"after": {"forget_accuracy": 0.9101}}, ("accuracy_advantage",), "remembered"),
         ({"after": {"forget_accuracy": 0.0}}, (), "forgotten"),
@@ -77,7 +79,7 @@ def test_an_undecided_candidate_passes_only_where_the_policy_accepts_that():
     decision = decide(weak, accepting)
     assert decision.passed
     assert decision.outcome == "cannot decide"
-    assert decision.failed_names == ("known_positive", "attack_power")
+    assert decision.failed_names == ("known_positive", "attack_power", "attack_works")
     remembered = changed(weak, judged={"after": 0.9})
     assert not decide(remembered, accepting).passed
     assert decide(remembered, accepting).outcome == "remembered"

@@ -21,6 +21,9 @@ from unlearning.evidence.evidence import (
 )
 from unlearning.gate.gate import decide
 
+UNBOUNDED = ("attack_works", "nothing_left_auc")
+"""Asked only where the attack cannot decide."""
+
 
 def test_a_control_that_was_not_possible_is_named_and_fails_where_the_policy_demands_one():
     without = controlled(no_canaries="Of the 40 rows none is free.")
@@ -31,7 +34,8 @@ def test_a_control_that_was_not_possible_is_named_and_fails_where_the_policy_dem
     assert made.meaning == "No control was possible. Of the 40 rows none is free."
     demanding = GatePolicy(require_canaries=True)
     decision = decide(without, demanding)
-    assert (decision.failed_names, decision.outcome) == (("canaries_made",), "cannot decide")
+    assert decision.failed_names == ("canaries_made", *UNBOUNDED)
+    assert decision.outcome == "cannot decide"
     assert decide(without, replace(demanding, undecided="accept")).passed
     assert decide(without, demanding, exact=True).passed
     assert "not on record" in next(
@@ -44,8 +48,13 @@ def test_canaries_that_were_made_are_judged_by_what_the_attack_saw_of_them():
     demanding = GatePolicy(require_canaries=True)
     assert failed(controlled(canaries=seen), demanding) == ()
     unseen = controlled(canaries=replace(seen, planted=0.5499))
-    assert failed(unseen) == ("canaries_caught",)
+    assert failed(unseen) == ("canaries_caught", *UNBOUNDED)
     assert "canaries_made" not in {c.name for c in decide(unseen, POLICY).checks}
+    # A general model learns them late: then the planting was unfit, and not the attack.
+    late = controlled(canaries=replace(seen, planted=0.5499, pressed=0.7))
+    assert failed(late) == ()
+    never = controlled(canaries=replace(seen, planted=0.5499, pressed=0.5499))
+    assert failed(never) == ("canaries_caught", *UNBOUNDED)
 
 
 def test_a_few_rows_may_gain_by_chance_what_many_may_not():
