@@ -51,10 +51,10 @@ def run(
         return
     before = set(unfinished(services))
     prepare_prefect()
-    from flows.process_deletions import process_deletions
+    from flows.process_deletions import run_now
 
     try:
-        process_deletions()
+        run_now()
     finally:
         print_batches(console, services, before)
         print_waiting(console, services)
