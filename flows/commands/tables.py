@@ -13,7 +13,7 @@ from tasks.certificates.status import ModelSummary, RequestSummary, batch_models
 from tasks.intake.batches import report_key
 from tasks.journal.events.preflight import Preflight
 from tasks.registry.services import Services
-from unlearning.policy.approval import ModelPreflight
+from unlearning.policy.approval import ModelPreflight, end_of
 from unlearning.policy.budget import is_exact
 from unlearning.policy.counted import counted
 from unlearning.policy.deadlines import span
@@ -59,6 +59,8 @@ def print_waiting(console: Plain, services: Services) -> None:
         why = f" {' '.join(asked.reasons)}" if asked.reasons else ""
         console.print(f"Batch {asked.batch} {word}.{why}")
         console.print(preflight_table(asked))
+        for said in filter(None, map(end_of, asked.models)):
+            console.print(said)
         console.print(command("Next:", *next_commands(status, asked.batch)))
 
 

@@ -1,7 +1,10 @@
 """What a person is shown before a large batch: rows, models, seconds, utility and power."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 
+from tasks.attempts.ladder import known_obstacle
 from tasks.enrolling.timed_trainings import retrain_forecast
 from tasks.intake import batches
 from tasks.journal.events import ids
@@ -25,16 +28,18 @@ from unlearning.policy.approval import (
 from unlearning.policy.budget import is_exact
 from unlearning.policy.deadlines import due_on
 from unlearning.policy.digests import SHORT, facts_digest
+from unlearning.policy.last_resort import what_follows
 
 
 def ask(services: Services, batch: str, plans: Sequence[Attempt], *, number: int) -> Preflight:
     """Put the question on record for the `number`th time; returns it as recorded."""
-    models = [preflight_of(services, plan) for plan in plans]
+    due = _due_on(services, batch)
+    models = [_with_end(services, plan, due) for plan in plans]
     preflight = Preflight(
         batch=batch,
         number=number,
         digest=facts_digest({m.model: m.plan for m in models})[:SHORT],
-        due_on=_due_on(services, batch),
+        due_on=due,
         models=tuple(sorted(models, key=lambda m: (not m.is_serving, -m.share, m.model))),
     )
     asked = ApprovalRequested(preflight=preflight)
@@ -49,6 +54,16 @@ def why_ask(services: Services, plan: Attempt) -> str:
 
 def _why_ask(enrollment: Enrollment, plan: Attempt) -> str:
     return why_approval(enrollment.approval, plan.model, plan.forget_count, plan.row_count)
+
+
+def _with_end(services: Services, plan: Attempt, due: str) -> ModelPreflight:
+    """With what follows if no rung is enough."""
+    policy = read_enrollment(services.journal, plan.model).policy
+    return replace(
+        preflight_of(services, plan),
+        if_not_enough=what_follows(policy, date.fromisoformat(due)) if due else "",
+        obstacle=known_obstacle(services, plan),
+    )
 
 
 def preflight_of(services: Services, plan: Attempt) -> ModelPreflight:

@@ -3,6 +3,7 @@
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
+from unlearning.policy.approval import end_of
 from unlearning.policy.deadlines import span
 
 OPEN = ("waiting", "half_erased", "rejected")
@@ -31,4 +32,5 @@ def describe(services: Services, batch: str) -> str:
         for m in asked.models
     ]
     why = " ".join(asked.reasons)
-    return "\n".join([f"Batch {batch}, due on {asked.due_on}. {why}", "", *models])
+    ends = [f"- {said}" for m in asked.models if (said := end_of(m))]
+    return "\n".join([f"Batch {batch}, due on {asked.due_on}. {why}", "", *models, *ends])

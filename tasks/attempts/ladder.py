@@ -13,7 +13,7 @@ from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.reading import read_batch, read_enrollment
 from tasks.registry.services import Services
-from unlearning.errors import ModelError, UnfitRowsError
+from unlearning.errors import ExpungeError, ModelError, UnfitRowsError
 from unlearning.gate.gate import GateDecision
 from unlearning.methods.retrain import retrain_obstacle
 from unlearning.policy.budget import is_exact, why_over_budget
@@ -96,6 +96,14 @@ def may_retrain(services: Services, attempt: Attempt) -> bool:
     enrollment = read_enrollment(services.journal, attempt.model)
     forecast = retrain_forecast(services, enrollment, attempt.forget_count)
     return not _obstacle(services, attempt, forecast, batches.days_left(services, attempt.batch))
+
+
+def known_obstacle(services: Services, attempt: Attempt) -> str:
+    """Why its model cannot be retrained here; empty if it can, or if that cannot be told now."""
+    try:
+        return _retrain_obstacle(services, attempt)
+    except ExpungeError:  # a system is away, say: what was to be asked is asked all the same
+        return ""
 
 
 def _obstacle(

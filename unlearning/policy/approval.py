@@ -45,6 +45,10 @@ class ModelPreflight:
     """Expected change of holdout accuracy, as a share of rows; below 0 is a loss."""
     power: float | None = None
     """Chance that the attack would catch rows that are still remembered."""
+    if_not_enough: str = ""
+    """What follows if no rung makes it forget, in one sentence; empty in older questions."""
+    obstacle: str = ""
+    """Why it cannot be retrained here, so far as that is known; empty if nothing hinders it."""
 
     @property
     def share(self) -> float:
@@ -72,6 +76,14 @@ def why_approval(policy: ApprovalPolicy, model: str, forget_count: int, row_coun
             f"({share_of(forget_count, row_count):.1%}); without approval {policy.max_share:.1%}."
         )
     return ""
+
+
+def end_of(model: ModelPreflight) -> str:
+    """What the batch may end in for this model, in one or two sentences; empty if not on record."""
+    if not model.if_not_enough:
+        return ""
+    cannot = f" It cannot be retrained: {model.obstacle}" if model.obstacle else ""
+    return f"{model.model}, if no rung is enough: {model.if_not_enough}{cannot}"
 
 
 def share_of(forget_count: int, row_count: int) -> float:

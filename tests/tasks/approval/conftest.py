@@ -22,6 +22,7 @@ from tasks.journal.reading import (
 )
 from tasks.subjects import open_batches
 from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.errors import DataError
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions
 
@@ -36,6 +37,9 @@ class Aliases:
 
     def alias_version(self, model):
         return self.champions.get(model)
+
+    def __getattr__(self, name):
+        raise DataError(f"This registry knows serving aliases alone, and nothing of {name}.")
 
 
 class World:

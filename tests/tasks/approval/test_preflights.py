@@ -5,10 +5,13 @@ from factories import attempt, measured
 from small_tables import MARK
 
 from tasks.approval import preflights, questions
+from tasks.attempts import ladder
 from tasks.enrolling.timed_trainings import note_retrain
 from tasks.journal.events.catalog import model_stream
 from unlearning.config.approval_policy import ApprovalPolicy
+from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.unlearning_config import UnlearningConfig
+from unlearning.errors import DataError, UnsupportedModelError
 
 ROWS = 100
 
@@ -30,6 +33,46 @@ def test_the_preflight_says_what_is_known_and_names_nobody(world):
     assert "30 of 100 rows (30.0%), retrain" in questions.describe(world.services, batch)
     for info in world.store.list_objects("journal/"):
         assert MARK.encode() not in world.store.get(info.key)
+
+
+@pytest.mark.parametrize(
+    ("resort", "said"),
+    [
+        ("ask", "The model stays in service and its requests stay open until somebody decides."),
+        ("withdraw", "From 2026-01-30 on the model is taken out of service, as its owner chose"),
+        ("retrain-later", "until its owner has trained it anew"),
+    ],
+)
+def test_the_preflight_says_what_follows_if_no_rung_is_enough(world, resort, said):
+    world.reenroll(policy=GatePolicy(last_resort=resort))
+    batch = world.batch(range(30))
+    world.process(batch)
+    text = questions.describe(world.services, batch)
+    assert "- income, if no rung is enough: " in text
+    assert said in text
+
+
+def test_the_preflight_says_that_a_model_cannot_be_retrained(world, monkeypatch):
+    def refuse(*_):
+        raise UnsupportedModelError("Its dropout is lost.")
+
+    monkeypatch.setattr(ladder, "inputs", refuse)
+    batch = world.batch(range(30))
+    world.process(batch)
+    (model,) = world.asked(batch).models
+    assert model.obstacle == "Its dropout is lost."
+    text = questions.describe(world.services, batch)
+    assert "It cannot be retrained: Its dropout is lost." in text
+
+
+def test_a_question_is_asked_also_where_a_system_is_away(world, monkeypatch):
+    def away(*_):
+        raise DataError("The table is away.")
+
+    monkeypatch.setattr(ladder, "inputs", away)
+    batch = world.batch(range(30))
+    world.process(batch)
+    assert world.asked(batch).models[0].obstacle == ""
 
 
 def test_the_preflight_says_how_long_a_retrain_would_take(world):
