@@ -12,6 +12,7 @@ from flows.commands.tables import no_model, print_unclear, print_waiting, reques
 from flows.console import Plain, shown
 from tasks.attempts.served import unserved
 from tasks.certificates.alarms import alarms
+from tasks.certificates.quality import losses_in_service
 from tasks.certificates.status import RequestSummary
 from tasks.certificates.status import status as read_status
 from tasks.environment.settings import load_settings
@@ -112,13 +113,14 @@ def _aliases(services: Services) -> list[str]:
 
 
 def _notes(services: Services) -> list[str]:
-    """Versions that expunge does not look after; none where MLflow cannot be asked."""
+    """Quality that was lost, and versions that expunge does not look after if MLflow answers."""
+    lost = list(losses_in_service(services))
     try:
         models = [e.model for e in enrolled_models(services.journal)]
         found = [text for model in models for text in copies.notes(services, model)]
-        return found + strangers.notes(services)
+        return lost + found + strangers.notes(services)
     except (TransientError, SettingsError, DataError):
-        return []  # the alarms say so
+        return lost  # the alarms say that MLflow is away
 
 
 def _idle_holds(services: Services) -> list[str]:

@@ -47,6 +47,8 @@ def print_batches(console: Plain, services: Services, older: Iterable[str]) -> N
         console.print(request_table(f"Requests of batch {batch}", found))
         for model in batch_models(services, batch):
             console.print(model_table(model))
+            if model.quality:
+                console.print(model.quality)
         if any(services.store.list_objects(report_key(batch))):
             # One line however long, so that it can be clicked or copied.
             console.print(f"Report: {services.store.uri}/{report_key(batch)}", soft_wrap=True)

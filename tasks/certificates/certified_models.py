@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.certificates.gate_words import nothing_left, words_of_gate
 from tasks.certificates.models_not_asked import statement
+from tasks.certificates.quality import quality_lost
 from tasks.enrolling.recipes.kept import stated_recipe
 from tasks.journal.events import ids
 from tasks.journal.events.attempt import Attempt
@@ -131,6 +132,7 @@ def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
         **_not_shown(attempt.method, decision),
         **nothing_left(decision),
         **words_of_gate(services, attempt),
+        **({"quality_lost": lost} if (lost := quality_lost(services, history)) else {}),
         "checks": [_check(one) for one in decision.checks],
     }
     return {**without_measures(stated), "withheld": WITHHELD} if attempt.is_of_few else stated

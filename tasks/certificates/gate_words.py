@@ -13,14 +13,14 @@ from unlearning.policy.counted import counted
 
 def words_of_gate(services: Services, attempt: Attempt) -> dict[str, str]:
     """What else a certificate says of how an attempt was judged, by field; only what applies."""
-    enrolled = _enrolled_as(services, attempt)
+    enrolled = enrolled_as(services, attempt)
     if enrolled is None:
         return {}
     said = {"gate_was_wider": said_of(enrolled), "holdout_was_learned": overlap_of(enrolled)}
     return {field: sentence for field, sentence in said.items() if sentence}
 
 
-def _enrolled_as(services: Services, attempt: Attempt) -> Enrollment | None:
+def enrolled_as(services: Services, attempt: Attempt) -> Enrollment | None:
     """The latest enrolment with the rules that an attempt was judged by."""
     found = [
         event.facts.enrollment

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from tasks.approval import questions
+from tasks.certificates.quality import quality_lost
 from tasks.intake import batches, inbox
 from tasks.journal.events.attempts import CandidateEvaluated
 from tasks.journal.events.event import Event
@@ -66,6 +67,8 @@ class ModelSummary:
     rung: str
     outcome: str
     """What the evidence says of the forget rows."""
+    quality: str
+    """What was lost of holdout accuracy although it passed, in words; empty if nothing was."""
 
 
 def requests(services: Services, batch: str | None = None) -> Iterator[RequestSummary]:
@@ -106,10 +109,12 @@ def _heads(services: Services, batch: str | None) -> Iterator[tuple[str, Event[R
 def batch_models(services: Services, batch: str) -> list[ModelSummary]:
     """What the batch did to each model whose latest candidate was measured."""
     latest = read_batch(services.journal, batch).plans.values()
-    return [_model(one, one.evaluated) for one in latest if one.evaluated]
+    return [_model(services, one, one.evaluated) for one in latest if one.evaluated]
 
 
-def _model(history: AttemptHistory, evaluated: CandidateEvaluated) -> ModelSummary:
+def _model(
+    services: Services, history: AttemptHistory, evaluated: CandidateEvaluated
+) -> ModelSummary:
     attempt, decision = history.attempt, history.decision
     return ModelSummary(
         model=attempt.model,
@@ -127,6 +132,7 @@ def _model(history: AttemptHistory, evaluated: CandidateEvaluated) -> ModelSumma
         method=attempt.method,
         rung=attempt.rung,
         outcome=decision.outcome if decision else "",
+        quality=quality_lost(services, history) if history.promoted else "",
     )
 
 

@@ -1,7 +1,7 @@
 """The sentences of the erasure report: what became of a batch and of each of its models."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tasks.report.batch_facts import BatchFacts
@@ -14,6 +14,7 @@ from unlearning.gate.gate_checks import Check
 from unlearning.policy.budget import is_exact
 from unlearning.policy.counted import counted
 from unlearning.policy.digests import SHORT
+from unlearning.policy.quality import holdout_fall
 
 Tone = Literal["done", "reserved", "open", "idle"]
 RUNG = {"update": "Update", "stronger": "Stronger update", "retrain": "Retrain"}
@@ -36,7 +37,9 @@ def batch_headline(facts: BatchFacts) -> Headline:
 def model_headline(model: ModelFacts) -> Headline:
     """What became of the model."""
     if model.state == "promoted":
-        return _promoted(model)
+        head, evidence = _promoted(model), model.last.evidence
+        fell = holdout_fall(evidence) if evidence else ""
+        return replace(head, text=f"{head.text} {fell}".rstrip())
     if model.state == "withdrawn":
         text = f"No candidate passed the gate, so that nobody is served by it now. {model.reason}"
         return Headline("reserved", "Taken out of service", text)

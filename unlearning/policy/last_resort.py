@@ -50,9 +50,9 @@ def what_helps(policy: GatePolicy) -> str:
             "that version on the copy."
         )
     return (
-        "What would help: what the report of the batch names, mended; a version trained without "
-        "these people, enrolled; or the model out of service, enrolled again with --last-resort "
-        "withdraw."
+        "What would help: what the report of the batch names, mended; its owner's recipe, enrolled "
+        "with --recipe, where it could not be retrained; a version trained without these people, "
+        "enrolled; or the model out of service, enrolled again with --last-resort withdraw."
     )
 
 

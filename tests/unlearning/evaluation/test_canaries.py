@@ -1,5 +1,7 @@
 """Canaries: what an attack sees of rows that were learned to be seen, and learned harder."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -25,7 +27,9 @@ def noise(count, seed, features=FEATURES):
 def learned_by(epochs):
     """A model that learned its rows for so long."""
     torch.manual_seed(0)
-    rows = {name: noise(200, seed) for seed, name in enumerate(("forget", "retain", "holdout"))}
+    rows: dict[str, Any] = {
+        name: noise(200, seed) for seed, name in enumerate(("forget", "retain", "holdout"))
+    }
     model = nn.Sequential(nn.Linear(FEATURES, 128), nn.ReLU(), nn.Linear(128, 2))
     both = TensorRows(
         torch.cat([rows["forget"].inputs, rows["retain"].inputs]),
