@@ -73,8 +73,10 @@ class _Walk(pipeline.Steps):
         self.waits = False
 
     def resolve_rows(self, batch: str) -> dict[str, int]:
-        """The search alone: whether files can be removed is tried by a run, which writes for it."""
-        return resolution.resolve(self.services, batch)
+        """The search, and who goes ahead: a run also tries whether files can be removed."""
+        found = resolution.resolve(self.services, batch)
+        unhindered.send_unhindered(self.services, batch)
+        return found
 
     def plan_unlearning(self, batch: str, model: str) -> Attempt | None:
         """The plan, kept."""

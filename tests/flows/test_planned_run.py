@@ -103,3 +103,12 @@ def test_who_need_not_wait_is_planned_apart_from_who_must(world):
     assert (waiting.models[0].preflight.forget_count, bool(waiting.waits)) == (15, True)
     assert (ahead.models[0].preflight.forget_count, ahead.waits) == (2, ())
     assert {r.request_id for r in ahead.requests} == {"small-20", "small-21"}
+
+
+def test_who_a_model_without_alias_does_not_concern_is_planned_apart(world):
+    world.services.registry.drop_alias("income")
+    world.submit("S", [20])
+    world.submit("N", [9999])
+    standing, ahead = planned(world).batches
+    assert "alias" in standing.trouble
+    assert (ahead.trouble, {r.request_id for r in ahead.requests}) == ("", {"N-9999"})
