@@ -126,6 +126,9 @@ def reinstate(services: Services, who: str, *, name: str, reason: str) -> None:
         DataError: the subject is not on the suppression list.
     """
     head = refuse_undecidable(services, who, name=name, reason=reason)
+    # First, for whoever is off the list cannot be decided about again if this is cut off.
+    if not _is_decided(head, "reinstate", name=name, reason=reason):
+        record_decision(services, head, "reinstate", name=name, reason=reason)
     for one in open_replays(services, who):
         _withdraw(services, one, name.strip(), reason.strip())
     for batch, subjects in suppression_list.load(services).by_batch.items():
@@ -133,7 +136,6 @@ def reinstate(services: Services, who: str, *, name: str, reason: str) -> None:
             body = json.dumps({"batch": batch, "subjects": [who]}).encode()
             key = f"{suppression_list.WITHOUT}{batch}/{suppression_list.REINSTATED}{who}.json"
             services.store.put_if_absent(key, body)
-    record_decision(services, head, "reinstate", name=name, reason=reason)
 
 
 def reinstated(services: Services, batch: str, among: Collection[str]) -> dict[str, ReturnDecided]:
@@ -207,10 +209,21 @@ def record_decision(
         batch=head.facts.batch,
         request_id=head.facts.request_id,
         subject=head.facts.subject,
-        reason=f"{name.strip()} decided to {decision}: {reason.strip()}",
+        reason=_said(decision, name=name, reason=reason),
         certificate=head.facts.certificate,
         certificate_digest=getattr(head.facts, "certificate_digest", ""),
         name=name.strip(),
         decision=decision,
     )
     services.journal.append(request_stream(record), ids.return_decided(number), facts)
+
+
+def _is_decided(told: Told, decision: str, *, name: str, reason: str) -> bool:
+    """Whether just that is on record already, of a call that was cut off."""
+    facts = told[1].facts
+    said = _said(decision, name=name, reason=reason)
+    return isinstance(facts, ReturnDecided) and facts.reason == said
+
+
+def _said(decision: str, *, name: str, reason: str) -> str:
+    return f"{name.strip()} decided to {decision}: {reason.strip()}"

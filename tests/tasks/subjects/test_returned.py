@@ -143,3 +143,27 @@ def test_a_row_that_a_roster_knows_is_asked_for_where_others_had_deleted_it(dele
     assert deleted_before.replay() == ([], 1)
     deleted_before.run()
     assert 50 not in deleted_before.there()
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_reinstatement_that_was_cut_off_says_who_decided_once(returned, monkeypatch, is_written):
+    who, store = pseudonym(returned), returned.services.store
+
+    def killed(key, data):
+        if is_written:
+            type(store).put_if_absent(store, key, data)
+        if key.startswith(suppression_list.WITHOUT):
+            raise KeyboardInterrupt
+        return type(store).put_if_absent(store, key, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "put_if_absent", killed)
+        with pytest.raises(KeyboardInterrupt):
+            reinstate(returned.services, who, **ADA)
+    if not is_written:
+        reinstate(returned.services, who, **ADA)
+    assert who not in suppression_list.load(returned.services).subjects
+    journal = returned.services.journal
+    (record,) = (n for n, e in journal.requests() if e.facts.subject == who)
+    said = [e.facts for e in journal.read(request_stream(record))]
+    assert [one.name for one in said if isinstance(one, ReturnDecided)] == ["Ada"]
