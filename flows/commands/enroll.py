@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from cyclopts import Parameter
 
 from flows.commands.enrolment_tables import print_check, print_outlook
-from flows.commands.options import EnrollOptions, SourceFlags, flag, options_of
+from flows.commands.options import RARE, EnrollOptions, SourceFlags, flag, options_of
 from flows.console import Plain
 from tasks.environment.settings import load_settings, prepare_prefect
 from tasks.journal.events.enrollment import Loss
@@ -24,9 +24,9 @@ class EnrollFlags(SourceFlags):
     version: Annotated[int | None, flag(EnrollOptions, "version")] = None
     loss: Annotated[Loss | None, flag(EnrollOptions, "loss")] = None
     trust_pickle: Annotated[bool | None, flag(EnrollOptions, "trust_pickle")] = None
-    trust_code: Annotated[bool | None, flag(EnrollOptions, "trust_code")] = None
+    trust_code: Annotated[bool | None, flag(EnrollOptions, "trust_code", RARE)] = None
     recipe: Annotated[str | None, flag(EnrollOptions, "recipe")] = None
-    recipe_python: Annotated[str | None, flag(EnrollOptions, "recipe_python")] = None
+    recipe_python: Annotated[str | None, flag(EnrollOptions, "recipe_python", RARE)] = None
     promote: Annotated[bool, Parameter(negative="")] = False
     "Put the serving alias on the version: the one named, or the newest if none is in service."
     check: Annotated[bool, Parameter(negative="")] = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from flows.commands.options_file import Layer, checked, joined, laid_over, meaning, read_file
 from flows.commands.options_template import template
@@ -131,9 +131,14 @@ class TrainOptions(SourceOptions):
     """How the model is trained, and later retrained."""
 
 
-def flag(owner: type, name: str) -> Parameter:
+RARE = Group("Rarely needed", sort_key=2)
+"""Flags that somebody who enrols a first model need not read; shown after the others."""
+
+
+def flag(owner: type, name: str, group: Group | None = None) -> Parameter:
     """How a flag is shown and parsed; its help is what the option's docstring says."""
-    return Parameter(help=meaning(owner, name), consume_multiple=True, negative="")
+    shown = Parameter(help=meaning(owner, name), consume_multiple=True, negative="")
+    return shown if group is None else Parameter.combine(shown, Parameter(group=group))
 
 
 @Parameter(name="*")
@@ -150,16 +155,16 @@ class SourceFlags:
     features: Annotated[list[str] | None, flag(SourceOptions, "features")] = None
     label: Annotated[str | None, flag(SourceOptions, "label")] = None
     subject_column: Annotated[str | None, flag(SourceOptions, "subject_column")] = None
-    subject_kind: Annotated[str | None, flag(SourceOptions, "subject_kind")] = None
+    subject_kind: Annotated[str | None, flag(SourceOptions, "subject_kind", RARE)] = None
     shape: Annotated[list[int] | None, flag(SourceOptions, "shape")] = None
     scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
-    slices: Annotated[list[str] | None, flag(SourceOptions, "slices")] = None
-    tolerate: Annotated[list[str] | None, flag(SourceOptions, "tolerate")] = None
-    table_version: Annotated[int | None, flag(SourceOptions, "table_version")] = None
-    widened_by: Annotated[str | None, flag(SourceOptions, "widened_by")] = None
-    widened_because: Annotated[str | None, flag(SourceOptions, "widened_because")] = None
-    method: Annotated[MethodName | None, flag(UnlearningConfig, "method")] = None
-    last_resort: Annotated[LastResort | None, flag(GatePolicy, "last_resort")] = None
+    slices: Annotated[list[str] | None, flag(SourceOptions, "slices", RARE)] = None
+    tolerate: Annotated[list[str] | None, flag(SourceOptions, "tolerate", RARE)] = None
+    table_version: Annotated[int | None, flag(SourceOptions, "table_version", RARE)] = None
+    widened_by: Annotated[str | None, flag(SourceOptions, "widened_by", RARE)] = None
+    widened_because: Annotated[str | None, flag(SourceOptions, "widened_because", RARE)] = None
+    method: Annotated[MethodName | None, flag(UnlearningConfig, "method", RARE)] = None
+    last_resort: Annotated[LastResort | None, flag(GatePolicy, "last_resort", RARE)] = None
 
     unsaid: ClassVar[frozenset[str]] = frozenset({"config", "init"})
     """Flags that say what the command does, and nothing of the model."""

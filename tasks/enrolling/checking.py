@@ -197,5 +197,5 @@ def _unserved(services: Services, source: ModelSource) -> Iterator[str]:
     if is_there and services.registry.alias_version(source.model) is None:
         yield (
             f"No version of {source.model} holds the alias {services.settings.alias!r}; until one "
-            "does, all its requests wait."
+            "does, requests with rows in its tables wait, so add --promote or set it in MLflow."
         )

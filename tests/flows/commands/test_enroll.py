@@ -65,3 +65,22 @@ def test_a_check_of_a_model_that_fits_prints_the_command_that_enrols_it(expunge,
     facts = json.loads(expunge("enroll", "income", *places, "--trust-pickle", "--json").out)
     assert (facts["version"], facts["row_count"], facts["obstacles"]) == (1, 300, [])
     assert facts["outlook"]["form"]["parameters"] == 174
+
+
+def test_help_begins_with_what_a_first_model_needs(expunge):
+    text = expunge("enroll", "--help").out
+    everyday, _, rare = text.partition("Rarely needed")
+    for name in (
+        "table",
+        "holdout",
+        "label",
+        "version",
+        "loss",
+        "trust-pickle",
+        "promote",
+        "check",
+    ):
+        assert f" --{name} " in everyday
+    for name in ("widened-by", "tolerate", "slices", "method", "trust-code", "table-version"):
+        assert f" --{name} " in rare
+    assert "approval are set in a file" in " ".join(everyday.split())

@@ -24,8 +24,9 @@ def source(source_of):
     return source_of(rows(300), rows(300, first=300))
 
 
-def check(services, source, version=None, **trust):
-    return check_enrolment(Services.rehearsing(services.settings), source, version, Trust(**trust))
+def check(services, source, version=None, *, promote=False, **trust):
+    rehearsing = Services.rehearsing(services.settings)
+    return check_enrolment(rehearsing, source, version, Trust(**trust), promote=promote)
 
 
 def said(found):
@@ -112,7 +113,11 @@ def test_a_version_that_nobody_serves_is_no_obstacle_but_noted(services, source)
     assert "holds the alias 'champion'" in said(unnamed)
     found = check(services, source, version)
     assert found.is_possible
-    assert "all its requests wait" in " ".join(found.notes)
+    assert "add --promote" in " ".join(found.notes)
+    promoted = check(services, source, version, promote=True)
+    assert promoted.is_possible
+    assert "holds the alias" not in " ".join(promoted.notes)
+    assert check(services, source, promote=True).version == version
 
 
 def test_what_a_check_refuses_enrolment_refuses_with_the_same_words(services, source):
