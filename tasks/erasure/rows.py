@@ -2,6 +2,7 @@
 
 import logging
 
+from tasks.attempts.unhindered import counting
 from tasks.erasure.batch_rows import BatchRows, table_history
 from tasks.erasure.former_versions import note_former
 from tasks.intake import batches
@@ -12,6 +13,7 @@ from tasks.journal.events.catalog import batch_stream
 from tasks.journal.reading import read_batch, subject_columns, tolerated_folders
 from tasks.registry.services import Services
 from tasks.subjects.matches import TableMatches, matches
+from tasks.subjects.sent_ahead import send
 from tasks.tables.deletion import deletions
 from tasks.tables.delta import count_rows, is_readable, is_table, open_table
 from tasks.tables.readiness import refuse_unready
@@ -77,7 +79,8 @@ def tables_of(services: Services, batch: str) -> list[str]:
 def refuse_unready_tables(services: Services, batch: str) -> None:
     """Stop while no model was changed, if rows of the batch could not be erased for good.
 
-    Looked at again before anything is deleted: others may have written to the tables since.
+    Looked at again before anything is deleted: others may have written to the tables since. Who has
+    no rows in such a table goes ahead in a batch of their own.
 
     Raises:
         DataError: so it is with one of the tables in which the batch has rows.
@@ -85,10 +88,19 @@ def refuse_unready_tables(services: Services, batch: str) -> None:
     if _begun(services, batch):
         return
     enrolled = subject_columns(services.journal)
+    troubles, staying = list[DataError](), set[str]()
     for found in _wanted(services, batch):
         is_there = not found.is_closed and is_table(services.settings, found.uri)
         if is_there or found.uri in enrolled:
-            _refuse_unready(services, BatchRows(services, batch, found.uri))
+            try:
+                _refuse_unready(services, BatchRows(services, batch, found.uri))
+            except DataError as error:
+                troubles.append(error)
+                staying |= found.rows.keys()
+    if troubles:
+        going = {d.record_id for d in batches.accepted(services, batch)} - staying
+        send(services, batch, going, counting(services, batch, going))
+        raise troubles[0]
 
 
 def _begun(services: Services, batch: str) -> set[str]:

@@ -1,12 +1,14 @@
 """Rows deleted with exact arithmetic, whoever else writes."""
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import GONE, ROWS
 from small_tables import rows, subject
+from two_tables import FIRST, enroll_photos, work_off
 from worked_on import move_table, resolved
 
 from tasks.erasure import batch_rows, files
@@ -151,3 +153,18 @@ def test_rows_that_others_delete_first_are_purged_and_forgotten_all_the_same(wor
     )
     assert world.enrolled().row_count == ROWS - len(GONE) - 1
     assert deletion.leftover_files(world.services.settings, world.table) == 0
+
+
+def test_a_table_that_cannot_be_erased_in_holds_up_only_who_has_rows_there(world):
+    photos = enroll_photos(world)
+    foreign = Path(photos.removeprefix("file://")) / "notes.txt"
+    foreign.write_text("not ours")
+    world.submit("S", [20])
+    world.submit("P", [FIRST])
+    (why,) = work_off(world)
+    assert photos in why
+    found = {name: event.status for name, event in world.requests().items() if name[0] != "R"}
+    assert found == {"S-20": "erased", f"P-{FIRST}": "accepted"}
+    foreign.unlink()
+    assert work_off(world) == []
+    assert world.certificate(f"P-{FIRST}")["outcome"] == "erased"
