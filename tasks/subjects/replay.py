@@ -24,6 +24,7 @@ from tasks.subjects.reappearance import (
 )
 from tasks.subjects.returned import (
     note_waiting,
+    noted_tables,
     open_replays,
     record_decision,
     refuse_undecidable,
@@ -100,7 +101,8 @@ def _waiting(
 
 
 def _note(services: Services, waiting: dict[str, dict[str, int]]) -> set[str]:
-    for uri, rows in waiting.items():
+    closed = noted_tables(services) - searched_columns(services).keys() - waiting.keys()
+    for uri, rows in [*waiting.items(), *((uri, dict[str, int]()) for uri in sorted(closed))]:
         note_waiting(services, uri, dict(sorted(rows.items())))
     return _all(waiting)
 

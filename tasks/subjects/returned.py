@@ -104,6 +104,12 @@ def noted_waiting(services: Services) -> set[str]:
     return undecided(services, {w for k in keys for w in json.loads(services.store.get(k))["rows"]})
 
 
+def noted_tables(services: Services) -> set[str]:
+    """Tables in which a replay ever found somebody who waits."""
+    found = services.store.list_objects(_PREFIX)
+    return {json.loads(services.store.get(info.key))["table"] for info in found}
+
+
 def open_replays(services: Services, who: str) -> list[Told]:
     """Open requests of our own for this subject that wait for somebody, or for a hold to end."""
     return [

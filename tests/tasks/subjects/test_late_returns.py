@@ -4,10 +4,12 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import GONE, Unreported
 from small_tables import rows, subject
+from two_tables import enroll_photos
 
 from tasks import pipeline
+from tasks.attempts.unenrolling import unenroll
 from tasks.journal.events.catalog import request_stream
-from tasks.subjects import late_returns, open_batches, replay
+from tasks.subjects import late_returns, open_batches, replay, tied_tables
 from tasks.subjects.returned import noted_waiting, reinstate, why_waiting
 from unlearning.errors import ConflictError
 
@@ -130,3 +132,15 @@ def test_whoever_is_reinstated_before_a_run_took_the_request_is_not_erased(world
     before = world.effects()
     world.run()
     assert world.effects() == before
+
+
+def test_nobody_waits_for_rows_of_a_table_that_was_closed(overtaken):
+    world, place = overtaken, enroll_photos(overtaken)
+    write_deltalake(place, rows(1, first=1, seed=77), mode="append")
+    world.replay()
+    assert len(noted_waiting(world.services)) == 2
+    unenroll(world.services, "photos", **ADA)
+    tied_tables.close_table(world.services, place, **ADA)
+    world.replay()
+    assert noted_waiting(world.services) == {pseudonym(world)}
+    assert not any(place in why for why in why_waiting(world.services))
