@@ -14,7 +14,7 @@ from tasks.certificates.status import RequestSummary, requests
 from tasks.intake import batches
 from tasks.intake.inbox import growing_count
 from tasks.journal.events.attempt import Attempt
-from tasks.journal.reading import enrolled_models, read_batch, read_enrollment
+from tasks.journal.reading import enrolled_models, read_batch, read_enrollment, read_model
 from tasks.registry import model_files
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
@@ -160,6 +160,7 @@ def _left_out(_: str, model: str) -> ModelOutcome:
 def _model(services: Services, attempt: Attempt) -> PlannedModel:
     found = preflight_of(services, attempt)
     enrollment = read_enrollment(services.journal, attempt.model)
+    power = read_model(services.journal, attempt.model).power
     try:
         version = attempt.parent_version
         loaded = model_files.load_enrolled(services, enrollment, version, is_parent=True)
@@ -175,6 +176,7 @@ def _model(services: Services, attempt: Attempt) -> PlannedModel:
             method=attempt.method,
             policy=enrollment.policy,
             obstacle=obstacle,
+            auc=None if power is None else power.auc,
         ),
     )
 

@@ -33,7 +33,7 @@ def print_check(console: Plain, found: "EnrolmentCheck", typed: Sequence[str]) -
         console.print(command("It can be enrolled:", _next(typed, ())))
         return
     console.print(_obstacles(found))
-    flags = [one.flags for one in found.obstacles if one.flags]
+    flags = list(dict.fromkeys(one.flags for one in found.obstacles if one.flags))
     if flags:
         console.print(command("Look again with:", _next([*typed, "--check"], flags)))
 

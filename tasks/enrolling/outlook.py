@@ -83,6 +83,7 @@ def outlook(
                 method=method,
                 policy=policy,
                 obstacle=obstacle,
+                auc=None if power is None else power.auc,
             )
             for rows in ROWS
         ),

@@ -91,7 +91,7 @@ def test_a_model_without_a_known_power_promises_nothing(world, method):
     (one,) = planned(world).batches
     (model,) = one.models
     assert model.preflight.method == method
-    assert "not known yet" in model.prospect.ending
+    assert "power is not known yet" in model.prospect.ending
 
 
 def test_who_need_not_wait_is_planned_apart_from_who_must(world):

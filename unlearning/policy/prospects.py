@@ -18,7 +18,13 @@ class Prospect:
 
 
 def prospect(
-    rows: int, power: float | None, *, method: str, policy: GatePolicy, obstacle: str
+    rows: int,
+    power: float | None,
+    *,
+    method: str,
+    policy: GatePolicy,
+    obstacle: str,
+    auc: float | None = None,
 ) -> Prospect:
     """What so many rows would end in.
 
@@ -28,19 +34,28 @@ def prospect(
         method: The method of the enrolment.
         policy: Its gate.
         obstacle: Why the model cannot be trained anew; empty if it can.
+        auc: How well the attack tells its training rows; None if unknown.
     """
-    return Prospect(rows=rows, power=power, ending=_ending(power, method, policy, obstacle))
+    is_general = auc is not None and auc < policy.nothing_left_auc
+    ending = _ending(power, method, policy, obstacle, is_general=is_general)
+    return Prospect(rows=rows, power=power, ending=ending)
 
 
-def _ending(power: float | None, method: str, policy: GatePolicy, obstacle: str) -> str:
+def _ending(
+    power: float | None, method: str, policy: GatePolicy, obstacle: str, *, is_general: bool
+) -> str:
     last = "waits for people; " + _last(policy)
     if is_exact(method):
         return f"No candidate can be made, so it {last}" if obstacle else "Erased by a retrain."
-    if power is None:
-        return "The attack's power is not known yet."
-    otherwise = f"it {last}" if obstacle else "a retrain follows."
-    if power >= policy.min_power:
-        return f"Erased by an update, if the gate passes it; else {otherwise}"
+    sees = power is not None and power >= policy.min_power
+    if sees or power is None or (is_general and policy.undecided != "accept"):
+        passes = "the gate passes it"
+        if not sees:
+            passes = "controls show that nothing is left to see"
+        if power is None:
+            passes = "the attack, whose power is not known yet, can judge it and the gate passes it"
+        otherwise = f"it {last}" if obstacle else "a retrain follows."
+        return f"Erased by an update, if {passes}; else {otherwise}"
     if policy.undecided == "accept":
         return "Erased by an update that the attack cannot judge, and certificates say so."
     if obstacle:

@@ -63,7 +63,8 @@ def test_what_was_recognised_and_what_follows_is_printed(capsys):
 
 
 def test_flags_that_help_are_added_to_what_was_typed(capsys):
-    obstacles = (Obstacle("Pickled.", "--trust-pickle"), Obstacle("Wrong.", "model.eval()"))
+    pickled = [Obstacle(text, "--trust-pickle") for text in ("Pickled.", "That, too.")]
+    obstacles = (*pickled, Obstacle("Wrong.", "model.eval()"))
     found = replace(FOUND, obstacles=obstacles, outlook=None, version=None)
     print_check(Plain(width=120), found, ["my model", "--label", "y"])
     text = printed(capsys)

@@ -13,7 +13,8 @@ from unlearning.evidence.attack_power import AttackPower
 from unlearning.training.architectures import mlp
 
 SEEING = AttackPower(attack="rmia", auc=0.9, deviation=0.2, holdout_variance=1e-4)
-BLIND = replace(SEEING, auc=0.52, deviation=0.3)
+BLIND = replace(SEEING, auc=0.65, deviation=0.3)
+GENERAL = replace(BLIND, auc=0.52)
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def test_what_a_request_ends_in_goes_with_the_power_for_its_rows(services, sourc
     assert blind.power is not None
     assert blind.power < 0.8
     assert "cannot decide" in blind.ending
+    assert "nothing is left to see" in look(services, source, GENERAL).prospects[0].ending
 
 
 def test_a_retrain_stands_alone_where_it_is_the_method(services, source):

@@ -8,8 +8,9 @@ from unlearning.policy.prospects import prospect
 NO_MODE = "The model was exported with dropout."
 
 
-def ending(power, *, method="calibrated", obstacle="", **policy):
-    return prospect(10, power, method=method, policy=GatePolicy(**policy), obstacle=obstacle).ending
+def ending(power, *, method="calibrated", obstacle="", auc=None, **policy):
+    rules = GatePolicy(**policy)
+    return prospect(10, power, method=method, policy=rules, obstacle=obstacle, auc=auc).ending
 
 
 def test_where_the_attack_sees_an_update_is_judged_and_a_retrain_follows():
@@ -36,5 +37,15 @@ def test_a_retrain_needs_no_attack():
     assert "No candidate can be made" in ending(None, method="retrain", obstacle=NO_MODE)
 
 
-def test_without_a_power_nothing_is_promised():
-    assert "not known" in ending(None)
+def test_without_a_power_it_is_told_what_follows_if_the_attack_cannot_judge():
+    assert "whose power is not known yet" in ending(None)
+    assert ending(None).endswith("else a retrain follows.")
+    assert "else it waits for people" in ending(None, obstacle=NO_MODE)
+
+
+def test_of_a_model_that_gives_little_away_controls_may_show_that_nothing_is_left():
+    said = ending(0.1, auc=0.55)
+    assert said.endswith("if controls show that nothing is left to see; else a retrain follows.")
+    assert "waits for people" in ending(0.1, auc=0.55, obstacle=NO_MODE)
+    assert "nothing is left" not in ending(0.1, auc=0.65)
+    assert "nothing is left" not in ending(0.1, auc=0.55, nothing_left_auc=0.5)
