@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from erased_world import template, world  # noqa: F401 - fixtures
+from erased_world import world  # noqa: F401 - a fixture
 from small_tables import subject
 
 from tasks.subjects import open_batches
