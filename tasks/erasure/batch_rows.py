@@ -10,7 +10,7 @@ from tasks.subjects.erased_rows import keep_erased
 from tasks.subjects.matches import located_subjects, matches
 from tasks.tables.deletion import delete_rows
 from tasks.tables.delta import has_rows, matching, open_table
-from unlearning.errors import ConflictError
+from unlearning.errors import ConflictError, TransientError
 from unlearning.policy.subject_kinds import SubjectColumn
 
 _PASSES = 5
@@ -58,14 +58,21 @@ class BatchRows:
         keep_erased(self._services, self._batch, table, column, self.subjects)
         return table.version()
 
+    def _delete_once(self) -> None:
+        version = self._keep_digests()
+        settings, column = self._services.settings, self.column
+        delete_rows(settings, self.uri, column, self.subjects, self.mark, version)
+
     def delete(self) -> None:
         """Delete them until none is left: others may append while a deletion runs."""
-        for _ in range(_PASSES):
+        for left in reversed(range(_PASSES)):
             late_holds.refuse_held(self._services, self._batch)
             lease.check(self._services.store)  # each pass may take long, and another may take over
-            version = self._keep_digests()
-            settings, column = self._services.settings, self.column
-            delete_rows(settings, self.uri, column, self.subjects, self.mark, version)
+            try:
+                self._delete_once()
+            except TransientError:  # others wrote first, most likely: what they wrote is looked at
+                if not left:
+                    raise
             if not self.are_there():
                 return
         raise ConflictError(

@@ -46,6 +46,25 @@ def test_a_run_that_was_replaced_deletes_nothing_in_its_next_pass(batch, table):
     assert found.are_there()
 
 
+def test_who_writes_between_digests_and_deletion_only_has_it_done_again(batch, table, monkeypatch):
+    found, keep, written = (
+        BatchRows(batch.of(table).services, "b", table),
+        batch_rows.keep_erased,
+        [],
+    )
+
+    def keep_and_append(*given):
+        keep(*given)
+        if len(written) < 2:
+            written.append(900 + len(written))
+            write_deltalake(table, rows(1, first=written[-1]), mode="append")
+
+    monkeypatch.setattr(batch_rows, "keep_erased", keep_and_append)
+    found.delete()
+    assert not found.are_there()
+    assert DeltaTable(table).count() == 100
+
+
 def test_a_hold_that_protects_a_row_stops_the_deletion_before_it(batch, table, monkeypatch):
     def refuse(*_):
         raise ConflictError("A legal hold was placed.")
