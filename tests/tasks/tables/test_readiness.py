@@ -23,9 +23,9 @@ def place(tmp_path):
     return place
 
 
-def refuse(place, **options):
+def refuse(place, store_uri=ELSEWHERE, **options):
     uri = place if isinstance(place, str) else place.as_uri()
-    readiness.refuse_unready(load_settings(), uri, **({"store_uri": ELSEWHERE} | options))
+    readiness.refuse_unready(load_settings(), uri, store_uri=store_uri, **options)
 
 
 def test_a_table_by_itself_is_ready_and_nothing_is_left_of_the_trial(place):
