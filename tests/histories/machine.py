@@ -292,6 +292,7 @@ class Histories(RuleBasedStateMachine):
             is_done = self.place.rotate_key()
         except Killed:
             self.fuse.arm(0, side)
+            self.place.bury()
             if self.place.is_rotating():
                 (told,) = self.place.replay()
                 assert "is being rotated" in told

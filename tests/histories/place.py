@@ -27,6 +27,7 @@ from tasks.intake.submission import submit_file
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models
 from tasks.registry.services import Services
+from tasks.store import lease
 from tasks.store.format import check_format
 from tasks.store.pseudonym_keys import UNDER_WAY
 from tasks.subjects import (
@@ -214,6 +215,10 @@ class Place:
             key_rotation.rotate(self.open(), name="Ada")
             return True
         return False
+
+    def bury(self) -> None:
+        """Let go of what a process that died would hold no longer; here it lives on."""
+        lease.give_back(self.services.store)
 
     def is_rotating(self) -> bool:
         """Whether a rotation of the key was begun and did not end."""
