@@ -131,8 +131,9 @@ class TrainOptions(SourceOptions):
     """How the model is trained, and later retrained."""
 
 
-RARE = Group("Rarely needed", sort_key=2)
-"""Flags that somebody who enrols a first model need not read; shown after the others."""
+RARE = Group("Rarely needed", show=False)
+"""Flags that somebody who enrols a first model need not read: the file that --init writes has them,
+each with its meaning."""
 
 
 def flag(owner: type, name: str, group: Group | None = None) -> Parameter:

@@ -37,8 +37,9 @@ class TrainFlags(SourceFlags):
 def train(model: str | None = None, *, flags: TrainFlags | None = None) -> None:
     """Train a multilayer perceptron with gradient restriction, register it, and enrol it.
 
-    Method, policy, budget and approval are set in a file: write it with --init > model.toml, change
-    it, and name it with --config model.toml.
+    Method, policy, budget, approval and whatever is rarely needed are set in a file: write it with
+    --init > model.toml, change it, and name it with --config model.toml. What it has above its
+    tables may be given as flags, too.
 
     Parameters
     ----------
