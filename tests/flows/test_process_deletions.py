@@ -40,7 +40,7 @@ def test_from_request_to_promoted_version_and_certificate(terminal):
     terminal.submit("requests.jsonl", troubled_requests())
     broken = terminal.home.parent / "broken.csv.gz"
     broken.write_bytes(b"not gzip")
-    terminal.expunge("submit", broken)
+    terminal.expunge("submit", broken, status=2)
 
     printed = terminal.expunge("run")
 

@@ -71,14 +71,14 @@ def test_an_mlflow_out_of_reach_is_named_before_any_work(terminal):
     ],
 )
 def test_a_table_that_does_not_fit_is_named(terminal, change, reason):
-    printed = terminal.expunge("enroll", "income", *terminal.source(), *change, status=2)
+    printed = terminal.expunge("train", "income", *terminal.source(), *change, status=2)
     assert reason in one_sentence(printed)
 
 
 @pytest.mark.integration
 def test_a_table_that_is_not_there_is_named(terminal):
     places = ["--table", terminal.train_table, "--holdout", "nowhere"]
-    assert "table" in one_sentence(terminal.expunge("enroll", "income", *places, status=2))
+    assert "table" in one_sentence(terminal.expunge("train", "income", *places, status=2))
 
 
 @pytest.mark.integration
