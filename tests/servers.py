@@ -15,6 +15,8 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 PATIENCE_S = 1_200
 """Limits only end what hangs: on a machine that is busy everything takes many times as long."""
+_GRACE_S = 5
+"""Nobody needs what a server would still put in order in half a minute."""
 
 ACCESS_KEY, SECRET_KEY = "expunge-test", "expunge-test-secret"
 
@@ -47,7 +49,7 @@ def running(command: list[str], log: Path, **options) -> Iterator[subprocess.Pop
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             try:
-                process.wait(60)
+                process.wait(_GRACE_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(60)
