@@ -3,6 +3,17 @@
 from torch import nn
 
 
+class WithoutReset(nn.Module):
+    """A layer of somebody's own that cannot be given fresh weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(nn.Linear(40, 2).weight.detach())
+
+    def forward(self, inputs):
+        return inputs @ self.weight.T
+
+
 class Convolutions(nn.Module):
     """Small images, with batch norm and dropout."""
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from models_of_others import WithoutReset
 from small_tables import rows
-from torch import nn
 
 from tasks.datasets.samples import sample_rows
 from tasks.enrolling import estimates as tried
@@ -60,15 +60,7 @@ def test_references_that_would_take_long_are_left_and_the_loss_alone_is_tried(
 
 
 def test_what_cannot_be_done_has_no_time(services, source):
-    class Own(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(nn.Linear(40, 2).weight.detach())
-
-        def forward(self, inputs):
-            return inputs @ self.weight.T
-
-    assert set(look(services, source, Own()).seconds) == {"update", "stronger update"}
+    assert set(look(services, source, WithoutReset()).seconds) == {"update", "stronger update"}
     exact = replace(source, unlearning=UnlearningConfig(method="retrain", retraining=TRAINING))
     found = look(services, exact, mlp(40, (8,), 2, seed=0))
     assert set(found.seconds) == {"retrain", "reference models"}

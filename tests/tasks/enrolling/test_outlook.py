@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from models_of_others import WithoutReset
 from small_tables import rows
-from torch import nn
 
 from tasks.enrolling.outlook import enrolled_outlook, outlook, with_seconds
 from unlearning.config.gate_policy import GatePolicy
@@ -70,15 +70,7 @@ def test_a_retrain_stands_alone_where_it_is_the_method(services, source):
 
 
 def test_a_layer_that_cannot_be_made_new_is_named(services, source):
-    class Own(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(nn.Linear(40, 2).weight.detach())
-
-        def forward(self, inputs):
-            return inputs @ self.weight.T
-
-    found = outlook(services, Own(), source, None)
+    found = outlook(services, WithoutReset(), source, None)
     assert "reset_parameters" in whys(found)["retrain"]
     assert found.advice[0].startswith("It cannot be retrained.")
 

@@ -44,10 +44,8 @@ def world():
     return learned_by(60)
 
 
-def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(world):
-    model, rows = world
-    problem = UnlearningProblem(model=model, **rows)
-    test = CanaryTest(
+def asked_of_the_loss() -> CanaryTest:
+    return CanaryTest(
         unseen=noise(400, 5),
         canaries=torch.arange(100, 200),
         attack="loss",
@@ -55,6 +53,12 @@ def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(wo
         false_alarm=0.01,
         min_class_rows=50,
     )
+
+
+def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(world):
+    model, rows = world
+    problem = UnlearningProblem(model=model, **rows)
+    test = asked_of_the_loss()
     before = Fingerprint.of(model)
     found = canary_control(problem, test, UnlearningConfig())
     before.assert_same(model)
@@ -71,14 +75,7 @@ def test_canaries_are_seen_once_they_are_learned_and_not_once_they_are_erased(wo
 
 def test_canaries_that_a_general_model_hardly_learns_are_learned_harder():
     model, rows = learned_by(1)
-    test = CanaryTest(
-        unseen=noise(400, 5),
-        canaries=torch.arange(100, 200),
-        attack="loss",
-        references=torch.empty(0, 400),
-        false_alarm=0.01,
-        min_class_rows=50,
-    )
+    test = asked_of_the_loss()
     found = canary_control(UnlearningProblem(model=model, **rows), test, UnlearningConfig())
     assert found.planted < 2 * found.limit - 0.5
     assert found.pressed is not None
