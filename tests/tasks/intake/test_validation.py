@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from factories import disposition
+from factories import dataset, disposition, enrollment
 
 from tasks.intake.kept_rows import Record
 from tasks.intake.request_files import RawRow
@@ -14,6 +14,7 @@ from tasks.journal.events.requests import (
     RequestWithdrawn,
     SubjectNotFound,
 )
+from tasks.journal.reading import record_enrollment
 from unlearning.policy.digests import pseudonym
 
 PAST = "2026-01-02T03:04:05+01:00"
@@ -71,6 +72,17 @@ def test_an_unusable_request_is_quarantined_with_its_reason(services, fields, re
 @pytest.mark.parametrize("subject", [42, "@@@", "\u00e9\u00e9", "person-11"])
 def test_a_case_number_that_does_not_tell_the_subject_is_accepted(services, subject):
     assert outcome_of(services, request_id="case-42-person-1", subject_id=subject)[0] == "accepted"
+
+
+def test_the_kind_of_a_former_enrolment_s_table_may_still_be_named(services):
+    """That table is searched until somebody closes it, so that nobody in it is turned away."""
+    record_enrollment(services.journal, enrollment(dataset=dataset(subject_kind="customer")))
+    elsewhere = dataset(uri="file:///staff", subject_kind="employee")
+    moved = enrollment(dataset=elsewhere, holdout="file:///staff-unseen", digest="d2", version=2)
+    record_enrollment(services.journal, moved)
+    kinds = ("customer", "employee", "guest")
+    found = [outcome_of(services, request_id=f"R-{kind}", subject_kind=kind) for kind in kinds]
+    assert [outcome for outcome, _ in found] == ["accepted", "accepted", "quarantined"]
 
 
 def test_a_batch_without_rows_has_no_dispositions(services):
