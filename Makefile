@@ -7,8 +7,8 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The lock files are complete, and pip's own resolver fails over extras when it wants hashes.
 LOCKED := $(PIP) install --no-deps --require-hashes
 
-.PHONY: help install hooks demo ui check fix test test-core test-tasks test-all coverage docs matrix faults histories \
-        bench fuzz lock clean
+.PHONY: help install hooks demo ui check fix test test-core test-tasks test-all models coverage docs matrix faults \
+        histories bench fuzz lock clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -56,22 +56,36 @@ fix: $(STAMP)    ## Format and apply safe lint fixes
 # In the order of their names: the flow tests, which take longest, begin first.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
-	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+	$(PYTEST) -m "not slow and not gpu and not models" $(ARGS)
 
 test-core: $(STAMP) ## The mathematics and the decisions alone: no server, no file
-	$(PYTEST) -m "not slow and not gpu" tests/unlearning $(ARGS)
+	$(PYTEST) -m "not slow and not gpu and not models" tests/unlearning $(ARGS)
 
 test-tasks: $(STAMP) ## Whatever touches an outside system, one room at a time
-	$(PYTEST) -m "not slow and not gpu" tests/tasks $(ARGS)
+	$(PYTEST) -m "not slow and not gpu and not models" tests/tasks $(ARGS)
 
 coverage: $(STAMP) ## The same as test, and which branches no test takes; half as slow again
-	$(PYTEST) -m "not slow and not gpu" --cov --cov-report=term:skip-covered $(ARGS)
+	$(PYTEST) -m "not slow and not gpu and not models" --cov --cov-report=term:skip-covered $(ARGS)
 
 docs: $(STAMP)   ## Build the documentation; open build/site/index.html
 	$(BIN)/mkdocs build --strict
 
 test-all: $(STAMP) ## Every test this machine can run
 	$(BIN)/python -m pytest
+
+# A Python of its own, which sees everything of the first one: recipes run in it, too.
+MODELS := $(VENV)/models
+$(MODELS)/.installed: requirements-models.lock tests/models/torchvision_operators.py $(STAMP)
+	$(BIN)/python -m venv --clear --without-pip $(MODELS)
+	$(PIP) --python $(MODELS)/bin/python install --no-deps --require-hashes -r requirements-models.lock
+	@site='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	theirs=$$($(BIN)/python -c "$$site"); ours=$$($(MODELS)/bin/python -c "$$site"); \
+	cp tests/models/torchvision_operators.py $$ours; \
+	printf 'import site; site.addsitedir("%s")\nimport torchvision_operators\n' $$theirs > $$ours/expunge.pth
+	@touch $@
+
+models: $(MODELS)/.installed ## Models of other libraries, each from its log_model to a certificate
+	OMP_NUM_THREADS=1 $(MODELS)/bin/python -m pytest -n $(WORKERS) --dist loadfile -m models tests/models $(ARGS)
 
 matrix: $(STAMP) ## Kill a run at every call that changes something; ARGS="--during nan-always"
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m matrix.driver $(ARGS)
