@@ -39,8 +39,9 @@ class UnlearningConfig:
     """Rows in memory at a time in a pass over a set; changes the result only within rounding. The
     batches of a method that takes steps have sizes of their own."""
     precision: Precision = "float32"
-    """Type of the forward passes behind a gradient; bfloat16 is faster on a GPU and keeps three
-    digits. Sums are float64 in either."""
+    """Type of the forward passes behind a gradient ledger and the two steps that take one; bfloat16
+    is faster on a GPU and keeps three digits. Sums are float64 in either, and other methods work in
+    float32."""
     retain_sample: int = 4000
     """Largest number of retain rows that a method may read besides the ledger."""
     holdout_sample: int = 2000

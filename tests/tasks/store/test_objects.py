@@ -60,6 +60,16 @@ def test_purging_removes_old_versions_and_keeps_current_ones(any_store):
     assert any_store.get("t/b") == b"only"
 
 
+def test_what_is_spared_keeps_its_old_versions(any_store):
+    for name in ("t/a", "t/_kept/a"):
+        any_store.put(name, b"old")
+        any_store.put(name, b"new")
+    before = any_store.count_noncurrent("t/_kept/")
+    any_store.purge_noncurrent("t/", spared=("t/_kept/",))
+    assert any_store.count_noncurrent("t/", spared=("t/_kept/",)) == 0
+    assert any_store.count_noncurrent("t/_kept/") == before
+
+
 def test_an_object_of_any_name_is_found_read_replaced_and_deleted(any_services):
     names = [*SOUND, longest(any_services), *UNUSABLE]
     for name in names:

@@ -95,6 +95,18 @@ def test_deletion_vectors_are_refused_at_once(tmp_path):
         delta.open_table(load_settings(), place.as_uri())
 
 
+def test_identity_columns_are_refused_at_once(tmp_path):
+    place = tmp_path / "t"
+    write_deltalake(place, rows(3))
+    commit = place / "_delta_log/00000000000000000000.json"
+    label = r"\"name\":\"label\",\"type\":\"long\",\"nullable\":true,\"metadata\":{"
+    assert label in commit.read_text()
+    told = commit.read_text().replace(label, label + r"\"delta.identity.start\":1", 1)
+    commit.write_text(told)
+    with pytest.raises(DataError, match="identityColumns"):
+        delta.open_table(load_settings(), place.as_uri())
+
+
 def test_a_table_partitioned_by_subject_is_refused(tmp_path):
     place = (tmp_path / "t").as_uri()
     write_deltalake(place, rows(3).select(["subject_id", "label"]), partition_by=["subject_id"])

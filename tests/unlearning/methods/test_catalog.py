@@ -255,6 +255,13 @@ def test_a_method_that_ranks_cannot_share_is_refused_among_several(problem, monk
         unlearn(problem, config("calibrated"))
 
 
+def test_the_calibrated_update_works_in_float32_whatever_the_precision(problem):
+    one, other = (
+        unlearn(problem, config("calibrated", precision=p)) for p in ("float32", "bfloat16")
+    )
+    assert all(one[name].equal(value) for name, value in other.items())
+
+
 @pytest.mark.parametrize("method", PAPER)
 def test_the_precision_of_the_configuration_is_used(problem, method):
     exact, rough = (unlearn(problem, config(method, precision=p)) for p in ("float32", "bfloat16"))

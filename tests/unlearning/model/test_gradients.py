@@ -162,6 +162,23 @@ def test_bfloat16_gives_nearly_the_same_gradient(rows):
     assert all(value.dtype == torch.float64 for value in rough.values.values())
 
 
+def test_bfloat16_keeps_about_half_as_many_bytes_of_a_chunk(rows):
+    model = nn.Sequential(linear_model(5, 64), nn.Tanh(), linear_model(64, 64), nn.Tanh())
+    kept = {}
+    for precision in ("float32", "bfloat16"):
+        sizes = {}
+
+        def note(tensor, sizes=sizes):
+            if tensor.shape[:1] == (60,):  # of rows, and not of weights
+                sizes[tensor.data_ptr()] = tensor.numel() * tensor.element_size()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            mean_gradient(model, rows(60), chunk_size=60, precision=precision)
+        kept[precision] = sum(sizes.values())
+    assert kept["bfloat16"] < 0.75 * kept["float32"]
+
+
 def test_float32_is_float32_also_where_the_caller_autocasts(rows):
     model = nn.Sequential(linear_model(5, 16), nn.Tanh(), linear_model(16, 3))
     plain = mean_gradient(model, rows(40), chunk_size=16)
