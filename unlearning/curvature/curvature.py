@@ -13,7 +13,6 @@ from torch.nn.functional import cross_entropy
 
 from unlearning.model.forward import (
     fixed_mode,
-    forward_state,
     is_exported,
     logits,
     trainable_names,
@@ -22,6 +21,7 @@ from unlearning.model.forward import (
 )
 from unlearning.model.row_gradients import row_by_row
 from unlearning.model.rows import Rows, TensorRows, read_chunks
+from unlearning.model.state import forward_state
 
 Vector = dict[str, Tensor]
 _ROWS_AT_ONCE = 64
@@ -36,7 +36,7 @@ def fisher_diagonal(model: nn.Module, rows: Rows, *, device: str = "cpu") -> Vec
     Raises:
         UnsupportedModelError: a layer cannot give the gradient of a single row.
     """
-    state = forward_state(model, device)
+    state = forward_state(model, device, wide=True)
     names = trainable_names(model)
     fixed = {name: value for name, value in state.items() if name not in names}
     copies = 2 if is_exported(model) else 1  # an exported model takes no batch of one
@@ -67,7 +67,7 @@ def gauss_newton(
     product: three backward passes over the rows; memory for one chunk. The product raises
     UnsupportedModelError if a layer has no second derivative.
     """
-    state = forward_state(model, device)
+    state = forward_state(model, device, wide=True)
     leaves = {name: state[name].clone().requires_grad_() for name in trainable_names(model)}
     slots = list(leaves.values())
 

@@ -19,6 +19,7 @@ from unlearning.methods.scrub import scrub_method
 from unlearning.methods.ssd import ssd_method
 from unlearning.model.distributed import rank_count, total_count
 from unlearning.model.gradients import is_finite
+from unlearning.model.state import in_own_types
 
 METHODS: dict[str, Method] = {
     "calibrated": calibrated_method,
@@ -43,7 +44,8 @@ def unlearn(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, T
     """The unlearned model's state: every parameter and persistent buffer, in memory of its own.
 
     The original model is left bit for bit as it was. Same problem, configuration and device: same
-    bits, on the CPU.
+    bits, on the CPU. Weights of half precision are moved in float32 and come back in their own
+    type.
 
     Raises:
         SettingsError: no method has this name, or several ranks cannot share it.
@@ -62,7 +64,8 @@ def unlearn(problem: UnlearningProblem, config: UnlearningConfig) -> dict[str, T
             f"process, or choose one of {', '.join(sorted(GRADIENT_METHODS))}."
         )
     _check_problem(problem)
-    state = _with_ties(problem.model, method(problem, config))
+    state = in_own_types(method(problem, config), problem.model)
+    state = _with_ties(problem.model, state)
     if not is_finite(state):
         raise DivergenceError(
             f"The method {config.method!r} gave weights that are not finite; "

@@ -10,10 +10,11 @@ from torch.nn.functional import cross_entropy
 
 from unlearning.errors import DivergenceError
 from unlearning.methods.problem import UnlearningProblem, model_state
-from unlearning.model.forward import fixed_mode, forward_state, logits, trainable_names
+from unlearning.model.forward import fixed_mode, logits, trainable_names
 from unlearning.model.margins import margin
 from unlearning.model.rows import Rows, TensorRows
 from unlearning.model.scores import Scores, scores_under
+from unlearning.model.state import forward_state
 
 REACH = 0.1
 """Length of the longest step that is trusted, as a share of the length of all parameters."""
@@ -33,7 +34,7 @@ class Network:
         self.model = model
         self.device = device
         self.chunk_size = chunk_size
-        self.state = forward_state(model, device)
+        self.state = forward_state(model, device, wide=True)
         self.names = trainable_names(model)
         for name in self.names:
             self.state[name] = self.state[name].clone().requires_grad_()

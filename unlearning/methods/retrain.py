@@ -14,6 +14,7 @@ from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.forward import fixed_mode, is_exported, model_copy, trainable_names
 from unlearning.model.randomness import seeded
 from unlearning.model.rows import Rows, gather
+from unlearning.model.state import in_own_types, widened
 from unlearning.training.checkpoints import Checkpoints
 from unlearning.training.training import fit, train
 
@@ -55,6 +56,7 @@ def trained_anew(
     Raises as `retrain_method`.
     """
     model = model_copy(original)
+    _widen(model)
     # A copy of an exported model no longer says that it is one.
     if is_exported(original):
         _train_exported(model, rows, config, device, checkpoints)
@@ -64,7 +66,13 @@ def trained_anew(
         _restore_frozen(model, original)
         train(model, rows, config, device=device, checkpoints=checkpoints)
         _refuse_learned(model, kept)
-    return {name: value.cpu() for name, value in model_state(model).items()}
+    return {n: value.cpu() for n, value in in_own_types(model_state(model), original).items()}
+
+
+def _widen(model: nn.Module) -> None:
+    """Steps are often below what half precision can tell from nothing."""
+    for value in (*model.parameters(), *model.buffers()):
+        value.data = widened(value.data)
 
 
 def retrain_obstacle(model: nn.Module) -> str:

@@ -85,17 +85,6 @@ def twice_differentiable() -> Generator[None]:
         ) from error
 
 
-def forward_state(model: nn.Module, device: str) -> dict[str, Tensor]:
-    """Parameters and cloned buffers on the device, cut loose from the model's own autograd.
-
-    Buffers are cloned because a layer may write to them during a forward pass; parameters share
-    memory with the model where they already lie on the device.
-    """
-    parameters = {name: value.detach().to(device) for name, value in model.named_parameters()}
-    buffers = {name: value.detach().clone().to(device) for name, value in model.named_buffers()}
-    return parameters | buffers
-
-
 def trainable_names(model: nn.Module) -> list[str]:
     """Names of the parameters that training moved; for an exported module, of all real numbers.
 

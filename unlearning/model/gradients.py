@@ -14,8 +14,9 @@ from torch.nn.functional import cross_entropy
 
 from unlearning.config.unlearning_config import Precision
 from unlearning.errors import DivergenceError, UnfitRowsError
-from unlearning.model.forward import autocast, fixed_mode, forward_state, logits, trainable_names
+from unlearning.model.forward import autocast, fixed_mode, logits, trainable_names
 from unlearning.model.rows import Rows, read_chunks
+from unlearning.model.state import forward_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +78,7 @@ def gradient_sum(
         DataError: a label is not a class of the model, or the source is broken.
         UnsupportedModelError: the model has no trainable parameter or no plain class scores.
     """
-    state = forward_state(model, device)
+    state = forward_state(model, device, wide=True)
     leaves = {name: state[name].requires_grad_() for name in trainable_names(model)}
     sums: dict[str, Tensor] = {}
     total, count = 0.0, 0

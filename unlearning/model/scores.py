@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from unlearning.errors import DivergenceError
-from unlearning.model.forward import fixed_mode, forward_state, logits
+from unlearning.model.forward import fixed_mode, logits
 from unlearning.model.margins import margin
 from unlearning.model.rows import Rows, read_chunks
+from unlearning.model.state import forward_state
 
 
 @dataclass(frozen=True, slots=True, eq=False)

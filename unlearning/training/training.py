@@ -8,17 +8,11 @@ from torch import Tensor, nn
 
 from unlearning.config.training_config import TrainingConfig
 from unlearning.errors import DivergenceError, UnsupportedModelError
-from unlearning.model.forward import (
-    check_classes,
-    fixed_mode,
-    forward_state,
-    is_exported,
-    logits,
-    trainable_names,
-)
+from unlearning.model.forward import check_classes, fixed_mode, is_exported, logits, trainable_names
 from unlearning.model.gradients import is_finite
 from unlearning.model.randomness import seeded
 from unlearning.model.rows import Rows, gather
+from unlearning.model.state import forward_state
 from unlearning.training.checkpoints import Checkpoints, resumed, snapshot
 from unlearning.training.restriction import restricted_backward
 

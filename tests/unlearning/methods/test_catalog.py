@@ -132,6 +132,32 @@ def test_a_rerun_gives_the_same_bits(problem, stateful, method):
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
+class Casting(nn.Linear):
+    """A layer of any precision that takes rows as they come."""
+
+    def forward(self, inputs):
+        return super().forward(inputs.to(self.weight.dtype))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("method", ALL)
+def test_weights_of_any_precision_are_moved_and_come_back_in_their_own(problem, method, kind):
+    model = Casting(5, 3).to(kind)
+    state = unlearn(replace(problem, model=model), config(method))
+    assert {value.dtype for value in state.values()} == {kind}
+    assert not torch.equal(state["weight"], model.weight)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_half_precision_is_moved_as_single_precision_would_be(problem, kind):
+    model, single = Casting(5, 3).to(kind), Casting(5, 3)
+    single.load_state_dict(model.state_dict())
+    found, right = (
+        unlearn(replace(problem, model=m), config("calibrated")) for m in (model, single)
+    )
+    assert torch.equal(found["weight"], right["weight"].to(kind))
+
+
 @pytest.mark.parametrize("method", ALL)
 def test_the_state_fits_the_model_it_came_from(problem, stateful, method):
     state = unlearn(replace(problem, model=stateful), config(method))

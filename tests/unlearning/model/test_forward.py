@@ -17,12 +17,12 @@ from unlearning.errors import (
 )
 from unlearning.model.forward import (
     fixed_mode,
-    forward_state,
     is_exported,
     logits,
     trainable_names,
     two_class_scores,
 )
+from unlearning.model.state import forward_state
 
 
 def test_only_a_model_from_torch_export_counts_as_exported(stateful, exported):

@@ -6,10 +6,10 @@ from torch import nn
 
 from tests.oracles import Fingerprint, linear_model, softmax_linear_loss
 from unlearning.errors import DataError, DivergenceError
-from unlearning.model.forward import forward_state
 from unlearning.model.margins import margin
 from unlearning.model.rows import TensorRows
 from unlearning.model.scores import Scores, read_scores, scores_under
+from unlearning.model.state import forward_state
 
 
 def test_row_losses_are_the_closed_form_in_row_order(rows):

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.errors import UnsupportedModelError
 from unlearning.methods.calibrated.batches import GoalBatches
 from unlearning.methods.calibrated.closed_form import approach_by_closed_form, row_pass
 from unlearning.methods.calibrated.descent import approach_by_descent
@@ -61,14 +60,12 @@ def calibrated_update(
 
     Raises:
         DataError: a set is empty, or a label is not a class of the model.
-        UnsupportedModelError: a trainable parameter has less than float32 precision.
         DivergenceError: a gradient, a margin or the distance to the goals is no longer finite.
     """
     network = Network(model, device, config.chunk_size)
     random = torch.Generator().manual_seed(config.seed)
     rule = config.calibration
     is_small = rule.is_small(forget.count)
-    _check_precision(network)
 
     def sample(rows: Rows, few: int) -> TensorRows:
         many = min(max(few, _ROWS_PER_FORGOTTEN * forget.count), _MOST_ROWS)
@@ -99,13 +96,3 @@ def calibrated_method(problem: UnlearningProblem, config: UnlearningConfig) -> d
         device=problem.device,
     )
     return model_state(problem.model) | update
-
-
-def _check_precision(network: Network) -> None:
-    """Steps here are often below what half precision can tell from nothing."""
-    for name, value in zip(network.names, network.parameters(), strict=True):
-        if torch.finfo(value.dtype).bits < torch.finfo(torch.float32).bits:
-            raise UnsupportedModelError(
-                f"The parameter {name} is {str(value.dtype).removeprefix('torch.')}, too coarse "
-                "for the calibrated update; register the model in float32, or retrain it."
-            )

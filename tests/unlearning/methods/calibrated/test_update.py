@@ -18,7 +18,7 @@ from tests.unlearning.methods.calibrated.examples import (
     problem,
 )
 from unlearning.config.calibration_config import CalibrationConfig
-from unlearning.errors import DataError, DivergenceError, UnsupportedModelError
+from unlearning.errors import DataError, DivergenceError
 from unlearning.methods.calibrated.update import calibrated_update
 from unlearning.model.margins import margin
 from unlearning.model.rows import TensorRows
@@ -272,12 +272,6 @@ def test_inputs_that_are_not_finite_are_refused(rows, name):
     sets[name] = TensorRows(torch.full((20, 5), float("nan")), torch.tensor([0, 1] * 10))
     with pytest.raises(DivergenceError):
         calibrated_update(linear_model(5, 3), **sets, config=config())
-
-
-@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
-def test_a_model_in_half_precision_is_refused(rows, kind):
-    with pytest.raises(UnsupportedModelError, match=r"weight is b?float16, .* float32"):
-        calibrated_update(linear_model(5, 3).to(kind), **problem(rows), config=config())
 
 
 def test_steps_are_float32_also_where_the_caller_autocasts(stateful, rows):
