@@ -84,8 +84,9 @@ def main() -> None:
     if os.getppid() != told["parent"]:
         sys.exit(1)
     held["files"] = give_up_files(libc, told["allowed"])
-    os.write(1, " ".join(name for name, holds in held.items() if holds).encode())
-    os.dup2(0, 1)
+    os.write(1, " ".join(name for name, holds in held.items() if holds).encode() + b"\n")
+    if not told.get("answers"):
+        os.dup2(0, 1)
     os.execv(told["program"][0], told["program"])  # noqa: S606
 
 

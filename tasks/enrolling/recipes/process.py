@@ -2,14 +2,10 @@
 
 import json
 import logging
-import os
-import signal
-import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,16 +14,17 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.enrolling.recipes.kept import Recipe
-from tasks.enrolling.recipes.places import allowed_places, interpreter
 from tasks.enrolling.recipes.recipe_process import INIT, RECIPE, ROWS, SAID, STATE
 from tasks.environment.settings import Settings, harmless_environment
 from tasks.foreign_errors import translated
-from tasks.registry import confinement, downloads
+from tasks.registry import downloads
+from tasks.registry.confined.launching import Process, end, launch, missing_barriers
+from tasks.registry.confined.left_files import TooLargeError, read_left
+from tasks.registry.confined.places import allowed_places, interpreter
 from unlearning.errors import RecipeError, SettingsError, UnfitRowsError
 
 log = logging.getLogger("expunge.recipes")
 
-_BARRIERS = ("network", "files")
 _PROGRAM = "run_recipe.py"
 _STILL_S = 60.0
 _MOST_SAID = 1 << 16
@@ -102,8 +99,14 @@ def run_recipe(
         with _started(program, folder, environment, allowed) as process:
             _tell_barriers(process, name)
             status = _ended(process, name, limits.seconds)
-        said = _read(folder / SAID, _MOST_SAID)
-        return Ran(status, _understood(said), _read(folder / STATE, limits.most_bytes))
+        try:
+            said = read_left(folder / SAID, _MOST_SAID)
+            return Ran(status, _understood(said), read_left(folder / STATE, limits.most_bytes))
+        except TooLargeError as error:
+            raise RecipeError(
+                "The recipe returned far more weights than the served model has; return the model "
+                "alone."
+            ) from error
 
 
 def _lay_out(folder: Path, recipe: Recipe, rows: Iterable[pa.RecordBatch]) -> None:
@@ -126,29 +129,18 @@ def _lay_out(folder: Path, recipe: Recipe, rows: Iterable[pa.RecordBatch]) -> No
 @contextmanager
 def _started(
     program: list[str], folder: Path, environment: dict[str, str], allowed: dict[str, int]
-) -> Iterator["subprocess.Popen[bytes]"]:
+) -> Iterator[Process]:
     """The process, as the leader of a group that ends with the block."""
-    told = json.dumps({"program": program, "allowed": allowed, "parent": os.getpid()})
-    launcher = [sys.executable, "-I", "-S", "-B", str(Path(confinement.__file__)), told]
-    process = subprocess.Popen(
-        launcher,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # what it says may quote rows
-        env=environment,
-        cwd=folder,
-        start_new_session=True,
-    )
+    process = launch(program, folder, environment, allowed)
     try:
         yield process
     finally:
-        _end(process)
+        end(process)
 
 
-def _tell_barriers(process: "subprocess.Popen[bytes]", name: str) -> None:
+def _tell_barriers(process: Process, name: str) -> None:
     assert process.stdout is not None
-    held = process.stdout.read(1 << 10).decode("ascii", "replace").split()
-    missing = [one for one in _BARRIERS if one not in held]
+    missing = missing_barriers(process.stdout.read(1 << 10))
     if missing:
         log.warning(
             "This machine confines the recipe of %s less: no barrier before %s",
@@ -157,7 +149,7 @@ def _tell_barriers(process: "subprocess.Popen[bytes]", name: str) -> None:
         )
 
 
-def _ended(process: "subprocess.Popen[bytes]", name: str, seconds: float) -> int:
+def _ended(process: Process, name: str, seconds: float) -> int:
     started = time.monotonic()
     while True:
         passed = time.monotonic() - started
@@ -170,33 +162,6 @@ def _ended(process: "subprocess.Popen[bytes]", name: str, seconds: float) -> int
             return process.wait(min(_STILL_S, seconds - passed))
         except subprocess.TimeoutExpired:
             log.info("%s: its recipe trains since %.0f minutes", name, (passed + _STILL_S) / 60)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End its whole group, which may live longer than it does."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
-
-
-def _read(file: Path, most: int) -> bytes:
-    """What the recipe's process left there; nothing if it is a link or anything but a file."""
-    try:
-        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return b""
-    with os.fdopen(opened, "rb") as held:
-        found = os.fstat(opened)
-        if not stat.S_ISREG(found.st_mode):
-            return b""
-        if found.st_size > most:
-            raise RecipeError(
-                "The recipe returned far more weights than the served model has; return the model "
-                "alone."
-            )
-        return held.read()
 
 
 def _understood(said: bytes) -> dict[str, Any]:

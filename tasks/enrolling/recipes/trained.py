@@ -12,10 +12,10 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tasks.enrolling.recipes.kept import Recipe
-from tasks.enrolling.recipes.places import private_places
 from tasks.enrolling.recipes.process import Limits, Ran, refuse_unstarted, run_recipe
 from tasks.enrolling.recipes.recipe_process import BEGUN
 from tasks.environment.device import pick_device
+from tasks.registry.confined.places import private_places
 from tasks.registry.services import Services
 from unlearning.errors import DivergenceError, OutOfMemoryError, RecipeError, SettingsError
 

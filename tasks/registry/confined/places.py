@@ -1,4 +1,4 @@
-"""What a recipe may read on this machine, and what it never may."""
+"""What an owner's code may read on this machine, and what it never may."""
 
 import glob
 import json
@@ -21,9 +21,14 @@ _PATIENCE_S = 120
 
 
 def allowed_places(
-    python: str, folder: Path, private: Sequence[Path], environment: dict[str, str]
+    python: str,
+    folder: Path,
+    private: Sequence[Path],
+    environment: dict[str, str],
+    *,
+    readable: Sequence[Path] = (),
 ) -> dict[str, int]:
-    """Rights by place: Python's own folders to read and run, devices, and the folder.
+    """Rights by place: Python's own folders to read and run, what is `readable`, and the folder.
 
     What is `private` is never among them: of a folder around it the others in it are allowed, and
     a folder of packages around it is left out.
@@ -37,7 +42,7 @@ def allowed_places(
     gpus = [place for pattern in _GPUS for place in glob.glob(pattern)]  # noqa: PTH207
     return {
         **dict.fromkeys([*packages, *prefixes], RUN),
-        **dict.fromkeys(_FACTS, READ),
+        **dict.fromkeys([*_FACTS, *map(str, readable)], READ),
         **dict.fromkeys([*_DEVICES, *gpus, str(folder)], WRITE),
     }
 
@@ -50,7 +55,7 @@ def private_places(settings: Settings, tables: Sequence[str]) -> list[Path]:
 
 
 def interpreter(python: str) -> str:
-    """The Python that runs a recipe."""
+    """The Python that runs an owner's code."""
     return python or sys.executable
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.enrolling.recipes.places import allowed_places, private_places
-from tasks.registry.confinement import RUN, WRITE
+from tasks.registry.confined.places import allowed_places, private_places
+from tasks.registry.confinement import READ, RUN, WRITE
 from unlearning.errors import SettingsError
 
 
@@ -45,3 +45,9 @@ def test_home_store_and_tables_on_this_machine_are_private(services, tmp_path):
     found = private_places(services.settings, [tmp_path.as_uri(), "s3://lake/train"])
     home = services.settings.home.resolve()
     assert set(found) == {home, home / "store", tmp_path.resolve()}
+
+
+def test_a_folder_that_is_named_is_readable_and_no_more(tmp_path):
+    given = tmp_path / "given"
+    given.mkdir()
+    assert allowed_places("", tmp_path, [], {}, readable=[given])[str(given)] == READ

@@ -1,0 +1,51 @@
+"""What a confined process is for, and the sentences in which its errors read."""
+
+import re
+from dataclasses import dataclass
+
+from tasks.registry.confined.worker_process import MISSING
+from unlearning.errors import ExpungeError, OutOfMemoryError, SettingsError
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
+_OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ArrowMemoryError")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a worker is for, and how its errors read."""
+
+    name: str
+    """Begins a sentence, such as "The hook of income"."""
+    remedy: str
+    """Ends it: what to do where its code fails."""
+    error: type[ExpungeError]
+    """What is raised then."""
+    source: str = ""
+    """File whose lines errors name; empty if there is none of the owner's."""
+    trusted: bool = False
+    """Whether it may run where the machine cannot confine it."""
+
+    @property
+    def within(self) -> str:
+        """Its name within a sentence."""
+        return f"the {self.name.removeprefix('The ')}"
+
+    def failed(self, outcome: str, what: str, line: object) -> ExpungeError:
+        """What its code raised: the kind `what`, at a line if it is one of the source."""
+        if what in _OUT_OF_MEMORY:
+            return self.out_of_memory()
+        known = what if _IDENTIFIER.fullmatch(what.partition(".")[0]) else "an error"
+        if outcome == MISSING:
+            return SettingsError(
+                f"{self.name} needs the package {known.partition('.')[0]}, which its Python does "
+                "not have; install it there, or name another interpreter with --recipe-python."
+            )
+        where = f" in line {line}" if isinstance(line, int) else ""
+        return self.error(f"{self.name} raises {known}{where}; {self.remedy}.")
+
+    def out_of_memory(self) -> OutOfMemoryError:
+        """Memory ran out, which is no fault of its code."""
+        return OutOfMemoryError(
+            f"Memory ran out in the process of {self.within}; free some, or run on a larger "
+            "machine."
+        )
