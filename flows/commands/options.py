@@ -35,7 +35,10 @@ class SourceOptions:
     features: list[str] = field(default_factory=lambda: ["features"])
     """One list column, or several numeric columns in the model's order."""
     label: str = "label"
-    """Column with the class, an integer from 0."""
+    """Column with the class, an integer from 0; or see classes, and the loss squared_error."""
+    classes: list[str] = field(default_factory=list)
+    """Values of the label column in the order of the model's scores, where they are not integers
+    from 0, for example no yes."""
     subject_column: str = "subject_id"
     """Column with the data subject's id."""
     subject_kind: str | None = None
@@ -78,6 +81,8 @@ class SourceOptions:
             shape=tuple(self.shape),
             scale=self.scale,
             slices=tuple(self.slices),
+            classes=tuple(self.classes),
+            target="number" if loss == "squared_error" else "class",
         )
         return ModelSource(
             model=self.model,
@@ -103,7 +108,7 @@ class EnrollOptions(SourceOptions):
     """Version to enrol; the one under the serving alias if omitted."""
     loss: Loss = "cross_entropy"
     """What it was trained with: cross_entropy for one score (logit or log-probability) per class,
-    binary_cross_entropy for a single log-odds."""
+    binary_cross_entropy for a single log-odds, squared_error for a number that is predicted."""
     trust_pickle: bool = False
     """Load a pickled model, which runs code from the registry; needed unless it is in pt2 form."""
     trust_code: bool = False
@@ -157,6 +162,7 @@ class SourceFlags:
     label: Annotated[str | None, flag(SourceOptions, "label")] = None
     subject_column: Annotated[str | None, flag(SourceOptions, "subject_column")] = None
     subject_kind: Annotated[str | None, flag(SourceOptions, "subject_kind", RARE)] = None
+    classes: Annotated[list[str] | None, flag(SourceOptions, "classes", RARE)] = None
     shape: Annotated[list[int] | None, flag(SourceOptions, "shape")] = None
     scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
     slices: Annotated[list[str] | None, flag(SourceOptions, "slices", RARE)] = None

@@ -10,6 +10,7 @@ import numpy as np
 from tasks.attempts.evidence import evaluate_candidate
 from tasks.attempts.inputs import inputs
 from tasks.attempts.recorded_weights import load_candidate, read_back, recorded
+from tasks.datasets.encoding import feature_values
 from tasks.enrolling.recipes.kept import recipe_digest
 from tasks.foreign_errors import translated
 from tasks.journal import journal
@@ -22,6 +23,7 @@ from tasks.journal.events.attempts import (
     VersionRegistered,
 )
 from tasks.journal.events.catalog import batch_stream, model_stream
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.events.models import ChampionPromoted
 from tasks.journal.histories.ties import tie_of
 from tasks.journal.reading import read_enrollment
@@ -176,18 +178,19 @@ def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
         services, enrollment, attempt.parent_version, is_parent=True
     )
     module = load_candidate(services, attempt, original.module)
-    example = input_example(original.example, forget)
+    example = input_example(original.example, forget, enrollment.dataset)
     return logged_files.log_successor(services.settings, run_id, original, module, example)
 
 
-def input_example(example: Any, forget: Rows) -> Any:
+def input_example(example: Any, forget: Rows, spec: DatasetSpec) -> Any:
     """The parent's input example, or zeros if it is one of the rows being forgotten."""
     if example is None:
         first, _ = next(iter(forget.chunks(1)))
         # Two rows: with one, torch.export would fix the batch size at one.
-        return np.zeros((2, *first.shape[1:]), dtype=np.float32)
+        shape = first.shape[1:] if spec.target == "class" else spec.shape or (first.shape[1] - 1,)
+        return np.zeros((2, *shape), dtype=np.float32)
     values = np.asarray(example, dtype=np.float32).reshape(len(example), -1)
-    rows = (inputs.flatten(1).numpy() for inputs, _ in forget.chunks(4096))
+    rows = (feature_values(inputs, spec).numpy() for inputs, _ in forget.chunks(4096))
     if any((chunk == value).all(axis=1).any() for chunk in rows for value in values):
         return np.zeros_like(np.asarray(example))
     return example

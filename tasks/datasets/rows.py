@@ -2,23 +2,21 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 from deltalake import DeltaTable
 from torch import Tensor
 
+from tasks.datasets.encoding import class_numbers, is_list, ragged, to_tensors
 from tasks.datasets.fragments import TableShare
 from tasks.datasets.streams import cut, read_ahead
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.tables.delta import arrow_dataset, arrow_schema, matching, open_table
-from unlearning.errors import DataError, UnfitRowsError
-from unlearning.model.rows import TensorRows
+from unlearning.errors import DataError
 
 _MOST_VALUES = 50
 """Values of a slice column; one with more is rather a name than a group."""
@@ -83,83 +81,29 @@ class TableRows:
                 inputs, labels = to_tensors(table, self._spec)
                 width = width or inputs[0].numel()
                 if inputs[0].numel() != width:
-                    raise _ragged(self._spec)
+                    raise ragged(self._spec)
                 yield inputs, labels
 
 
 def label_counts(settings: Settings, spec: DatasetSpec, version: int | None) -> Counter[int]:
-    """Rows of the table by class; cost: one pass over the label column, in memory of a batch."""
+    """Rows of the table by class; cost: one pass over the label column, in memory of a batch.
+
+    Where the label is a number to be predicted, every row is of class 1.
+    """
+    if spec.target == "number":
+        return Counter({1: open_table(settings, spec.uri, version).count()})
     counts: Counter[int] = Counter()
     with translated("table"):
         for batch in arrow_dataset(open_table(settings, spec.uri, version)).to_batches(
             columns=[spec.label]
         ):
-            found = batch[spec.label].value_counts()
-            counts.update(dict(zip(*(one.to_pylist() for one in found.flatten()), strict=True)))
+            found, numbers = np.unique(class_numbers(batch[spec.label], spec), return_counts=True)
+            counts.update(dict(zip(found.tolist(), numbers.tolist(), strict=True)))
     return counts
 
 
-def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
-    """Inputs float32 [N, *shape] and labels int64 [N].
-
-    Raises:
-        DataError: a value is missing, or rows have another number of features than they should.
-    """
-    if any(table[name].null_count for name in (*spec.features, spec.label)):
-        raise UnfitRowsError(
-            f"A feature or label is missing in {spec.uri}; fill or drop such rows."
-        )
-    inputs = torch.from_numpy(_matrix(table, spec)).div_(spec.scale)
-    if spec.shape and len(inputs):
-        if inputs.shape[1] != prod(spec.shape):
-            raise UnfitRowsError(
-                f"Rows of {spec.uri} have {inputs.shape[1]} features, which do not make the shape "
-                f"{list(spec.shape)}; change --shape or --features."
-            )
-        inputs = inputs.reshape(-1, *spec.shape)
-    labels = table[spec.label].to_numpy(zero_copy_only=False).astype(np.int64)
-    return inputs, torch.from_numpy(labels)
-
-
-def joined(parts: Sequence[tuple[Tensor, Tensor]], spec: DatasetSpec) -> TensorRows:
-    """The rows of all parts, at least one.
-
-    Raises:
-        UnfitRowsError: they have different numbers of features.
-    """
-    if len({inputs.shape[1:] for inputs, _ in parts}) > 1:
-        raise _ragged(spec)
-    inputs, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    return TensorRows(inputs, labels)
-
-
-def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:
-    if not table.num_rows:
-        return np.zeros((0, 0), dtype=np.float32)
-    first = table[spec.features[0]].combine_chunks()
-    if not _is_list(first.type):
-        columns = [table[name].to_numpy(zero_copy_only=False) for name in spec.features]
-        return np.stack(columns, axis=1).astype(np.float32)
-    lengths = first.value_lengths().unique()
-    values = first.flatten()
-    if len(lengths) > 1 or values.null_count:
-        raise _ragged(spec)
-    return values.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(first), -1)
-
-
-def _ragged(spec: DatasetSpec) -> UnfitRowsError:
-    return UnfitRowsError(
-        f"Rows of {spec.uri} have missing features or different numbers of them; mend them."
-    )
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
-
-
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text."""
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
@@ -202,16 +146,34 @@ def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterato
     """What is wrong with the types of the columns that are there."""
     features = [kinds[name] for name in spec.features if name in kinds]
     for name in (n for n in spec.features if n in kinds):
-        kind = kinds[name].value_type if _is_list(kinds[name]) else kinds[name]
+        kind = kinds[name].value_type if is_list(kinds[name]) else kinds[name]
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.bool_()):
             yield DataError(f"Feature column {name!r} must hold numbers, or lists of numbers.")
-    if spec.label in kinds and not pa.types.is_integer(kinds[spec.label]):
-        yield DataError(f"Label column {spec.label!r} must hold integers from 0.")
+    if spec.label in kinds:
+        yield from _label_errors(spec, kinds[spec.label])
     kind = kinds.get(spec.subject, pa.string())
-    if not (pa.types.is_integer(kind) or _is_text(kind)):
+    if not (pa.types.is_integer(kind) or is_text(kind)):
         yield DataError(f"Subject column {spec.subject!r} must hold strings or integers.")
-    if len(spec.features) > 1 and any(map(_is_list, features)):
+    if len(spec.features) > 1 and any(map(is_list, features)):
         yield DataError("Name one list column, or several numeric columns, not a mixture.")
+
+
+def _label_errors(spec: DatasetSpec, kind: pa.DataType) -> Iterator[DataError]:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if spec.target == "number" and not is_number:
+        yield DataError(f"Label column {spec.label!r} must hold the numbers that are predicted.")
+    if spec.target == "number" or pa.types.is_integer(kind):
+        return
+    if not spec.classes:
+        yield DataError(
+            f"Label column {spec.label!r} must hold integers from 0, or its values must be named "
+            "in the order of the model's scores.",
+            line="--classes A B",
+        )
+    elif not (is_text(kind) or kind == pa.bool_()):
+        yield DataError(f"Label column {spec.label!r} must hold integers, text or booleans.")
 
 
 def _check_slices(spec: DatasetSpec, table: DeltaTable, schema: pa.Schema) -> None:
@@ -222,7 +184,7 @@ def _check_slices(spec: DatasetSpec, table: DeltaTable, schema: pa.Schema) -> No
         )
     for name in spec.slices:
         kind = schema.field(name).type
-        if not (pa.types.is_integer(kind) or kind == pa.bool_() or _is_text(kind)):
+        if not (pa.types.is_integer(kind) or kind == pa.bool_() or is_text(kind)):
             raise DataError(f"Slice column {name!r} must hold strings, integers or booleans.")
     found: dict[str, set[Any]] = {name: set() for name in spec.slices}
     with translated("table"):

@@ -9,8 +9,8 @@ import pyarrow.dataset as ds
 import torch
 from torch import Tensor
 
+from tasks.datasets.encoding import joined, to_tensors
 from tasks.datasets.fragments import SCAN, Group, row_groups
-from tasks.datasets.rows import joined, to_tensors
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import DatasetSpec

@@ -10,6 +10,7 @@ from tasks.datasets.samples import sample_rows
 from tasks.enrolling.enroll import version_to_enroll
 from tasks.enrolling.estimates import estimates
 from tasks.enrolling.fit import FIT_ROWS, few_rows
+from tasks.enrolling.interfaces import interface_of
 from tasks.enrolling.lineage import Lineage, lineage
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
@@ -31,6 +32,7 @@ from tasks.registry.services import Services
 from tasks.tables.delta import is_table, keep_ids_out_of_log, open_table
 from tasks.versions.alias_floor import refuse_remembering
 from unlearning.errors import ExpungeError, ModelError, UnfitRowsError
+from unlearning.model.adapted import adapted
 from unlearning.model.rows import TensorRows
 from unlearning.model.weights import model_digest
 
@@ -91,6 +93,8 @@ def check_enrolment(
     readable = _look_at_tables(services, source, seen)
     module = _load(services, source, number, trust, seen)
     sample = _sample(services, source, seen) if readable else None
+    if module is not None and sample is not None:
+        module = _behind_interface(services, source, module, seen)
     if module is not None and sample is not None:
         with memory_errors():
             seen.each(lambda: form_errors(module, sample, source.model, source.loss))
@@ -178,6 +182,13 @@ def _load(
     digest = model_digest(loaded.module.state_dict())
     seen.outcome(lambda: refuse_remembering(services, source.model, number, digest, source.dataset))
     return loaded.module
+
+
+def _behind_interface(
+    services: Services, source: ModelSource, module: nn.Module, seen: Obstacles
+) -> nn.Module | None:
+    interface = seen.outcome(lambda: interface_of(services, source, module))
+    return adapted(module, interface) if interface is not None else None
 
 
 def _sample(services: Services, source: ModelSource, seen: Obstacles) -> TensorRows | None:

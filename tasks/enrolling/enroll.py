@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 
 from tasks.enrolling.fit import check_fit, warn_of_few_rows
+from tasks.enrolling.interfaces import interface_of
 from tasks.enrolling.lineage import lineage
 from tasks.enrolling.overlap import find_overlap
 from tasks.enrolling.recipe_check import checked_recipe
@@ -26,6 +27,7 @@ from tasks.subjects.reappearance import TableScan, known_count, scan_table
 from tasks.subjects.rosters import keep_roster
 from tasks.versions.alias_floor import refuse_remembering
 from unlearning.errors import DataError
+from unlearning.model.adapted import adapted
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions
 from unlearning.policy.counted import counted
@@ -65,12 +67,15 @@ def enroll_version(
     served = services.registry.alias_version(source.model)
     trust = Trust(trust_pickle, trust_code)
     loaded = model_files.load_model(services.registry, source.model, number, trust=trust)
-    check_fit(services, loaded.module, source)
-    digest = model_digest(loaded.module.state_dict())
+    interface = interface_of(services, source, loaded.module)
+    module = adapted(loaded.module, interface)
+    check_fit(services, module, source)
+    digest = model_digest(module.state_dict())
     refuse_remembering(services, source.model, number, digest, source.dataset)
-    recipe = checked_recipe(services, source, loaded.module)
+    recipe = checked_recipe(services, source, module)
     enrollment = replace(
         _enrollment(services, source, number, digest),
+        interface=interface,
         recipe=keep(services.store, recipe) if recipe else "",
         recipe_python=source.recipe_python,
         trust_pickle=trust_pickle,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tasks.datasets.encoding import feature_values
 from tasks.datasets.rows import TableRows
 from tasks.erasure.batch_rows import BatchRows, table_history
 from tasks.journal.effects import once
@@ -146,7 +147,7 @@ class _Examples:
             found = TableRows(settings, spec, version, only=self._rows.subjects, uri=uri)
             if found.count:
                 for inputs, _ in found.chunks(_CHUNK):
-                    yield inputs.flatten(1).numpy()
+                    yield feature_values(inputs, spec).numpy()
 
 
 def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, float]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.registry import downloads, trial
-from tasks.registry.model_files import LoadedModel, pickle_allowed
+from tasks.registry.model_files import LoadedModel
+from tasks.registry.modules import pickle_allowed
 
 if TYPE_CHECKING:  # who only asks for a status must not wait for torch
     import numpy as np
@@ -37,6 +38,8 @@ def log_successor(
     """Log a model in the form, signature and requirements of the original; returns its URI."""
     import mlflow
 
+    from unlearning.model.adapted import inner_of
+
     # MLflow tries what it logged; a pickled model was trusted when it was loaded.
     with (
         downloads.scratch(settings) as folder,
@@ -47,7 +50,7 @@ def log_successor(
         mlflow.start_run(run_id=run_id),
     ):
         info = mlflow.pytorch.log_model(
-            module,
+            inner_of(module),
             name="model",
             signature=original.signature,
             input_example=example,

@@ -1,28 +1,21 @@
 """The files of model versions: compared with their record, looked through, and loaded."""
 
 import logging
-import os
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from pickle import PROTO, UnpicklingError
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile, ZipFile
 
-from tasks.environment.memory import memory_errors
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_model
-from tasks.registry import downloads, exported_archives, recorded_files, trial
+from tasks.registry import downloads, recorded_files
 from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
+from tasks.registry.modules import pickle_allowed, read_module
 from tasks.registry.services import Services
+from unlearning.config.model_interface import PLAIN, ModelInterface
 from unlearning.errors import (
-    ExpungeError,
-    MissingDataError,
     ModelError,
-    SettingsError,
     UnsupportedModelError,
 )
 
@@ -58,6 +51,12 @@ class LoadedModel:
     files: dict[str, str]
     """Digests of its files, by their paths."""
 
+    def behind(self, interface: ModelInterface) -> "LoadedModel":
+        """The same behind an interface."""
+        from unlearning.model.adapted import adapted
+
+        return replace(self, module=adapted(self.module, interface))
+
 
 def load_enrolled(
     services: Services, enrollment: Enrollment, version: int, *, is_parent: bool = False
@@ -77,6 +76,7 @@ def load_enrolled(
         trust=Trust(enrollment.trust_pickle, enrollment.trust_code),
         recorded=recorded,
         is_parent=is_parent,
+        interface=enrollment.interface,
     )
 
 
@@ -88,8 +88,9 @@ def load_model(
     trust: Trust = Trust(),
     recorded: Mapping[str, str] | None = None,
     is_parent: bool = False,
+    interface: ModelInterface = PLAIN,
 ) -> LoadedModel:
-    """Load a version that was logged by `mlflow.pytorch`.
+    """Load a version that was logged by `mlflow.pytorch`, behind an interface if it needs one.
 
     Its files are first compared with the digests `recorded` of them, if there are any. What is
     exported is looked through for code, and tried in confinement if it was never on record; what is
@@ -110,7 +111,8 @@ def load_model(
         files = recorded_files.file_digests(directory)
         if recorded:
             recorded_files.refuse_changed(files, recorded, name)
-        return _load(directory, name, trust, files, is_new=recorded is None)
+        found = _load(directory, name, trust, files, is_new=recorded is None)
+    return found if interface.is_plain else found.behind(interface)
 
 
 def _load(
@@ -171,63 +173,6 @@ def _code(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def read_module(
-    directory: Path, name: str, *, may_hold_code: bool = False, is_new: bool = False
-) -> "nn.Module":
-    """The module that MLflow loads from a version's files; `name` says in errors which it is.
-
-    What is exported is looked through for code. If it `is_new`, it is tried in confinement, but for
-    what this process exported itself.
-
-    Raises:
-        UnsupportedModelError: code is hidden in an exported program.
-        MissingDataError: the files are damaged.
-        SettingsError: they are whole, but need packages that are not installed here.
-    """
-    import mlflow
-
-    try:
-        with memory_errors():
-            for file in [] if may_hold_code else directory.rglob("*.pt2"):
-                exported_archives.refuse_code(file, name)
-                if is_new and not trial.is_exported_here(file):
-                    trial.try_load(file, name)
-            return mlflow.pytorch.load_model(str(directory), map_location="cpu")
-    except (ExpungeError, OSError):
-        raise
-    except Exception as error:
-        if not all(_is_whole(file, error) for file in _weights(directory)):
-            raise MissingDataError(
-                f"The files of {name} are damaged ({type(error).__name__}); restore them, or enrol "
-                "another version."
-            ) from error
-        # This machine's fault, not the model's, which must not lose its alias for it.
-        raise SettingsError(
-            f"{name} cannot be loaded with the packages installed here ({type(error).__name__}); "
-            "install those of its requirements.txt, or log the model again, with code_paths if it "
-            "has code of its own, then run again."
-        ) from error
-
-
-def _weights(directory: Path) -> Iterator[Path]:
-    for pattern in ("*.pt2", "*.pth"):
-        yield from directory.rglob(pattern)
-
-
-def _is_whole(file: Path, error: Exception) -> bool:
-    """Whether a file that did not load has every byte it was written with, as far as it can tell.
-
-    Both forms are zip archives with checksums; pickles of old releases of torch have none.
-    """
-    try:
-        with ZipFile(file) as archive:
-            return archive.testzip() is None
-    except (BadZipFile, zlib.error, EOFError):
-        with file.open("rb") as begun:
-            is_pickle = begun.read(1) == PROTO
-        return is_pickle and not isinstance(error, (EOFError, UnpicklingError))
-
-
 def _refuse_retired(registry: Registry, model: str, version: int) -> None:
     tags = registry.version_tags(model, version)
     if RETIRED_TAG in tags:
@@ -235,15 +180,3 @@ def _refuse_retired(registry: Registry, model: str, version: int) -> None:
             f"{model} version {version} is retired, because it remembers erased people; use the "
             "version under the serving alias, or enrol one that was trained without them."
         )
-
-
-@contextmanager
-def pickle_allowed(allowed: bool) -> Iterator[None]:
-    """A block in which MLflow unpickles models if that is allowed, or as the environment has it."""
-    name = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
-    before = os.environ.get(name, "false")
-    os.environ[name] = "true" if allowed else before
-    try:
-        yield
-    finally:
-        os.environ[name] = before

@@ -11,6 +11,7 @@ from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.errors import UnsupportedModelError, is_out_of_memory
 from unlearning.methods.problem import UnlearningProblem, model_state
+from unlearning.model.adapted import Adapted, inner_of
 from unlearning.model.forward import fixed_mode, is_exported, model_copy, trainable_names
 from unlearning.model.randomness import seeded
 from unlearning.model.rows import Rows, gather
@@ -55,6 +56,8 @@ def trained_anew(
 
     Raises as `retrain_method`.
     """
+    if obstacle := _number_obstacle(original):
+        raise UnsupportedModelError(obstacle)
     model = model_copy(original)
     _widen(model)
     # A copy of an exported model no longer says that it is one.
@@ -77,10 +80,12 @@ def _widen(model: nn.Module) -> None:
 
 def retrain_obstacle(model: nn.Module) -> str:
     """Why the model cannot be trained anew, in one sentence; empty if it can."""
+    if obstacle := _number_obstacle(model):
+        return obstacle
     copy = model_copy(model)
     try:
         if is_exported(model):
-            _refuse_mode_layers(cast("fx.GraphModule", copy))
+            _refuse_mode_layers(cast("fx.GraphModule", inner_of(copy)))
             _renew_tensors(copy, torch.Generator())
         else:
             trainable_names(model)
@@ -88,6 +93,15 @@ def retrain_obstacle(model: nn.Module) -> str:
                 _renew_layers(copy)
     except UnsupportedModelError as error:
         return str(error)
+    return ""
+
+
+def _number_obstacle(model: nn.Module) -> str:
+    if isinstance(model, Adapted) and model.interface.answers_with_number:
+        return (
+            "Only its owner knows which error a model of numbers was trained to make small; enrol "
+            "it with a recipe."
+        )
     return ""
 
 
@@ -126,7 +140,7 @@ def _renew_layers(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules()):
+    for name, layer in cast("Iterator[tuple[str, nn.Module]]", inner_of(model).named_modules()):
         yield name or type(layer).__name__, layer
 
 
@@ -169,7 +183,7 @@ def _train_exported(
     device: str,
     checkpoints: Checkpoints | None,
 ) -> None:
-    _refuse_mode_layers(cast("fx.GraphModule", model))
+    _refuse_mode_layers(cast("fx.GraphModule", inner_of(model)))
     _renew_tensors(model, torch.Generator().manual_seed(config.seed))
     model.to(device)
     whole = gather(rows)

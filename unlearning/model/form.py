@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 from torch import fx, nn
 
+from unlearning.model.adapted import inner_of
 from unlearning.model.forward import is_exported
 
 Form = Literal["exported", "pickled"]
@@ -53,6 +54,7 @@ class ModelForm:
 
 def model_form(model: nn.Module) -> ModelForm:
     """What the model is made of; no pass through it. Cost: a walk over its layers."""
+    model = inner_of(model)
     exported = is_exported(model)
     free = [v for v in model.parameters() if v.requires_grad or exported]
     return ModelForm(

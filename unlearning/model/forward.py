@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from unlearning.config.unlearning_config import Precision
 from unlearning.errors import ExpungeError, UnfitRowsError, UnsupportedModelError
+from unlearning.model.adapted import inner_of
 
 SCORE_AXES = 2  # rows, classes
 
@@ -23,6 +24,7 @@ SCORE_AXES = 2  # rows, classes
 def is_exported(model: nn.Module) -> bool:
     """Whether the model comes from `torch.export`, so that its mode is baked in."""
     # torch 2.13 has no public mark: it hangs methods that refuse on the one exported object.
+    model = inner_of(model)
     return isinstance(model, fx.GraphModule) and (
         getattr(model.train, "__func__", None) is not nn.Module.train
     )
@@ -47,6 +49,7 @@ def fixed_mode(model: nn.Module) -> Generator[None]:
         UnsupportedModelError: the model was exported in training mode, is compiled by torch.jit or
             spread over devices.
     """
+    model = inner_of(model)
     modes = [] if is_exported(model) else [(layer, layer.training) for layer in model.modules()]
     for layer in model.modules():
         _refuse_baked_training(layer)
@@ -91,7 +94,7 @@ def trainable_names(model: nn.Module) -> list[str]:
     Raises:
         UnsupportedModelError: there are none, some are complex, or a layer gives sparse gradients.
     """
-    for name, layer in cast("Iterator[tuple[str, nn.Module]]", model.named_modules()):
+    for name, layer in cast("Iterator[tuple[str, nn.Module]]", inner_of(model).named_modules()):
         if _is_sparse(layer):
             raise UnsupportedModelError(
                 f"The model gives sparse gradients{name and f' in the layer {name}'}; make the "

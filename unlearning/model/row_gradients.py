@@ -15,6 +15,7 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from unlearning.errors import UnsupportedModelError, is_out_of_memory
+from unlearning.model.adapted import inner_of
 from unlearning.model.forward import two_class_scores
 from unlearning.model.margins import margin
 from unlearning.model.row_layers import Layer, row_layers, watched
@@ -219,7 +220,7 @@ def _attributes_kept(model: nn.Module) -> Generator[None]:
 
     A layer may note its inputs. What it notes of rows one by one cannot even be copied.
     """
-    attributes = [(layer.__dict__, dict(layer.__dict__)) for layer in model.modules()]
+    attributes = [(layer.__dict__, dict(layer.__dict__)) for layer in inner_of(model).modules()]
     values = [value for _, known in attributes for value in known.values()]
     dicts = [cast("dict[str, Any]", value) for value in values if isinstance(value, dict)]
     lists = [cast("list[Any]", value) for value in values if isinstance(value, list)]

@@ -7,13 +7,15 @@ from tasks.store.address import canonical
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
+from unlearning.config.model_interface import ModelInterface
 from unlearning.config.unlearning_config import UnlearningConfig
 from unlearning.policy.budget import Deletions
 from unlearning.policy.digests import SHORT, bytes_digest
 from unlearning.policy.subject_kinds import PERSON, SubjectColumn
 
-Loss = Literal["cross_entropy", "binary_cross_entropy"]
-"""What the model was trained with: one score per class, or one log-odds of class 1."""
+Loss = Literal["cross_entropy", "binary_cross_entropy", "squared_error"]
+"""What the model was trained with: one score per class, one log-odds of class 1, or a number."""
+Target = Literal["class", "number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class DatasetSpec:
     """Columns of strings, integers or booleans by whose values utility is judged; not `subject`."""
     subject_kind: str = PERSON
     """Kind of subjects that `subject` names; empty until enrolment settles it."""
+    classes: tuple[str, ...] = ()
+    """Values of the label column as text, in the order of the model's scores; empty where they are
+    integers from 0."""
+    target: Target = "class"
+    """Whether the label is a class, or a number to be predicted."""
 
     @property
     def who(self) -> SubjectColumn:
@@ -83,6 +90,8 @@ class Enrollment:
     """SHA-256 of the version's files by path; empty if an older release recorded none."""
     tolerated: tuple[str, ...] = ()
     """Folders below its tables that hold what is not theirs, and that are left alone."""
+    interface: ModelInterface = field(default_factory=ModelInterface)
+    """How rows go into the model and what its answer means."""
     recipe: str = ""
     """Key of its owner's recipe, by which it is trained anew; empty: as `unlearning` says."""
     recipe_python: str = ""

@@ -145,6 +145,7 @@ def test_an_example_that_is_a_row_to_forget_is_replaced(world):
     forget = TableRows(here.services.settings, here.first.dataset, 0, only=here.asked)
     ((inputs, _),) = forget.chunks(100)
     mine, free = inputs[6:8].numpy(), np.full((2, 40), 3, np.float32)
-    assert not promotion.input_example(mine, forget).any()
-    assert promotion.input_example(free, forget) is free
-    assert promotion.input_example(None, forget).shape == (2, 40)
+    spec = here.first.dataset
+    assert not promotion.input_example(mine, forget, spec).any()
+    assert promotion.input_example(free, forget, spec) is free
+    assert promotion.input_example(None, forget, spec).shape == (2, 40)

@@ -13,11 +13,12 @@ from deltalake import WriterProperties, write_deltalake
 from small_tables import rows, subject
 from torch import nn
 
-from tasks.datasets.rows import TableRows, check_columns, joined, label_counts, to_tensors
+from tasks.datasets.encoding import to_tensors
+from tasks.datasets.rows import TableRows, check_columns, label_counts
 from tasks.environment.settings import load_settings
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.tables import deletion
-from unlearning.errors import DataError, UnfitRowsError
+from unlearning.errors import DataError
 from unlearning.model.gradients import mean_gradient
 from unlearning.model.rows import gather, rows_digest
 
@@ -69,27 +70,6 @@ def test_a_pinned_version_still_shows_erased_rows_until_the_vacuum(table):
     deletion.delete_rows(load_settings(), table, "subject_id", [subject(3)])
     assert TableRows(load_settings(), dataset(table), 1, only=[subject(3)]).count == 1
     assert TableRows(load_settings(), dataset(table), None, only=[subject(3)]).count == 0
-
-
-def test_features_may_be_a_list_or_columns_with_shape_and_scale():
-    listed = pa.table({"features": [[0, 255], [255, 0]], "label": [0, 1], "subject_id": ["a", "b"]})
-    inputs, labels = to_tensors(
-        listed, DatasetSpec("u", ("features",), "label", "subject_id", (1, 2), 255.0)
-    )
-    assert inputs.tolist() == [[[0.0, 1.0]], [[1.0, 0.0]]]
-    assert labels.tolist() == [0, 1]
-    columns = pa.table({"x": [1.5, 2.5], "y": [3, 4], "label": [1, 0]})
-    assert to_tensors(columns, DatasetSpec("u", ("y", "x"), "label", "s"))[0].tolist() == [
-        [3.0, 1.5],
-        [4.0, 2.5],
-    ]
-
-
-@pytest.mark.parametrize("features", [[[1], [1, 2]], [[1, 2], None], [[1, None], [1, 2]]])
-def test_ragged_or_missing_features_are_refused(features):
-    table = pa.table({"features": features, "label": [0, 1]})
-    with pytest.raises(DataError):
-        to_tensors(table, dataset("u"))
 
 
 def model() -> nn.Module:
@@ -217,14 +197,6 @@ def test_rows_are_counted_by_class(place):
     assert label_counts(load_settings(), dataset(place), None) == {0: 60, 1: 60}
 
 
-def test_parts_of_different_width_do_not_make_one_table():
-    narrow, wide = (torch.zeros(2, n) for n in (3, 4))
-    labels = torch.zeros(2, dtype=torch.int64)
-    assert joined([(narrow, labels), (narrow, labels)], dataset("u")).count == 4
-    with pytest.raises(UnfitRowsError, match="different numbers"):
-        joined([(narrow, labels), (wide, labels)], dataset("u"))
-
-
 def test_a_chunk_has_at_least_one_row(place):
     with pytest.raises(ValueError, match="give at least 1"):
         next(TableRows(load_settings(), dataset(place), None).chunks(0))
@@ -234,6 +206,7 @@ def test_a_chunk_has_at_least_one_row(place):
     ("changes", "sentence"),
     [
         ({"label": "income"}, "must hold integers"),
+        ({"label": "region", "target": "number"}, "numbers that are predicted"),
         ({"subject": "income"}, "must hold strings or integers"),
         ({"features": ("features", "level")}, "not a mixture"),
         ({"features": ("region",)}, "must hold numbers"),

@@ -1,70 +1,23 @@
-"""Weights that do not load: damaged, or written for packages that are not installed here."""
+"""Versions as they are loaded: compared with their record, and behind their interface."""
 
-import pickle
-
-import mlflow
 import pytest
 import torch
+from logged_models import log_model
 from torch import nn
 
-from tasks.registry import model_files
-from unlearning.errors import MissingDataError, SettingsError
+from tasks.registry.model_files import load_model
+from unlearning.config.model_interface import ModelInterface
+from unlearning.errors import ChangedWeightsError
+from unlearning.model.adapted import inner_of
 
 
-def cut_off(data):
-    return data[: len(data) // 2]
-
-
-def flipped(data):
-    middle = len(data) // 2
-    return (
-        data[:middle] + bytes(255 - one for one in data[middle : middle + 8]) + data[middle + 8 :]
-    )
-
-
-@pytest.fixture(params=["zip", "pickle"])
-def weights(request, tmp_path, monkeypatch):
-    """A directory of weights, read the way MLflow does."""
-    file = tmp_path / "data" / "model.pth"
-    file.parent.mkdir()
-    torch.save(nn.Linear(40, 2), file, _use_new_zipfile_serialization=request.param == "zip")
-    monkeypatch.setattr(
-        mlflow.pytorch, "load_model", lambda *_, **__: torch.load(file, weights_only=False)
-    )
-    return file
-
-
-@pytest.mark.parametrize("damage", [cut_off, lambda _: b"", lambda data: bytes(len(data))])
-def test_damaged_weights_are_called_so(weights, damage):
-    weights.write_bytes(damage(weights.read_bytes()))
-    with pytest.raises(MissingDataError, match="damaged"):
-        model_files.read_module(weights.parents[1], "income version 1")
-
-
-FOREIGN = [
-    RuntimeError("Expected archive version <= 0"),
-    TypeError("unexpected keyword"),
-    AttributeError("no such class"),
-    pickle.PickleError("a newer protocol"),
-]
-
-
-@pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
-def test_whole_weights_that_do_not_load_are_this_machines_matter(weights, monkeypatch, error):
-    def refuse(*_, **__):
-        raise error
-
-    monkeypatch.setattr(mlflow.pytorch, "load_model", refuse)
-    with pytest.raises(SettingsError, match=r"income version 1 .* installed here .* run again"):
-        model_files.read_module(weights.parents[1], "income version 1")
-
-
-def test_checksums_tell_damage_from_foreign_forms(tmp_path, monkeypatch):
-    exported = torch.export.export(nn.Linear(40, 2), (torch.zeros(2, 40),))
-    file = tmp_path / "model.pt2"
-    torch.export.save(exported, file)
-    monkeypatch.setattr(mlflow.pytorch, "load_model", lambda *_, **__: torch.export.load(file))
-    assert model_files.read_module(tmp_path, "income version 1")
-    file.write_bytes(flipped(file.read_bytes()))
-    with pytest.raises(MissingDataError, match="damaged"):
-        model_files.read_module(tmp_path, "income version 1")
+@pytest.mark.filterwarnings("ignore")  # of torch about its own format
+def test_a_version_is_loaded_behind_its_interface_if_its_files_are_those_on_record(services):
+    version = log_model(services, nn.Linear(40, 1), form="pt2")
+    interface = ModelInterface(tolerance=0.5)
+    found = load_model(services.registry, "income", version, interface=interface)
+    assert found.module(torch.zeros(3, 41)).shape == (3, 2)
+    assert inner_of(found.module)(torch.zeros(3, 40)).shape == (3, 1)
+    changed = found.files | dict.fromkeys(list(found.files)[:1], "other")
+    with pytest.raises(ChangedWeightsError):
+        load_model(services.registry, "income", version, recorded=changed)

@@ -15,6 +15,7 @@ from unlearning.curvature.kronecker import SplitPreconditioner, check_finite
 from unlearning.errors import DivergenceError, UnsupportedModelError, is_out_of_memory
 from unlearning.methods.calibrated.batches import Batch, GoalBatches
 from unlearning.methods.network import Network
+from unlearning.model.adapted import inner_of
 from unlearning.model.row_gradients import RowPass
 from unlearning.model.rows import TensorRows
 
@@ -46,7 +47,7 @@ def row_pass(
         DivergenceError: a margin or a gradient of the example rows is not finite.
         RuntimeError, MemoryError: memory ran out, which says nothing of the model.
     """
-    if isinstance(network.model, fx.GraphModule) or not rule.is_small(forgotten):
+    if isinstance(inner_of(network.model), fx.GraphModule) or not rule.is_small(forgotten):
         return None
     inputs, labels = (part[:_TRIED].to(network.device) for part in (example.inputs, example.labels))
     try:

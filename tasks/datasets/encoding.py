@@ -1,0 +1,128 @@
+"""Table rows as what models read: inputs and labels, by the specification of their data set.
+
+Letters: N rows, F numbers of one row.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from tasks.journal.events.enrollment import DatasetSpec
+from unlearning.errors import UnfitRowsError
+from unlearning.model.rows import TensorRows
+
+
+def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
+    """Inputs float32 [N, *shape] and labels int64 [N].
+
+    Where the label is a number to be predicted, it is the last of F + 1 numbers of a flat row, and
+    every row is of class 1 (`unlearning.model.adapted`).
+
+    Raises:
+        UnfitRowsError: a value is missing, a label is none of the classes, or rows have another
+            number of features than they should.
+    """
+    if any(table[name].null_count for name in (*spec.features, spec.label)):
+        raise UnfitRowsError(
+            f"A feature or label is missing in {spec.uri}; fill or drop such rows."
+        )
+    inputs = torch.from_numpy(_matrix(table, spec)).div_(spec.scale)
+    if spec.shape and len(inputs):
+        if inputs.shape[1] != prod(spec.shape):
+            raise UnfitRowsError(
+                f"Rows of {spec.uri} have {inputs.shape[1]} features, which do not make the shape "
+                f"{list(spec.shape)}; change --shape or --features."
+            )
+        if spec.target == "class":
+            inputs = inputs.reshape(-1, *spec.shape)
+    if spec.target == "number":
+        return _with_numbers(inputs, table, spec)
+    return inputs, torch.from_numpy(class_numbers(table[spec.label], spec))
+
+
+def feature_values(inputs: Tensor, spec: DatasetSpec) -> Tensor:
+    """The features alone, [N, F], of inputs that `to_tensors` gave."""
+    flat = inputs.flatten(1)
+    return flat[:, :-1] if spec.target == "number" else flat
+
+
+def class_numbers(labels: pa.ChunkedArray | pa.Array, spec: DatasetSpec) -> np.ndarray:
+    """The class of each label, int64 [N]: its place among `spec.classes`, or the label itself.
+
+    Raises:
+        UnfitRowsError: a label is none of the classes.
+    """
+    if not spec.classes:
+        return labels.to_numpy(zero_copy_only=False).astype(np.int64)
+    places = pc.index_in(  # pyright: ignore[reportAttributeAccessIssue] - made as it is imported
+        class_texts(labels), value_set=pa.array(spec.classes, pa.string())
+    )
+    if places.null_count:
+        raise UnfitRowsError(
+            f"{places.null_count} rows of {spec.uri} have a label that is none of the classes "
+            f"named; name all of them with --classes, or mend the column {spec.label!r}."
+        )
+    return places.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def class_texts(labels: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Labels as text, as `spec.classes` names them, of whichever type they are stored in."""
+    if pa.types.is_dictionary(labels.type):
+        labels = labels.cast(labels.type.value_type)
+    return labels.cast(pa.string())
+
+
+def joined(parts: Sequence[tuple[Tensor, Tensor]], spec: DatasetSpec) -> TensorRows:
+    """The rows of all parts, at least one.
+
+    Raises:
+        UnfitRowsError: they have different numbers of features.
+    """
+    if len({inputs.shape[1:] for inputs, _ in parts}) > 1:
+        raise ragged(spec)
+    inputs, labels = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return TensorRows(inputs, labels)
+
+
+def ragged(spec: DatasetSpec) -> UnfitRowsError:
+    """What to say of rows of different lengths."""
+    return UnfitRowsError(
+        f"Rows of {spec.uri} have missing features or different numbers of them; mend them."
+    )
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds lists."""
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _with_numbers(inputs: Tensor, table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
+    numbers = table[spec.label].to_numpy(zero_copy_only=False).astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise UnfitRowsError(
+            f"A label in {spec.uri} is not a finite number; mend the column {spec.label!r}."
+        )
+    flat = inputs.reshape(len(numbers), -1)
+    rows = torch.cat([flat, torch.from_numpy(numbers).unsqueeze(1)], dim=1)
+    return rows, torch.ones(len(numbers), dtype=torch.int64)
+
+
+def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:
+    if not table.num_rows:
+        return np.zeros((0, 0), dtype=np.float32)
+    first = table[spec.features[0]].combine_chunks()
+    if not is_list(first.type):
+        columns = [table[name].to_numpy(zero_copy_only=False) for name in spec.features]
+        return np.stack(columns, axis=1).astype(np.float32)
+    lengths = first.value_lengths().unique()
+    values = first.flatten()
+    if len(lengths) > 1 or values.null_count:
+        raise ragged(spec)
+    return values.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(first), -1)

@@ -1,0 +1,79 @@
+"""Rows as models read them: features in a tensor, labels as classes or as numbers."""
+
+import factories
+import pyarrow as pa
+import pytest
+import torch
+
+from tasks.datasets.encoding import feature_values, joined, to_tensors
+from tasks.journal.events.enrollment import DatasetSpec
+from unlearning.errors import DataError, UnfitRowsError
+
+
+def dataset(uri="u", **changes):
+    return factories.dataset(uri=uri, **changes)
+
+
+def test_features_may_be_a_list_or_columns_with_shape_and_scale():
+    listed = pa.table({"features": [[0, 255], [255, 0]], "label": [0, 1], "subject_id": ["a", "b"]})
+    inputs, labels = to_tensors(
+        listed, DatasetSpec("u", ("features",), "label", "subject_id", (1, 2), 255.0)
+    )
+    assert inputs.tolist() == [[[0.0, 1.0]], [[1.0, 0.0]]]
+    assert labels.tolist() == [0, 1]
+    columns = pa.table({"x": [1.5, 2.5], "y": [3, 4], "label": [1, 0]})
+    assert to_tensors(columns, DatasetSpec("u", ("y", "x"), "label", "s"))[0].tolist() == [
+        [3.0, 1.5],
+        [4.0, 2.5],
+    ]
+
+
+@pytest.mark.parametrize("features", [[[1], [1, 2]], [[1, 2], None], [[1, None], [1, 2]]])
+def test_ragged_or_missing_features_are_refused(features):
+    table = pa.table({"features": features, "label": [0, 1]})
+    with pytest.raises(DataError):
+        to_tensors(table, dataset("u"))
+
+
+def test_parts_of_different_width_do_not_make_one_table():
+    narrow, wide = (torch.zeros(2, n) for n in (3, 4))
+    labels = torch.zeros(2, dtype=torch.int64)
+    assert joined([(narrow, labels), (narrow, labels)], dataset("u")).count == 4
+    with pytest.raises(UnfitRowsError, match="different numbers"):
+        joined([(narrow, labels), (wide, labels)], dataset("u"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "found"),
+    [
+        (["no", "yes", "no"], ("yes", "no"), [1, 0, 1]),
+        ([-1, 1, 1], ("-1", "1"), [0, 1, 1]),
+        ([True, False, True], ("false", "true"), [1, 0, 1]),
+        (pa.array(["b", "a", "b"]).dictionary_encode(), ("a", "b"), [1, 0, 1]),
+    ],
+)
+def test_labels_of_any_kind_are_places_among_the_classes_named(labels, classes, found):
+    table = pa.table({"features": [[1], [2], [3]], "label": labels})
+    assert to_tensors(table, dataset(classes=classes))[1].tolist() == found
+
+
+def test_a_label_that_nobody_named_is_refused_without_being_said():
+    table = pa.table({"features": [[1], [2]], "label": ["no", "zq7secret"]})
+    with pytest.raises(UnfitRowsError, match="--classes") as refused:
+        to_tensors(table, dataset(classes=("no", "yes")))
+    assert "zq7secret" not in str(refused.value)
+
+
+def test_a_number_that_is_predicted_goes_along_with_its_row():
+    table = pa.table({"features": [[2, 4], [6, 8]], "label": [0.5, -1.5]})
+    spec = dataset(target="number", shape=(1, 2), scale=2.0)
+    inputs, labels = to_tensors(table, spec)
+    assert inputs.tolist() == [[1.0, 2.0, 0.5], [3.0, 4.0, -1.5]]
+    assert labels.tolist() == [1, 1]
+    assert feature_values(inputs, spec).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_number_that_is_not_finite_is_refused():
+    table = pa.table({"features": [[2], [6]], "label": [0.5, float("nan")]})
+    with pytest.raises(UnfitRowsError, match="not a finite number"):
+        to_tensors(table, dataset(target="number"))
