@@ -34,7 +34,7 @@ def set_aside(services: Services, batch: str) -> int:
         replay.find_waiting(services, is_noted=True)
     if unwanted or overtaken:
         late_holds.tell_withheld(services, batch)
-        returned.withdraw_reinstated(services, batch, {d.subject for d in unwanted})
+    returned.withdraw_reinstated(services, batch, _withheld(services, batch))
     return len(unwanted) + len(overtaken)
 
 
@@ -62,6 +62,19 @@ def _withhold(services: Services, batch: str, requests: list[Disposition], why: 
         number = read_batch(services.journal, batch).event_count + 1
         facts = RequestsWithheld(records=records, why=why)
         services.journal.append(batch_stream(batch), ids.withheld(number), facts)
+
+
+def _withheld(services: Services, batch: str) -> set[str]:
+    """Subjects whose requests left the batch, now or in a run before, as they were reinstated."""
+    history = read_batch(services.journal, batch)
+    left = {
+        record
+        for _, event_id, records in history.withheld
+        if history.why_withheld.get(event_id) == _REINSTATED
+        for record in records
+    }
+    judged = batches.dispositions(services, batch) if left else []
+    return {d.subject for d in judged if d.record_id in left}
 
 
 def _unwanted(services: Services, batch: str) -> list[Disposition]:

@@ -164,7 +164,7 @@ def reinstated(services: Services, batch: str, among: Collection[str]) -> dict[s
 def withdraw_reinstated(services: Services, batch: str, among: Collection[str]) -> None:
     """Withdraw requests of our own that wait, for those of the subjects who were reinstated.
 
-    Where a run is stopped before that, the next one takes them up again and sets them aside anew.
+    Cost: nothing for nobody, else as that of `undecided`.
     """
     for who, decided in reinstated(services, batch, among).items():
         for one in open_replays(services, who):

@@ -9,7 +9,7 @@ from two_tables import enroll_photos
 from tasks import pipeline
 from tasks.attempts.unenrolling import unenroll
 from tasks.journal.events.catalog import request_stream
-from tasks.subjects import late_returns, open_batches, replay, tied_tables
+from tasks.subjects import late_returns, open_batches, replay, returned, tied_tables
 from tasks.subjects.returned import noted_waiting, reinstate, why_waiting
 from unlearning.errors import ConflictError
 
@@ -132,6 +132,28 @@ def test_whoever_is_reinstated_before_a_run_took_the_request_is_not_erased(world
     before = world.effects()
     world.run()
     assert world.effects() == before
+
+
+def test_a_reinstated_request_is_withdrawn_also_where_a_run_was_killed_right_before(
+    world, monkeypatch
+):
+    world.deliver_again(BACK)
+    world.replay()
+    deliver_new(world)
+    world.replay()
+    reinstate(world.services, pseudonym(world), **ADA)
+    (batch,) = open_batches.open_batches(world.services)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(returned, "withdraw_reinstated", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.Steps(world.services).validate_batch(batch)
+    assert ours(world)[pseudonym(world)].status == "on_hold"
+    pipeline.Steps(world.services).validate_batch(batch)
+    assert ours(world)[pseudonym(world)].status == "withdrawn"
 
 
 def test_nobody_waits_for_rows_of_a_table_that_was_closed(overtaken):
