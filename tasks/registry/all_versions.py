@@ -40,10 +40,14 @@ def files_key(source: str) -> str:
     """One form for all the addresses that MLflow knows the same files by.
 
     The id of the logged model if the address holds one, else the version that was copied, or the
-    run and the path in it; any other address stays as it is.
+    run and the path in it; any other address stays as it is, without a password or a signature.
     """
+    parts = urlsplit(source)
+    if parts.netloc:
+        host = parts.netloc.rpartition("@")[2]
+        source = parts._replace(netloc=host, query="", fragment="").geturl()
     source = source.rstrip("/")
-    for part in urlsplit(source).path.split("/"):
+    for part in parts.path.split("/"):
         if LOGGED.fullmatch(part):
             return part
     if _VERSION.fullmatch(source):

@@ -20,8 +20,13 @@ from unlearning.errors import ExpungeError
 
 log = logging.getLogger("expunge.versions")
 
-_WEIGHTS = (".bin", ".ckpt", ".onnx", ".pkl", ".pt", ".pt2", ".pth", ".safetensors")
+_WEIGHTS = (
+    *(".bin", ".ckpt", ".joblib", ".lgb", ".onnx", ".pkl", ".pt", ".pt2", ".pth"),
+    *(".safetensors", ".skops", ".ubj", ".xgb"),
+)
 """How files end that hold weights; others, such as lists of packages, are alike in many models."""
+_BESIDE = ("code/", "extra_files/")
+"""Where MLflow puts what comes with a model, such as a scaler that several models share."""
 
 Place = tuple[str, int, str]
 
@@ -74,8 +79,12 @@ def _remembered_files(versions: VersionHistory) -> dict[str, int]:
         digest: number
         for number in sorted(versions.remembered)
         for path, digest in files.get(number, {}).items()
-        if path.endswith(_WEIGHTS) and digest not in clean
+        if _is_weights(path) and digest not in clean
     }
+
+
+def _is_weights(path: str) -> bool:
+    return path.endswith(_WEIGHTS) and not path.startswith(_BESIDE)
 
 
 def _sizes_of(
@@ -127,7 +136,7 @@ def _listed(services: Services, model: str, one: Listed) -> VersionExamined | No
     sizes = _read(one, lambda: artifacts.sizes(services.registry, one.model, one.version))
     if sizes is None:
         return None
-    weights = {path: size for path, size in sizes.items() if path.endswith(_WEIGHTS)}
+    weights = {path: size for path, size in sizes.items() if _is_weights(path)}
     return _note(services, model, one, weights, {})
 
 

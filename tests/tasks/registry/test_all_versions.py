@@ -18,6 +18,8 @@ LOGGED, RUN = f"m-{'a' * 32}", "b" * 32
         (f"runs:/{RUN}/model", f"runs:/{RUN}/model"),
         (f"file:///mlruns/0/{RUN}/artifacts/model", f"runs:/{RUN}/model"),
         ("s3://elsewhere/weights/", "s3://elsewhere/weights"),
+        ("sftp://anna:s3cret@host:22/weights/", "sftp://host:22/weights"),
+        ("https://host/weights?sig=t0ken#part", "https://host/weights"),
         ("", ""),
     ],
 )

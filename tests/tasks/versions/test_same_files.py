@@ -1,10 +1,15 @@
 """Copies that were downloaded and logged anew are found by the bytes of their weights."""
 
-import pytest
+from typing import Any
 
-from tasks.registry import artifacts
+import pytest
+from logged_models import log_model
+
+from tasks.enrolling import enroll
+from tasks.registry import all_versions, artifacts
 from tasks.registry.downloads import downloaded
 from tasks.versions import copies, retirement, same_files
+from unlearning.training.architectures import mlp
 
 # MLflow and torch warn of their own type hints and formats.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -34,6 +39,22 @@ def test_a_copy_without_source_and_tag_raises_an_alarm(world):
     (alarm,) = retirement.retire(world.services, "income")
     assert "theirs version 1 has the alias live and holds the weights of income version 1" in alarm
     assert seen(world) == [("theirs", 1, 1, True)]
+
+
+def test_a_file_that_comes_with_a_model_is_none_of_its_weights(world):
+    """A scaler that two models share makes neither a copy of the other."""
+    (scaler := world.folder / "scaler.pkl").write_bytes(b"mean and deviation")
+    (code := world.folder / "helpers").mkdir()
+    (code / "table.bin").write_bytes(b"a lookup table")
+    beside: Any = {"extra_files": [str(scaler)], "code_paths": [str(code)]}
+    mine = log_model(world.services, mlp(40, (8,), 2, seed=3), form="pt2", **beside)
+    enroll.enroll_version(world.services, world.source(), mine, trust_pickle=False, trust_code=True)
+    world.submit("next", [30])
+    world.run()
+    other = mlp(40, (5,), 2, seed=4)
+    log_model(world.services, other, form="pt2", model="theirs", **beside)
+    same_files.examine(world.services, "income")
+    assert seen(world) == []
 
 
 def test_what_was_looked_into_is_read_no_second_time(world, monkeypatch):
@@ -68,6 +89,18 @@ def test_a_version_that_cannot_be_read_holds_up_nothing(world, source):
     logged_anew(world, 1, "theirs")
     retirement.retire(world.services, "income")
     assert ("theirs", 1, 1, True) in seen(world)
+
+
+def test_no_password_of_an_address_comes_into_the_journal(world):
+    client = world.services.registry.client
+    client.create_registered_model("far")
+    client.create_model_version("far", "https://anna:s3cret@host:8443/model?sig=t0ken")
+    same_files.examine(world.services, "income")
+    one = next(v for v in all_versions.listed_versions(world.services.registry) if v.model == "far")
+    same_files._note(world.services, "income", one, {}, {})  # noqa: SLF001 - as if it answered
+    kept = b"".join(world.store.get(i.key) for i in world.store.list_objects("journal/"))
+    assert b"https://host:8443/model" in kept
+    assert not any(word in kept for word in (b"anna", b"s3cret", b"t0ken"))
 
 
 def test_certificates_name_the_copy(world):
