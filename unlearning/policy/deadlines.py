@@ -9,6 +9,7 @@ from statistics import median
 _DAY = 24 * 3600
 _SURE = 4
 """Machines of one kind differ by less than that; below it nothing is called impossible."""
+_LEAST = 0.1
 _UNITS = ((_DAY, "days"), (3600, "hours"), (60, "minutes"))
 
 
@@ -96,6 +97,8 @@ def why_too_late(found: Forecast | None, days_left: int) -> str:
 
 def span(seconds: float) -> str:
     """A time in the unit that suits it, such as "2.5 hours"."""
+    if seconds < _LEAST:
+        return f"under {_LEAST} seconds"
     for size, unit in _UNITS:
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"

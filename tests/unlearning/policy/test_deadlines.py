@@ -68,9 +68,16 @@ def test_what_nobody_knows_the_length_of_is_begun(days_left):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 seconds"), (59, "59.0 seconds"), (90, "1.5 minutes"), (9_000, "2.5 hours"),
-     (3 * DAY, "3.0 days")],
-)  # fmt: skip
+    [
+        (0, "under 0.1 seconds"),
+        (0.09, "under 0.1 seconds"),
+        (0.1, "0.1 seconds"),
+        (59, "59.0 seconds"),
+        (90, "1.5 minutes"),
+        (9_000, "2.5 hours"),
+        (3 * DAY, "3.0 days"),
+    ],
+)
 def test_spans(seconds, text):
     assert span(seconds) == text
 
