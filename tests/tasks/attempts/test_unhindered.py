@@ -9,11 +9,13 @@ from small_tables import rows
 from two_tables import FIRST, enroll_photos, work_off
 
 from tasks import pipeline
+from tasks.approval import approvals
 from tasks.attempts.unenrolling import unenroll
 from tasks.attempts.unhindered import send_unhindered
 from tasks.enrolling import enroll
-from tasks.journal.reading import read_batch
+from tasks.journal.reading import enrolled_models, read_batch, record_enrollment
 from tasks.subjects import open_batches
+from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.gate.gate import no_candidate
 
 __all__ = ["world"]
@@ -34,6 +36,13 @@ def two(world):
     enroll.enroll_version(world.services, world.source(policy=policy), None, trust_pickle=False)
     world.photos = enroll_photos(world)
     return world
+
+
+def plans(steps, batch):
+    steps.validate_batch(batch)
+    steps.resolve_rows(batch)
+    found = [steps.plan_unlearning(batch, model) for model in ("income", "photos")]
+    return [plan for plan in found if plan is not None]
 
 
 def statuses(world):
@@ -65,6 +74,25 @@ def test_people_of_another_table_are_certified_though_a_model_is_blocked(two):
     unenroll(two.services, "income", name="Ada", reason="It serves nobody.")
     assert work_off(two) == []
     assert statuses(two)["S-20"] == "erased"
+
+
+def test_certificates_of_who_went_ahead_name_who_approved_what_was_done_for_them(two):
+    for one in list(enrolled_models(two.services.journal)):
+        asking = replace(one, approval=ApprovalPolicy(always=True))
+        record_enrollment(two.services.journal, asking)
+    two.submit("S", [20])
+    two.submit("P", [FIRST])
+    (batch,) = open_batches.open_batches(two.services)
+    steps = IncomeFails(two.services)
+    assert not steps.seek_approval(batch, plans(steps, batch))
+    approvals.decide(two.services, batch, "approve", name="Ada")
+    pipeline.process_batch(steps, batch, ["income", "photos"])
+    ahead = send_unhindered(two.services, batch)
+    assert pipeline.process_batch(steps, ahead, ["income", "photos"]) == []
+    found = two.certificate(f"P-{FIRST}")
+    (model,) = found["models"]
+    assert (model["in_batch"], model["approved_by"]) == (batch, "Ada")
+    assert found["approved_by"] == "Ada"
 
 
 def test_people_of_another_table_go_ahead_where_nobody_knows_which_version_answers(two):
