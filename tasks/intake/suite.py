@@ -14,6 +14,10 @@ GROUNDS = ["a", "b", "c", "d", "e", "f"]
 REQUEST_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 HELD = "a legal hold names the subject"
 ON_RECORD = "a request with this request_id is already on record"
+WITHDREW = (
+    "repeats a request that somebody withdrew; if it is to be answered after all, send it under a "
+    "request_id of its own"
+)
 USED = "request_id is already used for another subject; send the request under one of its own"
 _ELSEWHERE = "subject_kind (person if not given) must be one that a table is enrolled with: {}"
 _OF_NO_TYPE = (

@@ -13,7 +13,7 @@ from tasks.intake.columns import IdRules, columns, may_own_its_id
 from tasks.intake.kept_rows import Record
 from tasks.intake.legal_holds import register
 from tasks.intake.request_files import RawRow
-from tasks.intake.suite import HELD, ON_RECORD, USED, failures
+from tasks.intake.suite import HELD, ON_RECORD, USED, WITHDREW, failures
 from tasks.journal import journal
 from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import Answered, RequestWithdrawn
@@ -159,6 +159,8 @@ def _claim_ids(services: Services, judged: list[Disposition]) -> list[Dispositio
     """
 
     def own(d: Disposition) -> Disposition:
+        if d.outcome == "duplicate" and d.subject in _withdrawn(services, d.request_id):
+            return replace(d, reason=WITHDREW)
         if d.outcome not in ("accepted", "on_hold"):
             return d
         for claim in _claims_of(d.request_id):
@@ -166,7 +168,8 @@ def _claim_ids(services: Services, judged: list[Disposition]) -> list[Dispositio
                 break
             record, owner = services.store.get(claim).decode().split(" ")
             if owner == d.subject:
-                return Disposition(d.record_id, d.request_id, "duplicate", ON_RECORD, d.received_at)
+                reason = WITHDREW if _is_withdrawn(services, record) else ON_RECORD
+                return Disposition(d.record_id, d.request_id, "duplicate", reason, d.received_at)
             if not _is_withdrawn(services, record):
                 return Disposition(d.record_id, "", "quarantined", USED)
         return d

@@ -130,6 +130,11 @@ def test_a_request_id_that_was_withdrawn_is_anybody_s_once_and_its_own_row_a_dup
     assert [d.outcome for d in judged("a", "b", "c")] == ["duplicate", "duplicate", "quarantined"]
     assert [d.outcome for d in judged("a")] == ["duplicate"]
     assert [d.outcome for d in judged("c")] == ["quarantined"]
+    # Who asks again under the withdrawn number is told what to do, and others what they were told.
+    again = [d.reason for d in (*judged("a"), *judged("a", "b"))]
+    assert again[0] == again[1]
+    assert "somebody withdrew" in again[0]
+    assert again[2] == "a request with this request_id is already on record"
 
 
 @pytest.mark.parametrize("flaw", [{"received_at": "soon"}, {"ground": "z"}, {"colour": "red"}])
