@@ -8,7 +8,13 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
-from flows.commands.tables import no_model, print_unclear, print_waiting, request_table
+from flows.commands.tables import (
+    no_model,
+    print_unclear,
+    print_unusable,
+    print_waiting,
+    request_table,
+)
 from flows.console import Plain, shown
 from tasks.attempts.served import unserved
 from tasks.certificates.alarms import alarms
@@ -54,6 +60,7 @@ def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         listed = [RequestSummary(**r) for r in found["requests"]]
         console.print(request_table("Requests", listed, now().date()))
         print_unclear(console, listed)
+        print_unusable(console, listed, services.store.uri)
     else:
         console.print(f"No request was read yet in {services.store.uri}.", soft_wrap=True)
     print_waiting(console, services)

@@ -1,5 +1,6 @@
 """Tables that a person reads after a run."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
@@ -79,6 +80,13 @@ def print_unclear(console: Plain, found: Iterable[RequestSummary]) -> None:
     by = "--by NAME --reason TEXT"
     settle = f"expunge settle {unclear[0]}"
     console.print(command("Next:", f"{settle} --exact {by}", f"{settle} --withdraw {by}"))
+
+
+def print_unusable(console: Plain, found: Iterable[RequestSummary], store: str) -> None:
+    """Where rows and files that could not be used are kept, by whose names they can be found."""
+    for place, count in sorted(Counter(one.kept_at for one in found if one.kept_at).items()):
+        kept = f"{counted(count, 'unusable record')} kept, with the name of the file: "
+        console.print(f"{kept}{store}/{place}", soft_wrap=True)
 
 
 def next_commands(status: str, batch: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.approval import questions
 from tasks.certificates.quality import quality_lost
-from tasks.intake import batches, inbox
+from tasks.intake import batches, inbox, quarantine
 from tasks.journal.events.attempts import CandidateEvaluated
 from tasks.journal.events.event import Event
 from tasks.journal.events.requests import Answered, RequestFact
@@ -37,6 +37,8 @@ class RequestSummary:
     certificate: str
     due_on: str = ""
     """When an open request must be answered; empty if it is answered, or was never dated."""
+    kept_at: str = ""
+    """Where an unusable row or file is kept with the name of its file, which may be a person's."""
 
     def is_overdue(self, today: date) -> bool:
         """Whether its day has passed."""
@@ -73,6 +75,7 @@ class ModelSummary:
 
 def requests(services: Services, batch: str | None = None) -> Iterator[RequestSummary]:
     """Every record, or those of one batch, in record order."""
+    kept = quarantine.places(services)
     for record_id, event in _heads(services, batch):
         if batch in (None, event.facts.batch):
             yield RequestSummary(
@@ -86,6 +89,7 @@ def requests(services: Services, batch: str | None = None) -> Iterator[RequestSu
                 at=event.at,
                 certificate=event.facts.certificate,
                 due_on=_due_on(event),
+                kept_at=kept.get(event.facts.batch, "") if event.status == "quarantined" else "",
             )
 
 

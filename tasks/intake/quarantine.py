@@ -32,6 +32,11 @@ def kept_batches(services: Services) -> list[str]:
     return [info.key.removeprefix(_PREFIX).removesuffix(".jsonl") for info in found]
 
 
+def places(services: Services) -> dict[str, str]:
+    """Where unusable rows are kept, by batch."""
+    return {batch: _key(batch) for batch in kept_batches(services)}
+
+
 def _key(batch: str) -> str:
     return f"{_PREFIX}{batch}.jsonl"
 

@@ -1,6 +1,8 @@
 import json
+import re
 
 import pytest
+from small_tables import subject
 
 from tasks.intake import batches
 from tasks.subjects import open_batches
@@ -24,6 +26,20 @@ def test_files_that_wait_and_what_is_overdue_are_said(expunge, world):
     told = " ".join(expunge("status").out.split())
     assert "Q-40 │ accepted │ 2026-12-20 │" in told
     assert told.index("Q-40") < told.index("R-0")
+
+
+def test_where_the_name_of_an_unusable_file_stands_is_said_and_not_the_name(expunge, world):
+    world.store.put(f"requests/incoming/{subject(40)}.json", b"{")
+    world.run()
+    said = expunge("status").out
+    (place,) = re.findall(r"store/(requests/quarantine/b-\w+\.jsonl)", said)
+    assert f"{subject(40)}.json".encode() in world.store.get(place)
+    told = expunge("status", "--json").out
+    (one,) = [r for r in json.loads(told)["requests"] if r["status"] == "quarantined"]
+    assert one["kept_at"] == place
+    assert subject(40) not in said + told
+    world.store.delete(place)
+    assert "requests/quarantine" not in expunge("status").out
 
 
 @pytest.mark.usefixtures("home")
