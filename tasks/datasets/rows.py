@@ -16,6 +16,7 @@ from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.tables.delta import arrow_dataset, arrow_schema, matching, open_table
+from tasks.tables.subject_ids import is_text, why_no_subject
 from unlearning.errors import DataError
 
 _MOST_VALUES = 50
@@ -102,11 +103,6 @@ def label_counts(settings: Settings, spec: DatasetSpec, version: int | None) -> 
     return counts
 
 
-def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds text."""
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
 def check_columns(settings: Settings, spec: DatasetSpec, version: int | None) -> None:
     """Refuse a specification that the table does not fit.
 
@@ -151,9 +147,8 @@ def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterato
             yield DataError(f"Feature column {name!r} must hold numbers, or lists of numbers.")
     if spec.label in kinds:
         yield from _label_errors(spec, kinds[spec.label])
-    kind = kinds.get(spec.subject, pa.string())
-    if not (pa.types.is_integer(kind) or is_text(kind)):
-        yield DataError(f"Subject column {spec.subject!r} must hold strings or integers.")
+    if why := why_no_subject(kinds.get(spec.subject, pa.string())):
+        yield DataError(f"Subject column {spec.subject!r} {why}; name a column of ids.")
     if len(spec.features) > 1 and any(map(is_list, features)):
         yield DataError("Name one list column, or several numeric columns, not a mixture.")
 

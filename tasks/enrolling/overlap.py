@@ -12,6 +12,7 @@ from tasks.datasets.rows import TableRows
 from tasks.enrolling.source import ModelSource
 from tasks.registry.services import Services
 from tasks.tables.delta import arrow_dataset, count_by_subject, open_table
+from tasks.tables.subject_ids import id_texts
 from unlearning.errors import UnfitRowsError
 
 log = logging.getLogger("expunge.overlap")
@@ -53,7 +54,7 @@ def _shared_subjects(services: Services, source: ModelSource) -> int:
     unseen = open_table(services.settings, source.holdout)
     names = pc.call_function("unique", [arrow_dataset(unseen).to_table(columns=[column])[column]])
     table = open_table(services.settings, source.dataset.uri, source.dataset_version)
-    return len(count_by_subject(table, column, map(str, names.to_pylist())))
+    return len(count_by_subject(table, column, (one for one in id_texts(names) if one is not None)))
 
 
 def _identical_rows(services: Services, source: ModelSource) -> int:

@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from tasks.registry.services import Services
 from tasks.subjects.tied_tables import open_searched, searched_columns
-from tasks.tables.delta import arrow_schema, can_hold, count_by_subject, open_table
+from tasks.tables.delta import arrow_schema, count_by_subject, open_table
+from tasks.tables.subject_ids import can_hold
 from unlearning.policy.spelling import is_word_for_nothing, loose_form
 
 

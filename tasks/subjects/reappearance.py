@@ -15,6 +15,7 @@ from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from tasks.subjects import suppression_list
 from tasks.tables.delta import arrow_dataset, count_rows, open_table, used_files
+from tasks.tables.subject_ids import id_texts
 from unlearning.policy.digests import SHORT, facts_digest
 from unlearning.policy.subject_kinds import PERSON, SubjectColumn, kind_pseudonym
 
@@ -118,10 +119,10 @@ def _found(
     with translated("table"):
         for batch in arrow_dataset(table).to_batches(columns=[column.name]):
             counted = batch.column(0).drop_null().value_counts()
-            values, counts = (counted.field(n).to_pylist() for n in ("values", "counts"))
-            for subject, count in zip(map(str, values), counts, strict=True):
-                who = named(subject)
-                if who in wanted:
+            texts, counts = id_texts(counted.field("values")), counted.field("counts").to_pylist()
+            for subject, count in zip(texts, counts, strict=True):
+                who = "" if subject is None else named(subject)
+                if subject is not None and who in wanted:
                     yield who, subject, count
 
 

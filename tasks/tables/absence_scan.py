@@ -24,6 +24,7 @@ from tasks.tables.delta import (
     refuse_links,
     subject_array,
 )
+from tasks.tables.subject_ids import is_spelled
 from unlearning.errors import ConflictError, DataError, ExpungeError
 
 SHORTEST_WORD = 8
@@ -74,8 +75,8 @@ def search(
         ConflictError: a file that nobody committed yet holds an id, or is not readable yet.
     """
     wanted = set(subjects)
-    words = Words(wanted)
     store, table = open_store(uri, settings), open_table(settings, uri)
+    words = Words(wanted if is_spelled(arrow_schema(table).field(column).type) else ())
     refuse_links(settings, uri)
     hits = set(_decoded(table, column, wanted))
     _refuse_uncommitted(settings, table, column, wanted, uncommitted)
@@ -167,8 +168,7 @@ def _decoded(table: Any, column: str, wanted: set[str]) -> Iterator[str]:
     """Files whose subject column holds one of the ids."""
     ids = subject_array(table, column, wanted)
     with translated("table"):
-        is_text = pa.types.is_string(ids.type)
-        data = arrow_dataset(table, dictionary=column if is_text else None)
+        data = arrow_dataset(table, dictionary=column if _has_dictionary(ids.type) else None)
         for file in data.get_fragments():
             batches = file.to_batches(schema=data.schema, columns=[column])
             if any(_holds(batch[column], ids) for batch in batches):
@@ -196,9 +196,10 @@ def _may_hold(
         return False
     ids = subject_array(table, column, wanted)
     kind = arrow_schema(table).field(column)
-    text = pa.types.is_string(kind.type)
     form = ds.ParquetFileFormat(
-        read_options=ds.ParquetReadOptions(dictionary_columns=[column] if text else None)
+        read_options=ds.ParquetReadOptions(
+            dictionary_columns=[column] if _has_dictionary(kind.type) else None
+        )
     )
     try:
         with translated("table"):
@@ -212,6 +213,11 @@ def _may_hold(
             return any(_holds(batch[column], ids) for batch in data.to_batches(columns=[column]))
     except ExpungeError:
         return True
+
+
+def _has_dictionary(kind: pa.DataType) -> bool:
+    """Whether Arrow can read the column's dictionary as it is stored."""
+    return pa.types.is_string(kind) or pa.types.is_binary(kind)
 
 
 def _holds(values: pa.Array, ids: pa.Array) -> bool:

@@ -26,6 +26,7 @@ from tasks.tables.delta import (
     statistics_columns,
     storage_options,
 )
+from tasks.tables.subject_ids import why_no_subject
 from unlearning.errors import DataError
 from unlearning.policy.counted import counted
 
@@ -173,10 +174,8 @@ def _check_schemas(
         raise DataError(f"{uri} has no column {subject!r}; name another with --subject-column.")
     kind = schemas[0].field(subject).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not (
-        pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    ):
-        raise DataError(f"Subject column {subject!r} must hold strings or integers.")
+    if why := why_no_subject(kind):
+        raise DataError(f"Subject column {subject!r} {why}; name a column of ids.")
 
 
 def _check_values(uri: str, data: ds.FileSystemDataset) -> None:

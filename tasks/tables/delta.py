@@ -1,6 +1,5 @@
 """Delta tables: open them, find the rows of subjects, count them, keep ids out of the log."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from pyarrow import fs
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.store.opening import open_store
+from tasks.tables import subject_ids
 from unlearning.errors import DataError
 
 SKIPPING = "delta.dataSkippingStatsColumns"
@@ -126,29 +126,12 @@ def storage_options(settings: Settings, uri: str) -> dict[str, str] | None:
 
 def matching(table: DeltaTable, column: str, subjects: Iterable[str]) -> ds.Expression:
     """A filter for the rows of these subjects; ids travel as values, never as text of a query."""
-    return ds.field(column).isin(subject_array(table, column, subjects))
+    return subject_ids.among(column, arrow_schema(table).field(column).type, subjects)
 
 
 def subject_array(table: DeltaTable, column: str, subjects: Iterable[str]) -> pa.Array:
     """The ids in the type of the table's subject column; ids that cannot be such drop out."""
-    field = arrow_schema(table).field(column)
-    fitting = {subject for subject in subjects if can_hold(field.type, subject)}
-    if pa.types.is_integer(field.type):
-        return pa.array(sorted(map(int, fitting)), field.type)
-    return pa.array(sorted(fitting), pa.string())
-
-
-def can_hold(kind: pa.DataType, subject: str) -> bool:
-    """Whether a column of this type can hold the id as it is written.
-
-    "007" is not the subject 7, nor "-0" the subject 0: only the canonical spelling names a whole
-    number. Else rows would be deleted for a request that is told there were none.
-    """
-    if not pa.types.is_integer(kind):
-        return True
-    limit = 2 ** (kind.bit_width - 1)
-    is_whole = re.fullmatch(r"0|-?[1-9][0-9]{0,18}", subject)
-    return is_whole is not None and -limit <= int(subject) < limit
+    return subject_ids.id_array(arrow_schema(table).field(column).type, subjects)
 
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:
@@ -162,8 +145,10 @@ def count_by_subject(table: DeltaTable, column: str, subjects: Iterable[str]) ->
         found = arrow_dataset(table).to_table(
             columns=[column], filter=matching(table, column, subjects)
         )
-    counts = found[column].value_counts().to_pylist()
-    return {str(item["values"]): item["counts"] for item in counts}
+    counted = found[column].value_counts()
+    texts = subject_ids.id_texts(counted.field("values"))
+    counts = zip(texts, counted.field("counts").to_pylist(), strict=True)
+    return {text: count for text, count in counts if text is not None}
 
 
 def count_rows(table: DeltaTable, where: ds.Expression | None = None) -> int:

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 
 from tasks.foreign_errors import translated
 from tasks.tables.delta import arrow_dataset
+from tasks.tables.subject_ids import id_texts
 from unlearning.policy.digests import keys_of
 
 _PURPOSE = b"\0rows"
@@ -41,11 +42,7 @@ def row_digests(
             digests = np.frombuffer(made, dtype=np.uint64)
             for one in later:
                 digests = rekeyed_rows(one, digests)
-            ids = batch.column(subject).to_pylist()
-            yield (
-                [None if one is None else str(one) for one in ids],
-                digests,
-            )
+            yield id_texts(batch.column(subject)), digests
 
 
 def rekeyed_rows(key: bytes, digests: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 
 from tasks.foreign_errors import translated
 from tasks.tables.delta import arrow_dataset, arrow_schema, count_by_subject
+from tasks.tables.subject_ids import id_texts, is_text
 from unlearning.policy.spelling import loose_form
 
 _PLAIN = r"^[0-9A-Za-z@._-][0-9A-Za-z@._+-]*$"
@@ -37,13 +38,19 @@ def rows_by_id(table: DeltaTable, column: str, forms: Collection[str]) -> dict[s
     with translated("table"):
         for batch in arrow_dataset(table).to_batches(columns=[column]):
             counted = batch.column(0).drop_null().value_counts()
-            values, counts = counted.field("values").cast(pa.string()), counted.field("counts")
+            values, counts = _texts(counted.field("values")), counted.field("counts")
             alike = _call("is_in", loose_forms(values), pc.SetLookupOptions(wanted))
             for value, count in zip(
                 values.filter(alike).to_pylist(), counts.filter(alike).to_pylist(), strict=True
             ):
                 found[value] += count
     return dict(found)
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    if is_text(values.type):
+        return values.cast(pa.string())
+    return pa.array(["" if one is None else one for one in id_texts(values)], pa.string())
 
 
 def loose_forms(ids: pa.Array) -> pa.Array:

@@ -207,7 +207,7 @@ def test_a_chunk_has_at_least_one_row(place):
     [
         ({"label": "income"}, "must hold integers"),
         ({"label": "region", "target": "number"}, "numbers that are predicted"),
-        ({"subject": "income"}, "must hold strings or integers"),
+        ({"subject": "features"}, "holds several values in one; name a column of ids"),
         ({"features": ("features", "level")}, "not a mixture"),
         ({"features": ("region",)}, "must hold numbers"),
     ],
