@@ -26,6 +26,7 @@ from tasks.subjects.tied_tables import (
     readable_versions,
     searched_columns,
 )
+from tasks.tables import transaction_log
 from tasks.tables.delta import count_by_subject, count_rows, open_table
 from unlearning.errors import ConflictError, DataError
 from unlearning.policy.counted import counted
@@ -190,7 +191,7 @@ def _search(
         wanted = set(asked.values())
         counts = count_by_subject(table, column, wanted)
         pinned = readable_versions(services, ties, uri, table.version())
-        counts |= dict.fromkeys(_only_in(services, uri, pinned, wanted - set(counts)), 0)
+        counts |= _former(services, uri, column, pinned, wanted - set(counts))
         readable = {table.version(), *pinned}
         others = [t for t in ties if t.tie.dataset.uri == uri and t.tie.version not in readable]
         gone, unread = search_rosters(services, batch, others, wanted - set(counts), kind)
@@ -214,9 +215,16 @@ def _by_rosters(services: Services, batch: str, away: TableMatches) -> TableMatc
     return replace(away, rows=traced | away.rows, unread=unread)
 
 
-def _only_in(services: Services, uri: str, pinned: dict[int, str], missing: set[str]) -> set[str]:
-    """Those of the subjects without rows in the table's present whom a pinned version holds."""
+def _former(
+    services: Services, uri: str, column: str, pinned: dict[int, str], missing: set[str]
+) -> dict[str, int]:
+    """Those of the subjects without rows in the present who left some in a pinned version, or ids.
+
+    Whoever's rows others deleted by name stands in the table's log. Each has 0 rows.
+    """
     found: set[str] = set()
-    for older, column in pinned.items() if missing else ():
-        found |= count_by_subject(open_table(services.settings, uri, older), column, missing).keys()
-    return found
+    for older, named_by in pinned.items() if missing else ():
+        table = open_table(services.settings, uri, older)
+        found |= count_by_subject(table, named_by, missing).keys()
+    found |= transaction_log.named(services.settings, uri, column, missing - found)
+    return dict.fromkeys(found, 0)

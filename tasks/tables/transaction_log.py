@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,10 @@ from tasks.tables.delta import open_table, used_files
 
 PREFIX = "_delta_log/"
 _VERSION_DIGITS = 20
+_STATISTICS = 32
+"""Characters of a text that Delta's writers keep at most, where they shorten it."""
+_VALUES = re.compile(r"'((?:[^']|'')*)'|([^\s'\"(),=<>!\[\]]+)")
+"""A value in a condition: in quotes, or bare."""
 _PARTITION_VALUE = ".partitionValues.key_value.value"
 
 
@@ -30,6 +35,47 @@ def names_people(settings: Settings, uri: str, column: str) -> bool:
     return any(_tells(entry, column, live) for _, entry in read(open_store(uri, settings)))
 
 
+def named(settings: Settings, uri: str, column: str, ids: Collection[str]) -> set[str]:
+    """Those of the ids that the log tells, be their rows long gone: somebody deleted them by name.
+
+    They stand in the parameters of operations, whole, or in the statistics of files on the subject
+    column, of which the first 32 characters may be left. Checkpoints tell nothing of operations.
+    Cost: every commit that the log still has.
+    """
+    if not ids:
+        return set()
+    shortened = {one[:_STATISTICS]: one for one in ids if len(one) > _STATISTICS}
+    found: set[str] = set()
+    for _, entry in _commits(open_store(uri, settings)):
+        for text in _literals(entry, column):
+            # The highest one may end in a letter more, which makes it higher than what is cut off.
+            is_short = len(text) in (_STATISTICS, _STATISTICS + 1)
+            found |= {text} & set(ids)
+            found |= {shortened.get(text[:_STATISTICS], text)} & set(ids) if is_short else set()
+    return found
+
+
+def _literals(entry: dict[str, Any], column: str) -> Iterator[str]:
+    """Every value in the parameters of an operation, or in statistics on the column."""
+    told = (entry.get("commitInfo") or {}).get("operationParameters") or {}
+    for value in told.values():
+        for quoted, bare in _VALUES.findall(str(value)):
+            yield quoted.replace("''", "'") or bare
+    for kind in ("add", "remove"):
+        statistics = json.loads((entry.get(kind) or {}).get("stats") or "{}")
+        for end in ("minValues", "maxValues"):
+            value = (statistics.get(end) or {}).get(column)
+            if value is not None:
+                yield str(value)
+
+
+def _commits(store: ObjectStore) -> Iterator[tuple[str, Any]]:
+    for info in store.list_objects(PREFIX):
+        if info.key.endswith(".json") and info.size:
+            lines = store.get(info.key).splitlines()
+            yield from ((info.key, json.loads(line)) for line in lines)
+
+
 def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
     """Key and content of every entry in the log, from commits and checkpoints alike."""
     for info in store.list_objects(PREFIX):
@@ -40,9 +86,7 @@ def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
                 read = [c.path for c in file.schema if not c.path.endswith(_PARTITION_VALUE)]
                 for batch in file.iter_batches(4096, columns=read):
                     yield from ((info.key, entry) for entry in batch.to_pylist())
-        elif info.key.endswith(".json") and info.size:
-            lines = store.get(info.key).splitlines()
-            yield from ((info.key, json.loads(line)) for line in lines)
+    yield from _commits(store)
 
 
 def trim(settings: Settings, uri: str) -> None:

@@ -210,3 +210,16 @@ def test_s3_keeps_no_old_version_and_no_part_of_an_upload(s3_bucket, batch):
         at = {"Bucket": s3_bucket, "Key": item["Key"], "VersionId": item["VersionId"]}
         data = client.get_object(**at)["Body"].read()
         assert not [i for i in GONE if i.encode() in data]
+
+
+def test_an_id_that_others_left_in_the_log_of_a_table_without_its_rows_goes_with_the_request(world):
+    here = world
+    number = min(here.there(here.holdout))
+    DeltaTable(here.holdout).delete(f"subject_id = '{subject(number)}'")
+    assert subject(number).encode() in everything(here.holdout)
+    here.submit("L", [number])
+    here.run()
+    assert subject(number).encode() not in everything(here.holdout)
+    told = here.requests()[f"L-{number}"].facts
+    assert told.reason.startswith("others had deleted the rows before; purged from the files")
+    assert here.certificate(f"L-{number}")["outcome"] == "erased"

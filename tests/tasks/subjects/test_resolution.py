@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from erased_world import TRAINING
@@ -17,6 +18,7 @@ from tasks.journal.reading import record_enrollment
 from tasks.subjects import open_batches, resolution, suppression_list
 from tasks.subjects.matches import matches
 from tasks.tables import deletion
+from tasks.tables.delta import keep_ids_out_of_log, open_table
 from unlearning.errors import ConflictError, DataError
 
 # MLflow and torch warn of their own type hints and formats.
@@ -30,7 +32,8 @@ class Searched:
         self.services, self.store = services, services.store
         self.folder, self.searched = folder, []
         self.train, self.holdout = (f"file://{p}" for p in write_tables(folder, train=9, holdout=9))
-        self.enroll("income", self.train)
+        keep_ids_out_of_log(open_table(services.settings, self.train), "subject_id")
+        self.enroll("income", self.train, version=1)
         lines = [
             {
                 "request_id": f"R-{n}",
@@ -59,6 +62,12 @@ class Searched:
             holdout=self.holdout,
         )
         record_enrollment(self.services.journal, known)
+
+    def drop(self, number):
+        """Others write the table anew without a subject, whom they do not name."""
+        kept = DeltaTable(self.train).to_pyarrow_table()
+        kept = kept.filter(pc.field("subject_id") != subject(number))
+        write_deltalake(self.train, kept, mode="overwrite")
 
     def enroll_photos(self):
         place = f"file://{self.folder}/photos"
@@ -100,7 +109,7 @@ def test_a_table_that_changed_since_is_searched_again(searched):
     assert (counts["located"], counts["not_found"]) == (2, 0)
     assert searched.located() == {("R-3", "train"), ("R-900", "train")}
     versions = {m.uri: m.version for m in matches(searched.services, searched.batch)}
-    assert versions == {searched.train: 1, searched.holdout: 0}
+    assert versions == {searched.train: 2, searched.holdout: 0}
 
 
 def test_who_was_found_once_stays_found_when_others_delete_the_rows(searched):
@@ -118,9 +127,16 @@ def test_who_is_only_in_the_snapshot_of_a_model_is_found(searched):
 
 
 def test_a_snapshot_whose_files_are_gone_is_not_searched(searched):
-    DeltaTable(searched.train).delete(f"subject_id = '{subject(3)}'")
+    searched.drop(3)
     deletion.vacuum(searched.services.settings, searched.train)
     assert searched.resolve()[0]["located"] == 0
+
+
+def test_who_is_named_in_the_log_alone_is_found(searched):
+    DeltaTable(searched.train).delete(f"subject_id = '{subject(3)}'")
+    deletion.vacuum(searched.services.settings, searched.train)
+    assert searched.resolve()[0] == {"tables": 2, "rows": 0, "located": 1, "not_found": 1}
+    assert searched.located() == {("R-3", "train")}
 
 
 def test_a_table_of_a_model_that_was_enrolled_since_is_searched(searched):
@@ -134,9 +150,9 @@ def test_a_table_of_a_model_that_was_enrolled_since_is_searched(searched):
 
 def test_an_older_version_that_a_model_was_enrolled_on_since_is_searched(searched):
     write_deltalake(searched.train, rows(1, first=900), mode="append")
-    DeltaTable(searched.train).delete(f"subject_id = '{subject(900)}'")
+    searched.drop(900)
     assert searched.resolve()[0]["not_found"] == 1
-    searched.enroll("late", searched.train, version=1)
+    searched.enroll("late", searched.train, version=2)
     with pytest.raises(ConflictError, match="run again"):
         resolution.close_search(searched.services, searched.batch)
     assert searched.resolve()[0]["not_found"] == 0
@@ -147,11 +163,11 @@ def test_an_older_version_that_a_model_was_enrolled_on_since_is_searched(searche
 def test_an_older_version_found_late_is_searched_for_who_is_known_elsewhere_too(searched):
     searched.enroll_photos()
     write_deltalake(searched.train, rows(1, first=900), mode="append")
-    DeltaTable(searched.train).delete(f"subject_id = '{subject(900)}'")
+    searched.drop(900)
     searched.resolve()
     suppression_list.suppress(searched.services, searched.batch)
     assert ("R-900", "train") not in searched.located()
-    searched.enroll("late", searched.train, version=1)
+    searched.enroll("late", searched.train, version=2)
     searched.resolve()
     assert ("R-900", "train") in searched.located()
     (train,) = (m for m in matches(searched.services, searched.batch) if m.uri == searched.train)

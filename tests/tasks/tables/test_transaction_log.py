@@ -1,5 +1,8 @@
 """What a table's log says of data subjects, and how that is taken out of it."""
 
+import json
+
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from small_tables import MARK, rows, subject
@@ -58,3 +61,27 @@ def test_commits_and_checkpoints_are_read_alike(table):
     assert any(key.endswith(".checkpoint.parquet") for key in keys)
     added = [e["add"] for _, e in transaction_log.read(store) if e.get("add")]
     assert {one["path"] for one in added} == delta.used_files(DeltaTable(table))
+
+
+def test_a_log_tells_whose_rows_others_deleted_by_name(table):
+    delta.keep_ids_out_of_log(delta.open_table(load_settings(), table), "subject_id")
+    write_deltalake(table, rows(1, first=900), mode="overwrite")
+    transaction_log.trim(load_settings(), table)
+    DeltaTable(table).delete(f"subject_id in ('{subject(900)}', 'it''s \u00e9lodie')")
+    asked = {subject(900), subject(90), "it's \u00e9lodie", "1"}
+    found = transaction_log.named(load_settings(), table, "subject_id", asked)
+    assert found == {subject(900), "it's \u00e9lodie"}
+    transaction_log.trim(load_settings(), table)
+    assert not transaction_log.named(load_settings(), table, "subject_id", asked)
+
+
+def test_a_log_tells_numbers_and_what_statistics_shortened(tmp_path):
+    place, long = tmp_path / "t", "x" * 40
+    write_deltalake(place, pa.table({"n": [7, 12], "who": ["a", "b"]}))
+    settings, uri = load_settings(), place.as_uri()
+    assert transaction_log.named(settings, uri, "n", {"7", "8", "12"}) == {"7", "12"}
+    DeltaTable(place).delete("n = 7 or n = 8")
+    assert transaction_log.named(settings, uri, "n", {"8", "88"}) == {"8"}
+    cut = {"add": {"stats": json.dumps({"maxValues": {"who": f"{long[:32]}\u007f"}})}}
+    (place / "_delta_log" / f"{9:020}.json").write_text(json.dumps(cut))
+    assert transaction_log.named(settings, uri, "who", {long, "x"}) == {long}
