@@ -9,6 +9,7 @@ from unlearning.evidence.evidence import (
     Estimate,
     Evidence,
     ForgettingEvidence,
+    NumberError,
     Pool,
     Probes,
     UnseenAccuracy,
@@ -72,6 +73,17 @@ FORGOTTEN = Evidence(
     ),
 )
 """The attacker is right 65 times in 100 before and 53 times after; 55 are accepted."""
+
+NUMBER_ERROR = NumberError(
+    rows=2_000,
+    tolerance=0.5,
+    before=0.61,
+    after=0.62,
+    before_root=0.8,
+    after_root=0.81,
+    certain_rise=-0.01,
+)
+"""Of a model of numbers whose error did not rise."""
 
 
 def attacked(after: float) -> Evidence:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sample_evidence import FORGOTTEN, few
+from sample_evidence import FORGOTTEN, NUMBER_ERROR, few
 
 from docs.generate.tables import code, table
 from tasks.certificates.limits import LIMITS
@@ -41,6 +41,7 @@ def _samples() -> Iterator[Evidence]:
     """Evidence with slices; of few rows, with earlier batches or without; without canaries."""
     loss = SliceLoss(rows=100, value=0.0, certain=0.0, possible=0, column="region", group="north")
     yield replace(FORGOTTEN, slice_accuracy_loss=loss)
+    yield replace(FORGOTTEN, holdout_error=NUMBER_ERROR)
     alone = few(4)
     pool = Pool(count=300, before=195.0, after=150.0, variance=1e-4)
     pooled = replace(alone.forgetting, pooled=pool, pooled_upper=0.55, pooled_power=0.97)

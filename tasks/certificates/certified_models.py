@@ -126,6 +126,7 @@ def _promoted(services: Services, history: AttemptHistory) -> dict[str, Any]:
         "config_digest": attempt.config_digest,
         "before": asdict(evidence.before),
         "after": asdict(evidence.after),
+        **({"number_error": asdict(e)} if (e := evidence.holdout_error) else {}),
         "forgetting": _shared(evidence.forgetting),
         **_pooled(evidence.forgetting),
         **_control(evidence.probes),

@@ -15,6 +15,7 @@ from tasks.journal.reading import read_model
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import suppressed_ids
 from tasks.tables.delta import open_table
+from unlearning.model.adapted import tolerance_of
 from unlearning.model.rows import TensorRows
 from unlearning.model.scores import read_scores
 from unlearning.policy.deadlines import span
@@ -98,8 +99,7 @@ def _warn_if_it_learned_nothing(
     """On rows that it learned, in the form in which they are served, it should beat one answer."""
     size = source.unlearning.chunk_size
     right = read_scores(with_weights(parent, state), rows, chunk_size=size).accuracy
-    _, counts = rows.labels.unique(return_counts=True)
-    if right <= float(counts.max()) / rows.count:
+    if right <= _one_answer(parent, rows):
         log.warning(
             "%s: what its recipe trained is right on %.0f of 100 rows of the sample that it "
             "learned, no more than one answer for all would be; see that it shapes and scales "
@@ -107,3 +107,12 @@ def _warn_if_it_learned_nothing(
             source.model,
             100 * right,
         )
+
+
+def _one_answer(parent: nn.Module, rows: TensorRows) -> float:
+    """Share of the rows that the best single answer is right on: a class, or the median number."""
+    if tolerance := tolerance_of(parent):
+        numbers = rows.inputs[:, -1]
+        return float(((numbers - numbers.median()).abs() < tolerance).double().mean())
+    _, counts = rows.labels.unique(return_counts=True)
+    return float(counts.max()) / rows.count

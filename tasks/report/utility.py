@@ -33,14 +33,17 @@ def utility_lines(evidence: Evidence) -> list[UtilityLine]:
         return []
     sets: dict[str, SetUtility] = {name: getattr(evidence.utility, name) for name in _SETS}
     whole = [_line(f"All {_SETS[name]}", one.rows, one.accuracy) for name, one in sets.items()]
-    return whole + [_line(_name(g), g.rows, g.accuracy) for g in sets["holdout"].groups]
+    groups = sets["holdout"].groups
+    if evidence.holdout_error is not None:  # all rows are of one class
+        groups = tuple(one for one in groups if one.column != "class")
+    return whole + [_line(_name(g), g.rows, g.accuracy) for g in groups]
 
 
 def utility_sentences(evidence: Evidence) -> list[str]:
-    """What a table of right answers leaves out."""
+    """What a table of right answers leaves out, and which answers of a number are right."""
     if evidence.utility is None:
         return []
-    unseen, said = evidence.utility.holdout, list[str]()
+    unseen, said = evidence.utility.holdout, _of_numbers(evidence)
     said.append(
         f"It answers otherwise than before on {points(unseen.churn)} in 100 rows that it never "
         f"saw, {points(unseen.newly_wrong)} of them newly wrong."
@@ -72,3 +75,18 @@ def _line(name: str, rows: int, accuracy: Change) -> UtilityLine:
 
 def _name(group: GroupUtility) -> str:
     return f"{group.column.replace('_', ' ').capitalize()} {group.value}"
+
+
+def _of_numbers(evidence: Evidence) -> list[str]:
+    error = evidence.holdout_error
+    if error is None:
+        return []
+    right = (
+        f"The model predicts a number. An answer less than {error.tolerance:.4g} off counts as "
+        "right; about half of the unseen rows were so when it was enrolled."
+    )
+    root = (
+        f"Root of the mean squared error on rows that it never saw: {error.before_root:.4g} "
+        f"before, {error.after_root:.4g} after."
+    )
+    return [right, root]

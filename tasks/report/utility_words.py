@@ -25,6 +25,22 @@ def _holdout(check: Check, value: float, evidence: Evidence) -> str:
     return f"{_right_answers('rows that the model never saw', was, now)} {_loss(check, value)}"
 
 
+def _error(check: Check, value: float, evidence: Evidence) -> str:
+    error = evidence.holdout_error
+    if error is None:
+        return within_limits(check)
+    said = (
+        f"On {error.rows:,} rows that the model never saw its number is {error.after:.4g} off on "
+        f"average; that of the old version was {error.before:.4g} off."
+    )
+    if value <= 0:
+        return f"{said} Chance can explain the difference."
+    return (
+        f"{said} More than chance explains: a rise of {points(value)} in 100. Accepted: up to "
+        f"{points(check.upper or 0.0)}."
+    )
+
+
 def _retain(check: Check, value: float, evidence: Evidence) -> str:
     was, now = evidence.before.retain_accuracy, evidence.after.retain_accuracy
     said = _right_answers("rows that stay", was, now)
@@ -93,6 +109,7 @@ UTILITY: Mapping[str, tuple[str, Say]] = {
     "evidence_complete": ("Is the evidence complete?", _complete),
     "same_rows": ("Were both versions measured alike?", _same_rows),
     "holdout_accuracy_loss": ("Is the model still good for new people?", _holdout),
+    "holdout_error_rise": ("Are its numbers still as near for new people?", _error),
     "retain_accuracy_loss": ("Is it still good for the people who stay?", _retain),
     "possible_holdout_loss": ("Would a loss for new people be seen?", _possible_holdout),
     "possible_retain_loss": ("Would one for the people who stay?", _possible_retain),

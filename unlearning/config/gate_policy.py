@@ -51,6 +51,11 @@ class GatePolicy:
     """The same for the worst class."""
     max_exact_slice_accuracy_loss: float = 0.20
     """The same for the worst slice."""
+    max_error_rise: float = 0.05
+    """Of a model that predicts a number: largest certain rise of its mean absolute error on holdout
+    rows, as a share of what it was."""
+    max_exact_error_rise: float = 0.20
+    """The same by an exact retrain."""
     max_possible_loss: float = 0.10
     """Largest loss of holdout or retain accuracy that chance may hide: the upper end of a one-sided
     95 % interval. Above it, and above the limit of the loss itself, the rows are too few to tell
@@ -107,6 +112,8 @@ class GatePolicy:
         require_within("min_mia_auc", self.min_mia_auc, 0.0, 0.5)
         for name in _SHARES:
             require_within(name, getattr(self, name), 0.0, 1.0)
+        for name in ("max_error_rise", "max_exact_error_rise"):
+            require_at_least(name, getattr(self, name), 0)
         require_positive("false_alarm", self.false_alarm)
         require_within("false_alarm", self.false_alarm, 0.0, 0.5)
         for name in ("min_class_rows", "min_slice_rows", "reference_rows"):

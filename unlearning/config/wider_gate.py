@@ -10,6 +10,8 @@ _WIDER_ABOVE = (
     "max_exact_accuracy_loss",
     "max_exact_class_accuracy_loss",
     "max_exact_slice_accuracy_loss",
+    "max_error_rise",
+    "max_exact_error_rise",
     "max_possible_loss",
     "max_exact_possible_loss",
     "max_mia_auc",

@@ -18,6 +18,7 @@ from unlearning.evaluation.accuracy_loss import (
     worst_slice_loss,
 )
 from unlearning.evaluation.forgetting import forgetting_evidence
+from unlearning.evaluation.number_errors import number_error
 from unlearning.evaluation.utility import utility_of
 from unlearning.evidence.evidence import (
     AttackName,
@@ -27,6 +28,7 @@ from unlearning.evidence.evidence import (
     UnseenAccuracy,
 )
 from unlearning.evidence.utility_report import EvaluationReport, Utility
+from unlearning.model.adapted import tolerance_of
 from unlearning.model.rows import Rows, draw
 from unlearning.model.scores import Scores, read_scores
 
@@ -121,7 +123,9 @@ def measure_candidate(
         after=after,
         signals_before=known,
         signals_after=changed,
-        evidence=_evidence(before, after, forgetting, rows.slices, policy),
+        evidence=_evidence(
+            (before, after), forgetting, rows.slices, policy, tolerance_of(original)
+        ),
     )
 
 
@@ -152,12 +156,13 @@ def evaluation_report(scores: Mapping[str, Scores]) -> EvaluationReport:
 
 
 def _evidence(
-    before: Mapping[str, Scores],
-    after: Mapping[str, Scores],
+    scores: tuple[Mapping[str, Scores], Mapping[str, Scores]],
     forgetting: ForgettingEvidence,
     slices: Mapping[str, Slices],
     policy: GatePolicy,
+    tolerance: float,
 ) -> Evidence:
+    before, after = scores
     retains = before["retain"], after["retain"]
     holdouts = before["holdout"], after["holdout"]
     classes, min_rows = before["forget"].labels, policy.min_class_rows
@@ -169,8 +174,10 @@ def _evidence(
         before=evaluation_report(before),
         after=evaluation_report(after),
         holdout_accuracy_loss=accuracy_loss(*holdouts),
+        holdout_error=number_error(*holdouts, tolerance=tolerance) if tolerance else None,
         retain_accuracy_loss=accuracy_loss(*retains),
-        class_accuracy_loss=worst_class_loss(*holdouts, min_rows=min_rows),
+        # All rows of a model of numbers are of one class.
+        class_accuracy_loss=None if tolerance else worst_class_loss(*holdouts, min_rows=min_rows),
         slice_accuracy_loss=worst_slice,
         small_slices=small_slices,
         unseen_accuracy=UnseenAccuracy(before=unseen[0], after=unseen[1]),

@@ -171,6 +171,25 @@ class UnseenAccuracy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumberError:
+    """How far off a model of numbers is on unseen rows, in the units of its label."""
+
+    rows: int
+    """Rows that it was measured on."""
+    tolerance: float
+    """An answer less than this far off counts as right."""
+    before: float
+    """Mean absolute error of the original; the next alike."""
+    after: float
+    before_root: float
+    """Root of the mean squared error of the original; the next alike."""
+    after_root: float
+    certain_rise: float
+    """Lower end of a one-sided 95 % interval of how much the mean absolute error rose, as a share
+    of what it was; below 0 it may have fallen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything that the gate judges a candidate by."""
 
@@ -190,5 +209,7 @@ class Evidence:
     probes: Probes = field(default_factory=Probes)
     unseen_accuracy: UnseenAccuracy
     """What the forget rows' accuracy is compared with."""
+    holdout_error: NumberError | None = None
+    """Of a model of numbers; None if it names classes."""
     utility: Utility | None = None
     """By class, with intervals; reported beside the losses that the gate judges."""

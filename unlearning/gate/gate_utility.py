@@ -4,7 +4,10 @@ from unlearning.config.gate_policy import GatePolicy
 from unlearning.evidence.evidence import AccuracyLoss, Evidence
 from unlearning.gate.gate_checks import Check, check
 
-LOST = frozenset(f"{rows}_accuracy_loss" for rows in ("holdout", "retain", "class", "slice"))
+LOST = frozenset(
+    {f"{rows}_accuracy_loss" for rows in ("holdout", "retain", "class", "slice")}
+    | {"holdout_error_rise"}
+)
 """Names of the checks that fail for a loss that chance cannot explain."""
 TOO_FEW = frozenset({"possible_holdout_loss", "possible_retain_loss"})
 """Names of the checks that fail because so few rows could hide a loss that matters."""
@@ -37,6 +40,7 @@ def utility_checks(evidence: Evidence, policy: GatePolicy, *, exact: bool) -> tu
             meaning="The candidate lost what it had learned from people who stay.",
         ),
     )
+    checks += _number_checks(evidence, limit(policy.max_error_rise, policy.max_exact_error_rise))
     groups = (
         ("class", evidence.class_accuracy_loss, policy.max_class_accuracy_loss,
          policy.max_exact_class_accuracy_loss),
@@ -53,6 +57,14 @@ def utility_checks(evidence: Evidence, policy: GatePolicy, *, exact: bool) -> tu
         for group, loss, usual, after_retrain in groups
         if loss is not None
     )
+
+
+def _number_checks(evidence: Evidence, limit: float) -> tuple[Check, ...]:
+    if evidence.holdout_error is None:
+        return ()
+    meaning = "The candidate's numbers are further off for new people than the original's."
+    rise = evidence.holdout_error.certain_rise
+    return (check("holdout_error_rise", rise, upper=limit, meaning=meaning),)
 
 
 def _loss_checks(

@@ -80,6 +80,11 @@ def inner_of(model: nn.Module) -> nn.Module:
     return model.inner if isinstance(model, Adapted) else model
 
 
+def tolerance_of(model: nn.Module) -> float:
+    """How far off an answer of the model may be and still be right; 0 if it names classes."""
+    return model.interface.tolerance if isinstance(model, Adapted) else 0.0
+
+
 def number_scores(answers: Any, numbers: Tensor, tolerance: float) -> Tensor:
     """Scores [N, 2] of answers to rows whose right answers are these numbers [N]; see `Adapted`.
 

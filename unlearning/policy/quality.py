@@ -15,7 +15,9 @@ def holdout_fall(evidence: Evidence) -> str:
     Said if chance cannot explain it (the one-sided 95 % interval excludes 0), or if it is more than
     two points in a hundred.
     """
-    loss = evidence.holdout_accuracy_loss
+    error, loss = evidence.holdout_error, evidence.holdout_accuracy_loss
+    if error is not None and error.certain_rise > 0:
+        return f"Mean error on holdout rows rose: {error.before:.4g} -> {error.after:.4g}."
     before, after = evidence.before.holdout_accuracy, evidence.after.holdout_accuracy
     if after >= before or not (loss.certain > 0 or loss.value > _NOTED):
         return ""

@@ -112,12 +112,16 @@ def test_a_model_of_numbers_is_erased_from(services, tmp_path):
     before, after = judged.evaluated.evidence.before, judged.evaluated.evidence.after
     assert 0.3 < before.holdout_accuracy < 0.7  # half of them, by the tolerance
     assert 0.3 < after.holdout_accuracy < 0.7
+    assert 0.3 < judged.evaluated.evidence.holdout_error.after < 0.8
+    assert judged.evaluated.evidence.class_accuracy_loss is None
     answers = load_model(services.registry, "prices", 2).module(torch.from_numpy(EXAMPLE))
     assert answers.shape == (2, 1)  # served as before
     table = DeltaTable(enrolled.dataset.uri).to_pyarrow_table()
     assert not {subject(n) for n in range(12)} & set(table["subject_id"].to_pylist())
     body = json.loads(services.store.get(certificate_key("R-0")))
-    assert [one["model"] for one in body["models"]] == ["prices"]
+    (stated,) = body["models"]
+    assert stated["model"] == "prices"
+    assert stated["number_error"]["tolerance"] == enrolled.interface.tolerance
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -71,3 +71,17 @@ def test_nothing_is_said_of_what_was_not_measured():
     assert EVIDENCE.utility is not None
     evidence = replace(EVIDENCE, utility=replace(EVIDENCE.utility, holdout=bare))
     assert len(utility_sentences(evidence)) == 1
+
+
+def test_a_model_of_numbers_says_which_answers_are_right_and_has_no_classes():
+    of_class = replace(GROUP, column="class", value="1")
+    unseen = replace(HOLDOUT, groups=(of_class, GROUP))
+    evidence = replace(
+        sample.FORGOTTEN,
+        utility=Utility(retain=HOLDOUT, holdout=unseen),
+        holdout_error=sample.NUMBER_ERROR,
+    )
+    first, second, *_ = utility_sentences(evidence)
+    assert "An answer less than 0.5 off counts as right" in first
+    assert "0.8 before, 0.81 after" in second
+    assert len(utility_lines(evidence)) == 3  # two sets, one slice

@@ -59,3 +59,16 @@ def test_a_class_that_gained_is_said_to_rise():
     gained = replace(sample.FORGOTTEN.class_accuracy_loss, value=-0.03, certain=-0.08)
     found = said(replace(sample.FORGOTTEN, class_accuracy_loss=gained))["class_accuracy_loss"]
     assert "right answers rose by 3.0 points in 100. Chance can explain" in found.sentence
+
+
+def test_numbers_are_told_by_how_far_off_they_are():
+    found = said(replace(sample.FORGOTTEN, holdout_error=sample.NUMBER_ERROR))
+    assert found["holdout_error_rise"].passed
+    assert (
+        "On 2,000 rows that the model never saw its number is 0.62 off on average; that of the old "
+        "version was 0.61 off. Chance can explain" in found["holdout_error_rise"].sentence
+    )
+    worse = replace(sample.NUMBER_ERROR, certain_rise=0.09)
+    found = said(replace(sample.FORGOTTEN, holdout_error=worse))["holdout_error_rise"]
+    assert not found.passed
+    assert "a rise of 9.0 points in 100. Accepted: up to 5.0 points" in found.sentence

@@ -1,6 +1,9 @@
-import pytest
+from dataclasses import replace
 
-from tests.unlearning.gate.examples import LOSSES, POLICY, changed, failed, hiding
+import pytest
+from sample_evidence import NUMBER_ERROR
+
+from tests.unlearning.gate.examples import EVIDENCE, LOSSES, POLICY, changed, failed, hiding
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.gate.gate import decide
 
@@ -79,3 +82,14 @@ def test_a_retrain_that_fits_its_rows_better_and_new_people_worse_does_not_pass(
 def test_a_retain_accuracy_that_is_missing_never_passes():
     missing = changed(retain_accuracy_loss=hiding(float("nan"), certain=float("nan")))
     assert not decide(missing, GatePolicy(), exact=True).passed
+
+
+@pytest.mark.parametrize(
+    ("rise", "exact", "is_failed"),
+    [(0.05, False, False), (0.0501, False, True), (0.2, True, False), (0.2001, True, True)],
+)
+def test_numbers_that_are_further_off_for_certain_fail(rise, exact, is_failed):
+    evidence = replace(EVIDENCE, holdout_error=replace(NUMBER_ERROR, certain_rise=rise))
+    decision = decide(evidence, POLICY, exact=exact)
+    assert decision.failed_names == (("holdout_error_rise",) if is_failed else ())
+    assert decision.lost_utility is is_failed

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from unlearning.config.model_interface import ModelInterface
 from unlearning.errors import SettingsError, UnsupportedModelError
 from unlearning.methods.retrain import retrain_obstacle
-from unlearning.model.adapted import Adapted, adapted, inner_of, number_scores
+from unlearning.model.adapted import Adapted, adapted, inner_of, number_scores, tolerance_of
 from unlearning.model.forward import fixed_mode, is_exported, model_copy
 from unlearning.model.gradients import mean_gradient
 from unlearning.model.rows import TensorRows
@@ -108,6 +108,8 @@ def test_other_answers_than_one_number_for_each_row_are_refused(answers):
 
 
 def test_only_its_owner_trains_a_model_of_numbers_anew():
+    assert tolerance_of(Adapted(nn.Linear(2, 1), NUMBERS)) == 2.0
+    assert tolerance_of(nn.Linear(2, 1)) == 0.0
     assert "recipe" in retrain_obstacle(Adapted(nn.Linear(2, 1), NUMBERS))
     assert not retrain_obstacle(nn.Linear(2, 1))
 

@@ -46,3 +46,9 @@ def test_a_retrain_by_numbers_that_nobody_set_says_that_the_owners_would_help():
     assert what_helps_quality(usual, "calibrated") == ""
     own = replace(usual, retraining=TrainingConfig(epochs=7))
     assert what_helps_quality(own, "retrain") == ""
+
+
+def test_numbers_that_are_further_off_are_said():
+    worse = replace(sample.NUMBER_ERROR, certain_rise=0.01)
+    found = replace(sample.FORGOTTEN, holdout_error=worse)
+    assert holdout_fall(found) == "Mean error on holdout rows rose: 0.61 -> 0.62."
