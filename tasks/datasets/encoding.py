@@ -12,13 +12,20 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from tasks.datasets.texts import token_ids
+from tasks.environment.settings import Settings
 from tasks.journal.events.enrollment import DatasetSpec
+from tasks.tables.subject_ids import is_text
 from unlearning.errors import UnfitRowsError
 from unlearning.model.rows import TensorRows
 
 
-def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
-    """Inputs float32 [N, *shape] and labels int64 [N].
+def to_tensors(
+    table: pa.Table, spec: DatasetSpec, settings: Settings | None = None
+) -> tuple[Tensor, Tensor]:
+    """Inputs float32 [N, *shape] and labels int64 [N]; texts as the ids of their tokens.
+
+    The settings say where the tokenizer of texts lies; nothing else needs them.
 
     Where the label is a number to be predicted, it is the last of F + 1 numbers of a flat row, and
     every row is of class 1 (`unlearning.model.adapted`).
@@ -31,7 +38,7 @@ def to_tensors(table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
         raise UnfitRowsError(
             f"A feature or label is missing in {spec.uri}; fill or drop such rows."
         )
-    inputs = torch.from_numpy(_matrix(table, spec)).div_(spec.scale)
+    inputs = torch.from_numpy(_matrix(table, spec, settings)).div_(spec.scale)
     if spec.shape and len(inputs):
         if inputs.shape[1] != prod(spec.shape):
             raise UnfitRowsError(
@@ -114,10 +121,17 @@ def _with_numbers(inputs: Tensor, table: pa.Table, spec: DatasetSpec) -> tuple[T
     return rows, torch.ones(len(numbers), dtype=torch.int64)
 
 
-def _matrix(table: pa.Table, spec: DatasetSpec) -> np.ndarray:
+def _matrix(table: pa.Table, spec: DatasetSpec, settings: Settings | None) -> np.ndarray:
     if not table.num_rows:
         return np.zeros((0, 0), dtype=np.float32)
     first = table[spec.features[0]].combine_chunks()
+    if spec.tokenizer and settings is not None:
+        return token_ids(first, spec.tokenizer, settings).astype(np.float32)
+    if is_text(first.type):
+        raise UnfitRowsError(
+            f"Column {spec.features[0]!r} of {spec.uri} holds texts, which only a model with a "
+            "tokenizer of its own reads; name columns of numbers with --features."
+        )
     if not is_list(first.type):
         columns = [table[name].to_numpy(zero_copy_only=False) for name in spec.features]
         return np.stack(columns, axis=1).astype(np.float32)

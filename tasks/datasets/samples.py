@@ -111,7 +111,7 @@ def sample_with_slices(
             if len(drawn) == len(groups):
                 break
             reach *= 4  # most rows of those groups are left out
-        return pool.sample(spec)
+        return pool.sample(spec, settings)
 
 
 Drawn = list[tuple[ds.ParquetFileFragment, float]]
@@ -193,7 +193,7 @@ class _Pool:
         if self.size > (_POOL + 1) * self._count:
             self._shrink()
 
-    def sample(self, spec: DatasetSpec) -> Sample:
+    def sample(self, spec: DatasetSpec, settings: Settings) -> Sample:
         """The sample, in the order of its keys, which is random.
 
         Raises:
@@ -204,7 +204,7 @@ class _Pool:
         self._shrink()
         order = torch.from_numpy(np.argsort(np.concatenate([keys for keys, _ in self._parts])))
         tables = [table for _, table in self._parts]
-        rows = joined([to_tensors(table, spec) for table in tables], spec)
+        rows = joined([to_tensors(table, spec, settings) for table in tables], spec)
         drawn = pa.concat_tables([table.select(spec.slices) for table in tables])
         slices = {name: _texts(drawn[name].take(order.numpy())) for name in spec.slices}
         stored = pa.concat_tables(tables).select([*spec.features, spec.label]).take(order.numpy())

@@ -24,10 +24,11 @@ from tasks.enrolling.source import (
     refuse_unready_table,
     with_kind,
 )
+from tasks.enrolling.texts import with_tokenizer
 from tasks.enrolling.widening import refuse_unnamed
 from tasks.environment.memory import memory_errors
 from tasks.registry import model_files
-from tasks.registry.model_files import Trust
+from tasks.registry.model_files import LoadedModel, Trust
 from tasks.registry.services import Services
 from tasks.tables.delta import is_table, keep_ids_out_of_log, open_table
 from tasks.versions.alias_floor import refuse_remembering
@@ -91,7 +92,11 @@ def check_enrolment(
     origin = _lineage(services, source, number, seen)
     source = replace(source, dataset_version=origin.version)
     readable = _look_at_tables(services, source, seen)
-    module = _load(services, source, number, trust, seen)
+    loaded = _load(services, source, number, trust, seen)
+    if loaded is not None and readable:
+        tokenized = seen.outcome(lambda: with_tokenizer(services, source, loaded))
+        source, readable = tokenized or source, tokenized is not None
+    module = loaded.module if loaded is not None else None
     sample = _sample(services, source, seen) if readable else None
     if module is not None and sample is not None:
         module = _behind_interface(services, source, module, seen)
@@ -171,7 +176,7 @@ def _unready(services: Services, source: ModelSource, uri: str) -> Iterator[Expu
 
 def _load(
     services: Services, source: ModelSource, number: int | None, trust: Trust, seen: Obstacles
-) -> nn.Module | None:
+) -> LoadedModel | None:
     if number is None:
         return None
     loaded = seen.outcome(
@@ -181,7 +186,7 @@ def _load(
         return None
     digest = model_digest(loaded.module.state_dict())
     seen.outcome(lambda: refuse_remembering(services, source.model, number, digest, source.dataset))
-    return loaded.module
+    return loaded
 
 
 def _behind_interface(

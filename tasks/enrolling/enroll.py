@@ -11,6 +11,7 @@ from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.recipes.kept import keep, recipe_digest
 from tasks.enrolling.serving import give_alias
 from tasks.enrolling.source import ModelSource, pinned, placed, refuse_other_subjects
+from tasks.enrolling.texts import with_tokenizer
 from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
@@ -67,6 +68,7 @@ def enroll_version(
     served = services.registry.alias_version(source.model)
     trust = Trust(trust_pickle, trust_code)
     loaded = model_files.load_model(services.registry, source.model, number, trust=trust)
+    source = with_tokenizer(services, source, loaded)
     interface = interface_of(services, source, loaded.module)
     module = adapted(loaded.module, interface)
     check_fit(services, module, source)

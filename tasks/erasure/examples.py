@@ -1,7 +1,7 @@
 """Rows to be erased that stand as input examples in the files of models, of any table and model."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from tasks.journal.reading import enrolled_models
 from tasks.registry import examples, model_versions
 from tasks.registry.services import Services
 from tasks.tables.delta import arrow_schema, is_readable, open_table
+from tasks.tables.subject_ids import is_text
 from tasks.versions.copies import looked_after
 from unlearning.errors import DataError, SettingsError, UnfitRowsError
 
@@ -33,8 +34,9 @@ _CHUNK = 4096
 def clear_examples(services: Services, batch: str, uri: str) -> ExamplesCleared | None:
     """Put neutral values in the place of every input example that is one of the rows to be erased.
 
-    Compared are all versions that expunge looks after, of every model, by feature vectors. What is
-    not ours to change, or cannot be changed, is told and called out. None if the rows are gone.
+    Compared are all versions that expunge looks after, of every model, by feature vectors, and by
+    every text where the feature is one. What is not ours to change, or cannot be changed, is told
+    and called out. None if the rows are gone.
     """
     rows = BatchRows(services, batch, uri)
     number = len(table_history(services, batch, uri).erased) + 1
@@ -93,6 +95,9 @@ class _Examples:
         read = {one: self._read(place.uri) for one, place in self.places.items()}
         found: set[ExampleOf] = set()
         for spec, scale in _specs(self._services, self._rows):
+            if self._is_text(spec):
+                found |= set(self._saying(spec, read))
+                continue
             wanted = {
                 one: [
                     v for example in kept.values() for v in examples.vectors(example, spec.features)
@@ -136,7 +141,30 @@ class _Examples:
         except UnfitRowsError as error:  # no row that a model could take, so erased all the same
             self.why_not = str(error)
 
+    def _is_text(self, spec: DatasetSpec) -> bool:
+        schema = arrow_schema(open_table(self._services.settings, self._rows.uri))
+        return len(spec.features) == 1 and is_text(schema.field(spec.features[0]).type)
+
+    def _saying(
+        self, spec: DatasetSpec, read: Mapping[ExampleOf, Mapping[str, object]]
+    ) -> Iterator[ExampleOf]:
+        """Those in which a text of the rows stands."""
+        said = {
+            one: {text for example in kept.values() for text in examples.texts(example)}
+            for one, kept in read.items()
+        }
+        for rows in self._tables(spec):
+            for batch in rows.batches(_CHUNK):
+                texts = set(batch.column(0).drop_null().to_pylist()) - {""}
+                yield from (one for one, wanted in said.items() if wanted & texts)
+
     def _chunks(self, spec: DatasetSpec) -> Iterator[np.ndarray]:
+        for rows in self._tables(spec):
+            for inputs, _ in rows.chunks(_CHUNK):
+                yield feature_values(inputs, spec).numpy()
+
+    def _tables(self, spec: DatasetSpec) -> Iterator[TableRows]:
+        """The rows, in each version of the table that they may be read in."""
         settings, uri = self._services.settings, self._rows.uri
         pinned = {
             e.dataset_version
@@ -146,8 +174,7 @@ class _Examples:
         for version in (None, *sorted(pinned)):
             found = TableRows(settings, spec, version, only=self._rows.subjects, uri=uri)
             if found.count:
-                for inputs, _ in found.chunks(_CHUNK):
-                    yield feature_values(inputs, spec).numpy()
+                yield found
 
 
 def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, float]]:
@@ -161,7 +188,13 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
         if set(features) <= names:
             yield (
                 replace(
-                    own, subject=rows.column, features=features, scale=1.0, shape=(), slices=()
+                    own,
+                    subject=rows.column,
+                    features=features,
+                    scale=1.0,
+                    shape=(),
+                    slices=(),
+                    tokenizer="",
                 ),
                 scale,
             )

@@ -57,6 +57,18 @@ def vectors(example: Any, features: Sequence[str]) -> Iterator[list[float]]:
             yield from vectors(example[name], features)
 
 
+def texts(example: Any) -> Iterator[str]:
+    """Every text in an example, however deep; names of columns are none."""
+    if isinstance(example, str):
+        yield example
+    elif isinstance(example, dict):
+        for name in example.keys() - (_kept(example) - {"index"}):
+            yield from texts(example[name])
+    elif isinstance(example, list):
+        for part in example:
+            yield from texts(part)
+
+
 def neutral(example: Any) -> Any:
     """An example of the same form that tells nothing of a row: zeros, and empty strings."""
     if isinstance(example, list):

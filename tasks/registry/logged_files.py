@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.registry import downloads, trial
+from tasks.registry.hugging_face.reading import HubFiles
+from tasks.registry.hugging_face.writing import SuccessorFlavor
 from tasks.registry.model_files import LoadedModel
 from tasks.registry.modules import pickle_allowed
 
@@ -40,6 +42,8 @@ def log_successor(
 
     from unlearning.model.adapted import inner_of
 
+    if original.hub is not None:
+        return _log_hub(settings, run_id, original, original.hub, inner_of(module))
     # MLflow tries what it logged; a pickled model was trusted when it was loaded.
     with (
         downloads.scratch(settings) as folder,
@@ -57,6 +61,28 @@ def log_successor(
             serialization_format="pt2" if original.is_exported else "pickle",
             pip_requirements=None if original.requirements is None else [*original.requirements],
             code_paths=_written(original.code, folder) or None,
+        )
+    return info.model_uri
+
+
+def _log_hub(
+    settings: Settings, run_id: str, original: LoadedModel, hub: HubFiles, module: "nn.Module"
+) -> str:
+    import mlflow
+    from mlflow.models import Model
+
+    with (
+        downloads.temporary_files_here(settings),
+        translated("MLflow"),
+        mlflow.start_run(run_id=run_id),
+    ):
+        info = Model.log(
+            artifact_path=None,
+            name="model",
+            flavor=SuccessorFlavor(),
+            module=module,
+            files=hub,
+            signature=original.signature,
         )
     return info.model_uri
 

@@ -10,6 +10,13 @@ from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_model
 from tasks.registry import downloads, recorded_files
+from tasks.registry.hugging_face.reading import (
+    FLAVOR,
+    HubFiles,
+    base_digests,
+    read_classifier,
+    without_base,
+)
 from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
 from tasks.registry.modules import pickle_allowed, read_module
 from tasks.registry.services import Services
@@ -50,6 +57,8 @@ class LoadedModel:
     """The files of its own code, by their paths."""
     files: dict[str, str]
     """Digests of its files, by their paths."""
+    hub: HubFiles | None = None
+    """What else its files hold, if it is a model of transformers."""
 
     def behind(self, interface: ModelInterface) -> "LoadedModel":
         """The same behind an interface."""
@@ -90,42 +99,50 @@ def load_model(
     is_parent: bool = False,
     interface: ModelInterface = PLAIN,
 ) -> LoadedModel:
-    """Load a version that was logged by `mlflow.pytorch`, behind an interface if it needs one.
+    """Load a version that was logged by `mlflow.pytorch` or `mlflow.transformers`.
 
-    Its files are first compared with the digests `recorded` of them, if there are any. What is
-    exported is looked through for code, and tried in confinement if it was never on record; what is
-    pickled is refused. Either may be trusted instead.
+    It stands behind an interface if it needs one. Its files are first compared with the digests
+    `recorded` of them, if there are any. What is exported is looked through for code, and tried in
+    confinement if it was never on record; what is pickled is refused. Either may be trusted
+    instead, but not for models of transformers, which are read as data.
     `is_parent` says that an attempt under way needs it, be it retired meanwhile or not.
 
     Raises:
         ModelError: it is retired, since it remembers erased people.
         ChangedWeightsError: its files are not those on record.
-        UnsupportedModelError: it has no PyTorch flavor, or could run code and is not trusted.
+        UnsupportedModelError: it has no flavor that is known, or could run code and is not trusted.
         SettingsError: it cannot be loaded with the packages that are installed here.
         MissingDataError: there is no such version, or its files are gone or damaged.
     """
+    import mlflow
+
     if not is_parent:
         _refuse_retired(registry, model, version)
     with downloads.downloaded(registry.settings, f"models:/{model}/{version}") as directory:
         name = f"{model} version {version}"
         files = recorded_files.file_digests(directory)
         if recorded:
+            recorded_files.refuse_changed(files, without_base(recorded), name)
+        with translated("MLflow"):
+            info = mlflow.models.Model.load(str(directory))
+        files |= base_digests(info.flavors)
+        if recorded:
             recorded_files.refuse_changed(files, recorded, name)
-        found = _load(directory, name, trust, files, is_new=recorded is None)
+        if FLAVOR in info.flavors:
+            found = _load_hub(directory, name, info, files)
+        else:
+            found = _load(directory, name, trust, info, files, is_new=recorded is None)
     return found if interface.is_plain else found.behind(interface)
 
 
 def _load(
-    directory: Path, name: str, trust: Trust, files: dict[str, str], *, is_new: bool
+    directory: Path, name: str, trust: Trust, info: Any, files: dict[str, str], *, is_new: bool
 ) -> LoadedModel:
     """The model in these files, which it does not need any more afterwards."""
-    import mlflow
-
-    with translated("MLflow"):
-        info = mlflow.models.Model.load(str(directory))
     if "pytorch" not in info.flavors:
         raise UnsupportedModelError(
-            f"{name} was not logged by mlflow.pytorch; log it again with it.",
+            f"{name} was not logged by mlflow.pytorch or mlflow.transformers; log it again with "
+            "one of them.",
             line="mlflow.pytorch.log_model(module, name='model', registered_model_name=…)",
         )
     is_exported = _is_exported(directory, info.flavors["pytorch"], name)
@@ -146,16 +163,29 @@ def _load(
         may_hold_code = not is_exported or trust.code
         module = read_module(directory, name, may_hold_code=may_hold_code, is_new=is_new)
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
-    requirements = directory / "requirements.txt"
+    return LoadedModel(
+        module, is_exported, info.signature, example, _requirements(directory), _code(code), files
+    )
+
+
+def _load_hub(directory: Path, name: str, info: Any, files: dict[str, str]) -> LoadedModel:
+    """The classifier of transformers in these files; its examples are texts, which nobody needs."""
+    module, hub = read_classifier(directory, info.flavors, name)
     return LoadedModel(
         module,
-        is_exported,
+        False,
         info.signature,
-        example,
-        tuple(requirements.read_text().splitlines()) if requirements.exists() else None,
-        _code(code),
+        None,
+        _requirements(directory),
+        {},
         files,
+        hub,
     )
+
+
+def _requirements(directory: Path) -> tuple[str, ...] | None:
+    file = directory / "requirements.txt"
+    return tuple(file.read_text().splitlines()) if file.exists() else None
 
 
 def _is_exported(directory: Path, flavor: Mapping[str, Any], name: str) -> bool:

@@ -21,8 +21,13 @@ def file_digests(directory: Path) -> dict[str, str]:
     return {
         path.relative_to(directory).as_posix(): file_digest(path)
         for path in files
-        if not path.name.startswith(_ROWS) and path.name != _WRITTEN_HERE
+        if not is_left_out(path.name)
     }
+
+
+def is_left_out(name: str) -> bool:
+    """Whether a file of this name holds rows, or was written on the way here."""
+    return name.startswith(_ROWS) or name == _WRITTEN_HERE
 
 
 def refuse_changed(found: Mapping[str, str], recorded: Mapping[str, str], name: str) -> None:

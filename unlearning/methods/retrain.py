@@ -16,6 +16,7 @@ from unlearning.model.forward import fixed_mode, is_exported, model_copy, traina
 from unlearning.model.randomness import seeded
 from unlearning.model.rows import Rows, gather
 from unlearning.model.state import in_own_types, widened
+from unlearning.model.transformers_models import is_of_transformers
 from unlearning.training.checkpoints import Checkpoints
 from unlearning.training.training import fit, train
 
@@ -56,7 +57,7 @@ def trained_anew(
 
     Raises as `retrain_method`.
     """
-    if obstacle := _number_obstacle(original):
+    if obstacle := _owners_obstacle(original):
         raise UnsupportedModelError(obstacle)
     model = model_copy(original)
     _widen(model)
@@ -80,7 +81,7 @@ def _widen(model: nn.Module) -> None:
 
 def retrain_obstacle(model: nn.Module) -> str:
     """Why the model cannot be trained anew, in one sentence; empty if it can."""
-    if obstacle := _number_obstacle(model):
+    if obstacle := _owners_obstacle(model):
         return obstacle
     copy = model_copy(model)
     try:
@@ -96,11 +97,17 @@ def retrain_obstacle(model: nn.Module) -> str:
     return ""
 
 
-def _number_obstacle(model: nn.Module) -> str:
+def _owners_obstacle(model: nn.Module) -> str:
     if isinstance(model, Adapted) and model.interface.answers_with_number:
         return (
             "Only its owner knows which error a model of numbers was trained to make small; enrol "
             "it with a recipe."
+        )
+    is_whole = all(value.requires_grad for value in model.parameters())
+    if is_whole and is_of_transformers(model):
+        return (
+            "What it knew before it was tuned is in none of its files, and fresh weights would "
+            "lack it; enrol it with a recipe."
         )
     return ""
 

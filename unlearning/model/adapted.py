@@ -77,7 +77,9 @@ def adapted(model: nn.Module, interface: ModelInterface) -> nn.Module:
 
 def inner_of(model: nn.Module) -> nn.Module:
     """The model as its owner made it."""
-    return model.inner if isinstance(model, Adapted) else model
+    while isinstance(model, Adapted):
+        model = model.inner
+    return model
 
 
 def tolerance_of(model: nn.Module) -> float:

@@ -9,8 +9,9 @@ from torch import fx, nn
 
 from unlearning.model.adapted import inner_of
 from unlearning.model.forward import is_exported
+from unlearning.model.transformers_models import is_of_transformers
 
-Form = Literal["exported", "pickled"]
+Form = Literal["exported", "pickled", "safetensors"]
 _MODES = ("batch_norm", "dropout")
 _DROPOUTS = (
     nn.Dropout,
@@ -36,7 +37,8 @@ class ModelForm:
     """A model as a person would describe it."""
 
     form: Form
-    """Whether it was exported by `torch.export`, or is a module with its own code."""
+    """Whether it was exported by `torch.export`, is a module with its own code, or is a class of
+    transformers with weights from safetensors."""
     architecture: str
     """Name of its class."""
     parameters: int
@@ -54,11 +56,12 @@ class ModelForm:
 
 def model_form(model: nn.Module) -> ModelForm:
     """What the model is made of; no pass through it. Cost: a walk over its layers."""
+    code: Form = "safetensors" if is_of_transformers(model) else "pickled"
     model = inner_of(model)
     exported = is_exported(model)
     free = [v for v in model.parameters() if v.requires_grad or exported]
     return ModelForm(
-        form="exported" if exported else "pickled",
+        form="exported" if exported else code,
         architecture="exported program" if exported else type(model).__name__,
         parameters=sum(value.numel() for value in model.parameters()),
         trainable=sum(value.numel() for value in free),

@@ -24,7 +24,7 @@ class DatasetSpec:
 
     uri: str
     features: tuple[str, ...]
-    """One list column, or any number of numeric columns in the model's order."""
+    """One list column, any number of numeric columns in the model's order, or one of texts."""
     label: str
     subject: str
     shape: tuple[int, ...] = ()
@@ -40,6 +40,9 @@ class DatasetSpec:
     integers from 0."""
     target: Target = "class"
     """Whether the label is a class, or a number to be predicted."""
+    tokenizer: str = ""
+    """Key of the tokenizer that makes token ids of the one column of texts; empty if there is
+    none."""
 
     @property
     def who(self) -> SubjectColumn:

@@ -77,3 +77,9 @@ def test_a_number_that_is_not_finite_is_refused():
     table = pa.table({"features": [[2], [6]], "label": [0.5, float("nan")]})
     with pytest.raises(UnfitRowsError, match="not a finite number"):
         to_tensors(table, dataset(target="number"))
+
+
+def test_texts_are_refused_where_no_tokenizer_reads_them():
+    table = pa.table({"text": ["a", "b"], "label": [0, 1]})
+    with pytest.raises(UnfitRowsError, match="holds texts, which only a model with a tokenizer"):
+        to_tensors(table, DatasetSpec("u", ("text",), "label", "s"))

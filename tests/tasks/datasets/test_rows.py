@@ -39,8 +39,8 @@ def table(tmp_path) -> str:
     return place.as_uri()
 
 
-def test_a_text_column_is_no_feature(table):
-    wrong = DatasetSpec(table, ("subject_id",), "label", "subject_id")
+def test_a_text_column_is_no_feature_beside_others(table):
+    wrong = DatasetSpec(table, ("subject_id", "label"), "label", "subject_id")
     with pytest.raises(DataError, match="must hold numbers"):
         check_columns(load_settings(), wrong, None)
 
@@ -209,7 +209,7 @@ def test_a_chunk_has_at_least_one_row(place):
         ({"label": "region", "target": "number"}, "numbers that are predicted"),
         ({"subject": "features"}, "holds several values in one; name a column of ids"),
         ({"features": ("features", "level")}, "not a mixture"),
-        ({"features": ("region",)}, "must hold numbers"),
+        ({"features": ("region", "level")}, "must hold numbers"),
     ],
 )
 def test_columns_of_a_type_that_cannot_be_used_are_refused(place, changes, sentence):

@@ -1,6 +1,7 @@
 """A row to be erased stays in no model's input example, of whatever table and model it is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -9,7 +10,8 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from erased_world import ROWS
-from small_tables import rows
+from small_tables import rows, subject
+from worked_on import resolved
 
 from tasks.enrolling import enroll
 from tasks.erasure import examples as cleared
@@ -132,3 +134,19 @@ def test_neutral_zeros_are_no_row_of_anybody(world):
     world.run()
     (table,) = world.certificate("Z-700")["tables"]
     assert (table["examples_replaced"], table["examples_left"]) == ([], [])
+
+
+def test_a_text_in_an_example_is_found_where_a_column_of_texts_is_the_feature(world):
+    """The ids of the tests' subjects stand for texts of theirs."""
+    batch = resolved(world, 30)
+    spec = replace(world.enrolled().dataset, features=("subject_id",), tokenizer="tokenizers/a")
+    world.enroll_copy(replace(world.enrolled(), dataset=spec), "mails")
+    place = world.services.registry.client.get_model_version_download_uri("mails", "1")
+    folder = Path(unquote(urlsplit(place).path))
+    for name, example in zip(examples.NAMES, ([subject(30)], [subject(31)]), strict=True):
+        (folder / name).write_text(json.dumps({"inputs": example}))
+    facts = cleared.clear_examples(world.services, batch, world.table)
+    assert {one.model for one in facts.replaced} >= {"mails"}
+    assert [json.loads((folder / name).read_text()) for name in examples.NAMES] == [
+        {"inputs": [""]}
+    ] * 2

@@ -67,3 +67,9 @@ def test_an_example_is_read_replaced_and_read_again(made):
     examples.write_example(registry, place, "input_example.json", {"inputs": [[1, 2]]})
     assert examples.read_examples(registry, place) == {"input_example.json": {"inputs": [[1, 2]]}}
     assert mlflow.artifacts.list_artifacts(artifact_uri=place)
+
+
+def test_texts_are_found_however_deep_and_names_of_columns_are_none():
+    split = {"columns": ["text"], "index": [0], "data": [["one"], ["two"]]}
+    assert sorted(examples.texts(split)) == ["one", "two"]
+    assert sorted(examples.texts([{"text": "one"}, "two", 3])) == ["one", "two"]

@@ -1,0 +1,232 @@
+"""A classifier that was logged by `mlflow.transformers`, out of its files: none of them is code.
+
+Weights come from safetensors alone, classes from the library alone, and nothing from its hub.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.environment.memory import memory_errors
+from tasks.registry import recorded_files
+from tasks.registry.hugging_face.packages import library, quiet
+from tasks.registry.hugging_face.tokenizing import TextForm, read_json, text_form
+from unlearning.errors import (
+    ExpungeError,
+    MissingDataError,
+    SettingsError,
+    UnsupportedModelError,
+)
+
+if TYPE_CHECKING:  # who only asks for a status must not wait for torch
+    from torch import nn
+
+FLAVOR = "transformers"
+TASKS = ("text-classification", "image-classification")
+WEIGHTS, ADAPTER_WEIGHTS = "model*.safetensors*", "adapter_model.safetensors"
+_BASE = "base model"
+_RUNS_CODE = (".py", ".bin", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".msgpack", ".ckpt")
+_AGAIN = "log it again with mlflow.transformers.log_model"
+
+
+@dataclass(frozen=True, slots=True)
+class HubFiles:
+    """What of a version its successor takes over."""
+
+    flavors: Mapping[str, Any]
+    """The flavours of its MLmodel."""
+    others: Mapping[str, bytes]
+    """All files but weights, rows, and what MLflow writes itself, by their paths."""
+    text: TextForm | None
+    """How it reads texts; None if it reads images."""
+
+    @property
+    def flavor(self) -> Mapping[str, Any]:
+        """Its own flavour."""
+        return self.flavors[FLAVOR]
+
+    @property
+    def adapter(self) -> str:
+        """Folder of its adapter; empty if it has none."""
+        return str(self.flavor.get("peft_adaptor") or "")
+
+
+def read_classifier(
+    directory: Path, flavors: Mapping[str, Any], name: str
+) -> "tuple[nn.Module, HubFiles]":
+    """The classifier in a version's files; `name` says in errors which it is.
+
+    Raises:
+        UnsupportedModelError: it is no classifier, brings code, or its files do not hold all of it.
+        SettingsError: a library that it needs is not installed.
+        MissingDataError: its files are damaged.
+    """
+    from unlearning.model.transformers_models import TransformersClassifier
+
+    flavor = flavors[FLAVOR]
+    task = flavor.get("task")
+    if task not in TASKS:
+        raise UnsupportedModelError(
+            f"{name} was logged for the task {task!s:.40}, and only {' and '.join(TASKS)} give "
+            "class scores; enrol it as a pyfunc with a recipe, or log it for one of these."
+        )
+    _refuse_code(directory, flavor, name)
+    base = _base_folder(directory, flavor, name)
+    text = text_form(directory, base, name) if task == TASKS[0] else None
+    with memory_errors():
+        module = _read(directory, base, flavor, name)
+    files = HubFiles(flavors, dict(_others(directory)), text)
+    return TransformersClassifier(module.eval(), text.padding if text else None), files
+
+
+def base_digests(flavors: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of the files of a base model that lies elsewhere on this machine, by their paths."""
+    place = flavors.get(FLAVOR, {}).get("local_base_model_path")
+    files = [*Path(place).glob(WEIGHTS), Path(place) / "config.json"] if place else []
+    return {
+        f"{_BASE}/{file.name}": recorded_files.file_digest(file) for file in files if file.is_file()
+    }
+
+
+def without_base(files: Mapping[str, str]) -> dict[str, str]:
+    """The files among these that are the version's own."""
+    return {path: digest for path, digest in files.items() if not path.startswith(f"{_BASE}/")}
+
+
+def _read(directory: Path, base: Path, flavor: Mapping[str, Any], name: str) -> Any:
+    transformers = library("transformers", name)
+    kind = getattr(transformers, str(flavor.get("pipeline_model_type")), None)
+    if kind is None or not hasattr(kind, "from_pretrained"):
+        raise UnsupportedModelError(
+            f"{name} is of a class that the installed transformers does not have, so that its own "
+            "code would be needed, which expunge does not run; install the version in its "
+            "requirements.txt, or log a model of a class of the library."
+        )
+    try:
+        with quiet():
+            module, told = kind.from_pretrained(
+                str(base),
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                dtype="auto",
+                output_loading_info=True,
+            )
+            missing = sorted(told["missing_keys"])
+            if flavor.get("peft_adaptor"):
+                module, missing = _with_adapter(directory, module, missing, flavor, name)
+    except ExpungeError:
+        raise
+    except Exception as error:
+        raise _unreadable(base, name, error) from error
+    if missing:
+        raise UnsupportedModelError(
+            f"The files of {name} hold no weights for {missing[0]} and {len(missing) - 1} more, "
+            f"which would be made up at random; {_remedy(flavor)}."
+        )
+    return module
+
+
+def _with_adapter(
+    directory: Path, base: Any, missing: list[str], flavor: Mapping[str, Any], name: str
+) -> tuple[Any, list[str]]:
+    """The base frozen, with the adapter on it free; which weights nobody has."""
+    from safetensors.torch import load_file
+
+    peft = library("peft", name)
+    folder = directory / str(flavor["peft_adaptor"])
+    config = read_json(folder / "adapter_config.json")
+    if config.get("peft_type") != "LORA" or config.get("auto_mapping"):
+        raise UnsupportedModelError(
+            f"{name} has an adapter of the kind {config.get('peft_type')!s:.20}, and only LoRA is "
+            "known here; merge it into its base and log that, or enrol it as a pyfunc with a "
+            "recipe."
+        )
+    module = peft.PeftModel.from_pretrained(
+        base, str(folder), is_trainable=True, local_files_only=True
+    )
+    # A head that the adapter brings is no part of the base.
+    heads = {one.removeprefix("base_model.model.") for one in load_file(folder / ADAPTER_WEIGHTS)}
+    return module, [one for one in missing if one not in heads]
+
+
+def _base_folder(directory: Path, flavor: Mapping[str, Any], name: str) -> Path:
+    """The folder with configuration and weights: among its files, or on this machine.
+
+    Raises:
+        UnsupportedModelError: there is none.
+    """
+    inside = flavor.get("model_binary")
+    if inside:
+        return _within(directory, str(inside), name)
+    place = Path(str(flavor.get("local_base_model_path") or ""))
+    if place.is_absolute() and place.is_dir():
+        _refuse_asking(place, name)
+        return place
+    raise UnsupportedModelError(f"{name} does not bring its base model; {_remedy(flavor)}.")
+
+
+def _remedy(flavor: Mapping[str, Any]) -> str:
+    if flavor.get("peft_adaptor"):
+        return f"{_AGAIN} and base_model_path=FOLDER, a folder with the base model on this machine"
+    return f"{_AGAIN}, with all of its weights"
+
+
+def _refuse_code(directory: Path, flavor: Mapping[str, Any], name: str) -> None:
+    """Refuse files that would be run, and weights that would be unpickled."""
+    found = [path.name for path in directory.rglob("*") if path.suffix in _RUNS_CODE]
+    if flavor.get("code") or (directory / "code").exists():
+        found.append("code")
+    if found:
+        raise UnsupportedModelError(
+            f"{name} brings code or pickled weights ({found[0]}), which expunge does not run for "
+            "models of transformers; log a class of the library, saved as safetensors."
+        )
+    _refuse_asking(directory, name)
+
+
+def _refuse_asking(folder: Path, name: str) -> None:
+    """Refuse configurations that name classes outside of the library."""
+    for path in folder.rglob("*config.json"):
+        if read_json(path).get("auto_map"):
+            raise UnsupportedModelError(
+                f"{name} asks for code of its own (auto_map in {path.name}), which expunge does "
+                "not run; log a class of the library transformers."
+            )
+
+
+def _within(directory: Path, inside: str, name: str) -> Path:
+    folder = (directory / inside).resolve()
+    if not folder.is_relative_to(directory.resolve()) or not folder.is_dir():
+        raise UnsupportedModelError(
+            f"{name} names files outside of its own folder, or that are not there; {_AGAIN}."
+        )
+    return folder
+
+
+def _unreadable(base: Path, name: str, error: Exception) -> ExpungeError:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        for file in base.glob(WEIGHTS):
+            if file.suffix == ".safetensors":
+                with safe_open(file, "pt"):
+                    pass
+    except (SafetensorError, OSError):
+        return MissingDataError(
+            f"The files of {name} are damaged ({type(error).__name__}); restore them, or enrol "
+            "another version."
+        )
+    return SettingsError(
+        f"{name} cannot be loaded with the packages installed here ({type(error).__name__}); "
+        "install those of its requirements.txt, then run again."
+    )
+
+
+def _others(directory: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(directory.rglob("*")):
+        inside = path.relative_to(directory).as_posix()
+        is_weight = path.match(WEIGHTS) or path.name == ADAPTER_WEIGHTS
+        if path.is_file() and not is_weight and not recorded_files.is_left_out(path.name):
+            yield inside, path.read_bytes()
