@@ -5,6 +5,7 @@ afterwards. Those rows stay where they are, their requests join a later batch, a
 erased nothing may teach that model those rows again, nor ask it to forget them twice.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.intake import batches
@@ -57,8 +58,13 @@ def forgotten_subjects(services: Services, enrollment: Enrollment) -> set[str]:
 
 
 def note_forgotten(services: Services, batch: str, enrollment: Enrollment) -> None:
-    """Record which requests of the batch earlier attempts on this model speak for, once each."""
-    for one in forgotten_by(services, enrollment):
+    """Record which requests of the batch other attempts on this model speak for, once each.
+
+    Those are earlier ones whose rows are still there, and those of batches that asked for the same
+    people and erased them while this one waited.
+    """
+    meanwhile = _forgotten_meanwhile(services, batch, enrollment)
+    for one in (*forgotten_by(services, enrollment), *meanwhile):
         records = [] if one.batch == batch else one.also_in(services, batch)
         if records:
             facts = ForgottenEarlier(
@@ -69,6 +75,20 @@ def note_forgotten(services: Services, batch: str, enrollment: Enrollment) -> No
             )
             event_id = ids.forgotten_earlier(enrollment.model, one.attempt)
             services.journal.append(batch_stream(batch), event_id, facts)
+
+
+def _forgotten_meanwhile(
+    services: Services, batch: str, enrollment: Enrollment
+) -> Iterator[Forgotten]:
+    """What batches made the model forget, and erased, since this one was frozen."""
+    began = read_batch(services.journal, batch).began_at
+    history = read_model(services.journal, enrollment.model)
+    for event in history.promoted.values():
+        other, attempt = event.facts.batch, event.facts.attempt
+        is_meant = event.at > began and other != batch and other in history.finished
+        if is_meant and _is_erased(services, other):
+            records = frozenset(d.record_id for d in batches.accepted(services, other))
+            yield Forgotten(other, attempt, records)
 
 
 def note_settled(services: Services) -> None:

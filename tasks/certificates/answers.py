@@ -19,6 +19,8 @@ class Answer:
     """What the certificate states of each model."""
     nothing_left: Sequence[str] = ()
     """Models that had forgotten all of the batch's rows before."""
+    is_erased_meanwhile: bool = False
+    """Whether another batch of ours erased rows of the subject while this one waited."""
     unknown: Sequence[str] = ()
     """Models of these tables of which nothing was recorded."""
 
@@ -42,6 +44,8 @@ def _rows(answer: Answer) -> list[str]:
     if answer.rows_out_of_reach:
         lost = counted(answer.rows_out_of_reach, "row")
         told.append(f"{lost} not erased, for the table was no more")
+    if not told and answer.is_erased_meanwhile:
+        return ["the rows were erased with another request of the same person"]
     return told or ["others had deleted the rows before; purged from the files"]
 
 

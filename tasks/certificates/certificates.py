@@ -17,7 +17,14 @@ from tasks.certificates.certified_tables import (
     search_of,
 )
 from tasks.certificates.limits import Ground, not_proven
-from tasks.certificates.outcomes import NOWHERE, OUTCOMES, limits_of, outcome_of
+from tasks.certificates.outcomes import (
+    NOWHERE,
+    OUTCOMES,
+    erased_since,
+    limits_of,
+    outcome_of,
+    request_of,
+)
 from tasks.intake import batches
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ModelUntouched, NothingLeftToForget
@@ -32,7 +39,6 @@ from tasks.store import lease
 from tasks.subjects.matches import TableMatches, matches
 from tasks.subjects.suppression_list import earlier_requests
 from unlearning.errors import ConflictError, DataError
-from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition
 from unlearning.policy.digests import bytes_digest
 
@@ -59,6 +65,8 @@ class _Grounds:
     """Models that had forgotten all of the batch's rows before."""
     earlier: dict[str, list[str]]
     """Requests by which subjects had been erased before, by pseudonym."""
+    erased_meanwhile: frozenset[str]
+    """Subjects whom another batch erased since this one was frozen."""
     spellings: Spellings
     approver: str
     decided_at: str
@@ -119,7 +127,7 @@ def _body(
     body: dict[str, Any] = {
         "type": TYPE,
         "outcome": outcome_of(request, grounds.found),
-        "request": _request(request),
+        "request": request_of(request),
         "batch": batch,
         "tables_searched": [
             search_of(m) | grounds.spellings.searched(m.uri)
@@ -203,6 +211,7 @@ def _grounds(services: Services, batch: str) -> _Grounds:
         untouched=_noted(history, ModelUntouched),
         nothing_left=_noted(history, NothingLeftToForget),
         earlier=earlier_requests(services, batch),
+        erased_meanwhile=erased_since(services, history.began_at, but=batch),
         spellings=spellings_of(services, history),
         approver=history.approver,
         decided_at=history.decided_at,
@@ -214,18 +223,6 @@ def _noted(
     history: BatchHistory, kind: type[ModelUntouched | NothingLeftToForget]
 ) -> frozenset[str]:
     return frozenset(e.facts.model for e in history.untouched if isinstance(e.facts, kind))
-
-
-def _request(request: Disposition) -> dict[str, str]:
-    return {
-        "request_id": request.request_id,
-        "record_id": request.record_id,
-        "subject_pseudonym": request.subject,
-        "subject_kind": request.subject_kind,
-        "received_at": request.received_at,
-        "due_on": due_on(request.received_at).isoformat(),
-        "ground": f"Art. 17(1)({request.ground}) GDPR" if request.ground else "not stated",
-    }
 
 
 def _reason(
@@ -243,6 +240,7 @@ def _reason(
         rows=sum(reached),
         rows_out_of_reach=sum(m.rows[request.record_id] for m in located) - sum(reached),
         models=body["models"],
+        is_erased_meanwhile=request.subject in grounds.erased_meanwhile,
         nothing_left=sorted(unstated & grounds.nothing_left),
         unknown=sorted(unstated - grounds.nothing_left - grounds.untouched),
     )

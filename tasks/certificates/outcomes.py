@@ -1,4 +1,4 @@
-"""The outcome of a request, and what was not searched for it."""
+"""The outcome of a request, what it asked, and what was not searched for it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,8 @@ from tasks.journal.events.requests import RequestErased, SubjectNotFound, Subjec
 from tasks.journal.reading import closed_tables
 from tasks.registry.services import Services
 from tasks.subjects.matches import TableMatches
+from tasks.subjects.suppression_list import load
+from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition
 
 OUTCOMES = {
@@ -49,3 +51,23 @@ def limits_of(services: Services, found: Sequence[TableMatches]) -> dict[str, An
             for uri, one in closed.items()
         ]
     return stated
+
+
+def request_of(request: Disposition) -> dict[str, str]:
+    """What was asked, for whom and by when, as a certificate states it."""
+    return {
+        "request_id": request.request_id,
+        "record_id": request.record_id,
+        "subject_pseudonym": request.subject,
+        "subject_kind": request.subject_kind,
+        "received_at": request.received_at,
+        "due_on": due_on(request.received_at).isoformat(),
+        "ground": f"Art. 17(1)({request.ground}) GDPR" if request.ground else "not stated",
+    }
+
+
+def erased_since(services: Services, began: str, *, but: str) -> frozenset[str]:
+    """Pseudonyms of those whom batches erased since then, but for one batch."""
+    listed = load(services)
+    late = (who for b, who in listed.by_batch.items() if b != but and listed.times[b] > began)
+    return frozenset().union(*late)

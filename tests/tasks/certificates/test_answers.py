@@ -69,3 +69,10 @@ def test_rows_out_of_reach_are_not_called_erased():
         "3 rows erased; 1 row not erased, for the table was no more;"
     )
     assert said(rows=0).startswith("others had deleted the rows before; purged from the files;")
+
+
+def test_rows_that_are_gone_are_told_by_who_erased_them():
+    assert said(rows=0).startswith("others had deleted the rows before; purged from the files; ")
+    meanwhile = said(rows=0, is_erased_meanwhile=True)
+    assert meanwhile.startswith("the rows were erased with another request of the same person; ")
+    assert said(is_erased_meanwhile=True).startswith("1 row erased; ")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from erased_world import Unreported
 from factories import approved, preflight
 from small_tables import MARK
 from worked_on import away, resolved
@@ -17,6 +18,7 @@ from tasks.journal.journal import Journal
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.report import mlflow_mirror
+from tasks.subjects import open_batches
 from tasks.subjects.matches import matches_key
 from tasks.subjects.suppression_list import suppress
 from tasks.versions import retirement
@@ -215,3 +217,22 @@ def test_a_version_retired_between_two_tries_to_certify_changes_no_certificate(w
     certify(world.services, made)
     assert world.requests()["X-50"].status == "erased"
     assert world.certificate("X-50") == said
+
+
+def test_who_asked_again_while_a_batch_waited_is_told_which_batch_forgot_and_erased(world):
+    first = resolved(world, 50)
+    world.submit("Y", [50])
+    (second,) = set(open_batches.open_batches(world.services)) - {first}
+    steps = Unreported(world.services)
+    steps.validate_batch(second)
+    steps.resolve_rows(second)
+    assert steps.plan_unlearning(second, "income") is not None
+    world.process(first)
+    world.process(second)
+    said = world.requests()["Y-50"].facts
+    assert said.reason.startswith(
+        "the rows were erased with another request of the same person; left out when income was "
+        f"retrained in batch {first}; erased before"
+    )
+    (model,) = world.certificate("Y-50")["models"]
+    assert (model["model"], model["in_batch"]) == ("income", first)
