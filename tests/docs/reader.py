@@ -92,13 +92,16 @@ def prepare(live: Path, kept: Path) -> None:
             continue
         _put_back(live, kept / parent if parent else None)
 
-        def work(make: Any = make) -> None:
+        def work(make: Any = make) -> list[str]:
             os.chdir(live)
             make(expunge)
+            return sorted(sys.modules)
 
-        status, _ = zygote.child(work, live.parent / "log")
+        status, modules = zygote.child(work, live.parent / "log")
         if status:
             raise RuntimeError(f"The world {name!r} could not be made.")
+        # What commands import on their way, every later one would import again.
+        zygote.import_all([one for one in modules if one not in sys.modules])
         shutil.copytree(live, kept / name)
 
 
@@ -112,12 +115,19 @@ def _put_back(live: Path, world: Path | None) -> None:
 
 
 def read_all(base: Path) -> list[dict[str, Any]]:
-    """Every scene of every page with what came of its commands."""
+    """Every scene of every page with what came of its commands.
+
+    Where an earlier page types the same from the same world on, nothing else can come of it.
+    """
     live, kept = base / "live", base / "kept"
     prepare(live, kept)
     found: list[dict[str, Any]] = []
     for page in PAGES:
         for world, lines in scenes(page):
+            if before := next((one for one in found if _begins_with(one, world, lines)), None):
+                same = {"page": str(page.relative_to(ROOT)), "lines": lines}
+                found.append({**before, **same, "typed": before["typed"][: len(lines)]})
+                continue
             _put_back(live, kept / world)
 
             def work(lines: list[str] = lines) -> list[dict[str, Any]]:
@@ -132,6 +142,14 @@ def read_all(base: Path) -> list[dict[str, Any]]:
             scene = {"page": name, "world": world, "status": status, "lines": lines}
             found.append(scene | {"typed": typed_lines or [], "said": said})
     return found
+
+
+def _begins_with(scene: dict[str, Any], world: str, lines: list[str]) -> bool:
+    """Whether a scene begins with these commands, whatever is said beside them."""
+    if scene["world"] != world or len(scene["typed"]) < len(lines):
+        return False
+    pairs = zip(scene["lines"], lines, strict=False)
+    return all("\n" not in one + other and typed(one) == typed(other) for one, other in pairs)
 
 
 if __name__ == "__main__":

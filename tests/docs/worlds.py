@@ -72,10 +72,11 @@ def _photos(count: int, seed: int) -> pa.Table:
 
 
 def enrol(expunge: Expunge) -> None:
-    """The world "enrolled": a model of ours."""
+    """The world "enrolled": a model of ours, and a backup of its table."""
     options = Path("training.toml")
     options.write_text(QUICK)
     assert expunge("train", "income", *SOURCE, "--config", "training.toml", "--hidden", "64") == 0
+    shutil.copytree("tables/train", "tables/backup")
 
 
 def erase(expunge: Expunge) -> None:
@@ -84,10 +85,8 @@ def erase(expunge: Expunge) -> None:
     assert expunge("run") == 0
 
 
-def restore(expunge: Expunge) -> None:
+def restore() -> None:
     """The world "restored": the table is a copy from before the erasure."""
-    shutil.copytree("tables/train", "tables/backup")
-    erase(expunge)
     shutil.rmtree("tables/train")
     shutil.copytree("tables/backup", "tables/train")
 
@@ -116,7 +115,7 @@ WORLDS: dict[str, tuple[str, Callable[[Expunge], None]]] = {
     "enrolled": ("tables", enrol),
     "submitted": ("enrolled", hold),
     "erased": ("enrolled", erase),
-    "restored": ("enrolled", restore),
+    "restored": ("erased", lambda _: restore()),
     "waiting": ("enrolled", ask),
     "blocked": ("enrolled", block),
 }

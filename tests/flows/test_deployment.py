@@ -30,6 +30,11 @@ def prefect(terminal, *arguments):
     return done.stdout
 
 
+def run(terminal, deployment):
+    """Trigger it, and wait until it has ended."""
+    prefect(terminal, "deployment", "run", deployment, "--watch", "--watch-interval", 1)
+
+
 def champion(terminal) -> int:
     client = MlflowClient(f"sqlite:///{terminal.home / 'mlflow.db'}")
     return int(client.get_model_version_by_alias("income", "champion").version)
@@ -75,34 +80,26 @@ def test_a_worker_runs_the_deployment_when_triggered_and_when_scheduled(terminal
     worker = [str(servers.BIN / "prefect"), "worker", "start", "--pool", "expunge"]
     with servers.running(worker, log, env=terminal.environment, cwd=PROJECT):
         terminal.submit("first.jsonl", [request(i) for i in range(150)])
-        prefect(terminal, "deployment", "run", "process-deletions/nightly", "--watch")
+        run(terminal, "process-deletions/nightly")
         assert champion(terminal) == 2, log.read_text()[-3000:]
         # The batch dropped the ledger over the erased rows and left the next one to its own flow.
         assert not has_ledger(terminal)
-        prefect(terminal, "deployment", "run", "refresh-ledgers/hourly", "--watch")
+        run(terminal, "refresh-ledgers/hourly")
         assert has_ledger(terminal), log.read_text()[-3000:]
 
         # With SQLAlchemy 2.1 a schedule never fires, and nothing says so.
-        every_minute = tmp_path / "prefect.yaml"
-        # The other deployments shall not stir meanwhile.
+        soon = tmp_path / "prefect.yaml"
         original = (PROJECT / "prefect.yaml").read_text()
-        for hourly in ('"30 * * * *"', '"45 * * * *"'):
-            original = original.replace(hourly, '"0 0 1 1 *"')
-        every_minute.write_text(original.replace('"0 2 * * *"', '"* * * * *"'))
-        assert "* * * * *" in every_minute.read_text()
+        soon.write_text(original.replace('"0 2 * * *"', '"* * * * * */20"'))  # the last: seconds
+        assert soon.read_text() != original
         terminal.submit("second.jsonl", [request(i) for i in range(150, 320)])
-        prefect(terminal, "deploy", "--all", "--prefect-file", every_minute)
+        prefect(terminal, "deploy", "--name", "nightly", "--prefect-file", soon)
         wait_for_champion(terminal, 3, log)
         deadline = time.monotonic() + servers.PATIENCE_S
         while not scheduled_runs(terminal):
             assert time.monotonic() < deadline, log.read_text()[-3000:]
             time.sleep(1)
-        for name in (
-            "process-deletions/nightly",
-            "refresh-ledgers/hourly",
-            "replay-erasures/hourly",
-        ):
-            prefect(terminal, "deployment", "delete", name)
+        prefect(terminal, "deployment", "delete", "--all")
     outcomes = terminal.outcomes()
     assert len(outcomes) == 320
     assert set(outcomes.values()) == {"erased"}

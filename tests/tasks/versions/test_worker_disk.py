@@ -1,5 +1,6 @@
 """A purge leaves no weights on the worker's disk, where MLflow's files come over the network."""
 
+import shutil
 import tempfile
 
 import pytest
@@ -13,11 +14,12 @@ from tasks.versions import purging, retirement
 
 
 @pytest.fixture
-def worker(tmp_path, monkeypatch):
+def worker(tmp_path, monkeypatch, mlflow_template):
     """A machine that works with an MLflow server elsewhere; its disk is its home and TMPDIR."""
     disk, elsewhere = tmp_path / "disk", tmp_path / "elsewhere"
     for folder in (disk / "home", disk / "tmp", elsewhere):
         folder.mkdir(parents=True)
+    shutil.copy(mlflow_template, elsewhere / "mlflow.db")
     monkeypatch.setenv("EXPUNGE_HOME", str(disk / "home"))
     monkeypatch.setenv("EXPUNGE_RETIREMENT_DAYS", "0")
     monkeypatch.setattr(tempfile, "tempdir", str(disk / "tmp"))
