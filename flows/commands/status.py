@@ -31,6 +31,7 @@ from tasks.versions.alias_floor import breaches, taken_out_in_service
 from unlearning.errors import DataError, SettingsError, TransientError
 from unlearning.policy.counted import counted
 from unlearning.policy.deletion import WORKED_ON
+from unlearning.policy.digests import SHORT
 
 
 def status(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
@@ -99,11 +100,17 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
         table.add_row(
             f"{m['model']}\n{state}",
             f"{counted(m['learned_rows'], 'row')} of {name}, version {m['dataset_version']}",
-            f"{m['method']}, {'with' if m['has_ledger'] else 'no'} ledger",
+            _made_by(m),
             _budget_used(m["deletions"], m["budget"]),
             "{retired} retired, {purged} purged".format(**m["old_versions"]),
         )
     return table
+
+
+def _made_by(model: dict[str, Any]) -> str:
+    """How it is made to forget: the update, and the recipe of a retrain."""
+    said = f"{model['method']}, {'with' if model['has_ledger'] else 'no'} ledger"
+    return f"{said}, recipe {model['recipe'][:SHORT]}" if model["recipe"] else said
 
 
 def _aliases(services: Services) -> list[str]:

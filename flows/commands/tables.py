@@ -1,7 +1,7 @@
 """Tables that a person reads after a run."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
 
@@ -122,9 +122,9 @@ def _preflight_cells(m: ModelPreflight) -> tuple[str, ...]:
 
 
 def _retrain(m: ModelPreflight) -> str:
-    if is_exact(m.method):
-        return "it is one"
-    return "unknown" if m.retrain_seconds is None else span(m.retrain_seconds)
+    time = "unknown" if m.retrain_seconds is None else span(m.retrain_seconds)
+    said = "it is one" if is_exact(m.method) else time
+    return f"{said}, by recipe {m.recipe}" if m.recipe else said
 
 
 def _or_unknown(value: float | None, form: str) -> str:
@@ -147,16 +147,27 @@ def request_table(title: str, found: Iterable[RequestSummary], today: date | Non
     table = Table(title=title, title_justify="left", header_style="bold")
     for name in ("request", "outcome", *(["due"] if today else []), "reason"):
         table.add_column(name, overflow="fold")
-    groups: dict[tuple[str, str, str], list[RequestSummary]] = {}
-    for request in found:
-        due = request.due_on if today else ""
-        groups.setdefault((due or _NEVER, request.status, request.reason), []).append(request)
-    for (due, status, reason), members in sorted(groups.items()):
+    for due, status, reason, labels in alike(found, is_by_day=today is not None):
         color = _COLORS[status]
-        for label in _labels(members):
+        for label in labels:
             cells = [_due(due, today)] if today else []
             table.add_row(label, Text(status.replace("_", " "), style=color), *cells, reason)
     return table
+
+
+def alike(
+    found: Iterable[RequestSummary], *, is_by_day: bool = False
+) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Due day, status and reason of requests that have all three in common, and their names.
+
+    Without days, those count as alike that differ in them alone.
+    """
+    groups: dict[tuple[str, str, str], list[RequestSummary]] = {}
+    for request in found:
+        due = request.due_on if is_by_day else ""
+        groups.setdefault((due or _NEVER, request.status, request.reason), []).append(request)
+    for group, members in sorted(groups.items()):
+        yield *group, _labels(members)
 
 
 def _due(due: str, today: date) -> Text:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 from tasks.attempts.ladder import known_obstacle
+from tasks.enrolling.recipes.kept import recipe_digest
 from tasks.enrolling.timed_trainings import retrain_forecast
 from tasks.intake import batches
 from tasks.journal.events import ids
@@ -88,6 +89,7 @@ def preflight_of(services: Services, plan: Attempt) -> ModelPreflight:
         retrain_seconds=retrain,
         holdout_change=expected_change(earlier, plan.method, share),
         power=_power(history, enrollment, plan),
+        recipe=recipe_digest(enrollment.recipe)[:SHORT],
     )
 
 

@@ -29,6 +29,7 @@ def describe(services: Services, batch: str) -> str:
         f"- {m.model} version {m.parent_version}: {m.forget_count} of {m.row_count} rows "
         f"({m.share:.1%}), {m.method}; a retrain takes "
         f"{'nobody knows how long' if m.retrain_seconds is None else span(m.retrain_seconds)}"
+        f"{f', by recipe {m.recipe}' if m.recipe else ''}"
         for m in asked.models
     ]
     why = " ".join(asked.reasons)

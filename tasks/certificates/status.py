@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.approval import questions
 from tasks.certificates.quality import quality_lost
+from tasks.enrolling.recipes.kept import recipe_digest
 from tasks.intake import batches, inbox, quarantine
 from tasks.journal.events.attempts import CandidateEvaluated
 from tasks.journal.events.event import Event
@@ -172,6 +173,7 @@ def status(services: Services) -> dict[str, Any]:
                 "row_count": e.row_count,
                 "learned_rows": e.deletions.trained_rows - e.deletions.forgotten,
                 "method": e.unlearning.method,
+                "recipe": recipe_digest(e.recipe),
                 "deletions": asdict(e.deletions),
                 "budget": asdict(e.budget),
                 "is_withdrawn": e.is_withdrawn,

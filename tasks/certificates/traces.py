@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tasks.certificates.status import requests
+from tasks.enrolling.recipes.kept import recipe_digest, stated_recipe
 from tasks.journal.events.catalog import model_stream, request_stream, to_json
 from tasks.journal.events.models import (
     ChampionPromoted,
@@ -13,6 +14,7 @@ from tasks.journal.events.models import (
     ModelWithdrawn,
 )
 from tasks.journal.events.versions import AliasLost, VersionPurged, VersionRetired
+from tasks.journal.histories.attempt import AttemptHistory
 from tasks.journal.reading import read_batch, read_model
 from tasks.registry.services import Services
 from unlearning.errors import DataError
@@ -56,7 +58,8 @@ def trace_version(services: Services, model: str, version: int) -> list[dict[str
         mine = requests(services, event.facts.batch)
         erased = [r.request_id for r in mine if r.status == "erased"]
         one = {"version": version, "at": event.at, "requests": erased, **asdict(event.facts)}
-        chain.append({**one, "since": ends.get(version, [])})
+        made = read_batch(services.journal, event.facts.batch).attempts.get(event.facts.attempt)
+        chain.append({**one, **_trained_by(made), "since": ends.get(version, [])})
         version = event.facts.parent_version
     return chain + _origin(services, model, version, ends)
 
@@ -75,10 +78,16 @@ def _made(services: Services, model: str, version: int) -> dict[str, Any]:
                     "method": attempt.method,
                     "rung": attempt.rung,
                     "served": False,
+                    **_trained_by(one),
                 }
     raise DataError(
         f"Version {version} of {model} was never enrolled, nor made here; see `expunge status`."
     )
+
+
+def _trained_by(made: AttemptHistory | None) -> dict[str, str]:
+    """The recipe that trained it; nothing if none did."""
+    return stated_recipe(made.made.recipe) if made and made.made else {}
 
 
 def _origin(services: Services, model: str, version: int, ends: _Ends) -> list[dict[str, Any]]:
@@ -94,6 +103,7 @@ def _origin(services: Services, model: str, version: int, ends: _Ends) -> list[d
                     "enrolled_on": one.snapshot,
                     "row_count": one.row_count,
                     "digest": one.digest,
+                    "recipe": recipe_digest(one.recipe),
                     "since": ends.get(version, []),
                 }
             ]

@@ -49,6 +49,8 @@ class ModelPreflight:
     """What follows if no rung makes it forget, in one sentence; empty in older questions."""
     obstacle: str = ""
     """Why it cannot be retrained here, so far as that is known; empty if nothing hinders it."""
+    recipe: str = ""
+    """Short digest of its owner's recipe, by which a retrain would be made; empty without one."""
 
     @property
     def share(self) -> float:

@@ -1,10 +1,12 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from small_tables import subject
 
 from tasks.intake import batches
+from tasks.journal.reading import record_enrollment
 from tasks.subjects import open_batches
 
 
@@ -56,6 +58,13 @@ def test_requests_and_models_stand_in_tables(expunge):
     assert "erased" in said
     assert "232 rows of train" in said
     assert "retrain" in said
+
+
+def test_the_recipe_of_a_model_is_named(expunge, world):
+    record_enrollment(
+        world.services.journal, replace(world.enrolled(), recipe=f"recipes/{'5e' * 32}.py")
+    )
+    assert "recipe 5e5e5e5e5e5e" in " ".join(expunge("status").out.split())
 
 
 def test_an_alias_on_what_remembers_is_an_alarm(expunge, world):

@@ -35,6 +35,15 @@ def test_the_preflight_says_what_is_known_and_names_nobody(world):
         assert MARK.encode() not in world.store.get(info.key)
 
 
+def test_the_preflight_names_the_recipe_of_a_retrain(world):
+    world.reenroll(recipe=f"recipes/{'5e' * 32}.py")
+    batch = world.batch(range(30))
+    world.process(batch)
+    (model,) = world.asked(batch).models
+    assert model.recipe == "5e" * 6
+    assert f"how long, by recipe {model.recipe}" in questions.describe(world.services, batch)
+
+
 @pytest.mark.parametrize(
     ("resort", "said"),
     [

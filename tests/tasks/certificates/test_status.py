@@ -91,6 +91,13 @@ def test_everything_is_ready_for_json(batch):
     assert status(batch.services)["waiting"] == []
 
 
+def test_a_model_says_by_which_recipe_it_would_be_retrained(services):
+    record_enrollment(services.journal, enrollment())
+    assert status(services)["models"][0]["recipe"] == ""
+    record_enrollment(services.journal, enrollment(recipe=f"recipes/{'5e' * 32}.py"))
+    assert status(services)["models"][0]["recipe"] == "5e" * 32
+
+
 def test_an_open_request_says_when_it_is_due_and_one_that_ended_does_not(batch):
     judged(batch)
     held = RequestHeld(disposition=batch.judged[1], batch=batch.name)

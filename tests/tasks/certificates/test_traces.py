@@ -47,6 +47,17 @@ def test_a_version_is_traced_back_to_the_one_that_was_enrolled(batch):
     assert (became["what"], became["purge_on"]) == ("retired", "2026-02-09")
 
 
+def test_a_version_says_by_which_recipe_it_was_trained_and_would_be(batch):
+    recipe = f"recipes/{'5e' * 32}.py"
+    batch.enroll(recipe=recipe)
+    batch.plan()
+    batch.make(recipe=recipe)
+    batch.promote()
+    newest, oldest = trace_version(batch.services, "income", 2)
+    assert newest["trained_by"] == f"the owner's recipe, SHA-256 {'5e' * 32}"
+    assert oldest["recipe"] == "5e" * 32
+
+
 @pytest.mark.parametrize(
     ("event", "said"),
     [
