@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from flows.planned_run import Plan, PlannedBatch, PlannedModel
 
 
+COLUMNS = ("model", "rows to forget", "method", "about", "power", "would end in")
+"""What is told of each model."""
+
+
 def print_plan(console: Plain, found: "Plan") -> None:
     """The plan, batch by batch; nothing was changed for it."""
     console.print(Text("What the next run would do; nothing was changed.", "bold"))
@@ -44,25 +48,33 @@ def _print_batch(console: Plain, one: "PlannedBatch") -> None:
 
 def _models(found: "tuple[PlannedModel, ...]") -> Table:
     table = Table(header_style="bold")
-    for name in ("model", "rows to forget", "method", "about", "power", "would end in"):
+    for name in COLUMNS:
         table.add_column(name, overflow="fold")
     for one in found:
-        m = one.preflight
-        table.add_row(
-            f"{m.model} version {m.parent_version}{', serving' if m.is_serving else ''}",
-            f"{m.forget_count} of {m.row_count}",
-            m.method,
-            _about(one),
-            "unknown" if m.power is None else f"{m.power:.0%}",
-            " ".join(part for part in (one.reason, one.prospect.ending) if part),
-        )
+        table.add_row(*cells(one))
     return table
+
+
+def cells(one: "PlannedModel") -> tuple[str, ...]:
+    """What is said of a model, under the names of `COLUMNS`."""
+    m = one.preflight
+    return (
+        f"{m.model} version {m.parent_version}{', serving' if m.is_serving else ''}",
+        f"{m.forget_count} of {m.row_count}",
+        m.method,
+        _about(one),
+        "unknown" if m.power is None else f"{m.power:.0%}",
+        " ".join(part for part in (one.reason, one.prospect.ending) if part),
+    )
 
 
 def _about(one: "PlannedModel") -> str:
     """The candidate's time, and that of a retrain where one may follow."""
     m = one.preflight
     first = "unknown" if m.seconds is None else span(m.seconds)
-    if is_exact(m.method) or m.retrain_seconds is None:
-        return first
-    return f"{first}; a retrain {span(m.retrain_seconds)}"
+    by = f" by recipe {m.recipe}" if m.recipe else ""
+    if is_exact(m.method):
+        return f"{first}{by}"
+    if m.retrain_seconds is None:
+        return f"{first}; a retrain{by} unknown" if by else first
+    return f"{first}; a retrain{by} {span(m.retrain_seconds)}"

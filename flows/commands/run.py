@@ -3,10 +3,12 @@
 import sys
 from dataclasses import asdict
 from json import dumps
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from flows.commands.plan_page import write_plan
 from flows.commands.plan_tables import print_plan
 from flows.commands.tables import no_model, print_batches, print_waiting
 from flows.console import Plain, command
@@ -24,6 +26,7 @@ def run(
     *,
     plan: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
+    html: Path | None = None,
 ) -> None:
     """Work off every open deletion request: validate, unlearn, gate, promote, erase, certify.
 
@@ -38,9 +41,11 @@ def run(
         Only say what the next run would do to each request, table and model; nothing is changed.
     json
         Print that plan as JSON.
+    html
+        Write that plan as a page into this file.
     """
-    if plan or json:
-        _plan(as_json=json)
+    if plan or json or html is not None:
+        _plan(as_json=json, page=html)
         return
     services = Services.open(load_settings())
     services.store.check()
@@ -63,14 +68,19 @@ def run(
     _refresh_ledgers(console)
 
 
-def _plan(*, as_json: bool) -> None:
+def _plan(*, as_json: bool, page: Path | None) -> None:
     from flows.planned_run import plan  # torch, which a run without work can do without
 
-    found = plan(Services.rehearsing(load_settings()))
+    services = Services.rehearsing(load_settings())
+    found = plan(services)
+    if page is not None:
+        write_plan(found, page, services.settings.store_uri)
     if as_json:
         sys.stdout.write(dumps(asdict(found), indent=1) + "\n")
     else:
         print_plan(Plain(), found)
+        if page is not None:
+            Plain().print(f"Page: {page}", soft_wrap=True)
 
 
 def _has_old(services: Services) -> bool:

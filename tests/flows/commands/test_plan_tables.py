@@ -1,48 +1,10 @@
 """What a plan prints: requests, rows, models, what follows, and what is in the way."""
 
-from factories import model_preflight
+from made_plans import batch, model
 
 from flows.commands.plan_tables import print_plan
 from flows.console import Plain
-from flows.planned_run import Plan, PlannedBatch, PlannedModel
-from tasks.certificates.status import RequestSummary
-from unlearning.policy.prospects import Prospect
-
-
-def request(name):
-    return RequestSummary(
-        record_id=name,
-        request_id=name,
-        status="accepted",
-        is_open=True,
-        reason="valid",
-        meaning="",
-        batch="b-1",
-        at="",
-        certificate="",
-        due_on="2026-12-20",
-    )
-
-
-def model(**changes):
-    return PlannedModel(
-        preflight=model_preflight(power=0.25, **changes),
-        reason="It is over the budget.",
-        prospect=Prospect(rows=5, power=0.25, ending="Erased by a retrain."),
-    )
-
-
-def batch(**changes):
-    known = {
-        "batch": "b-1",
-        "due_on": "2026-12-20",
-        "requests": (request("CASE-1"),),
-        "models": (model(seconds=3.0, retrain_seconds=40.0),),
-        "rows": {"file:///train": 1},
-        "waits": (),
-        "trouble": "",
-    }
-    return PlannedBatch(**(known | changes))
+from flows.planned_run import Plan
 
 
 def printed(capsys, *found, growing=0):
@@ -78,3 +40,11 @@ def test_a_retrain_is_told_once_and_an_unknown_time_as_unknown(capsys):
     exact = model(method="retrain", seconds=40.0, retrain_seconds=40.0)
     assert "a retrain 40" not in printed(capsys, batch(models=(exact,)))
     assert "unknown" in printed(capsys, batch(models=(model(),)))
+
+
+def test_the_recipe_of_a_retrain_is_named(capsys):
+    named = {"recipe": "1a2b3c4d5e6f", "seconds": 3.0}
+    said = printed(capsys, batch(models=(model(**named),)))
+    assert "3.0 seconds; a retrain by recipe 1a2b3c4d5e6f unknown" in said
+    exact = model(method="retrain", **named)
+    assert "3.0 seconds by recipe 1a2b3c4d5e6f" in printed(capsys, batch(models=(exact,)))

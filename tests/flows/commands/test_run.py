@@ -41,4 +41,8 @@ def test_a_plan_prints_what_would_be_done_and_leaves_every_byte(expunge, world, 
     assert "Erased by a retrain." in said
     facts = json.loads(expunge("run", "--json").out)
     assert [one["requests"][0]["request_id"] for one in facts["batches"]] == ["S-20"]
+    said = expunge("run", "--html", folder / "plan.html").out
+    assert "S-20" in said
+    assert str(folder / "plan.html") in said
+    assert "Erased by a retrain." in (folder / "plan.html").read_text()
     assert every_byte(folder / "home", folder / "tables") == before
