@@ -55,7 +55,7 @@ def _recognised(found: "EnrolmentCheck", form: "ModelForm") -> Table:
     table.add_row("architecture", f"{form.architecture}: {', '.join(names)}")
     table.add_row("parameters", f"{form.parameters:,}, of which an update moves {form.trainable:,}")
     if found.input_shape:
-        table.add_row("inputs", f"float32 {list(found.input_shape)}")
+        table.add_row("inputs", f"{found.input_kind} {list(found.input_shape)}")
     table.add_row("labels", _labels(found))
     table.add_row("layers with a mode", ", ".join(form.mode_layers) or "none")
     table.add_row("tied weights", ", ".join(form.tied) or "none")

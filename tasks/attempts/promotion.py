@@ -5,12 +5,10 @@ from dataclasses import asdict, replace
 from importlib.metadata import version as package_version
 from typing import Any
 
-import numpy as np
-
 from tasks.attempts.evidence import evaluate_candidate
+from tasks.attempts.input_examples import input_example
 from tasks.attempts.inputs import inputs
 from tasks.attempts.recorded_weights import load_candidate, read_back, recorded
-from tasks.datasets.encoding import feature_values
 from tasks.enrolling.recipes.kept import recipe_digest
 from tasks.foreign_errors import translated
 from tasks.journal import journal
@@ -23,7 +21,6 @@ from tasks.journal.events.attempts import (
     VersionRegistered,
 )
 from tasks.journal.events.catalog import batch_stream, model_stream
-from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.events.models import ChampionPromoted
 from tasks.journal.histories.ties import tie_of
 from tasks.journal.reading import read_enrollment
@@ -32,7 +29,7 @@ from tasks.registry.services import Services
 from tasks.subjects import late_holds
 from tasks.subjects.rosters import keep_roster
 from tasks.subjects.suppression_list import never_learned_by
-from unlearning.model.rows import KEYED, Rows
+from unlearning.model.rows import KEYED
 from unlearning.policy.few_people import without_measures
 
 log = logging.getLogger("expunge.promotion")
@@ -178,22 +175,8 @@ def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
         services, enrollment, attempt.parent_version, is_parent=True
     )
     module = load_candidate(services, attempt, original.module)
-    example = input_example(original.example, forget, enrollment.dataset)
+    example = input_example(original.example, forget, enrollment)
     return logged_files.log_successor(services.settings, run_id, original, module, example)
-
-
-def input_example(example: Any, forget: Rows, spec: DatasetSpec) -> Any:
-    """The parent's input example, or zeros if it is one of the rows being forgotten."""
-    if example is None:
-        first, _ = next(iter(forget.chunks(1)))
-        # Two rows: with one, torch.export would fix the batch size at one.
-        shape = first.shape[1:] if spec.target == "class" else spec.shape or (first.shape[1] - 1,)
-        return np.zeros((2, *shape), dtype=np.float32)
-    values = np.asarray(example, dtype=np.float32).reshape(len(example), -1)
-    rows = (feature_values(inputs, spec).numpy() for inputs, _ in forget.chunks(4096))
-    if any((chunk == value).all(axis=1).any() for chunk in rows for value in values):
-        return np.zeros_like(np.asarray(example))
-    return example
 
 
 def _log_lineage(services: Services, attempt: Attempt, run_id: str) -> None:

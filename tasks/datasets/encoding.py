@@ -19,6 +19,9 @@ from tasks.tables.subject_ids import is_text
 from unlearning.errors import UnfitRowsError
 from unlearning.model.rows import TensorRows
 
+LARGEST_WHOLE = 2**24
+"""Rows are float32, which holds every whole number up to here."""
+
 
 def to_tensors(
     table: pa.Table, spec: DatasetSpec, settings: Settings | None = None
@@ -39,6 +42,8 @@ def to_tensors(
             f"A feature or label is missing in {spec.uri}; fill or drop such rows."
         )
     inputs = torch.from_numpy(_matrix(table, spec, settings)).div_(spec.scale)
+    if spec.whole:
+        _refuse_parts(inputs, spec)
     if spec.shape and len(inputs):
         if inputs.shape[1] != prod(spec.shape):
             raise UnfitRowsError(
@@ -108,6 +113,15 @@ def is_list(kind: pa.DataType) -> bool:
     return (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )
+
+
+def _refuse_parts(inputs: Tensor, spec: DatasetSpec) -> None:
+    """Whole numbers are given to the model as they are, and rows hold them up to here exactly."""
+    if not bool(((inputs == inputs.round()) & (inputs.abs() <= LARGEST_WHOLE)).all()):
+        raise UnfitRowsError(
+            f"A feature in {spec.uri} is no whole number up to {LARGEST_WHOLE:,}, which the model "
+            "takes alone; mend its columns, or number its entries anew from 0."
+        )
 
 
 def _with_numbers(inputs: Tensor, table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:

@@ -9,13 +9,14 @@ from tasks.datasets.rows import column_errors
 from tasks.datasets.samples import sample_rows
 from tasks.enrolling.enroll import version_to_enroll
 from tasks.enrolling.estimates import estimates
-from tasks.enrolling.fit import FIT_ROWS, few_rows
-from tasks.enrolling.interfaces import interface_of
+from tasks.enrolling.fit import few_rows
+from tasks.enrolling.interfaces import interface_of, said_of, with_whole
 from tasks.enrolling.lineage import Lineage, lineage
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
 from tasks.enrolling.outlook import REFERENCES, Outlook, outlook, with_seconds
 from tasks.enrolling.recipe_check import checked_recipe
+from tasks.enrolling.recognition import FIT_ROWS
 from tasks.enrolling.source import (
     ModelSource,
     placed,
@@ -33,7 +34,7 @@ from tasks.registry.services import Services
 from tasks.tables.delta import is_table, keep_ids_out_of_log, open_table
 from tasks.versions.alias_floor import refuse_remembering
 from unlearning.errors import ExpungeError, ModelError, UnfitRowsError
-from unlearning.model.adapted import adapted
+from unlearning.model.adapted import adapted, interface_in
 from unlearning.model.rows import TensorRows
 from unlearning.model.weights import model_digest
 
@@ -52,6 +53,8 @@ class EnrolmentCheck:
     row_count: int | None = None
     """Rows of the training table; None if it cannot be read."""
     input_shape: tuple[int, ...] = ()
+    input_kind: str = "float32"
+    """The numbers that it takes, by torch's name."""
     classes: int | None = None
     """One more than the highest label in a sample."""
     loss: str = ""
@@ -100,11 +103,13 @@ def check_enrolment(
     sample = _sample(services, source, seen) if readable else None
     if module is not None and sample is not None:
         module = _behind_interface(services, source, module, seen)
+    interface = interface_in(module)
+    source = with_whole(source, interface)
     if module is not None and sample is not None:
         with memory_errors():
             seen.each(lambda: form_errors(module, sample, source.model, source.loss))
         seen.outcome(lambda: checked_recipe(services, source, module))
-    notes = [origin.said] if origin.said else []
+    notes = [*([origin.said] if origin.said else []), *said_of(source, interface)]
     notes += [*few_rows(services, source)] if readable else []
     return EnrolmentCheck(
         model=source.model,
@@ -113,6 +118,7 @@ def check_enrolment(
         notes=(*([] if promote else _unserved(services, source)), *notes),
         row_count=_count(services, source) if readable else None,
         input_shape=() if sample is None else tuple(sample.inputs.shape[1:]),
+        input_kind=", ".join(one.kind for one in interface.inputs) or "float32",
         classes=None if sample is None else 1 + int(sample.labels.max()),
         loss=source.loss,
         outlook=_outlook(services, source, number, module, sample),

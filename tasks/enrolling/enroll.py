@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 
 from tasks.enrolling.fit import check_fit, warn_of_few_rows
-from tasks.enrolling.interfaces import interface_of
+from tasks.enrolling.interfaces import interface_of, said_of, with_whole
 from tasks.enrolling.lineage import lineage
 from tasks.enrolling.overlap import find_overlap
 from tasks.enrolling.recipe_check import checked_recipe
@@ -70,7 +70,9 @@ def enroll_version(
     loaded = model_files.load_model(services.registry, source.model, number, trust=trust)
     source = with_tokenizer(services, source, loaded)
     interface = interface_of(services, source, loaded.module)
-    module = adapted(loaded.module, interface)
+    source, module = with_whole(source, interface), adapted(loaded.module, interface)
+    for said in said_of(source, interface):
+        log.info("%s", said)
     check_fit(services, module, source)
     digest = model_digest(module.state_dict())
     refuse_remembering(services, source.model, number, digest, source.dataset)

@@ -7,6 +7,7 @@ from torch import nn
 
 from tasks.datasets.samples import sample_rows
 from tasks.enrolling.model_form import check_form
+from tasks.enrolling.recognition import FIT_ROWS
 from tasks.enrolling.source import ModelSource
 from tasks.environment.memory import memory_errors
 from tasks.registry.services import Services
@@ -14,8 +15,6 @@ from tasks.tables.delta import open_table
 
 log = logging.getLogger("expunge.fit")
 
-FIT_ROWS = 256
-"""Rows that a model is tried on."""
 _FEW_ROWS = 100
 
 

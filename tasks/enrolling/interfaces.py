@@ -1,21 +1,22 @@
 """How a model is to be asked: what lies between its table's rows, its answers and class scores."""
 
-import logging
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import nn
 
 from tasks.datasets.encoding import feature_values
 from tasks.datasets.samples import sample_rows
+from tasks.enrolling.recognition import FIT_ROWS, recognised
 from tasks.enrolling.source import ModelSource
 from tasks.environment.memory import memory_errors
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import suppressed_ids
 from unlearning.config.model_interface import ModelInterface
 from unlearning.errors import UnsupportedModelError
+from unlearning.model.adapted import adapted
 from unlearning.model.forward import fixed_mode
-
-log = logging.getLogger("expunge.enroll")
 
 _ROWS = 1024
 _LEAST_SHARE = 1e-6
@@ -23,7 +24,7 @@ _LEAST_SHARE = 1e-6
 
 
 def interface_of(services: Services, source: ModelSource, module: nn.Module) -> ModelInterface:
-    """The interface of the module as its version holds it.
+    """The interface of the module as its version holds it, as a few training rows show it.
 
     The tolerance of a model of numbers is the median of its absolute errors on at most 1,024
     holdout rows, so that about half of the unseen rows count as right: there a change for the worse
@@ -32,17 +33,39 @@ def interface_of(services: Services, source: ModelSource, module: nn.Module) -> 
     Raises:
         UnsupportedModelError: it answers with anything but one number for each row.
     """
-    if source.dataset.target == "class":
-        return ModelInterface()
+    spec = source.dataset
+    sample = sample_rows(services.settings, spec, source.dataset_version, count=FIT_ROWS, seed=0)
     with memory_errors():
-        tolerance = _tolerance(services, source, module)
-    log.info(
-        "%s: half of %s's holdout rows are less than %.4g off, which counts as right from now on",
-        source.model,
-        source.dataset.label,
-        tolerance,
-    )
-    return ModelInterface(tolerance=tolerance, shape=source.dataset.shape)
+        if spec.target == "class":
+            return recognised(module, sample.inputs)
+        found = recognised(module, _number_inputs(sample.inputs, source), scores=False)
+        tolerance = _tolerance(services, source, adapted(module, found))
+    return replace(found, tolerance=tolerance, shape=spec.shape)
+
+
+def with_whole(source: ModelSource, found: ModelInterface) -> ModelSource:
+    """The source, of whose rows whole numbers are demanded where the model takes nothing else."""
+    is_whole = any(one.kind == "int64" for one in found.inputs)
+    whole = source.dataset.features if is_whole else ()
+    return replace(source, dataset=replace(source.dataset, whole=whole))
+
+
+def said_of(source: ModelSource, found: ModelInterface) -> Iterator[str]:
+    """What was recognised and is not plain, a sentence for each."""
+    for one in found.inputs:
+        yield f"{source.model} takes {one.kind} inputs; rows are given to it so."
+    if found.output:
+        yield f"{source.model} gives several answers; its scores are {found.output!r}."
+    if found.last_layer:
+        yield (
+            f"{source.model} gives probabilities; they are read as the scores that its "
+            f"{found.last_layer} makes them of."
+        )
+    if found.answers_with_number:
+        yield (
+            f"Half of {source.model}'s holdout rows are less than {found.tolerance:.4g} off in "
+            f"{source.dataset.label}, which counts as right from now on."
+        )
 
 
 def _tolerance(services: Services, source: ModelSource, module: nn.Module) -> float:
@@ -52,7 +75,7 @@ def _tolerance(services: Services, source: ModelSource, module: nn.Module) -> fl
         services.settings, spec, None, count=_ROWS, seed=0, without=gone, uri=source.holdout
     )
     numbers = rows.inputs[:, -1].double()
-    answers = _answers(module, feature_values(rows.inputs, spec), source)
+    answers = _answers(module, _number_inputs(rows.inputs, source), source)
     median = float((answers - numbers).abs().median())
     spread = float(numbers.std()) if rows.count > 1 else 1.0
     if not median < float("inf"):
@@ -63,11 +86,16 @@ def _tolerance(services: Services, source: ModelSource, module: nn.Module) -> fl
     return max(median, _LEAST_SHARE * spread, torch.finfo(torch.float32).tiny)
 
 
+def _number_inputs(inputs: torch.Tensor, source: ModelSource) -> torch.Tensor:
+    """What a model of numbers takes of rows that bear their label."""
+    flat = feature_values(inputs, source.dataset)
+    return flat.reshape(len(flat), *(source.dataset.shape or (-1,)))
+
+
 def _answers(module: nn.Module, inputs: torch.Tensor, source: ModelSource) -> torch.Tensor:
-    shape = source.dataset.shape or (-1,)
     try:
         with fixed_mode(module), torch.no_grad():
-            answers = module(inputs.reshape(len(inputs), *shape))
+            answers = module(inputs)
     except (RuntimeError, TypeError, ValueError) as error:
         raise UnsupportedModelError(
             f"{source.model} does not take inputs of shape {list(inputs.shape[1:])}; check "

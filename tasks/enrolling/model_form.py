@@ -13,15 +13,13 @@ from unlearning.model.forward import fixed_mode, is_exported, trainable_names
 from unlearning.model.gradients import mean_gradient
 from unlearning.model.rows import TensorRows
 
-_AMPLIFIED = 1e3
-"""Rows this many times as large drive a log-odds out of [0, 1], and no probability."""
 _GRADIENT_ROWS = 8
 
 
 def check_form(module: nn.Module, sample: TensorRows, model: str, loss: Loss) -> None:
     """Refuse a model that could not be unlearned or judged later, for whatever is in its form.
 
-    Cost: three forward passes over the sample, and one gradient over a few of its rows.
+    Cost: a forward pass over the sample, and one gradient over a few of its rows.
 
     Raises:
         UnsupportedModelError: it could not, and the text says why.
@@ -45,7 +43,7 @@ def form_errors(
     shape = list(_refusal(lambda: _check_shape(scores, int(sample.labels.max()), model, loss)))
     yield from shape
     if scores.ndim:
-        yield from _refusal(lambda: _check_meaning(module, sample, scores, model))
+        yield from _refusal(lambda: _check_meaning(sample, scores, model))
     if not shape:
         yield from _refusal(lambda: _check_gradient(module, sample, model))
 
@@ -59,7 +57,8 @@ def _refusal(part: Callable[[], object]) -> Iterator[ExpungeError]:
 
 def _scores(module: nn.Module, sample: TensorRows, model: str) -> Any:
     try:
-        return _forward(module, sample.inputs)
+        with fixed_mode(module), torch.no_grad():
+            return module(sample.inputs)
     except ExpungeError:
         raise
     except Exception as error:
@@ -68,27 +67,11 @@ def _scores(module: nn.Module, sample: TensorRows, model: str) -> Any:
         raise UnsupportedModelError(_why_no_scores(module, sample.inputs, model)) from error
 
 
-def _forward(module: nn.Module, inputs: Tensor) -> Any:
-    with fixed_mode(module), torch.no_grad():
-        return module(inputs)
-
-
 def _why_no_scores(module: nn.Module, inputs: Tensor, model: str) -> str:
-    """Which other type of numbers the model takes; else it is their shape."""
-    own = {value.dtype for value in module.parameters() if value.is_floating_point()}
-    others = sorted(own - {torch.float32}, key=str)
-    for kind in (*others, torch.int64):
-        try:
-            _forward(module, inputs.to(kind))
-        except Exception:  # noqa: BLE001, S112 - any failure means: not this type either
-            continue
-        remedy = "call float() on it" if kind in others else "wrap it in a module that casts them"
-        name = str(kind).removeprefix("torch.")
-        return f"{model} takes {name} inputs, but rows come as float32; {remedy}, and log it again."
     hint = ", and that it was exported with an example of at least two rows"
     return (
-        f"{model} does not take inputs of shape {list(inputs.shape[1:])}; check --features and "
-        f"--shape{hint if is_exported(module) else ''}."
+        f"{model} does not take inputs of shape {list(inputs.shape[1:])}, of float32 or whole "
+        f"numbers; check --features and --shape{hint if is_exported(module) else ''}."
     )
 
 
@@ -97,8 +80,8 @@ def _tensor_of(scores: Any, model: str) -> Tensor:
         return scores
     kind = str(scores.dtype) if isinstance(scores, Tensor) else type(scores).__name__
     raise UnsupportedModelError(
-        f"{model} gives {kind.removeprefix('torch.')} in place of one tensor of scores; wrap it in "
-        "a module that returns the scores alone, as floating-point numbers, and log it again."
+        f"{model} gives {kind.removeprefix('torch.')} in place of one tensor of scores; let it "
+        "return them alone or under the name logits, as floating-point numbers, and log it again."
     )
 
 
@@ -118,40 +101,14 @@ def _check_shape(scores: Tensor, highest: int, model: str, loss: Loss) -> None:
         )
 
 
-def _check_meaning(module: nn.Module, sample: TensorRows, scores: Tensor, model: str) -> None:
-    """Scores must be free to go beyond [0, 1], and must say something of a row."""
+def _check_meaning(sample: TensorRows, scores: Tensor, model: str) -> None:
+    """Scores must say something of a row."""
     rows = scores.reshape(len(scores), -1)
-    sums = rows.sum(dim=1)
-    if rows.shape[1] > 1 and _is_within(rows) and torch.allclose(sums, torch.ones_like(sums)):
-        raise UnsupportedModelError(
-            f"{model} gives probabilities; register it without its last softmax, so that "
-            "it gives scores (logits) or log-probabilities."
-        )
-    if _is_within(rows) and _stays_within(module, sample.inputs):
-        raise UnsupportedModelError(
-            f"{model} gives probabilities, for its scores stay between 0 and 1; register it "
-            "without its last sigmoid, so that it gives log-odds (logits)."
-        )
     if len(sample.inputs.unique(dim=0)) > 1 and bool((rows == rows[:1]).all()):
         raise UnsupportedModelError(
             f"{model} gives the same scores for every row of its table; register the model that "
             "was trained on it, or check --features and --scale."
         )
-
-
-def _stays_within(module: nn.Module, inputs: Tensor) -> bool:
-    """Whether the scores stay in [0, 1] for much larger rows of either sign, where it takes any."""
-    try:
-        found = [_forward(module, sign * _AMPLIFIED * inputs) for sign in (1, -1)]
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        return True
-    return all(_is_within(scores) for scores in found)
-
-
-def _is_within(scores: Tensor) -> bool:
-    return bool(((scores >= 0) & (scores <= 1)).all())
 
 
 def _check_gradient(module: nn.Module, sample: TensorRows, model: str) -> None:

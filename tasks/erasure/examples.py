@@ -195,6 +195,7 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
                     shape=(),
                     slices=(),
                     tokenizer="",
+                    whole=(),
                 ),
                 scale,
             )

@@ -1,8 +1,21 @@
 """How rows go into a model and what its answer means, where it is not class scores of a tensor."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from unlearning.errors import SettingsError
+
+NumberKind = Literal["float32", "float64", "float16", "bfloat16", "int64"]
+"""A type of numbers that a model takes, by torch's name."""
+LastLayer = Literal["", "softmax", "sigmoid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInput:
+    """One tensor that a model takes of each row."""
+
+    kind: NumberKind = "float32"
+    """The type of its numbers, while the weights have the type that they were logged in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +27,13 @@ class ModelInterface:
     units of the label; 0 if it answers with class scores."""
     shape: tuple[int, ...] = ()
     """Of such a model: the shape of one input; empty means flat."""
+    inputs: tuple[ModelInput, ...] = ()
+    """What it takes of each row; empty for one tensor of float32."""
+    output: str = ""
+    """Under which name, or at which place, its scores stand among several answers; empty where it
+    gives one tensor."""
+    last_layer: LastLayer = ""
+    """What it ends in that makes probabilities of scores, which is taken back; empty if nothing."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerance < float("inf"):

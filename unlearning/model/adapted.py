@@ -5,16 +5,15 @@ Letters: N rows, F numbers of one row.
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from unlearning.config.model_interface import ModelInterface
-from unlearning.errors import UnsupportedModelError
+from unlearning.config.model_interface import PLAIN, ModelInterface, NumberKind
+from unlearning.model.answers import answer_at, class_scores, number_scores
 
-_LEAST_SHARE = 1e-12
-"""Least squared error, in tolerances, that two answers are told apart by: odds stay finite."""
+_SINGLE_BITS = 32
 
 
 class Adapted(nn.Module):
@@ -28,8 +27,10 @@ class Adapted(nn.Module):
     class 1: its loss is log(1 + (a - y)² / T²), that of a Cauchy error of scale T (our choice), and
     a row is right where a is less than T off. So whatever holds for classes holds for numbers.
 
+    Probabilities come back as the scores that make them (see `unlearning.model.answers`).
+
     Raises:
-        UnsupportedModelError: called, the model inside does not give one number for each row.
+        UnsupportedModelError: called, the model inside gives other answers than were recognised.
     """
 
     inner: nn.Module
@@ -45,11 +46,26 @@ class Adapted(nn.Module):
 
     def forward(self, rows: Tensor) -> Any:
         """Class scores of the rows, or whatever a model of classes gives."""
-        if not self.interface.answers_with_number:
-            return self.inner(rows)
+        found = self.interface
+        if not found.answers_with_number:
+            return class_scores(self._answers(rows), found.last_layer)
         inputs, numbers = rows[:, :-1], rows[:, -1]
-        answers = self.inner(inputs.reshape(len(rows), *(self.interface.shape or (-1,))))
-        return number_scores(answers, numbers, self.interface.tolerance)
+        answers = self._answers(inputs.reshape(len(rows), *(found.shape or (-1,))))
+        return number_scores(answers, numbers, found.tolerance)
+
+    def _answers(self, rows: Tensor) -> Any:
+        if self.interface.inputs:
+            (only,) = self.interface.inputs
+            rows = rows.to(self._kind(only.kind))
+        return answer_at(self.inner(rows), self.interface.output)
+
+    def _kind(self, name: NumberKind) -> torch.dtype:
+        """The type of an input; float32 while weights of half precision are in float32."""
+        wanted = cast("torch.dtype", getattr(torch, name))
+        is_half = wanted.is_floating_point and torch.finfo(wanted).bits < _SINGLE_BITS
+        if is_half and not any(value.dtype == wanted for value in self.parameters()):
+            return torch.float32
+        return wanted
 
     def train(self, mode: bool = True) -> "Adapted":
         """Into training mode or out of it, with the model inside."""
@@ -75,6 +91,11 @@ def adapted(model: nn.Module, interface: ModelInterface) -> nn.Module:
     return model if interface.is_plain else Adapted(model, interface)
 
 
+def interface_in(model: nn.Module | None) -> ModelInterface:
+    """What the model lies behind."""
+    return model.interface if isinstance(model, Adapted) else PLAIN
+
+
 def inner_of(model: nn.Module) -> nn.Module:
     """The model as its owner made it."""
     while isinstance(model, Adapted):
@@ -85,21 +106,3 @@ def inner_of(model: nn.Module) -> nn.Module:
 def tolerance_of(model: nn.Module) -> float:
     """How far off an answer of the model may be and still be right; 0 if it names classes."""
     return model.interface.tolerance if isinstance(model, Adapted) else 0.0
-
-
-def number_scores(answers: Any, numbers: Tensor, tolerance: float) -> Tensor:
-    """Scores [N, 2] of answers to rows whose right answers are these numbers [N]; see `Adapted`.
-
-    Raises:
-        UnsupportedModelError: it is not one real number for each row.
-    """
-    is_real = isinstance(answers, Tensor) and answers.is_floating_point()
-    if not is_real or answers.numel() != len(numbers):
-        shape = list(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
-        raise UnsupportedModelError(
-            f"The model answers {len(numbers)} rows with {shape} in place of one number for each; "
-            "wrap it in a module that does."
-        )
-    share = ((answers.reshape(-1) - numbers.to(answers.dtype)) / tolerance).square()
-    odds = -share.clamp(min=_LEAST_SHARE).log()
-    return torch.stack([torch.zeros_like(odds), odds], dim=1)

@@ -43,6 +43,8 @@ class DatasetSpec:
     tokenizer: str = ""
     """Key of the tokenizer that makes token ids of the one column of texts; empty if there is
     none."""
+    whole: tuple[str, ...] = ()
+    """Feature columns of whole numbers, such as ids of words, that the model takes as they are."""
 
     @property
     def who(self) -> SubjectColumn:

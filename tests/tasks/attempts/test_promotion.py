@@ -2,13 +2,11 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from factories import evaluated, frozen, validated
 
 from tasks.attempts import promotion
 from tasks.attempts.recorded_weights import load_candidate
-from tasks.datasets.rows import TableRows
 from tasks.journal.events.attempts import VersionRegistered
 from tasks.registry import logged_files, model_files
 from tasks.registry.mlflow_registry import AUDIT_EXPERIMENT, EFFECT_TAG, Registry
@@ -138,14 +136,3 @@ def test_a_hold_that_came_meanwhile_keeps_the_parent_in_service(moving, monkeypa
     with pytest.raises(ConflictError, match="legal hold"):
         promotion.promote(here.services, attempt, 2)
     assert here.champion == 1
-
-
-def test_an_example_that_is_a_row_to_forget_is_replaced(world):
-    here = world()
-    forget = TableRows(here.services.settings, here.first.dataset, 0, only=here.asked)
-    ((inputs, _),) = forget.chunks(100)
-    mine, free = inputs[6:8].numpy(), np.full((2, 40), 3, np.float32)
-    spec = here.first.dataset
-    assert not promotion.input_example(mine, forget, spec).any()
-    assert promotion.input_example(free, forget, spec) is free
-    assert promotion.input_example(None, forget, spec).shape == (2, 40)

@@ -86,10 +86,13 @@ def test_what_is_wrong_with_labels_and_scores_is_told_together(services, source_
     table = rows(300)
     labels = pa.array([one + 2 for one in table["label"].to_pylist()])
     source = source_of(table.set_column(1, "label", labels), rows(300, first=300))
-    log_model(services, nn.Sequential(nn.Linear(40, 2), nn.Softmax(dim=1)))
-    text = said(check(services, source, pickle=True))
-    assert "labels go up to 3" in text
-    assert "without its last softmax" in text
+    blind = nn.Linear(40, 2)
+    nn.init.zeros_(blind.weight)
+    log_model(services, nn.Sequential(blind, nn.Softmax(dim=1)))
+    found = check(services, source, pickle=True)
+    assert "labels go up to 3" in said(found)
+    assert "same scores for every row" in said(found)
+    assert any("gives probabilities; they are read as the scores" in one for one in found.notes)
 
 
 def test_an_exported_model_with_dropout_is_told_that_it_cannot_be_retrained(services, source):
