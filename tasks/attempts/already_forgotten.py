@@ -85,9 +85,8 @@ def _forgotten_meanwhile(
     history = read_model(services.journal, enrollment.model)
     for event in history.promoted.values():
         other, attempt = event.facts.batch, event.facts.attempt
-        is_meant = event.at > began and other != batch and other in history.finished
-        if is_meant and _is_erased(services, other):
-            records = frozenset(d.record_id for d in batches.accepted(services, other))
+        if event.at > began and other != batch and other in history.finished:
+            records = _planned(services, other, attempt) - _unanswered(services, other, attempt)
             yield Forgotten(other, attempt, records)
 
 
@@ -116,10 +115,15 @@ def _unanswered(services: Services, batch: str, attempt: str) -> frozenset[str]:
     """Records of the batch, as it was when the attempt was planned, that no table has lost yet."""
     if _is_erased(services, batch):
         return frozenset()
-    planned = read_batch(services.journal, batch).attempts[attempt].planned_in
-    records = {d.record_id for d in batches.accepted(services, batch, at=planned)}
+    records = _planned(services, batch, attempt)
     heads = services.journal.latest(records)
     return frozenset(records - {name for name, event in heads.items() if not is_open(event.status)})
+
+
+def _planned(services: Services, batch: str, attempt: str) -> frozenset[str]:
+    """Records of the batch as it was when the attempt was planned."""
+    planned = read_batch(services.journal, batch).attempts[attempt].planned_in
+    return frozenset(d.record_id for d in batches.accepted(services, batch, at=planned))
 
 
 def _is_erased(services: Services, batch: str) -> bool:
