@@ -13,10 +13,11 @@ from small_tables import subject
 from torch import nn
 
 from tasks.enrolling import enroll
-from tasks.journal.events.enrollment import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec, InputColumns
 from tasks.registry.model_files import Trust, load_model
 
 WORDS, LENGTH = 50, 8
+USERS, ITEMS = 20, 15
 
 
 @dataclass
@@ -58,6 +59,48 @@ class Softmax(nn.Sequential):
         super().__init__(nn.Linear(LENGTH, 16), nn.ReLU(), nn.Linear(16, 2), nn.Softmax(dim=1))
 
 
+class Recommender(nn.Module):
+    """Who likes what, by an embedding of each, and the hour of the day beside them."""
+
+    def __init__(self):
+        super().__init__()
+        self.users, self.items = nn.Embedding(USERS, 6), nn.Embedding(ITEMS, 6)
+        self.head = nn.Linear(14, 2)
+
+    def forward(self, user, item, context):
+        seen = [self.users(user), self.items(item), context]
+        return self.head(torch.cat(seen, dim=1))
+
+
+class Masked(nn.Module):
+    """Words of which a mask says which there are."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.head = nn.Embedding(WORDS, 8), nn.Linear(8, 2)
+
+    def forward(self, tokens, mask):
+        seen = self.words(tokens).masked_fill(~mask.unsqueeze(2), 0.0)
+        return {"logits": self.head(seen.sum(1) / mask.sum(1, keepdim=True))}
+
+
+def likes(count: int, seed: int) -> dict[str, Any]:
+    """Users and items by number, with two numbers of context, and whether it was liked."""
+    random = np.random.default_rng(seed)
+    user, item = random.integers(0, USERS, count), random.integers(0, ITEMS, count)
+    hour = random.random(count)
+    label = (user % 3 == item % 3) | (random.random(count) < 0.2)
+    names = {"user_id": user, "item_id": item, "hour": hour, "weekend": random.random(count) < 0.3}
+    return names | {"label": label.astype(np.int64)}
+
+
+def masked(count: int, seed: int) -> dict[str, Any]:
+    """Texts of different lengths, with the mask that says so."""
+    there = np.arange(LENGTH) < np.random.default_rng(seed).integers(3, LENGTH, count)[:, None]
+    mask = pa.FixedSizeListArray.from_arrays(pa.array(there.ravel()), LENGTH)
+    return texts(count, seed) | {"mask": mask}
+
+
 def texts(count: int, seed: int) -> dict[str, Any]:
     """Ids of words, of which some make a class likely; a quarter of the labels are drawn by lot."""
     random = np.random.default_rng(seed)
@@ -75,31 +118,41 @@ def fractions(count: int, seed: int) -> dict[str, Any]:
     return found | {"words": pa.FixedSizeListArray.from_arrays(values, LENGTH)}
 
 
+def column(table: pa.Table, *names: str, kind: torch.dtype = torch.float32) -> torch.Tensor:
+    """Columns as an owner reads them: one alone as it is, several side by side."""
+    parts = [torch.tensor(table[name].to_pylist()) for name in names]
+    return (parts[0] if len(parts) == 1 else torch.stack(parts, dim=1)).to(kind)
+
+
 class Owned(World):
     """Two tables, and a model of somebody's that learned from one of them."""
 
     model = "income"
 
-    def __init__(self, services, folder, made, *, features=("words",), **dataset):
+    def __init__(self, services, folder, made, *, inputs=(), **dataset):
         self.services, self.folder = services, folder
         self.table, self.holdout = (f"file://{folder}/{name}" for name in ("train", "holdout"))
         for place, count, first in ((self.table, 240, 0), (self.holdout, 200, 240)):
             ids = [subject(first + n) for n in range(count)]
             write_deltalake(place, pa.table({"subject_id": ids, **made(count, first)}))
-        self.spec = DatasetSpec(self.table, features, "label", "subject_id", **dataset)
+        inputs = tuple(InputColumns(name, columns) for name, columns in inputs)
+        features = tuple(c for one in inputs for c in one.columns) or ("words",)
+        self.spec = DatasetSpec(
+            self.table, features, "label", "subject_id", inputs=inputs, **dataset
+        )
 
-    def serve(self, module, loss, kind=torch.float32, **options):
+    def serve(self, module, loss, asked, **options):
         """Train the module as its owner would, log it and put it into service.
 
-        `loss` makes a number of what the module answers and of the labels.
+        `loss` makes a number of what the module answers and of the labels, and `asked` makes the
+        arguments of the module of the table.
         """
         table = DeltaTable(self.table).to_pyarrow_table()
-        inputs = torch.tensor(table["words"].to_pylist()).to(kind)
-        labels = torch.tensor(table["label"].to_pylist())
+        given, labels = asked(table), torch.tensor(table["label"].to_pylist())
         optimiser = torch.optim.Adam(module.parameters(), lr=0.02)
         for _ in range(60):
             optimiser.zero_grad()
-            loss(module(inputs), labels).backward()
+            loss(module(*given), labels).backward()
             optimiser.step()
         log_model(self.services, module, **options)
 

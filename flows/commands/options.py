@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 from flows.commands.options_file import Layer, checked, joined, laid_over, meaning, read_file
 from flows.commands.options_template import template
 from tasks.enrolling.source import ModelSource
-from tasks.journal.events.enrollment import DatasetSpec, Loss
+from tasks.journal.events.enrollment import DatasetSpec, InputColumns, Loss
 from tasks.store.address import address_of, own_folder
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
@@ -34,6 +34,9 @@ class SourceOptions:
     """Delta table of the same columns with rows that no model is trained on."""
     features: list[str] = field(default_factory=lambda: ["features"])
     """One list column, or several numeric columns in the model's order."""
+    inputs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Columns of each argument of a model that takes several, for example user = ["user_id"]; then
+    features are not named."""
     label: str = "label"
     """Column with the class, an integer from 0; or see classes, and the loss squared_error."""
     classes: list[str] = field(default_factory=list)
@@ -72,9 +75,12 @@ class SourceOptions:
 
     def source(self, loss: Loss = "cross_entropy") -> ModelSource:
         """The options as the flows take them."""
+        inputs = tuple(InputColumns(name, tuple(some)) for name, some in self.inputs.items())
         spec = DatasetSpec(
             uri=address_of(self.table),
-            features=tuple(self.features),
+            features=tuple(dict.fromkeys(c for one in inputs for c in one.columns))
+            or tuple(self.features),
+            inputs=inputs,
             label=self.label,
             subject=self.subject_column,
             subject_kind=self.subject_kind or "",

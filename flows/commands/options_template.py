@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import Field, dataclass, is_dataclass, replace
 from textwrap import wrap
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from flows.commands.options_file import allowed, default, is_required, meaning
 
@@ -79,4 +79,7 @@ def _toml(value: Any) -> str:
     """A value as TOML; of strings and lists JSON's form is TOML's too, but for one character."""
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, Mapping):
+        named = cast("Mapping[str, Any]", value).items()
+        return f"{{{', '.join(f'{_toml(name)} = {_toml(one)}' for name, one in named)}}}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,34 +1,67 @@
 """The input example that a new version is logged with: never a row that was forgotten."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from tasks.datasets.encoding import feature_values
 from tasks.journal.events.enrollment import DatasetSpec, Enrollment
+from tasks.registry.model_files import LoadedModel
+from unlearning.config.model_interface import ModelInput
+from unlearning.model.adapted import argument_names
 from unlearning.model.rows import Rows
 
 _ROWS = 2
 """With one, torch.export would fix the batch size at one."""
 
 
-def input_example(example: Any, forget: Rows, enrollment: Enrollment) -> Any:
-    """The parent's input example, or zeros if it has none or one of the rows being forgotten."""
-    spec = enrollment.dataset
+def input_example(original: LoadedModel, forget: Rows, enrollment: Enrollment) -> Any:
+    """The parent's input example, or zeros if it has none or one of the rows being forgotten.
+
+    None for a model of several arguments that is no export: MLflow keeps no example of those.
+    """
+    example, spec = original.example, enrollment.dataset
     if example is None:
-        return _zeros(forget, enrollment)
-    values = np.asarray(example, dtype=np.float32).reshape(len(example), -1)
-    rows = (feature_values(inputs, spec).numpy() for inputs, _ in forget.chunks(4096))
-    if any((chunk == value).all(axis=1).any() for chunk in rows for value in values):
-        return np.zeros_like(np.asarray(example))
+        return _zeros(original, forget, enrollment)
+    is_named = isinstance(example, Mapping)
+    parts = cast("Mapping[str, Any]", example) if is_named else {"": example}
+    arrays = {name: np.asarray(part) for name, part in parts.items()}
+    order = [one.name for one in spec.inputs] if is_named else [""]
+    if not set(order) <= arrays.keys() or _is_among(arrays, order, forget, spec):
+        zeros = {name: np.zeros_like(array) for name, array in arrays.items()}
+        return zeros if is_named else zeros[""]
     return example
 
 
-def _zeros(forget: Rows, enrollment: Enrollment) -> Any:
-    shape = _shape(forget, enrollment.dataset)
-    kinds = [one.kind for one in enrollment.interface.inputs]
-    zeros = torch.zeros((_ROWS, *shape), dtype=getattr(torch, kinds[0] if kinds else "float32"))
+def _is_among(
+    arrays: Mapping[str, np.ndarray], order: list[str], forget: Rows, spec: DatasetSpec
+) -> bool:
+    """Whether a row of the example is one of these, or may be, since it has another form."""
+    flat = [arrays[one].astype(np.float32).reshape(len(arrays[one]), -1) for one in order]
+    values = np.concatenate(flat, axis=1)
+    rows = (feature_values(inputs, spec).numpy() for inputs, _ in forget.chunks(4096))
+    return any(
+        chunk.shape[1] != len(value) or (chunk == value).all(axis=1).any()
+        for chunk in rows
+        for value in values
+    )
+
+
+def _zeros(original: LoadedModel, forget: Rows, enrollment: Enrollment) -> Any:
+    wanted = {one.name: one for one in enrollment.interface.inputs}
+    if not wanted or "" in wanted:
+        shape = _shape(forget, enrollment.dataset)
+        return _of(wanted.get("", ModelInput()), shape)
+    if not original.is_exported:
+        return None
+    names = argument_names(original.module)
+    return tuple(_of(wanted[name], wanted[name].shape) for name in names)
+
+
+def _of(one: ModelInput, shape: tuple[int, ...]) -> Any:
+    zeros = torch.zeros((_ROWS, *shape), dtype=getattr(torch, one.kind))
     return zeros if zeros.dtype == torch.bfloat16 else zeros.numpy()  # which has no such type
 
 

@@ -175,7 +175,7 @@ def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
         services, enrollment, attempt.parent_version, is_parent=True
     )
     module = load_candidate(services, attempt, original.module)
-    example = input_example(original.example, forget, enrollment)
+    example = input_example(original, forget, enrollment)
     return logged_files.log_successor(services.settings, run_id, original, module, example)
 
 

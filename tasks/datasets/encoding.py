@@ -42,8 +42,6 @@ def to_tensors(
             f"A feature or label is missing in {spec.uri}; fill or drop such rows."
         )
     inputs = torch.from_numpy(_matrix(table, spec, settings)).div_(spec.scale)
-    if spec.whole:
-        _refuse_parts(inputs, spec)
     if spec.shape and len(inputs):
         if inputs.shape[1] != prod(spec.shape):
             raise UnfitRowsError(
@@ -115,15 +113,6 @@ def is_list(kind: pa.DataType) -> bool:
     )
 
 
-def _refuse_parts(inputs: Tensor, spec: DatasetSpec) -> None:
-    """Whole numbers are given to the model as they are, and rows hold them up to here exactly."""
-    if not bool(((inputs == inputs.round()) & (inputs.abs() <= LARGEST_WHOLE)).all()):
-        raise UnfitRowsError(
-            f"A feature in {spec.uri} is no whole number up to {LARGEST_WHOLE:,}, which the model "
-            "takes alone; mend its columns, or number its entries anew from 0."
-        )
-
-
 def _with_numbers(inputs: Tensor, table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
     numbers = table[spec.label].to_numpy(zero_copy_only=False).astype(np.float32)
     if not np.isfinite(numbers).all():
@@ -146,11 +135,45 @@ def _matrix(table: pa.Table, spec: DatasetSpec, settings: Settings | None) -> np
             f"Column {spec.features[0]!r} of {spec.uri} holds texts, which only a model with a "
             "tokenizer of its own reads; name columns of numbers with --features."
         )
-    if not is_list(first.type):
-        columns = [table[name].to_numpy(zero_copy_only=False) for name in spec.features]
-        return np.stack(columns, axis=1).astype(np.float32)
-    lengths = first.value_lengths().unique()
-    values = first.flatten()
+    order = [name for one in spec.inputs for name in one.columns] or spec.features
+    blocks = [_block(table[name].combine_chunks(), name, spec) for name in order]
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+
+
+def _block(column: pa.Array, name: str, spec: DatasetSpec) -> np.ndarray:
+    """The numbers of one column, float32 [N, as many as a list of it has]."""
+    if not is_list(column.type):
+        values = column.to_numpy(zero_copy_only=False)
+        return _checked(values, name, spec).reshape(len(column), 1)
+    lengths = column.value_lengths().unique()
+    values = column.flatten()
     if len(lengths) > 1 or values.null_count:
         raise ragged(spec)
-    return values.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(first), -1)
+    found = _checked(values.to_numpy(zero_copy_only=False), name, spec)
+    return found.reshape(len(column), -1)
+
+
+def _checked(values: np.ndarray, name: str, spec: DatasetSpec) -> np.ndarray:
+    """The values in float32, which holds all whole numbers up to 2^24 and no more."""
+    found = values.astype(np.float32)
+    if (
+        name in spec.whole
+        and not (
+            (values == np.round(values)) & (np.abs(found) <= LARGEST_WHOLE) & (found == values)
+        ).all()
+    ):
+        raise UnfitRowsError(
+            f"A feature {name!r} in {spec.uri} is no whole number up to {LARGEST_WHOLE:,}, which "
+            "the model takes alone; mend that column, or number its entries anew from 0."
+        )
+    return found
+
+
+def widths(table: pa.Table, spec: DatasetSpec) -> list[int]:
+    """How many numbers of a row go into each of the named inputs; there is at least one row."""
+
+    def width(name: str) -> int:
+        column = table[name]
+        return len(column[0].as_py()) if is_list(column.type) else 1
+
+    return [sum(map(width, one.columns)) for one in spec.inputs]

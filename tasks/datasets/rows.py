@@ -151,7 +151,7 @@ def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterato
         yield from _label_errors(spec, kinds[spec.label])
     if why := why_no_subject(kinds.get(spec.subject, pa.string())):
         yield DataError(f"Subject column {spec.subject!r} {why}; name a column of ids.")
-    if len(spec.features) > 1 and any(map(is_list, features)):
+    if len(spec.features) > 1 and any(map(is_list, features)) and not spec.inputs:
         yield DataError("Name one list column, or several numeric columns, not a mixture.")
 
 

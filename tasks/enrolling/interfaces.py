@@ -3,19 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pyarrow as pa
 import torch
 from torch import nn
 
-from tasks.datasets.encoding import feature_values
-from tasks.datasets.samples import sample_rows
-from tasks.enrolling.recognition import FIT_ROWS, recognised
+from tasks.datasets.encoding import feature_values, is_list, widths
+from tasks.datasets.samples import sample_rows, sample_with_slices
+from tasks.enrolling.recognition import FIT_ROWS, NamedRows, Stored, recognised
 from tasks.enrolling.source import ModelSource
 from tasks.environment.memory import memory_errors
+from tasks.journal.events.enrollment import DatasetSpec, InputColumns
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import suppressed_ids
 from unlearning.config.model_interface import ModelInterface
 from unlearning.errors import UnsupportedModelError
-from unlearning.model.adapted import adapted
+from unlearning.model.adapted import adapted, argument_names
 from unlearning.model.forward import fixed_mode
 
 _ROWS = 1024
@@ -34,26 +36,71 @@ def interface_of(services: Services, source: ModelSource, module: nn.Module) -> 
         UnsupportedModelError: it answers with anything but one number for each row.
     """
     spec = source.dataset
-    sample = sample_rows(services.settings, spec, source.dataset_version, count=FIT_ROWS, seed=0)
+    sample = sample_with_slices(
+        services.settings,
+        replace(spec, slices=()),
+        source.dataset_version,
+        count=FIT_ROWS,
+        seed=0,
+    )
+    named, inputs = named_rows(sample.table, spec), sample.rows.inputs
     with memory_errors():
         if spec.target == "class":
-            return recognised(module, sample.inputs)
-        found = recognised(module, _number_inputs(sample.inputs, source), scores=False)
+            found = recognised(module, inputs, named=named)
+        else:
+            given = _number_inputs(inputs, source)
+            found = recognised(module, given, named=named, scores=False)
+        if named and found.is_plain:
+            raise _unlike(module, source)
+        if spec.target == "class":
+            return found
         tolerance = _tolerance(services, source, adapted(module, found))
     return replace(found, tolerance=tolerance, shape=spec.shape)
 
 
+def named_rows(table: pa.Table, spec: DatasetSpec) -> list[NamedRows]:
+    """What the table, of one row or more, has for each argument of the model."""
+    return [
+        NamedRows(one.name, cells, _is_many(table, one), _stored(table, one))
+        for one, cells in zip(spec.inputs, widths(table, spec), strict=True)
+    ]
+
+
+def _is_many(table: pa.Table, one: InputColumns) -> bool:
+    return len(one.columns) > 1 or any(is_list(table[name].type) for name in one.columns)
+
+
+def _stored(table: pa.Table, one: InputColumns) -> Stored:
+    kinds = [table[name].type for name in one.columns]
+    kinds = [kind.value_type if is_list(kind) else kind for kind in kinds]
+    if all(map(pa.types.is_boolean, kinds)):
+        return "truth"
+    return "whole" if all(map(pa.types.is_integer, kinds)) else "real"
+
+
+def _unlike(module: nn.Module, source: ModelSource) -> UnsupportedModelError:
+    wanted = ", ".join(one.name for one in source.dataset.inputs)
+    return UnsupportedModelError(
+        f"{source.model} does not take {wanted} as [inputs] names them, for it takes "
+        f"{', '.join(argument_names(module))}; name its arguments, and columns of numbers that fit."
+    )
+
+
 def with_whole(source: ModelSource, found: ModelInterface) -> ModelSource:
     """The source, of whose rows whole numbers are demanded where the model takes nothing else."""
-    is_whole = any(one.kind == "int64" for one in found.inputs)
-    whole = source.dataset.features if is_whole else ()
+    names = [one.name for one in found.inputs if one.kind == "int64"]
+    columns = {one.name: one.columns for one in source.dataset.inputs} or {
+        "": source.dataset.features
+    }
+    whole = tuple(dict.fromkeys(c for name in names for c in columns.get(name, ())))
     return replace(source, dataset=replace(source.dataset, whole=whole))
 
 
 def said_of(source: ModelSource, found: ModelInterface) -> Iterator[str]:
     """What was recognised and is not plain, a sentence for each."""
     for one in found.inputs:
-        yield f"{source.model} takes {one.kind} inputs; rows are given to it so."
+        what = f"{one.name} as {one.kind}" if one.name else f"{one.kind} inputs"
+        yield f"{source.model} takes {what}; rows are given to it so."
     if found.output:
         yield f"{source.model} gives several answers; its scores are {found.output!r}."
     if found.last_layer:

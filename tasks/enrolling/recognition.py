@@ -1,14 +1,22 @@
 """How a model is to be asked and what its answer is, found out by asking it for a few rows."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, product
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from tasks.datasets.encoding import LARGEST_WHOLE
-from unlearning.config.model_interface import PLAIN, LastLayer, ModelInput, ModelInterface
+from unlearning.config.model_interface import (
+    PLAIN,
+    LastLayer,
+    ModelInput,
+    ModelInterface,
+    NumberKind,
+)
 from unlearning.errors import is_out_of_memory
 from unlearning.model.adapted import adapted
 from unlearning.model.answers import place_of_scores
@@ -17,20 +25,39 @@ from unlearning.model.state import forward_state
 
 FIT_ROWS = 256
 """Rows that a model is tried on."""
-_TRIED = 64
+_TRIED, _MOST_TRIES = 64, 256
+_OTHERS: tuple[NumberKind, ...] = ("float64", "float16", "bfloat16")
+"""Types of numbers that a model may take because its weights have them."""
+Stored = Literal["truth", "whole", "real"]
+"""How a table has numbers: as booleans, as integers, or otherwise."""
 _AMPLIFIED = 1e3
 """Rows or weights this many times as large drive a log-odds out of [0, 1], and no probability."""
 
 
-def recognised(module: nn.Module, inputs: Tensor, *, scores: bool = True) -> ModelInterface:
+@dataclass(frozen=True, slots=True)
+class NamedRows:
+    """What a table has for one argument of a model."""
+
+    name: str
+    cells: int
+    """How many numbers of a row."""
+    is_list: bool
+    stored: Stored
+
+
+def recognised(
+    module: nn.Module, inputs: Tensor, *, named: Sequence[NamedRows] = (), scores: bool = True
+) -> ModelInterface:
     """The interface by which the module answers these rows; plain where it answers none at all.
 
-    Without `scores` it answers with a number, which is never a probability.
+    Without `scores` it answers with a number, which is never a probability. A single number of an
+    argument is tried as [N] and as [N, 1].
 
-    Cost: a forward pass over 64 rows for each type of numbers that it does not take, and three over
-    all rows where it may give probabilities.
+    Cost: a forward pass over 64 rows for each type of numbers that it does not take, at most 256,
+    and three over all rows where it may give probabilities.
     """
-    for one in _candidates(module, inputs):
+    candidates = _combined(module, inputs, named) if named else _candidates(module, inputs)
+    for one in islice(candidates, _MOST_TRIES):
         answer = answered(adapted(module, one), inputs[:_TRIED])
         if answer is None:
             continue
@@ -59,12 +86,41 @@ def are_whole(values: Tensor) -> bool:
     return bool(((values == values.round()) & (values.abs() <= LARGEST_WHOLE)).all())
 
 
+def _combined(
+    module: nn.Module, inputs: Tensor, named: Sequence[NamedRows]
+) -> Iterator[ModelInterface]:
+    """Every argument in the types and shapes that its columns suggest."""
+    parts = inputs.flatten(1).split([one.cells for one in named], dim=1)
+    own: list[NumberKind] = [kind for kind in _OTHERS if getattr(torch, kind) in _kinds_of(module)]
+    options = [
+        [
+            ModelInput(name=one.name, cells=one.cells, kind=kind, shape=shape)
+            for shape in ([(), (1,)] if one.cells == 1 and not one.is_list else [(one.cells,)])
+            for kind in _kinds(one.stored, part, own)
+        ]
+        for one, part in zip(named, parts, strict=True)
+    ]
+    return (ModelInterface(inputs=found) for found in product(*options))
+
+
+def _kinds(stored: Stored, part: Tensor, own: Sequence[NumberKind]) -> list[NumberKind]:
+    """The types to try: first that in which the table has the numbers."""
+    real: list[NumberKind] = ["float32", *own]
+    whole: list[NumberKind] = ["int64"] if are_whole(part) else []
+    if stored == "truth":
+        return ["bool", *real, *whole]
+    return [*whole, *real] if stored == "whole" else [*real, *whole]
+
+
+def _kinds_of(module: nn.Module) -> set[torch.dtype]:
+    return {value.dtype for value in module.parameters() if value.is_floating_point()}
+
+
 def _candidates(module: nn.Module, inputs: Tensor) -> Iterator[ModelInterface]:
     """Plain rows first, then the types of its own weights, then whole numbers."""
     yield PLAIN
-    own = {value.dtype for value in module.parameters() if value.is_floating_point()}
-    for kind in ("float64", "float16", "bfloat16"):
-        if getattr(torch, kind) in own:
+    for kind in _OTHERS:
+        if getattr(torch, kind) in _kinds_of(module):
             yield ModelInterface(inputs=(ModelInput(kind=kind),))
     if are_whole(inputs):
         yield ModelInterface(inputs=(ModelInput(kind="int64"),))
@@ -80,8 +136,8 @@ def _last_layer(module: nn.Module, inputs: Tensor, found: ModelInterface) -> Las
     near = torch.allclose(sums, torch.ones_like(sums), atol=10 * _roundings(scores))
     if scores.ndim == SCORE_AXES and rows.shape[1] > 1 and near:
         return "softmax"
-    kinds = [one.kind for one in found.inputs]
-    return "sigmoid" if _stays_within(module, inputs, can_grow="int64" not in kinds) else ""
+    can_grow = not any(one.kind in ("int64", "bool") for one in found.inputs)
+    return "sigmoid" if _stays_within(module, inputs, can_grow=can_grow) else ""
 
 
 def _roundings(scores: Tensor) -> float:

@@ -99,9 +99,7 @@ class _Examples:
                 found |= set(self._saying(spec, read))
                 continue
             wanted = {
-                one: [
-                    v for example in kept.values() for v in examples.vectors(example, spec.features)
-                ]
+                one: [v for example in kept.values() for v in _vectors(example, spec)]
                 for one, kept in read.items()
                 if one not in found
             }
@@ -177,6 +175,13 @@ class _Examples:
                 yield found
 
 
+def _vectors(example: object, spec: DatasetSpec) -> Iterator[list[float]]:
+    """What may be a row in an example, by the names of columns or of the model's arguments."""
+    yield from examples.vectors(example, spec.features)
+    if spec.inputs:
+        yield from examples.vectors(example, [one.name for one in spec.inputs])
+
+
 def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, float]]:
     """How the table's rows may stand in an example, by each model's features that it has."""
     enrolled = list(enrolled_models(services.journal))
@@ -184,13 +189,15 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
     if own is None:
         return
     names = set(arrow_schema(open_table(services.settings, rows.uri)).names)
-    for features, scale in sorted({(e.dataset.features, e.dataset.scale) for e in enrolled}):
+    known = {(e.dataset.features, e.dataset.scale, e.dataset.inputs) for e in enrolled}
+    for features, scale, inputs in sorted(known):
         if set(features) <= names:
             yield (
                 replace(
                     own,
                     subject=rows.column,
                     features=features,
+                    inputs=inputs,
                     scale=1.0,
                     shape=(),
                     slices=(),

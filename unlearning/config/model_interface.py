@@ -5,7 +5,7 @@ from typing import Literal
 
 from unlearning.errors import SettingsError
 
-NumberKind = Literal["float32", "float64", "float16", "bfloat16", "int64"]
+NumberKind = Literal["float32", "float64", "float16", "bfloat16", "int64", "bool"]
 """A type of numbers that a model takes, by torch's name."""
 LastLayer = Literal["", "softmax", "sigmoid"]
 
@@ -16,6 +16,12 @@ class ModelInput:
 
     kind: NumberKind = "float32"
     """The type of its numbers, while the weights have the type that they were logged in."""
+    name: str = ""
+    """The argument that takes it; empty for the only one."""
+    cells: int = 0
+    """How many numbers of a row go into it, after those of the inputs before; 0: all of them."""
+    shape: tuple[int, ...] = ()
+    """Of a named one: its shape for one row; empty for a single number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,13 @@
 Letters: N rows, F numbers of one row.
 """
 
+import inspect
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from unlearning.config.model_interface import PLAIN, ModelInterface, NumberKind
 from unlearning.model.answers import answer_at, class_scores, number_scores
@@ -54,10 +55,28 @@ class Adapted(nn.Module):
         return number_scores(answers, numbers, found.tolerance)
 
     def _answers(self, rows: Tensor) -> Any:
-        if self.interface.inputs:
-            (only,) = self.interface.inputs
-            rows = rows.to(self._kind(only.kind))
-        return answer_at(self.inner(rows), self.interface.output)
+        wanted = self.interface.inputs
+        if not wanted:
+            answer = self.inner(rows)
+        elif not wanted[0].name:
+            answer = self.inner(rows.to(self._kind(wanted[0].kind)))
+        else:
+            given = self._named(rows.flatten(1))
+            if isinstance(self.inner, fx.GraphModule):  # which knows places alone
+                answer = self.inner(*(given[name] for name in argument_names(self.inner)))
+            else:
+                answer = self.inner(**given)
+        return answer_at(answer, self.interface.output)
+
+    def _named(self, rows: Tensor) -> dict[str, Tensor]:
+        """The arguments that the numbers [N, F] of rows make."""
+        given: dict[str, Tensor] = {}
+        start = 0
+        for one in self.interface.inputs:
+            part = rows[:, start : start + one.cells].reshape(len(rows), *one.shape)
+            given[one.name] = part.to(self._kind(one.kind))
+            start += one.cells
+        return given
 
     def _kind(self, name: NumberKind) -> torch.dtype:
         """The type of an input; float32 while weights of half precision are in float32."""
@@ -89,6 +108,14 @@ class Adapted(nn.Module):
 def adapted(model: nn.Module, interface: ModelInterface) -> nn.Module:
     """The model behind this interface; itself where the interface is plain."""
     return model if interface.is_plain else Adapted(model, interface)
+
+
+def argument_names(model: nn.Module) -> list[str]:
+    """The names of the tensors that a model takes, in its order."""
+    inner = inner_of(model)
+    if isinstance(inner, fx.GraphModule):
+        return [str(node.target) for node in inner.graph.nodes if node.op == "placeholder"]
+    return list(inspect.signature(inner.forward).parameters)
 
 
 def interface_in(model: nn.Module | None) -> ModelInterface:

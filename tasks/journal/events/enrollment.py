@@ -18,6 +18,14 @@ Loss = Literal["cross_entropy", "binary_cross_entropy", "squared_error"]
 Target = Literal["class", "number"]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class InputColumns:
+    """What goes into one argument of a model."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
     """Where a model's training rows are and how they become inputs and labels."""
@@ -43,6 +51,9 @@ class DatasetSpec:
     tokenizer: str = ""
     """Key of the tokenizer that makes token ids of the one column of texts; empty if there is
     none."""
+    inputs: tuple[InputColumns, ...] = ()
+    """The columns of each argument, where the model takes several; their numbers make up a row in
+    this order."""
     whole: tuple[str, ...] = ()
     """Feature columns of whole numbers, such as ids of words, that the model takes as they are."""
 

@@ -31,6 +31,20 @@ def test_the_file_is_enough(config):
     assert source.loss == "binary_cross_entropy"
 
 
+def test_a_file_names_the_columns_of_each_argument(config, capsys):
+    config.write_text(config.read_text() + '[inputs]\nuser = ["a"]\nmore = ["b", "c"]\n')
+    options = options_of(EnrollOptions, "enroll", SourceFlags(config=config), None)
+    assert options is not None
+    found = options.source().dataset
+    assert [(one.name, one.columns) for one in found.inputs] == [
+        ("user", ("a",)),
+        ("more", ("b", "c")),
+    ]
+    assert found.features == ("a", "b", "c")
+    options_of(EnrollOptions, "enroll", EnrollFlags(config=config, init=True), None)
+    assert tomllib.loads(capsys.readouterr().out)["inputs"] == {"user": ["a"], "more": ["b", "c"]}
+
+
 def test_flags_go_before_the_file(config):
     flags = EnrollFlags(config=config, table="other", method="ssd", version=3, trust_pickle=True)
     options = options_of(EnrollOptions, "enroll", flags, "photos")

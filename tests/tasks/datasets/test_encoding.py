@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from tasks.datasets.encoding import feature_values, joined, to_tensors
-from tasks.journal.events.enrollment import DatasetSpec
+from tasks.datasets.encoding import feature_values, joined, to_tensors, widths
+from tasks.journal.events.enrollment import DatasetSpec, InputColumns
 from unlearning.errors import DataError, UnfitRowsError
 
 
@@ -83,3 +83,32 @@ def test_texts_are_refused_where_no_tokenizer_reads_them():
     table = pa.table({"text": ["a", "b"], "label": [0, 1]})
     with pytest.raises(UnfitRowsError, match="holds texts, which only a model with a tokenizer"):
         to_tensors(table, DatasetSpec("u", ("text",), "label", "s"))
+
+
+SEVERAL = (InputColumns("item", ("item",)), InputColumns("context", ("ages", "price")))
+
+
+def several(**changes):
+    columns = {"price": [1.5, 2.5], "ages": [[1, 2], [3, 4]], "item": [7, 9], "label": [0, 1]}
+    names = ("item", "ages", "price")
+    return pa.table(columns | changes), dataset(features=names, inputs=SEVERAL, whole=("item",))
+
+
+def test_rows_of_several_inputs_are_their_numbers_side_by_side():
+    table, spec = several()
+    assert to_tensors(table, spec)[0].tolist() == [[7.0, 1.0, 2.0, 1.5], [9.0, 3.0, 4.0, 2.5]]
+    assert widths(table, spec) == [1, 3]
+
+
+@pytest.mark.parametrize("items", [[2**24 + 1, 0], [-(2**24) - 1, 0], [1.5, 0.0]])
+def test_what_is_no_whole_number_that_a_row_can_hold_is_refused(items):
+    table, spec = several(item=items)
+    with pytest.raises(UnfitRowsError, match=r"'item' .* no whole number up to 16,777,216"):
+        to_tensors(table, spec)
+    assert len(to_tensors(several(price=items)[0], spec)[0]) == 2
+
+
+@pytest.mark.parametrize("items", [[2**24, 0], [7.0, 0.0], [True, False]])
+def test_whole_numbers_are_taken_however_they_are_stored(items):
+    table, spec = several(item=items)
+    assert to_tensors(table, spec)[0][:, 0].tolist() == [float(one) for one in items]
