@@ -46,7 +46,7 @@ from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
 from unlearning.config.unlearning_config import UnlearningConfig
-from unlearning.errors import ConflictError, DataError, ExpungeError
+from unlearning.errors import ConflictError, DataError, ExpungeError, TransientError
 from unlearning.policy.subject_kinds import kind_pseudonym
 
 MODELS = {"income": "people", "loans": "people", "hours": "staff"}
@@ -281,7 +281,7 @@ class Place:
         return self._work_off(steps) + self._retire(services)
 
     def _work_off(self, steps: pipeline.Steps) -> list[str]:
-        services = self.services
+        services, self.was_away = self.services, False
         try:
             check_format(services.store)
             withdrawal.finish_withdrawals(services)
@@ -290,6 +290,7 @@ class Place:
             snapshots.look_after_snapshots(services)
             batches = open_batches.open_batches(services)
         except ExpungeError as error:
+            self.was_away = isinstance(error, TransientError)
             return [str(error)]
         for batch in batches:
             try:

@@ -43,7 +43,9 @@ def after_run(place: Place, book: Book, troubles: list[str] | None) -> list[str]
         problems += _kept_requests(place, book)
         found = place.status()
         told = [*troubles, *found["alarms"]]
-        problems += [*_served_memories(place, book, told), *_unanswered(book, found)]
+        problems += _served_memories(place, book, told)
+        if not place.was_away:  # a run that ends so is tried again, and fails for all to see
+            problems += [f"{one}; the run said {troubles}" for one in _unanswered(book, found)]
     return problems
 
 
