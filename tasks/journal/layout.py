@@ -37,8 +37,9 @@ class Group:
 
     def refuse_gaps(self) -> None:
         """Raise DataError if an object is missing: what follows it cannot be understood."""
+        there = set(self.keys)
         lost = (f"{self.folder}{n:06d}.json" for n in range(1, self.count + 1))
-        missing = next((key for key in lost if key not in self.keys), None)
+        missing = next((key for key in lost if key not in there), None)
         if missing is not None:
             raise DataError(f"The journal's {missing} is missing; restore it, then run again.")
 

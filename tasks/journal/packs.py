@@ -35,11 +35,15 @@ def read_packed(
 
     Cost: at most 33 reads and three listings, however many there are, and one write in 32 calls.
     """
-    if sum(key not in frozen for key in keys) > _LOOSE:
+    missing = [key for key in keys if key not in frozen]
+    if len(missing) > _LOOSE:
         for key, data in _unpacked(store, prefix, keys).items():
             frozen.add(key, data.encode(), parse)
-    with ThreadPoolExecutor(_READERS) as pool:
-        return list(pool.map(lambda key: frozen.parsed(key, parse), keys))
+    elif missing:
+        with ThreadPoolExecutor(_READERS) as pool:
+            for _ in pool.map(lambda key: frozen.parsed(key, parse), missing):
+                pass
+    return [frozen.parsed(key, parse) for key in keys]
 
 
 def _unpacked(store: ObjectStore, prefix: str, keys: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -90,10 +91,10 @@ class FileStore:
                 if not _fits(key):  # it cannot be looked at, but must not be passed over in silence
                     yield ObjectInfo(key, 0, "")
                     continue
-                path = self.root / key
                 with contextlib.suppress(FileNotFoundError):  # it went while others were listed
-                    info, is_link = path.lstat(), path.is_symlink()
-                    if is_link or path.is_file():
+                    info = os.lstat(f"{self.root}/{key}")
+                    is_link = stat.S_ISLNK(info.st_mode)
+                    if is_link or stat.S_ISREG(info.st_mode):
                         version = f"{info.st_mtime_ns}-{info.st_size}"
                         # The time of change, not that of the content, which anybody may set.
                         at = info.st_ctime
@@ -112,7 +113,8 @@ class FileStore:
             below[:] = entered
             # Nothing below a folder of too long a key can be named: the folder stands for it. So
             # does a link for what it points to, which may be anywhere.
-            yield from ((at / name).as_posix() for name in found if name not in entered)
+            above = f"{at.as_posix()}/" if at.parts else ""
+            yield from (above + name for name in found if name not in entered)
 
     def _is_entered(self, folder: Path) -> bool:
         return _fits(folder.as_posix()) and not (self.root / folder).is_symlink()
