@@ -12,25 +12,33 @@ from torch import Tensor, nn
 from unlearning.config.model_interface import PLAIN
 from unlearning.model.adapted import Adapted
 
+Normal = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and spread of pixels, channel by channel; empty if they go in as they are."""
+
 
 class TransformersClassifier(Adapted):
     """A classifier of texts or images that gives the tensor of its scores, [N, C].
 
     One of texts reads rows of token ids [N, L], whole numbers of whatever type; what is padding
-    is masked. One of images reads their pixels.
+    is masked. One of images reads pixels from 0 to 1, [N, channels, height, width].
     """
 
     padding: int | None
+    normal: Normal
 
-    def __init__(self, inner: nn.Module, padding: int | None) -> None:
-        """For texts with this id as padding; None for images."""
+    def __init__(
+        self, inner: nn.Module, padding: int | None = None, normal: Normal = ((), ())
+    ) -> None:
+        """For texts with this id as padding; None for images, of which the model reads z-scores."""
         super().__init__(inner, PLAIN)
         self.__dict__["padding"] = padding
+        self.__dict__["normal"] = normal
 
     def forward(self, rows: Tensor) -> Any:
         """Class scores of the rows."""
         if self.padding is None:
-            return self.inner(pixel_values=rows).logits
+            mean, spread = (rows.new_tensor(one).reshape(-1, 1, 1) for one in self.normal)
+            return self.inner(pixel_values=(rows - mean) / spread if len(mean) else rows).logits
         ids = rows.long()
         mask = ids != self.padding
         # Row by row, as in vmap, nobody may look at the values of a plain mask, as the library
@@ -39,7 +47,7 @@ class TransformersClassifier(Adapted):
         return self.inner(input_ids=ids, attention_mask=mask).logits
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "TransformersClassifier":
-        return TransformersClassifier(deepcopy(self.inner, memo), self.padding)
+        return TransformersClassifier(deepcopy(self.inner, memo), self.padding, self.normal)
 
 
 def is_of_transformers(model: nn.Module) -> bool:

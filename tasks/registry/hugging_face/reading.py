@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.environment.memory import memory_errors
 from tasks.registry import recorded_files
+from tasks.registry.hugging_face.imaging import image_form
 from tasks.registry.hugging_face.packages import library, quiet
 from tasks.registry.hugging_face.tokenizing import TextForm, read_json, text_form
 from unlearning.errors import (
@@ -77,7 +78,10 @@ def read_classifier(
     with memory_errors():
         module = _read(directory, base, flavor, name)
     files = HubFiles(flavors, dict(_others(directory)), text)
-    return TransformersClassifier(module.eval(), text.padding if text else None), files
+    if text is not None:
+        return TransformersClassifier(module.eval(), text.padding), files
+    image = image_form(directory)
+    return TransformersClassifier(module.eval(), normal=(image.mean, image.spread)), files
 
 
 def base_digests(flavors: Mapping[str, Any]) -> dict[str, str]:
@@ -146,8 +150,12 @@ def _with_adapter(
     module = peft.PeftModel.from_pretrained(
         base, str(folder), is_trainable=True, local_files_only=True
     )
-    # A head that the adapter brings is no part of the base.
+    # A head that the adapter brings is no part of the base, whose own is made up and never asked.
     heads = {one.removeprefix("base_model.model.") for one in load_file(folder / ADAPTER_WEIGHTS)}
+    made_up = dict(module.named_parameters())
+    for one in heads & {*missing}:
+        layer, _, tensor = one.rpartition(".")
+        made_up[f"base_model.model.{layer}.original_module.{tensor}"].data.zero_()
     return module, [one for one in missing if one not in heads]
 
 

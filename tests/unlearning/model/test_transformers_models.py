@@ -45,7 +45,16 @@ def test_what_is_padding_is_masked():
 
 
 def test_images_go_in_as_pixels():
-    assert TransformersClassifier(Images(), padding=None)(torch.zeros(2, 3, 2, 2)).shape == (2, 3)
+    images = Images()
+    assert TransformersClassifier(images)(torch.zeros(2, 3, 2, 2)).shape == (2, 3)
+
+
+def test_pixels_are_centred_and_scaled_channel_by_channel():
+    images, pixels = Images(), torch.rand(2, 3, 2, 2)
+    mean, spread = (0.1, 0.2, 0.3), (1.0, 2.0, 4.0)
+    wanted = torch.stack([(pixels[:, n] - mean[n]) / spread[n] for n in range(3)], dim=1)
+    found = deepcopy(TransformersClassifier(images, normal=(mean, spread)))(pixels)
+    assert torch.allclose(found, TransformersClassifier(images)(wanted))
 
 
 def test_the_weights_and_a_copy_are_those_of_the_model_inside():
