@@ -33,7 +33,7 @@ class SourceOptions:
     holdout: str
     """Delta table of the same columns with rows that no model is trained on."""
     features: list[str] = field(default_factory=lambda: ["features"])
-    """One list column, or several numeric columns in the model's order."""
+    """One list column, several numeric columns in the model's order, or one of texts."""
     inputs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Columns of each argument of a model that takes several, for example user = ["user_id"]; then
     features are not named."""
