@@ -1,14 +1,15 @@
 """Models of other libraries as their owners serve them, from `log_model` to the certificate."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import mlflow
 import numpy as np
 import pyarrow as pa
 from deltalake import write_deltalake
 from erased_world import World
+from sklearn.datasets import load_digits
 from small_tables import subject
 
 from tasks.enrolling import enroll
@@ -107,13 +108,21 @@ def vectors(features: np.ndarray, labels: np.ndarray) -> pa.Table:
     return pa.table({"features": column, "label": labels})
 
 
-def shuffled(*arrays: np.ndarray, seed: int = 0) -> list[np.ndarray]:
-    order = np.random.default_rng(seed).permutation(len(arrays[0]))
-    return [array[order] for array in arrays]
+def digits(count: int, *, first: int = 0, channels: int = 1) -> pa.Table:
+    """So many of the handwritten digits that scikit-learn brings, in an order by lot."""
+    images, labels = (np.asarray(one) for one in load_digits(return_X_y=True))
+    places = np.random.default_rng(0).permutation(len(labels))[first : first + count]
+    pixels = np.tile(images[places].astype(np.uint8), channels)
+    return vectors(pixels, labels[places].astype(np.int64))
 
 
-def trained(recipe: str, rows: pa.Table, seed: int = 0):
-    """What the recipe's own `train` gives, run here: the model that its owner logs."""
-    names: dict[str, Callable] = {}
+def names_in(recipe: str) -> dict[str, Any]:
+    """What the recipe defines, once it is run here as its owner does."""
+    names: dict[str, Any] = {}
     exec(recipe, names)  # noqa: S102 - the owner runs their own code
-    return names["train"](rows, seed=seed, init=None)
+    return names
+
+
+def trained(recipe: str, rows: pa.Table, *, seed: int = 0, init=None):
+    """What the recipe's own `train` gives: the model that its owner logs."""
+    return names_in(recipe)["train"](rows, seed=seed, init=init)

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from logged_models import log_model
-from served_models import Served, shuffled, trained, vectors
-from sklearn.datasets import load_digits
+from served_models import Served, digits, trained
 
 pytestmark = [pytest.mark.models, pytest.mark.filterwarnings("ignore")]  # theirs about themselves
 
@@ -35,9 +34,7 @@ def train(rows, *, seed, init):
 
 @pytest.fixture
 def world(services, tmp_path):
-    found = load_digits(return_X_y=True)
-    images, labels = shuffled(np.asarray(found[0], np.uint8), np.asarray(found[1], np.int64))
-    train, holdout = vectors(images[:500], labels[:500]), vectors(images[500:], labels[500:])
+    train, holdout = digits(500), digits(1000, first=500)
     made = Served(services, tmp_path, train, holdout, shape=SHAPE, scale=16.0)
     example = np.zeros((2, *SHAPE), dtype=np.float32)
     log_model(services, trained(RECIPE, train), model=made.model, example=example)
