@@ -41,7 +41,7 @@ COMMANDS = {
     "rotate-key": "Make every pseudonym anew under a further key.",
     "close-table": "Stop searching a table that no model is enrolled with any more.",
     "train": "Train a model that can be unlearned, register and enrol it.",
-    "enroll": "Enrol a PyTorch model version that was trained elsewhere.",
+    "enroll": "Enrol a version of a model that was trained elsewhere.",
     "unenroll": "Take a model out, by name and reason.",
 }
 """A line for each command, which is shown without loading it."""

@@ -38,7 +38,7 @@ class EnrollFlags(SourceFlags):
 
 
 def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> None:
-    """Enrol a PyTorch classifier that mlflow.pytorch registered, so that runs can unlearn it.
+    """Enrol a model that is registered in MLflow, so that runs can unlearn it.
 
     Method, policy, budget, approval and whatever is rarely needed are set in a file: write it with
     --init > model.toml, change it, and name it with --config model.toml. What it has above its

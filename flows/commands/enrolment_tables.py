@@ -49,6 +49,9 @@ def print_outlook(console: Plain, found: "Outlook") -> None:
 
 def _recognised(found: "EnrolmentCheck", form: "ModelForm") -> Table:
     table = _table("recognised", "")
+    if form.form == "opaque":
+        _add_opaque(table, found, form)
+        return table
     layers = sorted(form.layers.items(), key=lambda one: (-one[1], one[0]))
     names = [f"{count} {name}" for name, count in layers[:_LAYERS]]
     table.add_row("form", form.form)
@@ -62,6 +65,15 @@ def _recognised(found: "EnrolmentCheck", form: "ModelForm") -> Table:
     if found.row_count is not None:
         table.add_row("training rows", f"{found.row_count:,}")
     return table
+
+
+def _add_opaque(table: Table, found: "EnrolmentCheck", form: "ModelForm") -> None:
+    table.add_row("form", f"of another library, asked by MLflow's flavour {form.architecture}")
+    table.add_row("inputs", shown(", ".join(found.columns)))
+    labels = ", ".join(found.class_names) or _labels(found)
+    table.add_row("labels", shown(labels))
+    if found.row_count is not None:
+        table.add_row("training rows", f"{found.row_count:,}")
 
 
 def _labels(found: "EnrolmentCheck") -> str:

@@ -25,6 +25,7 @@ from unlearning.evaluation.probes import (
 )
 from unlearning.evidence.evidence import Canaries, Estimate, Probes
 from unlearning.methods.problem import UnlearningProblem
+from unlearning.model.opaque import NO_GRADIENT, is_opaque
 from unlearning.model.rows import TensorRows, draw
 from unlearning.model.scores import read_scores
 from unlearning.policy.budget import is_exact
@@ -61,12 +62,14 @@ def probe(services: Services, asked: CandidateUnderTest, measured: Measurement) 
     shadow = asked.references.shadow
     attack = None if shadow is None else shadow.auc(forget, holdout)
     canaries = _canaries(asked, measured)
+    unasked = NO_GRADIENT if is_opaque(asked.candidate) else ""
     return Probes(
         threshold_advantage=_threshold(measured),
         shadow_auc=None
         if attack is None
         else Estimate(value=attack.auc, error=attack.standard_error),
-        relearning_speed=_relearning(asked, measured),
+        relearning_speed=None if unasked else _relearning(asked, measured),
+        no_relearning=unasked,
         canaries=canaries if isinstance(canaries, Canaries) else None,
         no_canaries=canaries if isinstance(canaries, str) else "",
         distance_to_retrained=_distance(services, asked, measured),

@@ -29,6 +29,7 @@ from tasks.registry.services import Services
 from tasks.subjects import late_holds
 from tasks.subjects.rosters import keep_roster
 from tasks.subjects.suppression_list import never_learned_by
+from unlearning.model.opaque import is_opaque
 from unlearning.model.rows import KEYED
 from unlearning.policy.few_people import without_measures
 
@@ -175,7 +176,9 @@ def _log_candidate(services: Services, attempt: Attempt, run_id: str) -> str:
         services, enrollment, attempt.parent_version, is_parent=True
     )
     module = load_candidate(services, attempt, original.module)
-    example = input_example(original, forget, enrollment)
+    example = None
+    if not is_opaque(module):
+        example = input_example(original, forget, enrollment)
     return logged_files.log_successor(services.settings, run_id, original, module, example)
 
 

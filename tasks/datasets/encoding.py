@@ -15,6 +15,7 @@ from torch import Tensor
 from tasks.datasets.texts import token_ids
 from tasks.environment.settings import Settings
 from tasks.journal.events.enrollment import DatasetSpec
+from tasks.registry.opaque.cells import encoded
 from tasks.tables.subject_ids import is_text
 from unlearning.errors import UnfitRowsError
 from unlearning.model.rows import TensorRows
@@ -30,18 +31,23 @@ def to_tensors(
 
     The settings say where the tokenizer of texts lies; nothing else needs them.
 
-    Where the label is a number to be predicted, it is the last of F + 1 numbers of a flat row, and
-    every row is of class 1 (`unlearning.model.adapted`).
+    Where the model takes rows as the table has them, inputs are float64 [N, F], and features may be
+    missing (`tasks.registry.opaque.cells`). Where the label is a number to be predicted, it is the
+    last of F + 1 numbers of a flat row, and every row is of class 1 (`unlearning.model.adapted`).
 
     Raises:
         UnfitRowsError: a value is missing, a label is none of the classes, or rows have another
             number of features than they should.
     """
-    if any(table[name].null_count for name in (*spec.features, spec.label)):
+    whole = (spec.label,) if spec.types else (*spec.features, spec.label)
+    if any(table[name].null_count for name in whole):
         raise UnfitRowsError(
             f"A feature or label is missing in {spec.uri}; fill or drop such rows."
         )
-    inputs = torch.from_numpy(_matrix(table, spec, settings)).div_(spec.scale)
+    if spec.types:
+        inputs = encoded(table, spec.features, spec.types)
+    else:
+        inputs = torch.from_numpy(_matrix(table, spec, settings)).div_(spec.scale)
     if spec.shape and len(inputs):
         if inputs.shape[1] != prod(spec.shape):
             raise UnfitRowsError(
@@ -67,6 +73,11 @@ def class_numbers(labels: pa.ChunkedArray | pa.Array, spec: DatasetSpec) -> np.n
     Raises:
         UnfitRowsError: a label is none of the classes.
     """
+    if not spec.classes and is_text(labels.type):
+        raise UnfitRowsError(
+            f"The labels of {spec.uri} are text, and the model does not say which class is which; "
+            "name its classes in the order of its scores with --classes."
+        )
     if not spec.classes:
         return labels.to_numpy(zero_copy_only=False).astype(np.int64)
     places = pc.index_in(  # pyright: ignore[reportAttributeAccessIssue] - made as it is imported
@@ -114,7 +125,8 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def _with_numbers(inputs: Tensor, table: pa.Table, spec: DatasetSpec) -> tuple[Tensor, Tensor]:
-    numbers = table[spec.label].to_numpy(zero_copy_only=False).astype(np.float32)
+    wanted = inputs.numpy().dtype
+    numbers = table[spec.label].to_numpy(zero_copy_only=False).astype(wanted)
     if not np.isfinite(numbers).all():
         raise UnfitRowsError(
             f"A label in {spec.uri} is not a finite number; mend the column {spec.label!r}."

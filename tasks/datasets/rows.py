@@ -140,8 +140,9 @@ def column_errors(
 
 def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterator[DataError]:
     """What is wrong with the types of the columns that are there."""
-    features = [kinds[name] for name in spec.features if name in kinds]
-    for name in (n for n in spec.features if n in kinds):
+    # What a model takes as the table has it was looked at by `tasks.registry.opaque.cells`.
+    features = [] if spec.types else [kinds[name] for name in spec.features if name in kinds]
+    for name in (n for n in spec.features if n in kinds and not spec.types):
         kind = kinds[name].value_type if is_list(kinds[name]) else kinds[name]
         if kinds[name] == kind and is_text(kind) and len(spec.features) == 1:
             continue  # `tasks.enrolling.texts` sees whether the model has a tokenizer for it
@@ -163,7 +164,7 @@ def _label_errors(spec: DatasetSpec, kind: pa.DataType) -> Iterator[DataError]:
         yield DataError(f"Label column {spec.label!r} must hold the numbers that are predicted.")
     if spec.target == "number" or pa.types.is_integer(kind):
         return
-    if not spec.classes:
+    if not spec.classes and not spec.types:
         yield DataError(
             f"Label column {spec.label!r} must hold integers from 0, or its values must be named "
             "in the order of the model's scores.",

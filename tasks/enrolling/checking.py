@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import nn
 
 from tasks.datasets.rows import column_errors
 from tasks.datasets.samples import sample_rows
+from tasks.enrolling import libraries
 from tasks.enrolling.enroll import version_to_enroll
 from tasks.enrolling.estimates import estimates
 from tasks.enrolling.fit import few_rows
@@ -58,6 +60,10 @@ class EnrolmentCheck:
     classes: int | None = None
     """One more than the highest label in a sample."""
     loss: str = ""
+    columns: tuple[str, ...] = ()
+    """Of a model of another library its inputs, each column with its type."""
+    class_names: tuple[str, ...] = ()
+    """Classes as text, where they have names."""
     outlook: Outlook | None = None
     """What the model allows; None if it cannot be loaded."""
 
@@ -89,20 +95,19 @@ def check_enrolment(
     source = placed(source)
     seen.outcome(lambda: refuse_training_holdout(source))
     source = seen.outcome(lambda: with_kind(services, source)) or source
-    number = seen.outcome(
-        lambda: version_to_enroll(services, source.model, version, newest=promote)
-    )
+    named = partial(version_to_enroll, services, source.model, version, newest=promote)
+    number = seen.outcome(named)
     origin = _lineage(services, source, number, seen)
-    source = replace(source, dataset_version=origin.version)
+    source = _recognised(services, replace(source, dataset_version=origin.version), number, seen)
     readable = _look_at_tables(services, source, seen)
     loaded = _load(services, source, number, trust, seen)
     if loaded is not None and readable:
         tokenized = seen.outcome(lambda: with_tokenizer(services, source, loaded))
         source, readable = tokenized or source, tokenized is not None
-    module = loaded.module if loaded is not None else None
+    known = seen.outcome(lambda: libraries.with_classes(source, loaded.module)) if loaded else None
+    source, module = known or (source, None)
     sample = _sample(services, source, seen) if readable else None
-    if module is not None and sample is not None:
-        module = _behind_interface(services, source, module, seen)
+    module = _behind_interface(services, source, module, seen) if sample is not None else None
     interface = interface_in(module)
     source = with_whole(source, interface)
     if module is not None and sample is not None:
@@ -121,6 +126,8 @@ def check_enrolment(
         input_kind=", ".join(one.kind for one in interface.inputs) or "float32",
         classes=None if sample is None else 1 + int(sample.labels.max()),
         loss=source.loss,
+        columns=libraries.columns_of(source),
+        class_names=source.dataset.classes,
         outlook=_outlook(services, source, number, module, sample),
     )
 
@@ -185,8 +192,11 @@ def _load(
 ) -> LoadedModel | None:
     if number is None:
         return None
+    asked = libraries.asked_by(services, source, trust)
     loaded = seen.outcome(
-        lambda: model_files.load_model(services.registry, source.model, number, trust=trust)
+        lambda: model_files.load_model(
+            services.registry, source.model, number, trust=trust, asked=asked
+        )
     )
     if loaded is None:
         return None
@@ -195,9 +205,21 @@ def _load(
     return loaded
 
 
+def _recognised(
+    services: Services, source: ModelSource, number: int | None, seen: Obstacles
+) -> ModelSource:
+    if number is None or not is_table(services.settings, source.dataset.uri):
+        return source
+    source = seen.outcome(lambda: libraries.with_library(services, source, number)) or source
+    seen.each(lambda: libraries.library_errors(source))
+    return source
+
+
 def _behind_interface(
-    services: Services, source: ModelSource, module: nn.Module, seen: Obstacles
+    services: Services, source: ModelSource, module: nn.Module | None, seen: Obstacles
 ) -> nn.Module | None:
+    if module is None:
+        return None
     interface = seen.outcome(lambda: interface_of(services, source, module))
     return adapted(module, interface) if interface is not None else None
 

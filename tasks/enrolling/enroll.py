@@ -3,8 +3,11 @@
 import logging
 from dataclasses import replace
 
+from torch import nn
+
 from tasks.enrolling.fit import check_fit, warn_of_few_rows
 from tasks.enrolling.interfaces import interface_of, said_of, with_whole
+from tasks.enrolling.libraries import asked_by, refuse_unfit, with_classes, with_library
 from tasks.enrolling.lineage import lineage
 from tasks.enrolling.overlap import find_overlap
 from tasks.enrolling.recipe_check import checked_recipe
@@ -63,14 +66,15 @@ def enroll_version(
     if promote:
         lease.check(services.store)
     number = version_to_enroll(services, source.model, version, newest=promote)
-    source = pinned(services, with_lineage(services, source, number))
+    source = with_library(services, with_lineage(services, source, number), number)
+    refuse_unfit(source)
+    source = pinned(services, source)
     refuse_other_subjects(services, source)
     served = services.registry.alias_version(source.model)
     trust = Trust(trust_pickle, trust_code)
-    loaded = model_files.load_model(services.registry, source.model, number, trust=trust)
-    source = with_tokenizer(services, source, loaded)
-    interface = interface_of(services, source, loaded.module)
-    source, module = with_whole(source, interface), adapted(loaded.module, interface)
+    source, inner, files = _loaded(services, source, number, trust)
+    interface = interface_of(services, source, inner)
+    source, module = with_whole(source, interface), adapted(inner, interface)
     for said in said_of(source, interface):
         log.info("%s", said)
     check_fit(services, module, source)
@@ -84,7 +88,7 @@ def enroll_version(
         recipe_python=source.recipe_python,
         trust_pickle=trust_pickle,
         trust_code=trust_code,
-        files=loaded.files,
+        files=files,
     )
     record_enrollment(services.journal, enrollment)
     _alarm_if_relearned(services, enrollment)
@@ -97,6 +101,18 @@ def enroll_version(
         _warn_unserved(services, source.model)
     warn_of_few_rows(services, source)
     return enrollment
+
+
+def _loaded(
+    services: Services, source: ModelSource, number: int, trust: Trust
+) -> tuple[ModelSource, nn.Module, dict[str, str]]:
+    """The source with what the version says of tokens and classes; its module, and its files."""
+    asked = asked_by(services, source, trust)
+    loaded = model_files.load_model(
+        services.registry, source.model, number, trust=trust, asked=asked
+    )
+    source, module = with_classes(with_tokenizer(services, source, loaded), loaded.module)
+    return source, module, loaded.files
 
 
 def _warn_unserved(services: Services, model: str) -> None:

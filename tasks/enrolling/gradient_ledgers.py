@@ -44,6 +44,8 @@ log = logging.getLogger("expunge.ledgers")
 def refresh_ledger(services: Services, model: str) -> str:
     """Compute the model's gradient ledger unless the store has it; returns its key.
 
+    A model of another library than torch has no gradients, and so none; its key is empty.
+
     Under torchrun every rank calls it: all share the pass, and the first one writes.
 
     Raises:
@@ -52,6 +54,8 @@ def refresh_ledger(services: Services, model: str) -> str:
         TransientError: a batch erased rows while they were read; the next try reads the new rows.
     """
     enrollment = read_enrollment(services.journal, model)
+    if enrollment.dataset.types:
+        return ""
     key = enrollment.ledger_key
     missing = agree("" if _has_ledger(services, enrollment) else key)
     if missing:

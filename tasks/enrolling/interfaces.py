@@ -19,6 +19,7 @@ from unlearning.config.model_interface import ModelInterface
 from unlearning.errors import UnsupportedModelError
 from unlearning.model.adapted import adapted, argument_names
 from unlearning.model.forward import fixed_mode
+from unlearning.model.opaque import is_opaque
 
 _ROWS = 1024
 _LEAST_SHARE = 1e-6
@@ -36,6 +37,9 @@ def interface_of(services: Services, source: ModelSource, module: nn.Module) -> 
         UnsupportedModelError: it answers with anything but one number for each row.
     """
     spec = source.dataset
+    if is_opaque(module):  # it takes rows as the table has them
+        is_number = spec.target == "number"
+        return ModelInterface(tolerance=_tolerance(services, source, module) if is_number else 0.0)
     sample = sample_with_slices(
         services.settings,
         replace(spec, slices=()),

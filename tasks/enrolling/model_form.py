@@ -6,11 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tasks.enrolling.libraries import opaque_errors
 from tasks.journal.events.enrollment import Loss
 from unlearning.errors import DivergenceError, ExpungeError, UnsupportedModelError, is_out_of_memory
 from unlearning.methods.problem import model_tensors
 from unlearning.model.forward import fixed_mode, is_exported, trainable_names
 from unlearning.model.gradients import mean_gradient
+from unlearning.model.opaque import opaque_in
 from unlearning.model.rows import TensorRows
 
 _GRADIENT_ROWS = 8
@@ -33,6 +35,9 @@ def form_errors(
     module: nn.Module, sample: TensorRows, model: str, loss: Loss
 ) -> Iterator[ExpungeError]:
     """Everything for which `check_form` refuses the model, as far as one can look past it."""
+    if (opaque := opaque_in(module)) is not None:
+        yield from opaque_errors(module, opaque.library, sample, model)
+        return
     yield from _refusal(lambda: model_tensors(module))
     yield from _refusal(lambda: trainable_names(module))
     try:

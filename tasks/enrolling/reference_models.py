@@ -24,6 +24,7 @@ from tasks.store.objects import MissingObjectError
 from tasks.subjects.reappearance import suppressed_ids
 from unlearning.attacks.shadow import ShadowAttack
 from unlearning.errors import ConflictError, DivergenceError, RecipeError, UnsupportedModelError
+from unlearning.model.opaque import opaque_in
 from unlearning.policy.digests import SHORT, facts_digest
 
 log = logging.getLogger("expunge.reference_models")
@@ -109,7 +110,9 @@ def _folder(model: str) -> str:
 
 def _key(services: Services, enrollment: Enrollment, parent: nn.Module) -> str:
     """Where reference models of this form, trained so, on the holdout as it now is, lie."""
-    shapes = {name: list(value.shape) for name, value in parent.state_dict().items()}
+    shapes: object = {name: list(value.shape) for name, value in parent.state_dict().items()}
+    if (opaque := opaque_in(parent)) is not None:  # files of the same form differ in size
+        shapes = [opaque.library, enrollment.dataset.features, enrollment.dataset.types]
     facts = {
         "shapes": shapes,
         "training": asdict(enrollment.unlearning.retraining),

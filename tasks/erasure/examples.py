@@ -93,7 +93,7 @@ class _Examples:
     def holding(self) -> list[ExampleOf]:
         """Versions with an example that is one of the rows."""
         read = {one: self._read(place.uri) for one, place in self.places.items()}
-        found: set[ExampleOf] = set()
+        found = {one for one in read if one.model in self._untold() and _tells(read[one])}
         for spec, scale in _specs(self._services, self._rows):
             if self._is_text(spec):
                 found |= set(self._saying(spec, read))
@@ -120,6 +120,14 @@ class _Examples:
                     )
             except (DataError, SettingsError) as error:
                 log.warning("The input example of %s could not be replaced. %s", one.name, error)
+
+    def _untold(self) -> set[str]:
+        """Models of other libraries that learned from the table: texts are no vectors to compare.
+
+        So no example of theirs that tells anything stays.
+        """
+        enrolled = enrolled_models(self._services.journal)
+        return {e.model for e in enrolled if e.dataset.types and self._rows.uri in e.tables}
 
     def _read(self, place: str) -> dict[str, object]:
         return examples.read_examples(self._services.registry, place)
@@ -189,7 +197,8 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
     if own is None:
         return
     names = set(arrow_schema(open_table(services.settings, rows.uri)).names)
-    known = {(e.dataset.features, e.dataset.scale, e.dataset.inputs) for e in enrolled}
+    numeric = [e.dataset for e in enrolled if not e.dataset.types]
+    known = {(one.features, one.scale, one.inputs) for one in numeric}
     for features, scale, inputs in sorted(known):
         if set(features) <= names:
             yield (
@@ -198,6 +207,7 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
                     subject=rows.column,
                     features=features,
                     inputs=inputs,
+                    types=(),
                     scale=1.0,
                     shape=(),
                     slices=(),
@@ -206,6 +216,10 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
                 ),
                 scale,
             )
+
+
+def _tells(kept: Mapping[str, object]) -> bool:
+    return any(examples.neutral(example) != example for example in kept.values())
 
 
 def _by_width(vectors: Sequence[list[float]]) -> dict[int, list[np.ndarray]]:

@@ -13,6 +13,7 @@ from tasks.registry.hugging_face.reading import HubFiles
 from tasks.registry.hugging_face.writing import SuccessorFlavor
 from tasks.registry.model_files import LoadedModel
 from tasks.registry.modules import pickle_allowed
+from tasks.registry.opaque.archive import FilesFlavor
 
 if TYPE_CHECKING:  # who only asks for a status must not wait for torch
     import numpy as np
@@ -41,6 +42,10 @@ def log_successor(
     import mlflow
 
     from unlearning.model.adapted import inner_of
+    from unlearning.model.opaque import opaque_in
+
+    if (opaque := opaque_in(module)) is not None:
+        return _log_files(settings, run_id, opaque.files.numpy().tobytes())
 
     if original.hub is not None:
         return _log_hub(settings, run_id, original, original.hub, inner_of(module))
@@ -84,6 +89,20 @@ def _log_hub(
             files=hub,
             signature=original.signature,
         )
+    return info.model_uri
+
+
+def _log_files(settings: Settings, run_id: str, files: bytes) -> str:
+    """Log the files of a model of another library, which say themselves what they are."""
+    import mlflow
+    from mlflow.models import Model
+
+    with (
+        downloads.temporary_files_here(settings),
+        translated("MLflow"),
+        mlflow.start_run(run_id=run_id),
+    ):
+        info = Model.log(artifact_path=None, name="model", flavor=FilesFlavor(files))
     return info.model_uri
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.reading import read_model
@@ -19,6 +20,9 @@ from tasks.registry.hugging_face.reading import (
 )
 from tasks.registry.mlflow_registry import RETIRED_TAG, Registry
 from tasks.registry.modules import pickle_allowed, read_module
+from tasks.registry.opaque.archive import packed
+from tasks.registry.opaque.asked import Asked, asked_of
+from tasks.registry.opaque.flavours import library_of
 from tasks.registry.services import Services
 from unlearning.config.model_interface import PLAIN, ModelInterface
 from unlearning.errors import (
@@ -86,6 +90,7 @@ def load_enrolled(
         recorded=recorded,
         is_parent=is_parent,
         interface=enrollment.interface,
+        asked=asked_of(services.settings, enrollment) if enrollment.dataset.types else None,
     )
 
 
@@ -98,13 +103,15 @@ def load_model(
     recorded: Mapping[str, str] | None = None,
     is_parent: bool = False,
     interface: ModelInterface = PLAIN,
+    asked: Asked | None = None,
 ) -> LoadedModel:
     """Load a version that was logged by `mlflow.pytorch` or `mlflow.transformers`.
 
     It stands behind an interface if it needs one. Its files are first compared with the digests
     `recorded` of them, if there are any. What is exported is looked through for code, and tried in
     confinement if it was never on record; what is pickled is refused. Either may be trusted
-    instead, but not for models of transformers, which are read as data.
+    instead, but not for models of transformers, which are read as data. A model of another library
+    is no more than its files here, if it is said how it is `asked`.
     `is_parent` says that an attempt under way needs it, be it retired meanwhile or not.
 
     Raises:
@@ -128,7 +135,9 @@ def load_model(
         files |= base_digests(info.flavors)
         if recorded:
             recorded_files.refuse_changed(files, recorded, name)
-        if FLAVOR in info.flavors:
+        if asked is not None:
+            found = _load_opaque(registry.settings, directory, info, files, asked)
+        elif FLAVOR in info.flavors:
             found = _load_hub(directory, name, info, files)
         else:
             found = _load(directory, name, trust, info, files, is_new=recorded is None)
@@ -181,6 +190,15 @@ def _load_hub(directory: Path, name: str, info: Any, files: dict[str, str]) -> L
         files,
         hub,
     )
+
+
+def _load_opaque(
+    settings: Settings, directory: Path, info: Any, files: dict[str, str], asked: Asked
+) -> LoadedModel:
+    from tasks.registry.opaque.scoring import opaque_model
+
+    module = opaque_model(settings, packed(directory), asked, library_of(info.flavors))
+    return LoadedModel(module, False, info.signature, None, _requirements(directory), {}, files)
 
 
 def _requirements(directory: Path) -> tuple[str, ...] | None:

@@ -97,10 +97,10 @@ def further_answers(evidence: Evidence) -> list[str]:
         right = in_hundred(probes.shadow_auc.value)
         said.append(f"The attack with shadow models is right {right} times in 100. Guessing: 50.")
     if probes.relearning_speed is not None:
-        said.append(
-            f"Forget rows are learned again {probes.relearning_speed:.1f} times as fast as unseen "
-            "rows. Forgotten: 1."
-        )
+        speed = f"{probes.relearning_speed:.1f} times as fast as unseen rows"
+        said.append(f"Forget rows are learned again {speed}. Forgotten: 1.")
+    elif why := probes.no_relearning:
+        said.append(f"Whether it learns forget rows faster was not asked. {why}")
     if probes.distance_to_retrained is not None:
         said.append(
             "Its answers differ from those of a retrained model by "

@@ -47,7 +47,9 @@ def perform(lines: list[str]) -> list[dict[str, Any]]:
 
 def _type(line: str) -> dict[str, Any]:
     if "\n" in line:
+        sys.path.insert(0, str(Path.cwd()))  # as for who types it after `python`
         exec(line, {name: worlds.example(name) for name in ("model", "rows")})  # noqa: S102
+        del sys.path[0]
         return {"kind": "python", "status": 0}
     said = typed(line)
     program, *words = said.words

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import small_tables
 from deltalake import write_deltalake
 from docs.prose import ROOT
+from other_libraries import people
 
 Expunge = Callable[..., int]
 TRAIN, HOLDOUT = 400, 800
@@ -43,8 +44,12 @@ def write_files() -> None:
             ["customer_id", "label", "features"]
         )
         pq.write_table(rows, f"lake/train/part-{part}.parquet")
-    page = (ROOT / "docs" / "how-to" / "recipe.md").read_text()
-    Path("train.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    for name, first, count in (("people", 0, 400), ("people-holdout", 20_000, 400)):
+        columns = ["subject_id", "job", "age", "label"]
+        write_deltalake(f"tables/{name}", people(count, first=first, seed=first).select(columns))
+    for page, block, name in (("recipe", 1, "train.py"), ("other-libraries", 2, "train_wages.py")):
+        text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text()
+        Path(name).write_text(text.split("```python\n")[block].partition("```")[0])
     received = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     lines = [f"CASE-{i:04d},{small_tables.subject(i)},{received},b" for i in range(15, 35)]
     head = "request_id,subject_id,received_at,ground"

@@ -153,6 +153,8 @@ class Probes:
     """AUC of the paper's shadow-model attack; 0.5 = forgotten."""
     relearning_speed: float | None = None
     """How many times faster forget rows are learned again than unseen rows; 1 = forgotten."""
+    no_relearning: str = ""
+    """Why that was not asked, in one sentence; empty if it was."""
     canaries: Canaries | None = None
     no_canaries: str = ""
     """Why an update was judged without canaries, in one sentence; empty if it was not."""

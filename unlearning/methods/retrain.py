@@ -13,6 +13,7 @@ from unlearning.errors import UnsupportedModelError, is_out_of_memory
 from unlearning.methods.problem import UnlearningProblem, model_state
 from unlearning.model.adapted import Adapted, inner_of
 from unlearning.model.forward import fixed_mode, is_exported, model_copy, trainable_names
+from unlearning.model.opaque import NO_RETRAIN, is_opaque
 from unlearning.model.randomness import seeded
 from unlearning.model.rows import Rows, gather
 from unlearning.model.state import in_own_types, widened
@@ -98,6 +99,8 @@ def retrain_obstacle(model: nn.Module) -> str:
 
 
 def _owners_obstacle(model: nn.Module) -> str:
+    if is_opaque(model):
+        return NO_RETRAIN
     if isinstance(model, Adapted) and model.interface.answers_with_number:
         return (
             "Only its owner knows which error a model of numbers was trained to make small; enrol "

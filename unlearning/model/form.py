@@ -9,9 +9,10 @@ from torch import fx, nn
 
 from unlearning.model.adapted import inner_of
 from unlearning.model.forward import is_exported
+from unlearning.model.opaque import OpaqueModel
 from unlearning.model.transformers_models import is_of_transformers
 
-Form = Literal["exported", "pickled", "safetensors"]
+Form = Literal["exported", "pickled", "safetensors", "opaque"]
 _MODES = ("batch_norm", "dropout")
 _DROPOUTS = (
     nn.Dropout,
@@ -37,8 +38,9 @@ class ModelForm:
     """A model as a person would describe it."""
 
     form: Form
-    """Whether it was exported by `torch.export`, is a module with its own code, or is a class of
-    transformers with weights from safetensors."""
+    """Whether it was exported by `torch.export`, is a module with its own code, is a class of
+    transformers with weights from safetensors, or a model of another library that nobody looks
+    into."""
     architecture: str
     """Name of its class."""
     parameters: int
@@ -58,6 +60,8 @@ def model_form(model: nn.Module) -> ModelForm:
     """What the model is made of; no pass through it. Cost: a walk over its layers."""
     code: Form = "safetensors" if is_of_transformers(model) else "pickled"
     model = inner_of(model)
+    if isinstance(model, OpaqueModel):
+        return _opaque_form(model)
     exported = is_exported(model)
     free = [v for v in model.parameters() if v.requires_grad or exported]
     return ModelForm(
@@ -68,6 +72,18 @@ def model_form(model: nn.Module) -> ModelForm:
         layers=dict(Counter(_operations(model) if exported else _layers(model))),
         mode_layers=tuple(sorted(set(_exported_modes(model) if exported else _modes(model)))),
         tied=tuple(_tied(model)),
+    )
+
+
+def _opaque_form(model: OpaqueModel) -> ModelForm:
+    return ModelForm(
+        form="opaque",
+        architecture=model.library,
+        parameters=0,
+        trainable=0,
+        layers={},
+        mode_layers=(),
+        tied=(),
     )
 
 

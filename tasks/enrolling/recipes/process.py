@@ -14,18 +14,20 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.enrolling.recipes.kept import Recipe
-from tasks.enrolling.recipes.recipe_process import INIT, RECIPE, ROWS, SAID, STATE
+from tasks.enrolling.recipes.recipe_process import FORM, INIT, RECIPE, ROWS, SAID, STATE
+from tasks.enrolling.recipes.saving_process import MODEL
 from tasks.environment.settings import Settings, harmless_environment
 from tasks.foreign_errors import translated
 from tasks.registry import downloads
 from tasks.registry.confined.launching import Process, end, launch, missing_barriers
 from tasks.registry.confined.left_files import TooLargeError, read_left
 from tasks.registry.confined.places import allowed_places, interpreter
+from tasks.registry.opaque.archive import packed
 from unlearning.errors import RecipeError, SettingsError, UnfitRowsError
 
 log = logging.getLogger("expunge.recipes")
 
-_PROGRAM = "run_recipe.py"
+_PROGRAM, _SAVING = "run_recipe.py", "saving.py"
 _STILL_S = 60.0
 _MOST_SAID = 1 << 16
 
@@ -43,6 +45,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a recipe is given besides its rows."""
+
+    init: bytes = b""
+    """Tensors to start from as safetensors; empty if there are none."""
+    form: bytes = b""
+    """How a model of another library is saved, as JSON; empty if it trains tensors."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ran:
     """What became of a recipe's process."""
 
@@ -52,6 +64,8 @@ class Ran:
     """What it said of its training; empty if it could not say anything."""
     state: bytes
     """The weights as safetensors; empty if there are none."""
+    files: bytes = b""
+    """Of a model of another library its files, packed; empty if there are none."""
 
 
 def run_recipe(
@@ -63,7 +77,7 @@ def run_recipe(
     seed: int,
     private: Sequence[Path],
     limits: Limits,
-    init: bytes = b"",
+    given: Given = Given(),
 ) -> Ran:
     """Let the recipe train on these rows, at least one, in a process of its own.
 
@@ -79,7 +93,7 @@ def run_recipe(
         seed: For its random numbers.
         private: Places that it must not read, even where Python's folders lie around them.
         limits: How long it may take, and how much it may leave.
-        init: Tensors to start from as safetensors; empty if there are none.
+        given: What it is given besides.
 
     Raises:
         RecipeError: it takes too long, or its weights are far larger than they should be.
@@ -93,20 +107,33 @@ def run_recipe(
         }
         allowed = allowed_places(recipe.python, folder, private, environment)
         _lay_out(folder, recipe, rows)
-        if init:
-            (folder / INIT).write_bytes(init)
+        if given.init:
+            (folder / INIT).write_bytes(given.init)
+        if given.form:
+            (folder / FORM).write_bytes(given.form)
+            source = Path(__file__).with_name("saving_process.py")
+            (folder / _SAVING).write_bytes(source.read_bytes())
         program = [interpreter(recipe.python), "-B", str(folder / _PROGRAM), str(seed)]
         with _started(program, folder, environment, allowed) as process:
             _tell_barriers(process, name)
             status = _ended(process, name, limits.seconds)
-        try:
-            said = read_left(folder / SAID, _MOST_SAID)
-            return Ran(status, _understood(said), read_left(folder / STATE, limits.most_bytes))
-        except TooLargeError as error:
-            raise RecipeError(
-                "The recipe returned far more weights than the served model has; return the model "
-                "alone."
-            ) from error
+        return _left(folder, status, limits.most_bytes, has_form=bool(given.form))
+
+
+def _left(folder: Path, status: int, most_bytes: int, *, has_form: bool) -> Ran:
+    """What it left in its folder."""
+    try:
+        said = _understood(read_left(folder / SAID, _MOST_SAID))
+        if not has_form:
+            return Ran(status, said, read_left(folder / STATE, most_bytes))
+        model = folder / MODEL
+        is_there = model.is_dir() and not model.is_symlink()
+        return Ran(status, said, b"", packed(model, most_bytes) if is_there else b"")
+    except TooLargeError as error:
+        raise RecipeError(
+            "The recipe returned far more weights than the served model has; return the model "
+            "alone."
+        ) from error
 
 
 def _lay_out(folder: Path, recipe: Recipe, rows: Iterable[pa.RecordBatch]) -> None:
@@ -181,5 +208,6 @@ def refuse_unstarted(ran: Ran, recipe: Recipe) -> None:
     if ran.status > 0 and not ran.said:
         raise SettingsError(
             f"{interpreter(recipe.python)} could not run a recipe here (exit status {ran.status}); "
-            "see that it is a Python with pyarrow, torch and safetensors."
+            "see that it is a Python with pyarrow, torch and safetensors, or, beside pyarrow, with "
+            "mlflow and the model's own library."
         )

@@ -2,8 +2,9 @@
 
 Started by `tasks.enrolling.recipes.process` with a seed, in a folder with `recipe.py`,
 `rows.arrow` and perhaps `init.safetensors`, by whatever Python the owner named: it needs pyarrow,
-torch and safetensors, and nothing of expunge.
-It leaves `state.safetensors`, and `said.json` about how it went, in which no value of a row stands.
+torch and safetensors, and nothing of expunge. With a `form.json` it needs mlflow in place of torch.
+It leaves `state.safetensors`, or the folder `model` as `saving_process` writes it, and `said.json`
+about how it went, in which no value of a row stands.
 """
 
 import inspect
@@ -19,7 +20,7 @@ from typing import Any
 BEGUN = "begun"
 """What is said until there is more to say."""
 RECIPE, ROWS, INIT = "recipe.py", "rows.arrow", "init.safetensors"
-STATE, SAID = "state.safetensors", "said.json"
+STATE, SAID, FORM = "state.safetensors", "said.json", "form.json"
 
 
 def main() -> None:
@@ -37,11 +38,9 @@ def _train(seed: int) -> dict[str, Any]:
     if train is None:
         return {"outcome": "no train"}
     import pyarrow as pa
-    import torch
-    from safetensors.torch import load_file, save_file
 
     rows = pa.ipc.open_file(pa.memory_map(ROWS)).read_all()
-    arguments = {"seed": seed, "init": load_file(INIT) if Path(INIT).exists() else None}
+    arguments = {"seed": seed, "init": _init()}
     try:
         inspect.signature(train).bind(rows, **arguments)
     except TypeError:
@@ -50,6 +49,28 @@ def _train(seed: int) -> dict[str, Any]:
     started = time.monotonic()
     made = train(rows, **arguments)
     seconds = time.monotonic() - started
+    wrong = _keep_files(made) if Path(FORM).exists() else _keep_tensors(made)
+    return wrong or {"outcome": "trained", "seconds": seconds}
+
+
+def _keep_files(made: Any) -> dict[str, Any] | None:
+    from saving import save  # pyright: ignore[reportMissingImports] - laid beside it
+
+    return save(made)
+
+
+def _init() -> Any:
+    if not Path(INIT).exists():
+        return None
+    from safetensors.torch import load_file
+
+    return load_file(INIT)
+
+
+def _keep_tensors(made: Any) -> dict[str, Any] | None:
+    import torch
+    from safetensors.torch import save_file
+
     state = made.state_dict() if isinstance(made, torch.nn.Module) else made
     if not isinstance(state, Mapping) or not state:
         return {"outcome": "no model", "what": type(made).__name__}
@@ -59,7 +80,7 @@ def _train(seed: int) -> dict[str, Any]:
             return {"outcome": "no model", "what": f"{type(made).__name__} of something else"}
         tensors[str(name)] = value.detach().cpu().clone().contiguous()
     save_file(tensors, STATE)
-    return {"outcome": "trained", "seconds": seconds}
+    return None
 
 
 def _train_function() -> Any:
@@ -71,10 +92,11 @@ def _train_function() -> Any:
 
 
 def _seed(seed: int) -> None:
-    import torch
-
     random.seed(seed)
-    torch.manual_seed(seed)
+    if not Path(FORM).exists() or "torch" in sys.modules:
+        import torch
+
+        torch.manual_seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed % 2**32)
 

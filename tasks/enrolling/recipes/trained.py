@@ -7,25 +7,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from tasks.enrolling.recipes.kept import Recipe
-from tasks.enrolling.recipes.process import Limits, Ran, refuse_unstarted, run_recipe
+from tasks.enrolling.recipes.process import Given, Limits, Ran, refuse_unstarted, run_recipe
 from tasks.enrolling.recipes.recipe_process import BEGUN
+from tasks.enrolling.recipes.saved_form import saved_form
 from tasks.environment.device import pick_device
 from tasks.registry.confined.places import private_places
 from tasks.registry.services import Services
 from unlearning.errors import DivergenceError, OutOfMemoryError, RecipeError, SettingsError
+from unlearning.model.opaque import FILES, opaque_in
 
 log = logging.getLogger("expunge.recipes")
 
 _HOUR = 3600
 _SPARE_BYTES = 1 << 20
+_FILES_MORE, _FILES_SPARE = 8, 1 << 26
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
 _TENSOR = re.compile(r"[\w.]{1,120}", re.ASCII)
 _SILENT = ("", BEGUN)
+_PACKAGES = (
+    *("pyarrow", "torch", "safetensors"),
+    *("mlflow", "cloudpickle", "sklearn", "xgboost", "lightgbm"),
+)
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ArrowMemoryError")
 
 
@@ -80,7 +88,7 @@ def train_by_recipe(
         for one, value in like.named_parameters()
         if not value.requires_grad
     }
-    limit = services.settings.recipe_hours * _HOUR
+    limit, opaque = services.settings.recipe_hours * _HOUR, opaque_in(like)
     ran = run_recipe(
         services.settings,
         recipe,
@@ -91,25 +99,42 @@ def train_by_recipe(
         limits=Limits(
             device=pick_device(services.settings),
             seconds=limit if most_seconds is None else min(limit, most_seconds),
-            most_bytes=2 * sum(value.nbytes for value in wanted.values()) + _SPARE_BYTES,
+            most_bytes=_most_bytes(wanted, is_opaque=opaque is not None),
         ),
-        init=save(frozen) if frozen else b"",
+        given=Given(
+            init=save(frozen) if frozen else b"",
+            form=saved_form(opaque) if opaque is not None else b"",
+        ),
     )
     refuse_unstarted(ran, recipe)
-    _refuse_failed(ran, recipe, name)
+    _refuse_failed(ran, recipe, name, opaque.library if opaque is not None else "")
     try:
-        state = load(ran.state)
+        state = load(ran.state) if opaque is None else _files(ran)
         seconds = float(ran.said.get("seconds", 0.0))
     except (SafetensorError, TypeError, ValueError) as error:
         raise RecipeError(
             f"What the recipe of {name} left cannot be read ({type(error).__name__}); let it write "
             "no files of its own in its folder."
         ) from error
+    if opaque is not None:
+        return TrainedByRecipe(state, seconds)
     _refuse_other_form(state, wanted, name)
     return TrainedByRecipe({one: state[one] for one in wanted}, seconds)
 
 
-def _refuse_failed(ran: Ran, recipe: Recipe, name: str) -> None:
+def _most_bytes(wanted: dict[str, Tensor], *, is_opaque: bool) -> int:
+    """Files of a model grow with its rows and with chance, tensors do not."""
+    bytes_now = sum(value.nbytes for value in wanted.values())
+    return _FILES_MORE * bytes_now + _FILES_SPARE if is_opaque else 2 * bytes_now + _SPARE_BYTES
+
+
+def _files(ran: Ran) -> dict[str, Tensor]:
+    if not ran.files:
+        raise ValueError
+    return {FILES: torch.frombuffer(bytearray(ran.files), dtype=torch.uint8)}
+
+
+def _refuse_failed(ran: Ran, recipe: Recipe, name: str, library: str) -> None:
     outcome, what = str(ran.said.get("outcome", "")), str(ran.said.get("what", ""))
     if outcome == "trained":
         return
@@ -128,10 +153,12 @@ def _refuse_failed(ran: Ran, recipe: Recipe, name: str) -> None:
             f"The process of {name}'s recipe ended with status {ran.status} and no word; run the "
             f"recipe by itself to see why, mend it, and enrol {name} with it again."
         )
-    raise RecipeError(f"{_why(ran, outcome, what)}; mend it, and enrol {name} with it again.")
+    raise RecipeError(
+        f"{_why(ran, outcome, what, library)}; mend it, and enrol {name} with it again."
+    )
 
 
-def _why(ran: Ran, outcome: str, what: str) -> str:
+def _why(ran: Ran, outcome: str, what: str, library: str) -> str:
     kind = what if _IDENTIFIER.fullmatch(what) else "an error"
     line = ran.said.get("line")
     where = f" in line {line}" if isinstance(line, int) else ""
@@ -140,15 +167,14 @@ def _why(ran: Ran, outcome: str, what: str) -> str:
         "other arguments": "The recipe's `train` does not take (rows, *, seed, init)",
         "no model": "The recipe's `train` returns neither a torch module nor its tensors by name, "
         f"but {kind}",
+        "other library": f"The recipe's `train` returns no model of {library}, but {kind}",
     }.get(outcome, f"The recipe raises {kind}{where}")
 
 
 def _package(what: str, recipe: Recipe) -> str:
     """The package's name, if it is a name that the recipe itself says."""
     top = what.partition(".")[0]
-    known = _IDENTIFIER.fullmatch(top) and (
-        top.encode() in recipe.code or top in ("pyarrow", "torch", "safetensors")
-    )
+    known = _IDENTIFIER.fullmatch(top) and (top.encode() in recipe.code or top in _PACKAGES)
     return f"the package {top}" if known else "a package"
 
 

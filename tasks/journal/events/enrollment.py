@@ -46,6 +46,9 @@ class DatasetSpec:
     classes: tuple[str, ...] = ()
     """Values of the label column as text, in the order of the model's scores; empty where they are
     integers from 0."""
+    types: tuple[str, ...] = ()
+    """Arrow types of the features, where the model takes rows as the table has them
+    (`tasks.registry.opaque.cells`); empty where it takes numbers."""
     target: Target = "class"
     """Whether the label is a class, or a number to be predicted."""
     tokenizer: str = ""

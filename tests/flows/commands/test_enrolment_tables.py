@@ -73,6 +73,21 @@ def test_flags_that_help_are_added_to_what_was_typed(capsys):
     assert text.endswith(said)
 
 
+def test_of_another_library_its_columns_and_classes_are_printed(capsys):
+    form = replace(FORM, form="opaque", architecture="sklearn", layers={})
+    found = replace(
+        FOUND,
+        columns=("job string", "age int32"),
+        class_names=("high", "low"),
+        outlook=replace(OUTLOOK, form=form),
+    )
+    print_check(Plain(width=120), found, ["wages"])
+    text = printed(capsys)
+    for part in ("MLflow's flavour sklearn", "job string, age int32", "high, low", "1,000"):
+        assert part in text
+    assert "parameters" not in text
+
+
 def test_an_enrolment_ends_with_the_same_tables(capsys):
     print_outlook(Plain(width=120), OUTLOOK)
     text = printed(capsys)

@@ -112,3 +112,21 @@ def test_what_is_no_whole_number_that_a_row_can_hold_is_refused(items):
 def test_whole_numbers_are_taken_however_they_are_stored(items):
     table, spec = several(item=items)
     assert to_tensors(table, spec)[0][:, 0].tolist() == [float(one) for one in items]
+
+
+def test_rows_go_as_the_table_has_them_where_its_types_are_named():
+    table = pa.table({"job": ["a", None], "age": [41, None], "label": [1, 0]})
+    spec = DatasetSpec("u", ("job", "age"), "label", "s", types=("string", "int64"))
+    inputs, labels = to_tensors(table, spec)
+    assert inputs.dtype == torch.float64
+    assert inputs.isnan().tolist() == [[False, False], [True, True]]
+    assert labels.tolist() == [1, 0]
+    number = DatasetSpec("u", ("job",), "age", "s", types=("string",), target="number")
+    rows, _ = to_tensors(table.slice(0, 1), number)
+    assert rows[0, -1] == 41
+
+
+def test_labels_of_text_need_names_for_the_classes():
+    table = pa.table({"job": ["a"], "label": ["yes"]})
+    with pytest.raises(UnfitRowsError, match="--classes"):
+        to_tensors(table, DatasetSpec("u", ("job",), "label", "s", types=("string",)))

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 import pytest
 from small_tables import rows
 
+from tasks.enrolling import libraries
 from tasks.enrolling.enroll import enroll_version
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.models import ErasedSubjectsLearned
 from tasks.journal.reading import read_enrollment
 from tasks.registry import model_files
 from tasks.registry.mlflow_registry import LEFT_OUT_TAG, Registry
+from tasks.registry.opaque.flavours import VersionForm
 from tasks.subjects import reappearance, suppression_list
 from tasks.subjects.reappearance import TableScan
 from unlearning.errors import DataError
@@ -30,6 +32,7 @@ def registered(monkeypatch):
     """A registry that holds one network as version 1, and the tags it was given."""
     found = SimpleNamespace(module=mlp(40, (4,), 2, seed=0), files={}, alias=1, tags={})
     monkeypatch.setattr(model_files, "load_model", lambda *_, **__: found)
+    monkeypatch.setattr(libraries, "version_form", lambda *_: VersionForm("", ()))
     monkeypatch.setattr(Registry, "is_registered", lambda *_: True)
     monkeypatch.setattr(Registry, "alias_version", lambda *_: found.alias)
     monkeypatch.setattr(Registry, "version_tags", lambda *_: found.tags)

@@ -23,6 +23,12 @@ def test_a_control_that_was_not_possible_stands_on_the_page(batch):
     assert "No control was possible. Too few holdout rows." in batch.text()
 
 
+def test_a_question_that_a_model_cannot_be_asked_is_said_to_be_left_out():
+    unasked = Probes(no_relearning="It has no gradients.")
+    said = further_answers(replace(sample.FORGOTTEN, probes=unasked))
+    assert said[-1] == "Whether it learns forget rows faster was not asked. It has no gradients."
+
+
 def test_a_blocked_batch_is_open_and_says_why(batch):
     batch.plan()
     batch.judge(sample.attacked(0.7))
