@@ -18,14 +18,14 @@ from mlflow.exceptions import MlflowException
 from flows.commands.status import status
 from tasks import pipeline
 from tasks.approval import approvals, questions, settlements
-from tasks.attempts import withdrawal
+from tasks.attempts import unhindered, withdrawal
 from tasks.enrolling import enroll, train
 from tasks.enrolling.source import ModelSource
 from tasks.environment.settings import load_settings
 from tasks.intake import legal_holds, reduction
 from tasks.intake.submission import submit_file
 from tasks.journal.events.enrollment import DatasetSpec
-from tasks.journal.reading import enrolled_models
+from tasks.journal.reading import enrolled_models, read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.store.format import check_format
@@ -299,6 +299,8 @@ class Place:
             except ExpungeError as error:
                 standstills.note_standstill(services, batch, standstills.reason_of(error))
                 troubles.append(str(error))
+            if read_batch(services.journal, batch).status == "blocked":
+                unhindered.send_unhindered(services, batch)
             batches += [b for b in open_batches.unfinished(services) if b not in batches]
         reduction.reduce_closed(services)
         return troubles
