@@ -54,7 +54,8 @@ def with_tokenizer(services: Services, source: ModelSource, loaded: LoadedModel)
     data = padded(text.tokenizer, padding=text.padding, pad_token=text.pad_token, length=length)
     key = keep_tokenizer(services.store, data)
     log.info("%s: its tokenizer makes rows of %d tokens", source.model, length)
-    return replace(source, dataset=replace(spec, tokenizer=key, shape=(length,)))
+    ids = replace(spec, tokenizer=key, shape=(length,), scale=1.0)
+    return replace(source, dataset=ids)
 
 
 def reads_text(services: Services, source: ModelSource) -> bool:
