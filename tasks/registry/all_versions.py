@@ -42,12 +42,8 @@ def files_key(source: str) -> str:
     The id of the logged model if the address holds one, else the version that was copied, or the
     run and the path in it; any other address stays as it is, without a password or a signature.
     """
-    parts = urlsplit(source)
-    if parts.netloc:
-        host = parts.netloc.rpartition("@")[2]
-        source = parts._replace(netloc=host, query="", fragment="").geturl()
-    source = source.rstrip("/")
-    for part in parts.path.split("/"):
+    source = without_secrets(source).rstrip("/")
+    for part in urlsplit(source).path.split("/"):
         if LOGGED.fullmatch(part):
             return part
     if _VERSION.fullmatch(source):
@@ -55,6 +51,15 @@ def files_key(source: str) -> str:
     if found := _RUN.search(source):
         return f"runs:/{found[1]}/{found[2]}"
     return source
+
+
+def without_secrets(address: str) -> str:
+    """The address without user, password and signature, as it may be kept and shown."""
+    parts = urlsplit(address)
+    if not parts.netloc:
+        return address
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
 def listed_versions(registry: Registry) -> list[Listed]:

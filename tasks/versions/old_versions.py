@@ -14,7 +14,7 @@ from tasks.journal.events.versions import VersionRetired
 from tasks.journal.histories.model import ModelHistory, before_end, model_history
 from tasks.journal.reading import read_batch, read_enrollment, read_model
 from tasks.registry import artifacts, mlflow_registry, model_versions
-from tasks.registry.all_versions import files_key, version_key
+from tasks.registry.all_versions import files_key, version_key, without_secrets
 from tasks.registry.model_versions import Registered
 from tasks.registry.services import Services
 from unlearning.policy.retirement import OldVersion, remembering
@@ -228,7 +228,8 @@ def _foreign(services: Services, retired: VersionRetired) -> str:
     """Files of the version that lie where MLflow did not put them."""
     for place in retired.places:
         if not place.is_own and not artifacts.files_left(services.settings, place.uri).is_empty:
-            return f"its files lie at {place.uri}, which is not a folder of its own: delete them"
+            where = without_secrets(place.uri)
+            return f"its files lie at {where}, which is not a folder of its own: delete them"
     return ""
 
 

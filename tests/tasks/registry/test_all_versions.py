@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.registry import all_versions, model_versions
-from tasks.registry.all_versions import files_key, listed_versions
+from tasks.registry.all_versions import files_key, listed_versions, without_secrets
 
 LOGGED, RUN = f"m-{'a' * 32}", "b" * 32
 
@@ -25,6 +25,12 @@ LOGGED, RUN = f"m-{'a' * 32}", "b" * 32
 )
 def test_the_same_files_have_one_key_whatever_their_address(source, key):
     assert files_key(source) == key
+
+
+def test_an_address_is_shown_without_what_opens_it():
+    assert without_secrets("https://anna:s3cret@host:8443/a?sig=t0ken") == "https://host:8443/a"
+    for plain in ("s3://bucket/a b/c", "file:///a/b", "models:/income/1", "/a/b", ""):
+        assert without_secrets(plain) == plain
 
 
 def test_versions_of_every_name_are_listed_a_page_at_a_time(made, monkeypatch):
