@@ -101,6 +101,45 @@ def masked(count: int, seed: int) -> dict[str, Any]:
     return texts(count, seed) | {"mask": mask}
 
 
+PREPARE = """\
+import json
+import numpy as np
+
+KINDS = ["north", "south", "west"]
+
+
+def prepare(rows, model):
+    known = json.loads((model / "extra_files" / "scaler.json").read_text())
+    amount = (rows["amount"].fill_null(0).to_numpy() - known["mean"]) / known["spread"]
+    region = np.array([KINDS.index(one) for one in rows["region"].to_pylist()])
+    return {"amount": amount[:, None], "region": region}
+"""
+"""An owner's code: amounts by the scaler that was fitted in training, regions by number."""
+
+
+class Regional(nn.Module):
+    """Amounts and where they come from."""
+
+    def __init__(self):
+        super().__init__()
+        self.regions, self.head = nn.Embedding(3, 4), nn.Linear(5, 2)
+
+    def forward(self, region, amount):
+        return self.head(torch.cat([self.regions(region), amount], dim=1))
+
+
+def sales(count: int, seed: int) -> dict[str, Any]:
+    """Amounts, some of them missing, and regions by name."""
+    random = np.random.default_rng(seed)
+    amount, region = random.normal(50, 10, count), random.integers(0, 3, count)
+    label = ((amount > 50) == (region > 0)) | (random.random(count) < 0.2)
+    return {
+        "amount": pa.array(amount, mask=random.random(count) < 0.1),
+        "region": [("north", "south", "west")[one] for one in region],
+        "label": label.astype(np.int64),
+    }
+
+
 def texts(count: int, seed: int) -> dict[str, Any]:
     """Ids of words, of which some make a class likely; a quarter of the labels are drawn by lot."""
     random = np.random.default_rng(seed)
@@ -129,14 +168,14 @@ class Owned(World):
 
     model = "income"
 
-    def __init__(self, services, folder, made, *, inputs=(), **dataset):
+    def __init__(self, services, folder, made, *, inputs=(), features=("words",), **dataset):
         self.services, self.folder = services, folder
         self.table, self.holdout = (f"file://{folder}/{name}" for name in ("train", "holdout"))
         for place, count, first in ((self.table, 240, 0), (self.holdout, 200, 240)):
             ids = [subject(first + n) for n in range(count)]
             write_deltalake(place, pa.table({"subject_id": ids, **made(count, first)}))
         inputs = tuple(InputColumns(name, columns) for name, columns in inputs)
-        features = tuple(c for one in inputs for c in one.columns) or ("words",)
+        features = tuple(c for one in inputs for c in one.columns) or features
         self.spec = DatasetSpec(
             self.table, features, "label", "subject_id", inputs=inputs, **dataset
         )
@@ -166,6 +205,11 @@ class Owned(World):
             self.services.registry, "income", self.champion(), trust=Trust(pickle=True)
         )
         return found.module
+
+    def files(self):
+        """The files of the version in service, by their paths."""
+        registry, trust = self.services.registry, Trust(pickle=True)
+        return sorted(load_model(registry, self.model, self.champion(), trust=trust).files)
 
     def erase(self, numbers=range(8)):
         """Ask for these people, and see that they are erased and a new version serves."""

@@ -25,6 +25,7 @@ class EnrollFlags(SourceFlags):
     loss: Annotated[Loss | None, flag(EnrollOptions, "loss")] = None
     trust_pickle: Annotated[bool | None, flag(EnrollOptions, "trust_pickle")] = None
     trust_code: Annotated[bool | None, flag(EnrollOptions, "trust_code", RARE)] = None
+    prepare: Annotated[str | None, flag(EnrollOptions, "prepare", RARE)] = None
     recipe: Annotated[str | None, flag(EnrollOptions, "recipe")] = None
     recipe_python: Annotated[str | None, flag(EnrollOptions, "recipe_python", RARE)] = None
     promote: Annotated[bool, Parameter(negative="")] = False

@@ -10,6 +10,7 @@ from cyclopts import Group, Parameter
 
 from flows.commands.options_file import Layer, checked, joined, laid_over, meaning, read_file
 from flows.commands.options_template import template
+from tasks.datasets.preparations import TO_COME
 from tasks.enrolling.source import ModelSource
 from tasks.journal.events.enrollment import DatasetSpec, InputColumns, Loss
 from tasks.store.address import address_of, own_folder
@@ -119,6 +120,9 @@ class EnrollOptions(SourceOptions):
     """Load a pickled model, which runs code from the registry; needed unless it is in pt2 form."""
     trust_code: bool = False
     """Load a pt2 model with code or operators of its own, which run when it is loaded."""
+    prepare: str = ""
+    """File of Python with a function prepare(rows, model) that makes an array, or one for each
+    argument, of the features; model is the folder of the files that were logged beside it."""
     recipe: str = ""
     """File of Python with a function train(rows, *, seed, init), by which the model is trained anew
     when it must be. It runs in a process of its own with its rows, and is tried at once."""
@@ -129,7 +133,11 @@ class EnrollOptions(SourceOptions):
     def enrolled(self) -> ModelSource:
         """The source of the model, with its owner's recipe."""
         source = self.source(self.loss)
-        return replace(source, recipe=self.recipe, recipe_python=self.recipe_python)
+        if self.prepare:
+            source = replace(source, dataset=replace(source.dataset, preparation=TO_COME))
+        return replace(
+            source, prepare=self.prepare, recipe=self.recipe, recipe_python=self.recipe_python
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from tasks.datasets.preparations import LARGEST_WHOLE, prepared
 from tasks.datasets.texts import token_ids
 from tasks.environment.settings import Settings
 from tasks.journal.events.enrollment import DatasetSpec
@@ -19,9 +20,6 @@ from tasks.registry.opaque.cells import encoded
 from tasks.tables.subject_ids import is_text
 from unlearning.errors import UnfitRowsError
 from unlearning.model.rows import TensorRows
-
-LARGEST_WHOLE = 2**24
-"""Rows are float32, which holds every whole number up to here."""
 
 
 def to_tensors(
@@ -39,8 +37,8 @@ def to_tensors(
         UnfitRowsError: a value is missing, a label is none of the classes, or rows have another
             number of features than they should.
     """
-    whole = (spec.label,) if spec.types else (*spec.features, spec.label)
-    if any(table[name].null_count for name in whole):
+    whole = () if spec.types or spec.preparation else spec.features
+    if any(table[name].null_count for name in (*whole, spec.label)):
         raise UnfitRowsError(
             f"A feature or label is missing in {spec.uri}; fill or drop such rows."
         )
@@ -139,6 +137,10 @@ def _with_numbers(inputs: Tensor, table: pa.Table, spec: DatasetSpec) -> tuple[T
 def _matrix(table: pa.Table, spec: DatasetSpec, settings: Settings | None) -> np.ndarray:
     if not table.num_rows:
         return np.zeros((0, 0), dtype=np.float32)
+    if spec.preparation and settings is not None:
+        arrays = prepared(table, spec, settings).values()
+        flat = [one.reshape(len(one), -1).astype(np.float32) for one in arrays]
+        return np.concatenate(flat, axis=1)
     first = table[spec.features[0]].combine_chunks()
     if spec.tokenizer and settings is not None:
         return token_ids(first, spec.tokenizer, settings).astype(np.float32)

@@ -141,8 +141,9 @@ def column_errors(
 def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterator[DataError]:
     """What is wrong with the types of the columns that are there."""
     # What a model takes as the table has it was looked at by `tasks.registry.opaque.cells`.
-    features = [] if spec.types else [kinds[name] for name in spec.features if name in kinds]
-    for name in (n for n in spec.features if n in kinds and not spec.types):
+    is_free = bool(spec.types or spec.preparation)
+    features = [] if is_free else [kinds[name] for name in spec.features if name in kinds]
+    for name in (n for n in spec.features if n in kinds and not is_free):
         kind = kinds[name].value_type if is_list(kinds[name]) else kinds[name]
         if kinds[name] == kind and is_text(kind) and len(spec.features) == 1:
             continue  # `tasks.enrolling.texts` sees whether the model has a tokenizer for it

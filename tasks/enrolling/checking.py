@@ -17,6 +17,7 @@ from tasks.enrolling.lineage import Lineage, lineage
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
 from tasks.enrolling.outlook import REFERENCES, Outlook, outlook, with_seconds
+from tasks.enrolling.preparing import as_read
 from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.recognition import FIT_ROWS
 from tasks.enrolling.source import (
@@ -27,7 +28,6 @@ from tasks.enrolling.source import (
     refuse_unready_table,
     with_kind,
 )
-from tasks.enrolling.texts import with_tokenizer
 from tasks.enrolling.widening import refuse_unnamed
 from tasks.environment.memory import memory_errors
 from tasks.registry import model_files
@@ -102,8 +102,8 @@ def check_enrolment(
     readable = _look_at_tables(services, source, seen)
     loaded = _load(services, source, number, trust, seen)
     if loaded is not None and readable:
-        tokenized = seen.outcome(lambda: with_tokenizer(services, source, loaded))
-        source, readable = tokenized or source, tokenized is not None
+        read = seen.outcome(lambda: as_read(services, source, loaded))
+        source, readable = read or source, read is not None
     known = seen.outcome(lambda: libraries.with_classes(source, loaded.module)) if loaded else None
     source, module = known or (source, None)
     sample = _sample(services, source, seen) if readable else None

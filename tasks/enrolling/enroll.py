@@ -10,11 +10,11 @@ from tasks.enrolling.interfaces import interface_of, said_of, with_whole
 from tasks.enrolling.libraries import asked_by, refuse_unfit, with_classes, with_library
 from tasks.enrolling.lineage import lineage
 from tasks.enrolling.overlap import find_overlap
+from tasks.enrolling.preparing import as_read
 from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.recipes.kept import keep, recipe_digest
 from tasks.enrolling.serving import give_alias
 from tasks.enrolling.source import ModelSource, pinned, placed, refuse_other_subjects
-from tasks.enrolling.texts import with_tokenizer
 from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
@@ -111,7 +111,7 @@ def _loaded(
     loaded = model_files.load_model(
         services.registry, source.model, number, trust=trust, asked=asked
     )
-    source, module = with_classes(with_tokenizer(services, source, loaded), loaded.module)
+    source, module = with_classes(as_read(services, source, loaded), loaded.module)
     return source, module, loaded.files
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tasks.datasets.encoding import feature_values, is_list, widths
+from tasks.datasets.preparations import prepared
 from tasks.datasets.samples import sample_rows, sample_with_slices
 from tasks.enrolling.recognition import FIT_ROWS, NamedRows, Stored, recognised
 from tasks.enrolling.source import ModelSource
@@ -47,7 +48,7 @@ def interface_of(services: Services, source: ModelSource, module: nn.Module) -> 
         count=FIT_ROWS,
         seed=0,
     )
-    named, inputs = named_rows(sample.table, spec), sample.rows.inputs
+    named, inputs = _named(services, sample.table, spec), sample.rows.inputs
     with memory_errors():
         if spec.target == "class":
             found = recognised(module, inputs, named=named)
@@ -60,6 +61,18 @@ def interface_of(services: Services, source: ModelSource, module: nn.Module) -> 
             return found
         tolerance = _tolerance(services, source, adapted(module, found))
     return replace(found, tolerance=tolerance, shape=spec.shape)
+
+
+def _named(services: Services, table: pa.Table, spec: DatasetSpec) -> list[NamedRows]:
+    if not spec.preparation:
+        return named_rows(table, spec)
+    made = prepared(table, spec, services.settings)
+    kinds: dict[str, Stored] = {"b": "truth", "i": "whole"}
+    return [
+        NamedRows(name, one[0].size, one.ndim > 1, kinds.get(one.dtype.kind, "real"), one.shape[1:])
+        for name, one in made.items()
+        if name
+    ]
 
 
 def named_rows(table: pa.Table, spec: DatasetSpec) -> list[NamedRows]:

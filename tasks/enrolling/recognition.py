@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tasks.datasets.encoding import LARGEST_WHOLE
+from tasks.datasets.preparations import LARGEST_WHOLE
 from unlearning.config.model_interface import (
     PLAIN,
     LastLayer,
@@ -43,6 +43,8 @@ class NamedRows:
     """How many numbers of a row."""
     is_list: bool
     stored: Stored
+    shape: tuple[int, ...] = ()
+    """Of what is no list, and yet more than one number."""
 
 
 def recognised(
@@ -95,12 +97,18 @@ def _combined(
     options = [
         [
             ModelInput(name=one.name, cells=one.cells, kind=kind, shape=shape)
-            for shape in ([(), (1,)] if one.cells == 1 and not one.is_list else [(one.cells,)])
+            for shape in _shapes(one)
             for kind in _kinds(one.stored, part, own)
         ]
         for one, part in zip(named, parts, strict=True)
     ]
     return (ModelInterface(inputs=found) for found in product(*options))
+
+
+def _shapes(one: NamedRows) -> list[tuple[int, ...]]:
+    if one.shape:
+        return [one.shape]
+    return [(), (1,)] if one.cells == 1 and not one.is_list else [(one.cells,)]
 
 
 def _kinds(stored: Stored, part: Tensor, own: Sequence[NumberKind]) -> list[NumberKind]:

@@ -37,6 +37,8 @@ class ModelSource:
     tolerated: tuple[str, ...] = ()
     """Folders below the tables that hold what is not theirs, each with a slash at its end."""
 
+    prepare: str = ""
+    """File with its owner's preparation of rows; empty if columns are given as they are."""
     recipe: str = ""
     """File with its owner's recipe, by which it is trained anew; empty if there is none."""
     recipe_python: str = ""

@@ -32,7 +32,7 @@ def with_tokenizer(services: Services, source: ModelSource, loaded: LoadedModel)
         SettingsError: the library `tokenizers` is not installed, or does not read the tokenizer.
     """
     spec = source.dataset
-    if not reads_text(services, source):
+    if spec.preparation or not reads_text(services, source):
         return source
     text = loaded.hub.text if loaded.hub else None
     if text is None:

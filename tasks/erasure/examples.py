@@ -198,8 +198,8 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
         return
     names = set(arrow_schema(open_table(services.settings, rows.uri)).names)
     numeric = [e.dataset for e in enrolled if not e.dataset.types]
-    known = {(one.features, one.scale, one.inputs) for one in numeric}
-    for features, scale, inputs in sorted(known):
+    known = {(one.features, one.scale, one.inputs, one.preparation) for one in numeric}
+    for features, scale, inputs, preparation in sorted(known):
         if set(features) <= names:
             yield (
                 replace(
@@ -208,6 +208,7 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
                     features=features,
                     inputs=inputs,
                     types=(),
+                    preparation=preparation,
                     scale=1.0,
                     shape=(),
                     slices=(),

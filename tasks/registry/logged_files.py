@@ -65,7 +65,8 @@ def log_successor(
             input_example=example,
             serialization_format="pt2" if original.is_exported else "pickle",
             pip_requirements=None if original.requirements is None else [*original.requirements],
-            code_paths=_written(original.code, folder) or None,
+            code_paths=_written(original.code, folder / "code") or None,
+            extra_files=_written(_by_name(original.extra), folder / "extra") or None,
         )
     return info.model_uri
 
@@ -106,12 +107,17 @@ def _log_files(settings: Settings, run_id: str, files: bytes) -> str:
     return info.model_uri
 
 
+def _by_name(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Without the folder, which MLflow gives them."""
+    return {Path(name).name: data for name, data in files.items()}
+
+
 def _written(code: dict[str, bytes], folder: Path) -> list[str]:
     for name, data in code.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
-    return [str(path) for path in sorted(folder.iterdir())]
+    return [str(path) for path in sorted(folder.iterdir())] if code else []
 
 
 class _Flavor:

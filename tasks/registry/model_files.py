@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # who only asks for a status must not wait for torch
 
 log = logging.getLogger("expunge.model_files")
 
+_EXTRA = "extra_files"
+
 
 @dataclass(frozen=True, slots=True)
 class Trust:
@@ -61,6 +63,8 @@ class LoadedModel:
     """The files of its own code, by their paths."""
     files: dict[str, str]
     """Digests of its files, by their paths."""
+    extra: dict[str, bytes] = field(default_factory=dict)
+    """Files that were logged beside it, by their paths."""
     hub: HubFiles | None = None
     """What else its files hold, if it is a model of transformers."""
 
@@ -173,7 +177,14 @@ def _load(
         module = read_module(directory, name, may_hold_code=may_hold_code, is_new=is_new)
     example = info.load_input_example(str(directory)) if info.saved_input_example_info else None
     return LoadedModel(
-        module, is_exported, info.signature, example, _requirements(directory), _code(code), files
+        module,
+        is_exported,
+        info.signature,
+        example,
+        _requirements(directory),
+        _code(code),
+        files,
+        {f"{_EXTRA}/{name}": data for name, data in _code(directory / _EXTRA).items()},
     )
 
 
@@ -188,7 +199,7 @@ def _load_hub(directory: Path, name: str, info: Any, files: dict[str, str]) -> L
         _requirements(directory),
         {},
         files,
-        hub,
+        hub=hub,
     )
 
 

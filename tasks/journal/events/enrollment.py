@@ -57,6 +57,8 @@ class DatasetSpec:
     inputs: tuple[InputColumns, ...] = ()
     """The columns of each argument, where the model takes several; their numbers make up a row in
     this order."""
+    preparation: str = ""
+    """Key of its owner's code that makes numbers of the features; empty: they are numbers."""
     whole: tuple[str, ...] = ()
     """Feature columns of whole numbers, such as ids of words, that the model takes as they are."""
 
