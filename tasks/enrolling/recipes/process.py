@@ -4,9 +4,9 @@ import json
 import logging
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.enrolling.recipes.kept import Recipe
-from tasks.enrolling.recipes.recipe_process import FORM, INIT, RECIPE, ROWS, SAID, STATE
+from tasks.enrolling.recipes.recipe_process import CODE, FORM, INIT, RECIPE, ROWS, SAID, STATE
 from tasks.enrolling.recipes.saving_process import MODEL
 from tasks.environment.settings import Settings, harmless_environment
 from tasks.foreign_errors import translated
@@ -52,6 +52,8 @@ class Given:
     """Tensors to start from as safetensors; empty if there are none."""
     form: bytes = b""
     """How a model of another library is saved, as JSON; empty if it trains tensors."""
+    code: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    """Its owner's own code that lies with such a model, by paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +109,25 @@ def run_recipe(
         }
         allowed = allowed_places(recipe.python, folder, private, environment)
         _lay_out(folder, recipe, rows)
-        if given.init:
-            (folder / INIT).write_bytes(given.init)
-        if given.form:
-            (folder / FORM).write_bytes(given.form)
-            source = Path(__file__).with_name("saving_process.py")
-            (folder / _SAVING).write_bytes(source.read_bytes())
+        _lay_out_given(folder, given)
         program = [interpreter(recipe.python), "-B", str(folder / _PROGRAM), str(seed)]
         with _started(program, folder, environment, allowed) as process:
             _tell_barriers(process, name)
             status = _ended(process, name, limits.seconds)
         return _left(folder, status, limits.most_bytes, has_form=bool(given.form))
+
+
+def _lay_out_given(folder: Path, given: Given) -> None:
+    if given.init:
+        (folder / INIT).write_bytes(given.init)
+    if given.form:
+        (folder / FORM).write_bytes(given.form)
+        source = Path(__file__).with_name("saving_process.py")
+        (folder / _SAVING).write_bytes(source.read_bytes())
+    for path, data in given.code.items():
+        file = folder / CODE / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
 
 
 def _left(folder: Path, status: int, most_bytes: int, *, has_form: bool) -> Ran:

@@ -21,6 +21,7 @@ BEGUN = "begun"
 """What is said until there is more to say."""
 RECIPE, ROWS, INIT = "recipe.py", "rows.arrow", "init.safetensors"
 STATE, SAID, FORM = "state.safetensors", "said.json", "form.json"
+CODE = "own_code"
 
 
 def main() -> None:
@@ -84,6 +85,8 @@ def _keep_tensors(made: Any) -> dict[str, Any] | None:
 
 
 def _train_function() -> Any:
+    if Path(CODE).is_dir():
+        sys.path.insert(0, str(Path(CODE).resolve()))
     sys.path.insert(0, str(Path.cwd()))  # so that workers of a data loader find it
     import recipe  # pyright: ignore[reportMissingImports] - the owner's
 

@@ -14,7 +14,7 @@ _KEPT = {
     "lightgbm": ("serialization_format", "skops_trusted_types"),
 }
 """Options of MLflow by flavour that are the same in what it writes down."""
-_REQUIREMENTS = "requirements.txt"
+_REQUIREMENTS, _CODE = "requirements.txt", "code/"
 
 
 def saved_form(model: OpaqueModel) -> bytes:
@@ -32,6 +32,16 @@ def saved_form(model: OpaqueModel) -> bytes:
         "requirements": _requirements(files),
     }
     return json.dumps(form).encode()
+
+
+def saved_code(model: OpaqueModel) -> dict[str, bytes]:
+    """The files of its owner's own code that lie with the model, by their paths."""
+    with ZipFile(io.BytesIO(model.files.numpy().tobytes())) as archive:
+        return {
+            name.removeprefix(_CODE): archive.read(name)
+            for name in archive.namelist()
+            if name.startswith(_CODE) and not name.endswith("/")
+        }
 
 
 def _options(library: str, flavours: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FORM, MODEL = "form.json", "model"
+FORM, MODEL, CODE = "form.json", "model", "own_code"
 _CLASSES = {"xgboost": ("Booster", "XGBModel"), "lightgbm": ("Booster", "LGBMModel")}
 
 
@@ -33,6 +33,7 @@ def save(made: Any) -> dict[str, Any] | None:
         "path": MODEL,
         "signature": ModelSignature.from_dict(signature) if signature else None,
         "pip_requirements": form["requirements"],
+        "code_paths": sorted(map(str, Path(CODE).glob("*"))) or None,
     }
     module = "pyfunc" if library == "python_function" else library
     model = "python_model" if library == "python_function" else _first(module)

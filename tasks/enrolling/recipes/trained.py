@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tasks.enrolling.recipes.kept import Recipe
 from tasks.enrolling.recipes.process import Given, Limits, Ran, refuse_unstarted, run_recipe
 from tasks.enrolling.recipes.recipe_process import BEGUN
-from tasks.enrolling.recipes.saved_form import saved_form
+from tasks.enrolling.recipes.saved_form import saved_code, saved_form
 from tasks.environment.device import pick_device
 from tasks.registry.confined.places import private_places
 from tasks.registry.services import Services
@@ -104,6 +104,7 @@ def train_by_recipe(
         given=Given(
             init=save(frozen) if frozen else b"",
             form=saved_form(opaque) if opaque is not None else b"",
+            code=saved_code(opaque) if opaque is not None else {},
         ),
     )
     refuse_unstarted(ran, recipe)

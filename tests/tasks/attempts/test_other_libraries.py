@@ -1,11 +1,14 @@
 """Models of other libraries than torch forget people, from their log to the certificate."""
 
 import json
+from pathlib import Path
 
 import mlflow
 import numpy as np
 import pytest
 from deltalake import DeltaTable
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
 from other_libraries import FEATURES, PIPELINE, REGRESSOR, People
 from small_tables import MARK, subject
 
@@ -27,6 +30,11 @@ def certificates(people):
     return [one for one in found if "models" in one]
 
 
+def requirements(people, version):
+    uri = f"models:/wages/{version}/requirements.txt"
+    return Path(mlflow.artifacts.download_artifacts(uri)).read_text().splitlines()
+
+
 def assert_forgotten(people):
     left = DeltaTable(people.table).to_pyarrow_table()["subject_id"].to_pylist()
     assert not {subject(n) for n in GONE} & set(left)
@@ -38,12 +46,17 @@ def assert_forgotten(people):
 
 
 def test_a_pipeline_over_columns_of_text_forgets(people, monkeypatch):
-    people.log(people.trained(PIPELINE))
+    signature = ModelSignature(Schema([ColSpec("string", "job"), ColSpec("integer", "age")]))
+    needed = ["scikit-learn", "skops"]
+    people.log(people.trained(PIPELINE), signature=signature, pip_requirements=needed)
     enrolled = people.enroll()
     assert enrolled.dataset.classes == ("high", "low")
     assert refresh_ledger(people.services, "wages") == ""
     assert people.erase(GONE) == []
     assert_forgotten(people)
+    logged = mlflow.models.get_model_info("models:/wages/2")
+    assert logged.signature == signature
+    assert {"scikit-learn", "skops"} <= set(requirements(people, 2))
     # What is served is what a training without them gives, and its files are on record.
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
     served = mlflow.sklearn.load_model("models:/wages/2")

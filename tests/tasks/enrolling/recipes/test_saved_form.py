@@ -9,11 +9,20 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 from sklearn.linear_model import LogisticRegression
 
-from tasks.enrolling.recipes.saved_form import saved_form
+from tasks.enrolling.recipes.saved_form import saved_code, saved_form
 from tasks.registry.opaque.archive import packed
 from unlearning.model.opaque import OpaqueModel
 
 MODEL = LogisticRegression().fit([[0.0], [1.0]], ["no", "yes"])
+
+
+def test_its_owner_s_own_code_is_found(tmp_path):
+    (tmp_path / "mine.py").write_text("x = 1")
+    code = [str(tmp_path / "mine.py")]
+    mlflow.sklearn.save_model(MODEL, tmp_path / "m", pip_requirements=[], code_paths=code)
+    files = torch.frombuffer(bytearray(packed(tmp_path / "m")), dtype=torch.uint8)
+    model = OpaqueModel(files, lambda files, rows: rows, "sklearn")
+    assert saved_code(model) == {"mine.py": b"x = 1"}
 
 
 def form(folder, **options):

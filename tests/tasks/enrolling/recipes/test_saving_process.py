@@ -8,7 +8,7 @@ import mlflow
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tasks.enrolling.recipes.saving_process import FORM, MODEL, save
+from tasks.enrolling.recipes.saving_process import CODE, FORM, MODEL, save
 
 FITTED = LogisticRegression().fit([[0.0], [1.0]], ["no", "yes"])
 
@@ -35,6 +35,14 @@ def test_an_estimator_is_saved_in_the_form_of_its_parent(folder):
     assert not list((folder / MODEL).glob("*input_example*"))
     assert "a==1" in (folder / MODEL / "requirements.txt").read_text().splitlines()
     assert mlflow.sklearn.load_model(MODEL).predict([[1.0]]) == ["yes"]
+
+
+def test_its_owner_s_own_code_goes_along(folder):
+    (folder / CODE).mkdir()
+    (folder / CODE / "mine.py").write_text("x = 1")
+    told(folder, "sklearn")
+    assert save(FITTED) is None
+    assert (folder / MODEL / "code" / "mine.py").read_text() == "x = 1"
 
 
 def test_a_model_of_another_library_is_not(folder):
