@@ -1,6 +1,7 @@
 """Models of plain torch as people write them, on tables of their own."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from deltalake import DeltaTable, write_deltalake
 from erased_world import World
 from logged_models import log_model
+from PIL import Image
 from small_tables import subject
 from torch import nn
 
@@ -138,6 +140,20 @@ def sales(count: int, seed: int) -> dict[str, Any]:
         "region": [("north", "south", "west")[one] for one in region],
         "label": label.astype(np.int64),
     }
+
+
+def pictures(count: int, seed: int) -> dict[str, Any]:
+    """Small grey images as the bytes of PNG; light ones are of class 1, but for some."""
+    random = np.random.default_rng(seed)
+    values = random.integers(0, 256, (count, 4, 4), dtype=np.uint8)
+    label = (values.mean((1, 2)) > 127) ^ (random.random(count) < 0.2)
+    return {"image": [_png(one) for one in values], "label": label.astype(np.int64)}
+
+
+def _png(values: np.ndarray) -> bytes:
+    written = BytesIO()
+    Image.fromarray(values).save(written, "PNG")
+    return written.getvalue()
 
 
 def texts(count: int, seed: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from tasks.datasets.images import is_bytes, pixels
 from tasks.datasets.preparations import LARGEST_WHOLE, prepared
 from tasks.datasets.texts import token_ids
 from tasks.environment.settings import Settings
@@ -144,6 +145,8 @@ def _matrix(table: pa.Table, spec: DatasetSpec, settings: Settings | None) -> np
     first = table[spec.features[0]].combine_chunks()
     if spec.tokenizer and settings is not None:
         return token_ids(first, spec.tokenizer, settings).astype(np.float32)
+    if is_bytes(first.type):
+        return pixels(first, spec.shape, spec.uri)
     if is_text(first.type):
         raise UnfitRowsError(
             f"Column {spec.features[0]!r} of {spec.uri} holds texts, which only a model with a "

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tasks.datasets.encoding import class_numbers, is_list, ragged, to_tensors
 from tasks.datasets.fragments import TableShare
+from tasks.datasets.images import is_bytes, why_no_images
 from tasks.datasets.streams import cut, read_ahead
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
@@ -144,17 +145,24 @@ def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterato
     is_free = bool(spec.types or spec.preparation)
     features = [] if is_free else [kinds[name] for name in spec.features if name in kinds]
     for name in (n for n in spec.features if n in kinds and not is_free):
-        kind = kinds[name].value_type if is_list(kinds[name]) else kinds[name]
-        if kinds[name] == kind and is_text(kind) and len(spec.features) == 1:
-            continue  # `tasks.enrolling.texts` sees whether the model has a tokenizer for it
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.bool_()):
-            yield DataError(f"Feature column {name!r} must hold numbers, or lists of numbers.")
+        if why := _why_no_feature(kinds[name], spec):
+            yield DataError(f"Feature column {name!r} {why}.")
     if spec.label in kinds:
         yield from _label_errors(spec, kinds[spec.label])
     if why := why_no_subject(kinds.get(spec.subject, pa.string())):
         yield DataError(f"Subject column {spec.subject!r} {why}; name a column of ids.")
     if len(spec.features) > 1 and any(map(is_list, features)) and not spec.inputs:
         yield DataError("Name one list column, or several numeric columns, not a mixture.")
+
+
+def _why_no_feature(kind: pa.DataType, spec: DatasetSpec) -> str:
+    if len(spec.features) == 1 and is_text(kind):
+        return ""  # `tasks.enrolling.texts` sees whether the model has a tokenizer for it
+    if len(spec.features) == 1 and is_bytes(kind):
+        return why_no_images(spec.shape)
+    kind = kind.value_type if is_list(kind) else kind
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.bool_()
+    return "" if is_number else "must hold numbers, or lists of numbers"
 
 
 def _label_errors(spec: DatasetSpec, kind: pa.DataType) -> Iterator[DataError]:

@@ -18,9 +18,11 @@ from torch_models import (
     fractions,
     likes,
     masked,
+    pictures,
     texts,
 )
 
+from tasks.datasets.images import pixels
 from unlearning.config.model_interface import ModelInput, ModelInterface
 from unlearning.errors import UnsupportedModelError
 
@@ -134,3 +136,23 @@ def test_arguments_that_the_model_does_not_have_are_refused_by_name(services, tm
     world.serve(Recommender(), loss, liked, example=NONE)
     with pytest.raises(UnsupportedModelError, match=r"who, item, .* takes user, item, context"):
         world.enroll()
+
+
+def test_images_in_a_column_of_bytes_are_erased_from(services, tmp_path):
+    shown = {"features": ("image",), "shape": (1, 4, 4), "scale": 255.0}
+    world = Owned(services, tmp_path, pictures, **shown)
+    module = nn.Sequential(nn.Conv2d(1, 4, 2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2))
+
+    def shades(table):
+        return [torch.from_numpy(pixels(table["image"].combine_chunks(), (1, 4, 4), "u")) / 255]
+
+    loss, example = nn.functional.cross_entropy, np.zeros((2, 1, 4, 4), dtype=np.float32)
+    world.serve(
+        module,
+        loss,
+        lambda table: [shades(table)[0].reshape(-1, 1, 4, 4)],
+        form="pt2",
+        example=example,
+    )
+    assert world.enroll().interface == ModelInterface()
+    world.erase()
