@@ -3,14 +3,16 @@
 Weights come from safetensors alone, classes from the library alone, and nothing from its hub.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.environment.memory import memory_errors
 from tasks.registry import recorded_files
+from tasks.registry.hugging_face import own_files
 from tasks.registry.hugging_face.imaging import image_form
+from tasks.registry.hugging_face.own_files import ADAPTER_WEIGHTS, AGAIN, WEIGHTS
 from tasks.registry.hugging_face.packages import library, quiet
 from tasks.registry.hugging_face.tokenizing import TextForm, read_json, text_form
 from unlearning.errors import (
@@ -25,10 +27,7 @@ if TYPE_CHECKING:  # who only asks for a status must not wait for torch
 
 FLAVOR = "transformers"
 TASKS = ("text-classification", "image-classification")
-WEIGHTS, ADAPTER_WEIGHTS = "model*.safetensors*", "adapter_model.safetensors"
 _BASE = "base model"
-_RUNS_CODE = (".py", ".bin", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".msgpack", ".ckpt")
-_AGAIN = "log it again with mlflow.transformers.log_model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +71,14 @@ def read_classifier(
             f"{name} was logged for the task {task!s:.40}, and only {' and '.join(TASKS)} give "
             "class scores; enrol it as a pyfunc with a recipe, or log it for one of these."
         )
-    _refuse_code(directory, flavor, name)
+    own_files.refuse_code(directory, flavor, name)
     base = _base_folder(directory, flavor, name)
+    if adapter := flavor.get("peft_adaptor"):
+        own_files.within(directory, str(adapter), name)
     text = text_form(directory, base, name) if task == TASKS[0] else None
     with memory_errors():
         module = _read(directory, base, flavor, name)
-    files = HubFiles(flavors, dict(_others(directory)), text)
+    files = HubFiles(flavors, dict(own_files.others(directory)), text)
     if text is not None:
         return TransformersClassifier(module.eval(), text.padding), files
     image = image_form(directory)
@@ -139,7 +140,7 @@ def _with_adapter(
     from safetensors.torch import load_file
 
     peft = library("peft", name)
-    folder = directory / str(flavor["peft_adaptor"])
+    folder = own_files.within(directory, str(flavor["peft_adaptor"]), name)
     config = read_json(folder / "adapter_config.json")
     if config.get("peft_type") != "LORA" or config.get("auto_mapping"):
         raise UnsupportedModelError(
@@ -167,50 +168,18 @@ def _base_folder(directory: Path, flavor: Mapping[str, Any], name: str) -> Path:
     """
     inside = flavor.get("model_binary")
     if inside:
-        return _within(directory, str(inside), name)
+        return own_files.within(directory, str(inside), name)
     place = Path(str(flavor.get("local_base_model_path") or ""))
     if place.is_absolute() and place.is_dir():
-        _refuse_asking(place, name)
+        own_files.refuse_asking(place, name)
         return place
     raise UnsupportedModelError(f"{name} does not bring its base model; {_remedy(flavor)}.")
 
 
 def _remedy(flavor: Mapping[str, Any]) -> str:
     if flavor.get("peft_adaptor"):
-        return f"{_AGAIN} and base_model_path=FOLDER, a folder with the base model on this machine"
-    return f"{_AGAIN}, with all of its weights"
-
-
-def _refuse_code(directory: Path, flavor: Mapping[str, Any], name: str) -> None:
-    """Refuse files that would be run, and weights that would be unpickled."""
-    found = [path.name for path in directory.rglob("*") if path.suffix in _RUNS_CODE]
-    if flavor.get("code") or (directory / "code").exists():
-        found.append("code")
-    if found:
-        raise UnsupportedModelError(
-            f"{name} brings code or pickled weights ({found[0]}), which expunge does not run for "
-            "models of transformers; log a class of the library, saved as safetensors."
-        )
-    _refuse_asking(directory, name)
-
-
-def _refuse_asking(folder: Path, name: str) -> None:
-    """Refuse configurations that name classes outside of the library."""
-    for path in folder.rglob("*config.json"):
-        if read_json(path).get("auto_map"):
-            raise UnsupportedModelError(
-                f"{name} asks for code of its own (auto_map in {path.name}), which expunge does "
-                "not run; log a class of the library transformers."
-            )
-
-
-def _within(directory: Path, inside: str, name: str) -> Path:
-    folder = (directory / inside).resolve()
-    if not folder.is_relative_to(directory.resolve()) or not folder.is_dir():
-        raise UnsupportedModelError(
-            f"{name} names files outside of its own folder, or that are not there; {_AGAIN}."
-        )
-    return folder
+        return f"{AGAIN} and base_model_path=FOLDER, a folder with the base model on this machine"
+    return f"{AGAIN}, with all of its weights"
 
 
 def _unreadable(base: Path, name: str, error: Exception) -> ExpungeError:
@@ -230,11 +199,3 @@ def _unreadable(base: Path, name: str, error: Exception) -> ExpungeError:
         f"{name} cannot be loaded with the packages installed here ({type(error).__name__}); "
         "install those of its requirements.txt, then run again."
     )
-
-
-def _others(directory: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(directory.rglob("*")):
-        inside = path.relative_to(directory).as_posix()
-        is_weight = path.match(WEIGHTS) or path.name == ADAPTER_WEIGHTS
-        if path.is_file() and not is_weight and not recorded_files.is_left_out(path.name):
-            yield inside, path.read_bytes()

@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.registry.hugging_face.own_files import ADAPTER_WEIGHTS, WEIGHTS, place_within
 from tasks.registry.hugging_face.packages import quiet
-from tasks.registry.hugging_face.reading import ADAPTER_WEIGHTS, WEIGHTS, HubFiles
+from tasks.registry.hugging_face.reading import HubFiles
 
 if TYPE_CHECKING:  # who only asks for a status must not wait for torch
     from torch import nn
@@ -40,15 +41,19 @@ class SuccessorFlavor:
 
 
 def write_weights(folder: Path, module: "nn.Module", files: HubFiles) -> None:
-    """Write the weights as the library does, and nothing besides; an adapter without its base."""
+    """Write the weights as the library does, and nothing besides; an adapter without its base.
+
+    Raises:
+        UnsupportedModelError: the flavour says that they lie outside of the folder.
+    """
     inner: Any = module
     place = files.adapter or str(files.flavor["model_binary"])
     wanted = ADAPTER_WEIGHTS if files.adapter else WEIGHTS
+    target = place_within(folder, place, "The version")
     scratch = folder / ".weights"
     with quiet():
         # Of an adapter the library saves what it added alone.
         inner.save_pretrained(str(scratch), safe_serialization=True)
-    target = folder / place
     target.mkdir(parents=True, exist_ok=True)
     for file in scratch.rglob("*"):
         if file.is_file() and file.match(wanted):

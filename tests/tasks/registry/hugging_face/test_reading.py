@@ -50,6 +50,11 @@ def test_files_outside_of_its_folder_are_refused(version):
     refused(version, "names files outside of its own folder", model_binary="../other")
 
 
+@pytest.mark.parametrize("place", ["../other", "/", "nowhere"])
+def test_an_adapter_outside_of_its_folder_is_refused(version, place):
+    refused(version, "names files outside of its own folder", peft_adaptor=place)
+
+
 def test_an_adapter_without_its_base_is_refused_with_what_to_type(version):
     remedy = "does not bring its base model; log it again .* base_model_path=FOLDER"
     refused(version, remedy, model_binary=None, peft_adaptor="peft")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 from mlflow.models import Model
 from safetensors.torch import load_file, save_file
@@ -9,6 +10,7 @@ from torch import nn
 
 from tasks.registry.hugging_face.reading import FLAVOR, HubFiles
 from tasks.registry.hugging_face.writing import SuccessorFlavor
+from unlearning.errors import UnsupportedModelError
 
 ADAPTER = "adapter_model.safetensors"
 
@@ -60,3 +62,10 @@ def test_of_an_adapter_only_the_adapter_is_written(tmp_path):
     saved(tmp_path / "m", Saving(ADAPTER), peft_adaptor="peft", local_base_model_path="/base")
     assert [p.name for p in (tmp_path / "m").rglob("*.safetensors")] == [ADAPTER]
     assert (tmp_path / "m/peft" / ADAPTER).exists()
+
+
+@pytest.mark.parametrize("flavor", [{"peft_adaptor": "../peft"}, {"model_binary": "../model"}])
+def test_weights_are_written_nowhere_but_into_its_folder(tmp_path, flavor):
+    with pytest.raises(UnsupportedModelError, match="outside of its own folder"):
+        saved(tmp_path / "m", Saving(ADAPTER), **flavor)
+    assert [one.name for one in tmp_path.iterdir()] == ["m"]
