@@ -64,16 +64,20 @@ def note_forgotten(services: Services, batch: str, enrollment: Enrollment) -> No
     people and erased them while this one waited.
     """
     meanwhile = _forgotten_meanwhile(services, batch, enrollment)
+    spoken_for: dict[tuple[str, str], set[str]] = {}
     for one in (*forgotten_by(services, enrollment), *meanwhile):
-        records = [] if one.batch == batch else one.also_in(services, batch)
+        if one.batch != batch:
+            known = spoken_for.setdefault((one.batch, one.attempt), set())
+            known.update(one.also_in(services, batch))
+    for (other, attempt), records in spoken_for.items():
         if records:
             facts = ForgottenEarlier(
                 model=enrollment.model,
-                batch=one.batch,
-                attempt=one.attempt,
-                records=tuple(records),
+                batch=other,
+                attempt=attempt,
+                records=tuple(sorted(records)),
             )
-            event_id = ids.forgotten_earlier(enrollment.model, one.attempt)
+            event_id = ids.forgotten_earlier(enrollment.model, attempt)
             services.journal.append(batch_stream(batch), event_id, facts)
 
 

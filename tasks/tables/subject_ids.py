@@ -52,6 +52,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
+_ZERO_BELOW = re.compile(r"-[0.]+(?:[eE].*)?")
 _OTHERS = (pa.types.is_decimal, pa.types.is_date, pa.types.is_floating)
 
 
@@ -103,6 +104,8 @@ def _value(kind: pa.DataType, subject: str) -> Any:
         return date.fromisoformat(subject)
     if _is_bytes(kind):
         return _bytes(kind, subject)
+    if _ZERO_BELOW.fullmatch(subject):  # the table has one zero, and that is "0"
+        raise ValueError
     if pa.types.is_decimal(kind):
         return _decimal(kind, subject)
     value = float(subject)

@@ -17,10 +17,9 @@ from tasks.tables.delta import open_table, used_files
 
 PREFIX = "_delta_log/"
 _VERSION_DIGITS = 20
-_STATISTICS = 32
-"""Characters of a text that Delta's writers keep at most, where they shorten it."""
-_VALUES = re.compile(r"'((?:[^']|'')*)'|([^\s'\"(),=<>!\[\]]+)")
-"""A value in a condition: in quotes, or bare."""
+_PARTS = re.compile(r"'(?:[^']|'')*'|`[^`]*`|\"[^\"]*\"|[=<>!]+|[(),]|[^\s'`\"=<>!(),\[\]]+")
+"""The parts of a condition: values and names in their quotes, signs, and bare words."""
+_COMPARISONS = {"=", "==", "<=>", "<>", "!=", "<", ">", "<=", ">=", "IN", "LIKE"}
 _PARTITION_VALUE = ".partitionValues.key_value.value"
 
 
@@ -38,29 +37,69 @@ def names_people(settings: Settings, uri: str, column: str) -> bool:
 def named(settings: Settings, uri: str, column: str, ids: Collection[str]) -> set[str]:
     """Those of the ids that the log tells, be their rows long gone: somebody deleted them by name.
 
-    They stand in the parameters of operations, whole, or in the statistics of files on the subject
-    column, of which the first 32 characters may be left. Checkpoints tell nothing of operations.
-    Cost: every commit that the log still has.
+    They stand in conditions on the subject column, or whole in statistics on it; a shortened one
+    may be anybody's. Checkpoints tell nothing of operations. Cost: every commit that the log still
+    has.
     """
-    if not ids:
-        return set()
-    shortened = {one[:_STATISTICS]: one for one in ids if len(one) > _STATISTICS}
-    found: set[str] = set()
-    for _, entry in _commits(open_store(uri, settings)):
-        for text in _literals(entry, column):
-            # The highest one may end in a letter more, which makes it higher than what is cut off.
-            is_short = len(text) in (_STATISTICS, _STATISTICS + 1)
-            found |= {text} & set(ids)
-            found |= {shortened.get(text[:_STATISTICS], text)} & set(ids) if is_short else set()
+    wanted, found = set(ids), set[str]()
+    for _, entry in _commits(open_store(uri, settings)) if wanted else ():
+        found |= wanted & {*_compared(entry, column), *_at_the_ends(entry, column)}
     return found
 
 
-def _literals(entry: dict[str, Any], column: str) -> Iterator[str]:
-    """Every value in the parameters of an operation, or in statistics on the column."""
+def _compared(entry: dict[str, Any], column: str) -> Iterator[str]:
+    """Every value that a condition of the operation compares with the column."""
     told = (entry.get("commitInfo") or {}).get("operationParameters") or {}
-    for value in told.values():
-        for quoted, bare in _VALUES.findall(str(value)):
-            yield quoted.replace("''", "'") or bare
+    for condition in (one for value in told.values() for one in _conditions(value)):
+        parts = [one for one in _PARTS.findall(condition) if one.strip()]
+        for place, part in enumerate(parts):
+            if not _is_name_of(part, column):
+                continue
+            before, after = parts[:place], parts[place + 1 :]
+            if len(before) > 1 and _is_comparison(before[-1]):
+                yield _value(before[-2])
+            while after and (_is_comparison(after[0]) or after[0].upper() == "NOT"):
+                after = after[1:]
+            if len(after) < len(parts) - place - 1:
+                yield from _listed(after)
+
+
+def _conditions(value: Any) -> list[str]:
+    """The conditions in a parameter: itself, or those of a list that JSON has in a text."""
+    try:
+        read = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        read = value
+    return [str(one) for one in read] if isinstance(read, list) else [str(value)]
+
+
+def _listed(parts: list[str]) -> Iterator[str]:
+    """The value that comes first, or all of the list that does."""
+    if parts[:1] != ["("]:
+        yield from map(_value, parts[:1])
+        return
+    for part in parts[1:]:
+        if part == ")":
+            return
+        yield _value(part)
+
+
+def _is_name_of(part: str, column: str) -> bool:
+    """Whether it is the column's name, be it in quotes of names, of a table, or numbered."""
+    bare = part.strip('`"').partition("#")[0]
+    return column in (bare, bare.rpartition(".")[2])
+
+
+def _is_comparison(part: str) -> bool:
+    return part.upper() in _COMPARISONS
+
+
+def _value(part: str) -> str:
+    return part[1:-1].replace("''", "'") if part.startswith("'") else part
+
+
+def _at_the_ends(entry: dict[str, Any], column: str) -> Iterator[str]:
+    """The least and the greatest value that statistics tell of the column."""
     for kind in ("add", "remove"):
         statistics = json.loads((entry.get(kind) or {}).get("stats") or "{}")
         for end in ("minValues", "maxValues"):

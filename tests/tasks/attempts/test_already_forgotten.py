@@ -217,6 +217,18 @@ def test_a_request_withheld_after_the_promotion_is_not_asked_for_again(two):
     assert two.forgotten() == []
 
 
+def test_an_attempt_speaks_for_whom_it_erased_and_for_whom_a_hold_kept_alike(two):
+    first = two.promote(OLD, 2)
+    two.withhold(OLD, 1)
+    two.answer(0, 2)
+    two.close(OLD)
+    two.members[NEW] = [0, 1, 2, 3]
+    note_forgotten(two.services, NEW, two.enrolled())
+    (told,) = read_batch(two.services.journal, NEW).forgotten_earlier
+    assert told.attempt == first.key
+    assert told.records == tuple(f"f-{n:06d}" for n in range(3))
+
+
 def test_a_request_withheld_before_the_plan_was_not_forgotten(two):
     two.withhold(OLD, 1)
     two.promote(OLD, 2)

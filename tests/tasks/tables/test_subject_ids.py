@@ -95,3 +95,9 @@ def test_a_column_that_names_nobody_is_refused_with_its_reason(column, why):
 @pytest.mark.parametrize("name", COLUMNS)
 def test_every_type_with_one_spelling_can_name_people(name):
     assert subject_ids.why_no_subject(COLUMNS[name][1]) == ""
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.decimal128(9, 2), pa.float64(), pa.float32()])
+def test_a_zero_below_zero_is_no_id(kind):
+    assert subject_ids.can_hold(kind, "0")
+    assert not [one for one in ("-0", "-0.0", "-0e5") if subject_ids.can_hold(kind, one)]

@@ -75,13 +75,49 @@ def test_a_log_tells_whose_rows_others_deleted_by_name(table):
     assert not transaction_log.named(load_settings(), table, "subject_id", asked)
 
 
-def test_a_log_tells_numbers_and_what_statistics_shortened(tmp_path):
+def test_a_log_tells_numbers_and_whole_ids_in_statistics(tmp_path):
     place, long = tmp_path / "t", "x" * 40
     write_deltalake(place, pa.table({"n": [7, 12], "who": ["a", "b"]}))
     settings, uri = load_settings(), place.as_uri()
     assert transaction_log.named(settings, uri, "n", {"7", "8", "12"}) == {"7", "12"}
     DeltaTable(place).delete("n = 7 or n = 8")
     assert transaction_log.named(settings, uri, "n", {"8", "88"}) == {"8"}
+    # What is cut short may be anybody's.
     cut = {"add": {"stats": json.dumps({"maxValues": {"who": f"{long[:32]}\u007f"}})}}
     (place / "_delta_log" / f"{9:020}.json").write_text(json.dumps(cut))
-    assert transaction_log.named(settings, uri, "who", {long, "x"}) == {long}
+    assert transaction_log.named(settings, uri, "who", {long, "x"}) == set()
+
+
+def test_what_a_log_says_of_other_columns_names_nobody(tmp_path):
+    place = tmp_path / "t"
+    write_deltalake(place, pa.table({"n": [70, 120], "age": [7, 8], "city": ["anna", "bob"]}))
+    DeltaTable(place).delete("age = 7")
+    DeltaTable(place).vacuum(0, dry_run=False, enforce_retention_duration=False)
+    settings, uri = load_settings(), place.as_uri()
+    asked = {"7", "0", "1", "anna", "city", "age", "n", "true", "false"}
+    assert transaction_log.named(settings, uri, "n", asked) == set()
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("who = 'a' AND city = 'b'", {"a"}),
+        ("city = 'b' OR (who) = 'a'", set()),
+        ("'a' = who", {"a"}),
+        ("who IN ('a', 'c') AND city IN ('b')", {"a", "c"}),
+        ("NOT who NOT IN ('a')", {"a"}),
+        ('["(who#12 = a)"]', {"a"}),
+        ("`t`.`who` = 'b'", {"b"}),
+        ("t.who = 'a' and t.\"who\" = 'b'", {"a", "b"}),
+        ("\"who\" <=> 'it''s'", {"it's"}),
+        ("whole = 'a' and b = who", {"b"}),
+        ("who = city", set()),
+    ],
+)
+def test_only_what_is_compared_with_the_column_is_told(tmp_path, condition, found):
+    told = {"commitInfo": {"operationParameters": {"predicate": condition}}}
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "_delta_log" / f"{0:020}.json").write_text(json.dumps(told))
+    asked = {"a", "b", "c", "it's", "who"}
+    got = transaction_log.named(load_settings(), tmp_path.as_uri(), "who", asked)
+    assert got == found
