@@ -133,7 +133,7 @@ class Worker:
         start = partial(launch, command, folder, environment, places, answers=True)
         process = _starter.submit(start).result()
         self._held.callback(end, process)
-        self._folder, self._process = folder, process
+        self._folder = folder
         missing = missing_barriers(_line(process, _START_SECONDS))
         if missing and not self.role.trusted:
             self.close()
@@ -143,18 +143,16 @@ class Worker:
                 "--trust-pickle.",
                 line="--trust-pickle",
             )
+        self._process = process
         return process
 
     def _said(self, process: Process, question: Mapping[str, Any], seconds: float) -> Any:
         asked = json.dumps({**question, "source": self.role.source}).encode() + b"\n"
         try:
-            assert process.stdin is not None
-            process.stdin.write(asked)
-            process.stdin.flush()
-        except OSError:
-            answer = b""
-        else:
-            answer = _line(process, seconds)
+            answer = _answer(process, asked, seconds)
+        except BaseException:  # its answer would be taken for that to the next question
+            self.close()
+            raise
         try:
             found = json.loads(answer)
             outcome = found["outcome"]
@@ -183,6 +181,17 @@ class Worker:
             return read_left(self._folder / name, most_bytes)
         except TooLargeError:
             raise role.error(f"{role.name} gives far more than it should; {role.remedy}.") from None
+
+
+def _answer(process: Process, asked: bytes, seconds: float) -> bytes:
+    """The line that it answers with; nothing if it has ended."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(asked)
+        process.stdin.flush()
+    except OSError:
+        return b""
+    return _line(process, seconds)
 
 
 def _line(process: Process, seconds: float) -> bytes:

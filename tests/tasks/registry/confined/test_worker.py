@@ -139,6 +139,18 @@ def test_one_that_hangs_is_ended_and_the_next_question_starts_another(worker):
     assert before != after
 
 
+def test_the_answer_to_an_interrupted_question_is_not_taken_for_the_next_one(worker):
+    ask(worker, process=0)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask(worker, wait=5)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert ask(worker, process=0)[0].keys() == {"process"}
+
+
 def test_one_that_ends_by_itself_is_told(worker):
     with pytest.raises(RecipeError, match="ended with status -6 and no word"):
         ask(worker, die=signal.SIGABRT)
