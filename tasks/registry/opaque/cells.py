@@ -70,13 +70,13 @@ def encoded(table: pa.Table, features: Sequence[str], types: Sequence[str]) -> T
     Cost: a look at every value; the texts that differ stay in memory.
 
     Raises:
-        UnfitRowsError: a whole number is too large, lists differ in length, or two texts have one
-            number.
+        UnfitRowsError: a whole number is too large, lists differ in length or lack a whole number,
+            or two texts have one number.
     """
     if not table.num_rows:
         return torch.zeros((0, len(features)), dtype=torch.float64)
-    if _LIST.fullmatch(types[0]):
-        return torch.from_numpy(_lists(table[features[0]], features[0]))
+    if found := _LIST.fullmatch(types[0]):
+        return torch.from_numpy(_lists(table[features[0]], features[0], found[1]))
     columns = [
         _numbers(table[name], kind, name) for name, kind in zip(features, types, strict=True)
     ]
@@ -96,7 +96,7 @@ def _numbers(column: pa.ChunkedArray, kind: str, name: str) -> np.ndarray:
     return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
 
 
-def _refuse_large(column: pa.ChunkedArray, name: str) -> None:
+def _refuse_large(column: pa.ChunkedArray | pa.Array, name: str) -> None:
     ends = pc.min_max(column).as_py()  # pyright: ignore[reportAttributeAccessIssue]
     if any(value is not None and abs(value) > _EXACT for value in ends.values()):
         raise UnfitRowsError(
@@ -124,14 +124,22 @@ def _code(text: str) -> int:
     return code
 
 
-def _lists(column: pa.ChunkedArray, name: str) -> np.ndarray:
+def _lists(column: pa.ChunkedArray, name: str, kind: str) -> np.ndarray:
     found = column.combine_chunks()
     lengths = found.value_lengths().unique()
     if found.null_count or len(lengths) != 1:
         raise UnfitRowsError(
             f"The lists of the column {name!r} are missing or differ in length; mend such rows."
         )
-    values = found.flatten().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    numbers = found.flatten()
+    if pa.types.is_integer(numbers.type):
+        _refuse_large(numbers, name)
+    values = numbers.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if not pa.types.is_floating(_arrow(kind)) and np.isnan(values).any():
+        raise UnfitRowsError(
+            f"A list of the column {name!r} lacks a number, which a list of whole numbers or truth "
+            "values cannot say to the model; mend such rows."
+        )
     return values.astype(np.float64).reshape(len(found), -1)
 
 

@@ -74,6 +74,31 @@ def test_lists_of_different_lengths_are_refused():
 
 
 @pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("list<int64>", pa.array([[1, None], [2, 3]])),
+        ("list<bool>", pa.array([[True, None], [True, False]])),
+        ("list<int8>", pa.array([[1.0, float("nan")], [2.0, 3.0]])),
+    ],
+    ids=["whole", "truth", "whole once"],
+)
+def test_lists_that_lack_a_whole_number_are_refused(kind, values):
+    with pytest.raises(UnfitRowsError, match="lacks a number"):
+        encoded(pa.table({"x": values}), ["x"], [kind])
+
+
+def test_lists_of_fractions_may_lack_some():
+    rows = encoded(pa.table({"x": [[1.5, None]]}), ["x"], ["list<double>"])
+    assert decoded(rows, ["x"], ["list<double>"])["x"].to_pylist()[0][0] == 1.5
+    assert rows.isnan().tolist() == [[False, True]]
+
+
+def test_lists_of_whole_numbers_that_would_lose_digits_are_refused():
+    with pytest.raises(UnfitRowsError, match="beyond 2"):
+        encoded(pa.table({"x": [[2**53 + 1]]}), ["x"], ["list<int64>"])
+
+
+@pytest.mark.parametrize(
     ("schema", "why"),
     [
         (pa.schema({"a": pa.binary()}), "must hold numbers, text"),
