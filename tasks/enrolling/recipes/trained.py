@@ -18,6 +18,7 @@ from tasks.enrolling.recipes.recipe_process import BEGUN
 from tasks.enrolling.recipes.saved_form import saved_code, saved_form
 from tasks.environment.device import pick_device
 from tasks.registry.confined.places import private_places
+from tasks.registry.confined.role import package_in
 from tasks.registry.services import Services
 from unlearning.errors import DivergenceError, OutOfMemoryError, RecipeError, SettingsError
 from unlearning.model.opaque import FILES, opaque_in
@@ -30,10 +31,6 @@ _FILES_MORE, _FILES_SPARE = 8, 1 << 26
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
 _TENSOR = re.compile(r"[\w.]{1,120}", re.ASCII)
 _SILENT = ("", BEGUN)
-_PACKAGES = (
-    *("pyarrow", "torch", "safetensors"),
-    *("mlflow", "cloudpickle", "sklearn", "xgboost", "lightgbm"),
-)
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ArrowMemoryError")
 
 
@@ -141,8 +138,8 @@ def _refuse_failed(ran: Ran, recipe: Recipe, name: str, library: str) -> None:
         return
     if outcome == "missing":
         raise SettingsError(
-            f"The recipe of {name} needs {_package(what, recipe)}, which its Python does not have; "
-            "install it there, or name another interpreter with --recipe-python."
+            f"The recipe of {name} needs {package_in(what, [recipe.code])}, which its Python does "
+            "not have; install it there, or name another interpreter with --recipe-python."
         )
     if what in _OUT_OF_MEMORY or (ran.status == -signal.SIGKILL and outcome in _SILENT):
         raise OutOfMemoryError(
@@ -170,13 +167,6 @@ def _why(ran: Ran, outcome: str, what: str, library: str) -> str:
         f"but {kind}",
         "other library": f"The recipe's `train` returns no model of {library}, but {kind}",
     }.get(outcome, f"The recipe raises {kind}{where}")
-
-
-def _package(what: str, recipe: Recipe) -> str:
-    """The package's name, if it is a name that the recipe itself says."""
-    top = what.partition(".")[0]
-    known = _IDENTIFIER.fullmatch(top) and (top.encode() in recipe.code or top in _PACKAGES)
-    return f"the package {top}" if known else "a package"
 
 
 def _refuse_other_form(state: dict[str, Tensor], wanted: dict[str, Tensor], name: str) -> None:

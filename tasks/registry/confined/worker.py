@@ -160,7 +160,8 @@ class Worker:
             raise self._ended(process, seconds) from None
         if outcome == worker_process.DONE:
             return found.get("said")
-        raise self.role.failed(str(outcome), str(found.get("what", "")), found.get("line"))
+        what, line = str(found.get("what", "")), found.get("line")
+        raise self.role.failed(str(outcome), what, line, self._files.values())
 
     def _ended(self, process: Process, seconds: float) -> ExpungeError:
         """Why there is no answer; a process that goes on is ended."""

@@ -52,8 +52,11 @@ def process(_):
 def hook(_):
     import hook
 
-def needs(name):
-    __import__(name)
+def lacks(_):
+    import nowhere
+
+def says(name):
+    raise ModuleNotFoundError(name=name)
 
 def wait(seconds):
     import time
@@ -126,9 +129,11 @@ def test_what_fails_names_a_line_and_never_a_row(worker):
     assert ask(worker, double="in", given={"in": b"a"})[0] == {"double": 1}
 
 
-def test_a_package_that_its_python_lacks_is_named(worker):
+def test_a_package_that_its_python_lacks_is_named_if_the_code_names_it(worker):
     with pytest.raises(SettingsError, match="needs the package nowhere, which its Python"):
-        ask(worker, needs="nowhere")
+        ask(worker, lacks=0)
+    with pytest.raises(SettingsError, match="needs a package, which its Python"):
+        ask(worker, says="lovelace")
 
 
 def test_one_that_hangs_is_ended_and_the_next_question_starts_another(worker):
