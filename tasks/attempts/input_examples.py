@@ -28,18 +28,27 @@ def input_example(original: LoadedModel, forget: Rows, enrollment: Enrollment) -
     is_named = isinstance(example, Mapping)
     parts = cast("Mapping[str, Any]", example) if is_named else {"": example}
     arrays = {name: np.asarray(part) for name, part in parts.items()}
-    order = [one.name for one in spec.inputs] if is_named else [""]
-    if not set(order) <= arrays.keys() or _is_among(arrays, order, forget, spec):
+    order = _order(arrays, spec)
+    if not order or _is_among([arrays[one] for one in order], forget, spec):
         zeros = {name: np.zeros_like(array) for name, array in arrays.items()}
         return zeros if is_named else zeros[""]
     return example
 
 
-def _is_among(
-    arrays: Mapping[str, np.ndarray], order: list[str], forget: Rows, spec: DatasetSpec
-) -> bool:
+def _order(arrays: Mapping[str, np.ndarray], spec: DatasetSpec) -> list[str]:
+    """The parts as a row's numbers follow each other; none if nobody says how they do."""
+    named = [one.name for one in spec.inputs]
+    if set(named) == arrays.keys():
+        return named
+    return list(arrays) if len(arrays) == 1 and (not named or "" in arrays) else []
+
+
+def _is_among(parts: list[np.ndarray], forget: Rows, spec: DatasetSpec) -> bool:
     """Whether a row of the example is one of these, or may be, since it has another form."""
-    flat = [arrays[one].astype(np.float32).reshape(len(arrays[one]), -1) for one in order]
+    counts = {array.shape[:1] for array in parts}
+    if len(counts) > 1 or () in counts or any(array.dtype.kind not in "biuf" for array in parts):
+        return True
+    flat = [array.astype(np.float32).reshape(len(array), -1) for array in parts]
     values = np.concatenate(flat, axis=1)
     rows = (feature_values(inputs, spec).numpy() for inputs, _ in forget.chunks(4096))
     return any(

@@ -52,6 +52,36 @@ def test_an_example_by_argument_that_is_a_row_to_forget_is_replaced(forgotten):
     assert not input_example(parent({"else": np.ones((2, 40))}), forget, named)["else"].any()
 
 
+def test_an_example_of_one_argument_that_nobody_named_is_compared_as_it_is(forgotten):
+    forget, enrolled = forgotten
+    ((inputs, _),) = forget.chunks(100)
+    mine, free = {"x": inputs[6:8].numpy()}, {"x": np.full((2, 40), 3, np.float32)}
+    assert not input_example(parent(mine), forget, enrolled)["x"].any()
+    assert input_example(parent(free), forget, enrolled) is free
+
+
+PARTS = np.ones((2, 20)), np.ones((2, 20))
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        dict(zip("ab", PARTS, strict=True)),
+        {"first": np.ones((2, 40)), "mask": np.ones((2, 40))},
+        {"first": np.ones(())},
+        {"first": np.full((2, 40), "a text")},
+    ],
+    ids=["no order", "more arguments", "no rows", "texts"],
+)
+@pytest.mark.parametrize("names", [(), NAMED], ids=["unnamed", "named"])
+def test_an_example_whose_arguments_nobody_can_compare_is_replaced(forgotten, example, names):
+    forget, enrolled = forgotten
+    asked = replace(enrolled, dataset=replace(enrolled.dataset, inputs=names))
+    found = input_example(parent(example), forget, asked)
+    assert found.keys() == example.keys()
+    assert not any(part.astype(bool).any() for part in found.values())
+
+
 class Both(nn.Module):
     """A model of two arguments."""
 
