@@ -12,7 +12,7 @@ from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.versions import VersionExamined
 from tasks.journal.reading import enrolled_models, read_model
-from tasks.registry import all_versions, artifacts
+from tasks.registry import all_versions, artifacts, recorded_files
 from tasks.registry.all_versions import Listed
 from tasks.registry.services import Services
 from tasks.versions.old_versions import VersionHistory, read_version_history
@@ -24,7 +24,9 @@ _WEIGHTS = (
     *(".bin", ".ckpt", ".joblib", ".lgb", ".onnx", ".pkl", ".pt", ".pt2", ".pth"),
     *(".safetensors", ".skops", ".ubj", ".xgb"),
 )
-"""How files end that hold weights; others, such as lists of packages, are alike in many models."""
+"""How files end that hold weights of torch; others may be alike in many models."""
+_DESCRIBES = ("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt")
+"""What MLflow itself writes about a model."""
 _BESIDE = ("code/", "extra_files/")
 """Where MLflow puts what comes with a model, such as a scaler that several models share."""
 
@@ -34,9 +36,9 @@ Place = tuple[str, int, str]
 def examine(services: Services, model: str) -> None:
     """Look into the files of every version, of any name, that is not known here; each once.
 
-    Cost: once for each version a listing of its files, and a download of each file of weights that
-    is as large as one that remembers erased people. It is written down, so that a later call looks
-    only at what is new.
+    Cost: once for each version a listing of its files, and a download of each that is as large as
+    weights that remember erased people. It is written down, so that a later call looks only at what
+    is new.
     """
     versions = read_version_history(services, model)
     remembered = _remembered_files(versions)
@@ -66,8 +68,10 @@ def same_files(versions: VersionHistory, listed: list[Listed]) -> dict[Listed, i
 def _remembered_files(versions: VersionHistory) -> dict[str, int]:
     """Digests of files of weights that remember, each with its version.
 
-    Not those that a version has, too, which remembers nobody.
+    Not those that a version has, too, which remembers nobody. Other libraries than torch give their
+    weights any name.
     """
+    is_ours = _may_hold_weights if versions.enrollment.dataset.types else _is_weights
     files = versions.model.weights.files
     clean = {
         digest
@@ -79,12 +83,18 @@ def _remembered_files(versions: VersionHistory) -> dict[str, int]:
         digest: number
         for number in sorted(versions.remembered)
         for path, digest in files.get(number, {}).items()
-        if _is_weights(path) and digest not in clean
+        if is_ours(path) and not path.startswith(_BESIDE) and digest not in clean
     }
 
 
 def _is_weights(path: str) -> bool:
-    return path.endswith(_WEIGHTS) and not path.startswith(_BESIDE)
+    return path.endswith(_WEIGHTS)
+
+
+def _may_hold_weights(path: str) -> bool:
+    """Whoever copies a file may give it any name, and put it anywhere."""
+    name = path.rpartition("/")[2]
+    return name not in _DESCRIBES and not recorded_files.is_left_out(name)
 
 
 def _sizes_of(
@@ -129,15 +139,15 @@ def _look(services: Services, model: str, one: Listed, sizes: set[int]) -> None:
 
 
 def _listed(services: Services, model: str, one: Listed) -> VersionExamined | None:
-    """Its files of weights with their sizes, listed once; None if they cannot be."""
+    """Its files that may be weights with their sizes, listed once; None if they cannot be."""
     known = read_model(services.journal, model).examined.get(_place(one))
-    if known is not None:
+    if known is not None and known.has_every_name:
         return known
     sizes = _read(one, lambda: artifacts.sizes(services.registry, one.model, one.version))
     if sizes is None:
         return None
-    weights = {path: size for path, size in sizes.items() if _is_weights(path)}
-    return _note(services, model, one, weights, {})
+    found = {path: size for path, size in sizes.items() if _may_hold_weights(path)}
+    return _note(services, model, one, found, known.digests if known else {})
 
 
 def _read(one: Listed, reading: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
@@ -154,7 +164,14 @@ def _note(
     services: Services, model: str, one: Listed, sizes: dict[str, int], digests: dict[str, str]
 ) -> VersionExamined:
     name, number, source = _place(one)
-    facts = VersionExamined(model=name, version=number, source=source, sizes=sizes, digests=digests)
+    facts = VersionExamined(
+        model=name,
+        version=number,
+        source=source,
+        sizes=sizes,
+        digests=digests,
+        has_every_name=True,
+    )
     services.journal.append(
         model_stream(model), ids.examined(name, number, source, len(digests)), facts
     )

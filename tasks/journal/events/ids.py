@@ -230,4 +230,4 @@ def purged_version(version: int) -> str:
 def examined(model: str, version: int, source: str, digests: int) -> str:
     """Files of a version of any model were listed, and so many of them read."""
     place = bytes_digest(f"{model}/{version}/{source}".encode())[:SHORT]
-    return f"examined/{place}/{digests}"
+    return f"examined/{place}/every-name/{digests}"

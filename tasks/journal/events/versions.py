@@ -119,7 +119,7 @@ class VersionPurged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionExamined:
-    """Files of weights of a version were listed, and some read: they may be copies of ours."""
+    """Files of a version were listed, and some read: they may be copies of our weights."""
 
     model: str
     """The registered model that has it: this one, or any other."""
@@ -127,9 +127,11 @@ class VersionExamined:
     source: str
     """Where its files come from, in one form for all addresses of the same files."""
     sizes: dict[str, int]
-    """Bytes of its files of weights by path."""
+    """Bytes of its files by path."""
     digests: dict[str, str]
     """SHA-256 of those that were as large as one of ours that remembers erased people."""
+    has_every_name: bool = False
+    """Whether files of any name were listed, or those alone that were named like weights."""
 
 
 VersionFact = (

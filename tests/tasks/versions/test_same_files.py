@@ -1,14 +1,18 @@
 """Copies that were downloaded and logged anew are found by the bytes of their weights."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from logged_models import log_model
 
 from tasks.enrolling import enroll
+from tasks.journal.events.catalog import model_stream
+from tasks.journal.events.versions import VersionExamined
 from tasks.registry import all_versions, artifacts
 from tasks.registry.downloads import downloaded
 from tasks.versions import copies, retirement, same_files
+from tasks.versions.old_versions import read_version_history
 from unlearning.training.architectures import mlp
 
 # MLflow and torch warn of their own type hints and formats.
@@ -26,6 +30,24 @@ def logged_anew(world, version, name, alias=""):
     made = client.create_model_version(name, f"{run.artifact_uri}/model", run_id=run.run_id)
     if alias:
         client.set_registered_model_alias(name, alias, made.version)
+
+
+def put_anew(world, data, inside, name="theirs"):
+    """A version of somebody else with these bytes at a place of its own choice."""
+    client = world.services.registry.client
+    run = client.create_run(client.create_experiment(f"of {name}")).info
+    folder, _, file = f"model/{inside}".rpartition("/")
+    (world.folder / file).write_bytes(data)
+    client.log_artifact(run.run_id, str(world.folder / file), folder)
+    client.create_registered_model(name)
+    client.create_model_version(name, f"{run.artifact_uri}/model", run_id=run.run_id)
+
+
+def weights(world, version=1):
+    """The bytes of our weights, and where they lie in their version."""
+    with downloaded(world.services.settings, f"models:/income/{version}") as folder:
+        (file,) = folder.rglob("*.pt2")
+        return file.read_bytes(), str(file.relative_to(folder))
 
 
 def seen(world):
@@ -55,6 +77,42 @@ def test_a_file_that_comes_with_a_model_is_none_of_its_weights(world):
     log_model(world.services, other, form="pt2", model="theirs", **beside)
     same_files.examine(world.services, "income")
     assert seen(world) == []
+
+
+@pytest.mark.parametrize("inside", ["extra_files/model.pth", "code/w.pt", "data/old.backup"])
+def test_weights_that_were_put_elsewhere_or_renamed_are_found(world, inside):
+    put_anew(world, weights(world)[0], inside)
+    same_files.examine(world.services, "income")
+    assert seen(world) == [("theirs", 1, 1, True)]
+
+
+def test_a_version_listed_by_names_of_weights_alone_is_listed_again(world):
+    put_anew(world, weights(world)[0], "extra_files/model.pth")
+    (one,) = (
+        v for v in all_versions.listed_versions(world.services.registry) if v.model != "income"
+    )
+    before = VersionExamined(
+        model=one.model, version=one.version, source=one.source, sizes={}, digests={}
+    )
+    world.services.journal.append(model_stream("income"), "examined/before", before)
+    same_files.examine(world.services, "income")
+    assert seen(world) == [("theirs", 1, 1, True)]
+
+
+def test_weights_of_other_libraries_may_have_any_name(world):
+    data, path = weights(world)
+    put_anew(world, data, "model.json")
+    same_files.examine(world.services, "income")
+    versions = read_version_history(world.services, "income")
+    files = versions.model.weights.files
+    files[1]["model.json"] = files[1].pop(path)
+    files[1]["MLmodel"] = files[1]["model.json"]
+    listed = all_versions.listed_versions(world.services.registry)
+    assert same_files.same_files(versions, listed) == {}
+    spec = replace(versions.enrollment.dataset, types=("double",))
+    versions = replace(versions, enrollment=replace(versions.enrollment, dataset=spec))
+    found = same_files.same_files(versions, listed)
+    assert {(one.model, number) for one, number in found.items()} >= {("theirs", 1)}
 
 
 def test_what_was_looked_into_is_read_no_second_time(world, monkeypatch):
