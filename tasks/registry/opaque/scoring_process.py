@@ -8,7 +8,9 @@ logarithms of probabilities, cut off at `LEAST`, or what the library calls margi
 import importlib
 import json
 import os
+import shutil
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,9 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     name = question["model"]
     if question["do"] == "load":
         while len(_models) >= _MOST_MODELS:
-            del _models[next(iter(_models))]
+            evicted = next(iter(_models))
+            del _models[evicted]
+            _remove(_folder(evicted))
         _models[name] = _loaded(name, question["files"])
         return _models[name].described()
     if name not in _models:
@@ -50,13 +54,36 @@ class RefusalError(Exception):
 
 
 def _loaded(name: str, files: str) -> "_Model":
-    folder = Path("models") / name
-    with zipfile.ZipFile(files) as archive:
-        archive.extractall(folder)
-    flavours = json.loads((folder / "MLmodel").read_text())["flavors"]
-    flavour = next((one for one in NATIVE if one in flavours), "pyfunc")
-    native = importlib.import_module(f"mlflow.{flavour}").load_model(str(folder))
+    folder = _folder(name)
+    try:
+        with zipfile.ZipFile(files) as archive:
+            archive.extractall(folder)
+        flavours = json.loads((folder / "MLmodel").read_text())["flavors"]
+        flavour = next((one for one in NATIVE if one in flavours), "pyfunc")
+        native = importlib.import_module(f"mlflow.{flavour}").load_model(str(folder))
+    except BaseException:
+        _remove(folder)
+        raise
+    if flavour in NATIVE:  # all of it is in memory, but for code that it may import later
+        _remove(folder, but=(str(flavours[flavour].get("code")),))
     return _Model(native, flavour)
+
+
+def _folder(name: str) -> Path:
+    return Path("models") / name
+
+
+def _remove(folder: Path, but: tuple[str, ...] = ()) -> None:
+    """Remove a model's files, which nobody needs any more; they remember what it learned from."""
+    for one in list(folder.iterdir()) if folder.is_dir() else []:
+        if one.name in but:
+            continue
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one, ignore_errors=True)
+        else:
+            one.unlink(missing_ok=True)
+    with suppress(OSError):  # code stays in it
+        folder.rmdir()
 
 
 class _Model:

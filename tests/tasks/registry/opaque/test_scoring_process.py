@@ -1,8 +1,11 @@
 """What libraries answer becomes class scores, or is refused for what it is."""
 
 import json
+import shutil
 import zipfile
+from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -119,22 +122,76 @@ def test_another_number_of_rows_or_classes_is_refused(tmp_path, given):
         asked(Python(given + 0.5), tmp_path, "pyfunc")
 
 
-def test_a_model_is_loaded_once_and_asked_again(tmp_path, monkeypatch):
-    import mlflow
-
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The folder of a worker, with nothing loaded."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(scoring_process, "_models", {})
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
-    mlflow.sklearn.save_model(forest(), "m", pip_requirements=[], serialization_format="pickle")
+    return tmp_path
+
+
+def packed(log, **options):
+    """The files of a forest, as a worker is given them."""
+    shutil.rmtree("m", ignore_errors=True)
+    log.save_model(path="m", pip_requirements=[], **options)
     described = json.dumps(mlflow.models.Model.load("m").to_dict(), default=str)
     with zipfile.ZipFile("files.zip", "w") as archive:
+        for file in Path("m").rglob("*"):
+            if file.is_file() and file.name != "MLmodel":
+                archive.write(file, file.relative_to("m"))
         archive.writestr("MLmodel", described)
-        archive.write("m/model.pkl", "model.pkl")
+
+
+def load(name):
+    return answer({"do": "load", "model": name, "files": "files.zip"})
+
+
+def test_a_model_is_loaded_once_and_asked_again(folder):
+    packed(mlflow.sklearn, sk_model=forest(), serialization_format="pickle")
     score = {"do": "score", "model": "d", "rows": "rows.arrow", "target": "class", "classes": []}
     assert answer(score) == {"outcome": "unknown"}
-    found = answer({"do": "load", "model": "d", "files": "files.zip"})
-    assert found == {"kind": "RandomForestClassifier", "classes": ["no", "yes"], "predicts": ""}
+    assert load("d") == {
+        "kind": "RandomForestClassifier",
+        "classes": ["no", "yes"],
+        "predicts": "",
+    }
     with pa.ipc.new_file("rows.arrow", pa.Table.from_pandas(ROWS).schema) as writer:
         writer.write_table(pa.Table.from_pandas(ROWS))
     assert answer(score) == {"outcome": "scored", "shape": [40, 2]}
     assert np.fromfile("scores.bin").shape == (80,)
+
+
+def test_files_of_a_model_that_is_in_memory_are_gone_but_for_its_code(folder):
+    (folder / "helper.py").write_text("")
+    code = {"code_paths": [str(folder / "helper.py")]}
+    packed(mlflow.sklearn, sk_model=forest(), serialization_format="pickle", **code)
+    load("d")
+    assert [one.name for one in Path("models/d").rglob("*") if one.suffix != ".pyc"] == [
+        "code",
+        "helper.py",
+    ]
+
+
+class Halves(mlflow.pyfunc.PythonModel):
+    """Answers every row with a half."""
+
+    def predict(self, context, model_input, params=None):
+        return [0.5] * len(model_input)
+
+
+def test_files_of_any_other_model_are_gone_once_it_makes_room_for_another(folder, monkeypatch):
+    monkeypatch.setattr(scoring_process, "_MOST_MODELS", 1)
+    packed(mlflow.pyfunc, python_model=Halves())
+    load("d")
+    assert Path("models/d/MLmodel").exists()
+    load("e")
+    assert [one.name for one in Path("models").iterdir()] == ["e"]
+
+
+def test_files_of_a_model_that_cannot_be_loaded_are_gone(folder):
+    with zipfile.ZipFile("files.zip", "w") as archive:
+        archive.writestr("MLmodel", "{}")
+    with pytest.raises(KeyError):
+        load("d")
+    assert list(Path("models").iterdir()) == []
