@@ -1,6 +1,6 @@
 """The files of a version of transformers: what is refused, and what its successors take over."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,16 @@ from unlearning.errors import UnsupportedModelError
 WEIGHTS, ADAPTER_WEIGHTS = "model*.safetensors*", "adapter_model.safetensors"
 AGAIN = "log it again with mlflow.transformers.log_model"
 _RUNS_CODE = (".py", ".bin", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".msgpack", ".ckpt")
+
+_KEPT = (
+    *("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt", "inference_config.txt"),
+    *("LICENSE*", "README.md", "model_card.md", "model_card_data.yaml"),
+    *("*config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", "bpe.codes", "dict.txt", "emoji.json"),
+    *("entity_vocab.json", "normalizer.json", "chat_template.*", "word_*.json"),
+    *("spiece.model", "sentencepiece*.model", "spm*.model", "tokenizer.model", "tiktoken.model"),
+)
+"""Names of all that MLflow and the library write of a classifier, but for its weights and rows."""
 
 
 def refuse_code(directory: Path, flavor: Mapping[str, Any], name: str) -> None:
@@ -74,10 +84,21 @@ def _elsewhere(name: str) -> UnsupportedModelError:
     )
 
 
-def others(directory: Path) -> Iterator[tuple[str, bytes]]:
-    """The files that a successor takes over, by their paths."""
-    for path in sorted(directory.rglob("*")):
+def taken_over(directory: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """The files that a successor takes over, by their paths, and the paths of those of other names.
+
+    Those may hold weights or rows: nothing tells what is in a file but its name. Weights and
+    examples that the library and MLflow write are in neither.
+    """
+    kept: dict[str, bytes] = {}
+    left: list[str] = []
+    for path in sorted(one for one in directory.rglob("*") if one.is_file()):
+        if recorded_files.is_left_out(path.name):
+            continue
         inside = path.relative_to(directory).as_posix()
         is_weight = path.match(WEIGHTS) or path.name == ADAPTER_WEIGHTS
-        if path.is_file() and not is_weight and not recorded_files.is_left_out(path.name):
-            yield inside, path.read_bytes()
+        if any(path.match(one) for one in _KEPT):
+            kept[inside] = path.read_bytes()
+        elif not is_weight:
+            left.append(inside)
+    return kept, tuple(left)

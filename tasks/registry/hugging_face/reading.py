@@ -37,7 +37,9 @@ class HubFiles:
     flavors: Mapping[str, Any]
     """The flavours of its MLmodel."""
     others: Mapping[str, bytes]
-    """All files but weights, rows, and what MLflow writes itself, by their paths."""
+    """Its configuration, tokenizer, requirements and the like, by their paths."""
+    left: tuple[str, ...]
+    """Paths of files that may hold weights or rows: no successor has them."""
     text: TextForm | None
     """How it reads texts; None if it reads images."""
 
@@ -78,7 +80,7 @@ def read_classifier(
     text = text_form(directory, base, name) if task == TASKS[0] else None
     with memory_errors():
         module = _read(directory, base, flavor, name)
-    files = HubFiles(flavors, dict(own_files.others(directory)), text)
+    files = HubFiles(flavors, *own_files.taken_over(directory), text)
     if text is not None:
         return TransformersClassifier(module.eval(), text.padding), files
     image = image_form(directory)

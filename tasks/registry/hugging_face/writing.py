@@ -1,5 +1,6 @@
 """The successor of a classifier of transformers: its parent's files, with other weights in them."""
 
+import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,13 @@ from tasks.registry.hugging_face.reading import HubFiles
 
 if TYPE_CHECKING:  # who only asks for a status must not wait for torch
     from torch import nn
+
+log = logging.getLogger("expunge.registry")
+
+_LEFT = (
+    "%d files of the version before, %s among them, may hold weights or rows and are not in its "
+    "successor; log with mlflow.transformers what a model needs."
+)
 
 
 class SuccessorFlavor:
@@ -33,6 +41,8 @@ class SuccessorFlavor:
             file = folder / inside
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
+        if files.left:
+            log.warning(_LEFT, len(files.left), files.left[0])
         write_weights(folder, module, files)
         for name, facts in files.flavors.items():
             mlflow_model.add_flavor(name, **facts)

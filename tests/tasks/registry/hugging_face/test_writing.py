@@ -34,6 +34,7 @@ def saved(folder, module, **flavor):
     files = HubFiles(
         {FLAVOR: flavor, "python_function": {"loader_module": "mlflow.transformers"}},
         {"model/config.json": b"the parent's", "components/tokenizer/tokenizer.json": b"{}"},
+        ("model/best.safetensors", "train.csv"),
         None,
     )
     SuccessorFlavor().save_model(
@@ -56,6 +57,12 @@ def test_files_and_flavours_are_the_parents_and_weights_are_not(tmp_path):
     assert (tmp_path / "m/model/config.json").read_text() == "the parent's"
     weights = load_file(tmp_path / "m/model/model.safetensors")
     assert torch.equal(weights["weight"], module.layer.weight)
+
+
+def test_it_is_said_once_which_files_a_successor_does_not_have(tmp_path, caplog):
+    saved(tmp_path / "m", Saving("model.safetensors"), model_binary="model")
+    (line,) = (one.getMessage() for one in caplog.records)
+    assert line.startswith("2 files of the version before, model/best.safetensors among them, may")
 
 
 def test_of_an_adapter_only_the_adapter_is_written(tmp_path):
