@@ -23,7 +23,7 @@ from tasks.registry.confined.role import Role
 from tasks.registry.confined.worker import Worker
 from tasks.registry.opaque import cells, scoring_process
 from tasks.registry.opaque.asked import Asked
-from tasks.registry.opaque.scoring_process import CLASSES, HARD, ROWS, SCORED, SCORES, UNKNOWN
+from tasks.registry.opaque.scoring_process import CLASSES, HARD, ODDS, ROWS, SCORED, SCORES, UNKNOWN
 from unlearning.errors import UnsupportedModelError
 from unlearning.model.opaque import OpaqueModel, opaque_in
 
@@ -142,6 +142,11 @@ class Scoring:
             return UnsupportedModelError(
                 f"{model} knows other classes than it was enrolled with; train it on the classes "
                 "of its table, or name them with --classes and enrol it again."
+            )
+        if outcome == ODDS:
+            return UnsupportedModelError(
+                f"{model} gives one number for each row that is no probability; let it give that "
+                "of the second class, or a number for each class, and log it again."
             )
         wanted = "one number for each row" if is_number else "a number for each class of each row"
         return UnsupportedModelError(

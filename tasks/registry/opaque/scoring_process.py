@@ -18,6 +18,8 @@ LEAST = 1e-7
 """Probabilities below it count as it, so that logarithms stay finite."""
 ROWS, SCORES = "rows.arrow", "scores.bin"
 SCORED, UNKNOWN, HARD, UNFIT, CLASSES = "scored", "unknown", "hard", "unfit", "classes"
+ODDS = "odds"
+_ROUNDED = 1e-3
 NATIVE = ("sklearn", "xgboost", "lightgbm")
 """Flavours that are asked for what they know; any other one is asked by MLflow's `predict`."""
 _MOST_MODELS = 16
@@ -196,7 +198,11 @@ def _objective(model: Any) -> str:
 
 
 def _of_answer(answer: Any, count: int) -> Any:
-    """Class scores of what MLflow's `predict` gives: a number per class, or one per row."""
+    """Class scores of what MLflow's `predict` gives: a number per class, or a probability per row.
+
+    A row of numbers that lie in [0, 1] and add up to 1 are probabilities, whatever others are. One
+    number for a row may be two things, so it must be a probability.
+    """
     import numpy as np
 
     try:
@@ -208,11 +214,15 @@ def _of_answer(answer: Any, count: int) -> Any:
     if not np.issubdtype(values.dtype, np.floating):
         raise RefusalError(HARD, str(values.dtype))
     values = values.astype(np.float64)
-    is_within = bool(((values >= 0) & (values <= 1)).all())
-    if values.size == count and is_within:
+    within = (values >= 0) & (values <= 1)
+    if values.size == count:
+        if not within.all():
+            raise RefusalError(ODDS, _form(values))
         values = values.reshape(-1, 1)
         return _logarithms(np.concatenate([1 - values, values], axis=1), count)
-    return _logarithms(values, count) if is_within else _margins(values, count)
+    scores = _margins(values, count)
+    is_shares = within.all(axis=1) & (np.abs(values.sum(axis=1) - 1) < _ROUNDED)
+    return np.where(is_shares[:, None], _logarithms(values, count), scores)
 
 
 def _logarithms(values: Any, count: int) -> Any:

@@ -100,14 +100,25 @@ class Python:
         (pd.DataFrame({"no": [0.75] * 40, "yes": [0.25] * 40}), np.log([0.75, 0.25])),
         ([0.25] * 40, np.log([0.75, 0.25])),
         (np.array([[3.0, -1.0]] * 40), [3.0, -1.0]),
-        ([2.0] * 40, [0.0, 2.0]),
+        (np.array([[0.9, 0.3]] * 40), [0.9, 0.3]),
     ],
-    ids=["frame", "one probability", "scores", "log-odds"],
+    ids=["frame", "one probability", "scores", "scores that are no shares"],
 )
 def test_numbers_of_any_model_become_scores(tmp_path, given, first):
     found = asked(Python(given), tmp_path, "pyfunc")
     assert found.shape == (40, 2)
     assert np.allclose(found[0], first)
+
+
+def test_what_a_row_means_does_not_depend_on_those_beside_it(tmp_path):
+    given = np.array([[0.75, 0.25], *[[3.0, -1.0]] * 39])
+    found = asked(Python(given), tmp_path, "pyfunc")
+    assert np.allclose(found[:2], [np.log([0.75, 0.25]), [3.0, -1.0]])
+
+
+def test_one_number_that_is_no_probability_is_refused(tmp_path):
+    with pytest.raises(RefusalError, match="odds"):
+        asked(Python([0.5, 2.0] * 20), tmp_path, "pyfunc")
 
 
 @pytest.mark.parametrize("given", [["no"] * 40, [1] * 40, np.zeros((40, 2), int)], ids=str)
