@@ -237,11 +237,11 @@ def _is_among(vector: np.ndarray, rows: np.ndarray) -> bool:
 
 def _tell(cleared: ExamplesCleared) -> None:
     for one in cleared.replaced:
-        log.info("%s: its input example was a row to be erased; it is zeros now", one.name)
+        log.info("%s: its input example was or may have been a row; it is empty now", one.name)
     for one in cleared.left:
         log.error(
-            "ALARM: the input example of %s is a row to be erased and could not be replaced; "
-            "replace it where its files lie.",
+            "ALARM: the input example of %s is or may be a row to be erased and could not be "
+            "replaced; replace it where its files lie.",
             one.name,
         )
     if cleared.why_not:
