@@ -89,7 +89,8 @@ def _forgotten_meanwhile(
     history = read_model(services.journal, enrollment.model)
     for event in history.promoted.values():
         other, attempt = event.facts.batch, event.facts.attempt
-        if event.at > began and other != batch and other in history.finished:
+        is_meant = event.at > began and other != batch and other in history.finished
+        if is_meant and attempt in read_batch(services.journal, other).attempts:
             records = _planned(services, other, attempt) - _unanswered(services, other, attempt)
             yield Forgotten(other, attempt, records)
 
