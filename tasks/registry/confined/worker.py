@@ -134,7 +134,7 @@ class Worker:
         process = _starter.submit(start).result()
         self._held.callback(end, process)
         self._folder = folder
-        missing = missing_barriers(_line(process, _START_SECONDS))
+        missing = missing_barriers(_line(process, time.monotonic() + _START_SECONDS))
         if missing and not self.role.trusted:
             self.close()
             raise SettingsError(
@@ -185,20 +185,33 @@ class Worker:
 
 
 def _answer(process: Process, asked: bytes, seconds: float) -> bytes:
-    """The line that it answers with; nothing if it has ended."""
+    """The line that it answers with; nothing if it has ended, or does not read what is asked."""
+    until = time.monotonic() + seconds
+    return _line(process, until) if _is_read(process, asked, until) else b""
+
+
+def _is_read(process: Process, asked: bytes, until: float) -> bool:
+    """Whether it takes the whole question by then: a pipe holds no more than its buffer does."""
     assert process.stdin is not None
-    try:
-        process.stdin.write(asked)
-        process.stdin.flush()
-    except OSError:
-        return b""
-    return _line(process, seconds)
+    pipe, left = process.stdin.fileno(), memoryview(asked)
+    os.set_blocking(pipe, False)
+    while left:
+        _, ready, _ = select.select([], [pipe], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            return False
+        try:
+            left = left[os.write(pipe, left) :]
+        except BlockingIOError:
+            continue
+        except OSError:
+            return False
+    return True
 
 
-def _line(process: Process, seconds: float) -> bytes:
+def _line(process: Process, until: float) -> bytes:
     """The next line that it says; what there was of it by then, if it ends or takes longer."""
     assert process.stdout is not None
-    said, until, pipe = b"", time.monotonic() + seconds, process.stdout.fileno()
+    said, pipe = b"", process.stdout.fileno()
     while not said.endswith(b"\n") and len(said) <= _MOST_SAID:
         ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
         more = os.read(pipe, 1 << 16) if ready else b""

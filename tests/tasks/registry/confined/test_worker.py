@@ -144,6 +144,14 @@ def test_one_that_hangs_is_ended_and_the_next_question_starts_another(worker):
     assert before != after
 
 
+def test_one_that_does_not_even_read_a_long_question_is_ended(worker):
+    number = ask(worker, process=0)[0]["process"]
+    os.kill(number, signal.SIGSTOP)
+    with pytest.raises(RecipeError, match="did not answer within 1 s; mend it"):
+        ask(worker, process="x" * (1 << 20), seconds=1)
+    assert ask(worker, process="x" * (1 << 20))[0]["process"] != number
+
+
 def test_the_answer_to_an_interrupted_question_is_not_taken_for_the_next_one(worker):
     ask(worker, process=0)
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
