@@ -41,8 +41,9 @@ def files_key(source: str) -> str:
 
     The id of the logged model if the address holds one, else the version that was copied, or the
     run and the path in it; any other address stays as it is, without a password or a signature.
+    Nothing after `#` or `?` is part of the place: MLflow reads no address further than that.
     """
-    source = without_secrets(source).rstrip("/")
+    source = _as_read(without_secrets(source)).rstrip("/")
     for part in urlsplit(source).path.split("/"):
         if LOGGED.fullmatch(part):
             return part
@@ -51,6 +52,12 @@ def files_key(source: str) -> str:
     if found := _RUN.search(source):
         return f"runs:/{found[1]}/{found[2]}"
     return source
+
+
+def _as_read(source: str) -> str:
+    """An address of files as MLflow reads it; a path, or a model's name, may hold any sign."""
+    parts = urlsplit(source)
+    return source if parts.scheme != "file" else parts._replace(query="", fragment="").geturl()
 
 
 def without_secrets(address: str) -> str:

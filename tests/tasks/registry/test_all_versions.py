@@ -4,6 +4,7 @@ import pytest
 
 from tasks.registry import all_versions, model_versions
 from tasks.registry.all_versions import files_key, listed_versions, without_secrets
+from tasks.registry.artifacts import repository
 
 LOGGED, RUN = f"m-{'a' * 32}", "b" * 32
 
@@ -25,6 +26,24 @@ LOGGED, RUN = f"m-{'a' * 32}", "b" * 32
 )
 def test_the_same_files_have_one_key_whatever_their_address(source, key):
     assert files_key(source) == key
+
+
+@pytest.mark.parametrize("ending", ["#1", "?x=1", "/#1"])
+def test_addresses_have_one_key_where_mlflow_reads_one_place(services, tmp_path, ending):
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "a").touch()
+    place = f"file://{tmp_path}/weights"
+    found = repository(services.settings, place + ending).list_artifacts()
+    assert [one.path for one in found] == ["a"]
+    assert files_key(place + ending) == files_key(place)
+    read = repository(services.settings, "s3://b/a").parse_s3_compliant_uri
+    assert [*map(str.rstrip, read("s3://b/a" + ending), ("", "/"))] == ["b", "a"]
+    assert files_key("s3://b/a" + ending) == files_key("s3://b/a")
+
+
+def test_a_path_and_a_name_may_hold_any_sign():
+    assert files_key("/weights#1") != files_key("/weights#2")
+    assert files_key("models:/income#1/3") == "models:/income#1/3"
 
 
 def test_an_address_is_shown_without_what_opens_it():
