@@ -23,11 +23,20 @@ from tasks.registry.confined.role import Role
 from tasks.registry.confined.worker import Worker
 from tasks.registry.opaque import cells, scoring_process
 from tasks.registry.opaque.asked import Asked
-from tasks.registry.opaque.scoring_process import CLASSES, HARD, ODDS, ROWS, SCORED, SCORES, UNKNOWN
+from tasks.registry.opaque.scoring_process import (
+    CLASSES,
+    FILES,
+    HARD,
+    ODDS,
+    ROWS,
+    SCORED,
+    SCORES,
+    UNKNOWN,
+)
 from unlearning.errors import UnsupportedModelError
 from unlearning.model.opaque import OpaqueModel, opaque_in
 
-_FILES = "files.zip"
+_PACKED = "files.zip"
 _SECONDS = 1800.0
 _MOST_CLASSES = 1 << 14
 _MOST_WORKERS = 2
@@ -83,8 +92,8 @@ class Scoring:
     def described(self, files: Tensor) -> Described:
         """What the model in these files says of itself; raises as when it is asked."""
         data = files.detach().cpu().contiguous().numpy()
-        question = {"do": "load", "model": _name(files), "files": _FILES}
-        said, _ = self._worker().ask(question, seconds=_SECONDS, given={_FILES: data.data})
+        question = {"do": "load", "model": _name(files), "files": _PACKED}
+        said, _ = self._worker().ask(question, seconds=_SECONDS, given={_PACKED: data.data})
         kind, classes = str(said.get("kind", "")), said.get("classes") or []
         return Described(
             kind if _NAME.fullmatch(kind) else "a model",
@@ -142,6 +151,11 @@ class Scoring:
             return UnsupportedModelError(
                 f"{model} knows other classes than it was enrolled with; train it on the classes "
                 "of its table, or name them with --classes and enrol it again."
+            )
+        if outcome == FILES:
+            return UnsupportedModelError(
+                f"{model} looks for a file while it is asked, and its own are off the disk once it "
+                "is loaded; read them in load_context, and log it again."
             )
         if outcome == ODDS:
             return UnsupportedModelError(

@@ -17,8 +17,8 @@ from typing import Any
 LEAST = 1e-7
 """Probabilities below it count as it, so that logarithms stay finite."""
 ROWS, SCORES = "rows.arrow", "scores.bin"
-SCORED, UNKNOWN, HARD, UNFIT, CLASSES = "scored", "unknown", "hard", "unfit", "classes"
-ODDS = "odds"
+SCORED, UNKNOWN, FILES = "scored", "unknown", "files"
+HARD, UNFIT, CLASSES, ODDS = "hard", "unfit", "classes", "odds"
 _ROUNDED = 1e-3
 NATIVE = ("sklearn", "xgboost", "lightgbm")
 """Flavours that are asked for what they know; any other one is asked by MLflow's `predict`."""
@@ -44,6 +44,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         values = _models[name].answered(question)
     except RefusalError as refusal:
         return {"outcome": refusal.args[0], "what": refusal.args[1]}
+    except FileNotFoundError:
+        return {"outcome": FILES}
     import numpy as np
 
     values = np.ascontiguousarray(values, dtype=np.float64)
@@ -66,8 +68,8 @@ def _loaded(name: str, files: str) -> "_Model":
     except BaseException:
         _remove(folder)
         raise
-    if flavour in NATIVE:  # all of it is in memory, but for code that it may import later
-        _remove(folder, but=(str(flavours[flavour].get("code")),))
+    known = flavours[flavour if flavour in NATIVE else "python_function"]
+    _remove(folder, but=str(known.get("code")))  # which may be imported later
     return _Model(native, flavour)
 
 
@@ -75,11 +77,9 @@ def _folder(name: str) -> Path:
     return Path("models") / name
 
 
-def _remove(folder: Path, but: tuple[str, ...] = ()) -> None:
-    """Remove a model's files, which nobody needs any more; they remember what it learned from."""
-    for one in list(folder.iterdir()) if folder.is_dir() else []:
-        if one.name in but:
-            continue
+def _remove(folder: Path, but: str = "") -> None:
+    """Remove a model's files: all of it is in memory, and they remember what it learned from."""
+    for one in [one for one in folder.glob("*") if one.name != but]:
         if one.is_dir() and not one.is_symlink():
             shutil.rmtree(one, ignore_errors=True)
         else:

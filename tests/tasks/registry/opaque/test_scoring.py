@@ -1,6 +1,7 @@
 """A model of another library answers from confinement, and nothing else than it should."""
 
 import sys
+from pathlib import Path
 
 import cloudpickle
 import mlflow
@@ -22,7 +23,34 @@ from unlearning.errors import UnsupportedModelError
 ROWS = people(60)
 TYPES = cell_types(ROWS.schema, FEATURES)
 SPEC = DatasetSpec("file:///t", FEATURES, "label", "subject_id", types=TYPES, classes=CLASSES)
+WEIGHTS = bytes(range(100, 200)) * 3
 CELLS = encoded(ROWS, FEATURES, TYPES)
+
+
+class Weighed(mlflow.pyfunc.PythonModel):
+    """Knows its weights from a file, which it reads when it is loaded, or when it is asked."""
+
+    def __init__(self, when):
+        self.when = when
+
+    def load_context(self, context):
+        if self.when == "loaded":
+            self.weights = Path(context.artifacts["weights"]).read_bytes()
+
+    def predict(self, context, model_input, params=None):
+        if self.when == "asked":
+            self.weights = Path(context.artifacts["weights"]).read_bytes()
+        return [self.weights[0] / 200] * len(model_input)
+
+
+def weighed(when, folder):
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    (folder / "weights.bin").write_bytes(WEIGHTS)
+    artifacts = {"weights": str(folder / "weights.bin")}
+    mlflow.pyfunc.save_model(
+        folder / "m", python_model=Weighed(when), artifacts=artifacts, pip_requirements=[]
+    )
+    return packed(folder / "m")
 
 
 def saved(model, folder):
@@ -97,3 +125,16 @@ def test_its_errors_quote_no_row_and_it_reaches_nothing(services, tmp_path):
     model.steps[1][1].fit([[0.0], [1.0]], ["high", "low"])
     found = asked(services, saved(model, tmp_path / "two"))(CELLS)
     assert found.argmax(1).tolist() == [0] * len(ROWS)
+
+
+def test_no_weights_of_a_model_lie_on_the_disk_once_it_is_loaded(services, tmp_path):
+    module = asked(services, weighed("loaded", tmp_path))
+    assert module(CELLS).exp().numpy()[:, 1] == pytest.approx(0.5)
+    there = [one for one in services.settings.home.rglob("*") if one.is_file()]
+    assert len(there) > 0
+    assert not any(WEIGHTS in one.read_bytes() for one in there)
+
+
+def test_a_model_that_reads_its_files_later_is_refused_with_what_to_do(services, tmp_path):
+    with pytest.raises(UnsupportedModelError, match=r"off the disk .* read them in load_context"):
+        asked(services, weighed("asked", tmp_path))(CELLS)

@@ -192,13 +192,16 @@ class Halves(mlflow.pyfunc.PythonModel):
         return [0.5] * len(model_input)
 
 
-def test_files_of_any_other_model_are_gone_once_it_makes_room_for_another(folder, monkeypatch):
+@pytest.mark.parametrize("log", [True, False])
+def test_code_of_any_other_model_is_gone_once_it_makes_room_for_another(folder, monkeypatch, log):
     monkeypatch.setattr(scoring_process, "_MOST_MODELS", 1)
-    packed(mlflow.pyfunc, python_model=Halves())
+    (folder / "helper.py").write_text("")
+    code = {"code_paths": [str(folder / "helper.py")]} if log else {}
+    packed(mlflow.pyfunc, python_model=Halves(), **code)
     load("d")
-    assert Path("models/d/MLmodel").exists()
+    assert [one.name for one in Path("models").glob("d/*")] == (["code"] if log else [])
     load("e")
-    assert [one.name for one in Path("models").iterdir()] == ["e"]
+    assert [one.name for one in Path("models").iterdir()] == (["e"] if log else [])
 
 
 def test_files_of_a_model_that_cannot_be_loaded_are_gone(folder):
