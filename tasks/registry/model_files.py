@@ -14,6 +14,7 @@ from tasks.registry import downloads, recorded_files
 from tasks.registry.hugging_face.reading import (
     FLAVOR,
     HubFiles,
+    base_beside,
     base_digests,
     read_classifier,
     without_base,
@@ -113,7 +114,7 @@ def load_model(
 
     It stands behind an interface if it needs one. Its files are first compared with the digests
     `recorded` of them, if there are any. What is exported is looked through for code, and tried in
-    confinement if it was never on record; what is pickled is refused. Either may be trusted
+    confinement if it is not on record; what is pickled is refused. Either may be trusted
     instead, but not for models of transformers, which are read as data. A model of another library
     is no more than its files here, if it is said how it is `asked`.
     `is_parent` says that an attempt under way needs it, be it retired meanwhile or not.
@@ -136,15 +137,16 @@ def load_model(
             recorded_files.refuse_changed(files, without_base(recorded), name)
         with translated("MLflow"):
             info = mlflow.models.Model.load(str(directory))
-        files |= base_digests(info.flavors)
-        if recorded:
-            recorded_files.refuse_changed(files, recorded, name)
-        if asked is not None:
-            found = _load_opaque(registry.settings, directory, info, files, asked)
-        elif FLAVOR in info.flavors:
-            found = _load_hub(directory, name, info, files)
-        else:
-            found = _load(directory, name, trust, info, files, is_new=recorded is None)
+        with base_beside(registry.settings, info.flavors) as base:
+            files |= base_digests(base)
+            if recorded:
+                recorded_files.refuse_changed(files, recorded, name)
+            if asked is not None:
+                found = _load_opaque(registry.settings, directory, info, files, asked)
+            elif FLAVOR in info.flavors:
+                found = _load_hub(directory, name, info, files, base)
+            else:
+                found = _load(directory, name, trust, info, files, is_new=not recorded)
     return found if interface.is_plain else found.behind(interface)
 
 
@@ -188,9 +190,11 @@ def _load(
     )
 
 
-def _load_hub(directory: Path, name: str, info: Any, files: dict[str, str]) -> LoadedModel:
+def _load_hub(
+    directory: Path, name: str, info: Any, files: dict[str, str], base: Path | None
+) -> LoadedModel:
     """The classifier of transformers in these files; its examples are texts, which nobody needs."""
-    module, hub = read_classifier(directory, info.flavors, name)
+    module, hub = read_classifier(directory, info.flavors, name, base)
     return LoadedModel(
         module,
         False,

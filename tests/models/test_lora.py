@@ -124,6 +124,24 @@ def test_a_base_that_was_changed_meanwhile_is_noticed(world, base):
         load_model(world.services.registry, world.model, 1, recorded=files)
 
 
+def test_a_base_that_is_changed_while_it_is_read_is_read_as_its_digests_say(
+    world, base, monkeypatch
+):
+    """Whoever may write there waits until the digests are taken."""
+    kind, file = transformers.BertForSequenceClassification, base / "model.safetensors"
+    sound, read = file.read_bytes(), kind.from_pretrained.__func__
+    before = load_model(world.services.registry, world.model, 1)
+
+    def changed(cls, *given, **told):
+        file.write_bytes(sound[:-4000] + bytes(255 - one for one in sound[-4000:]))
+        return read(cls, *given, **told)
+
+    monkeypatch.setattr(kind, "from_pretrained", classmethod(changed))
+    found = load_model(world.services.registry, world.model, 1, recorded=before.files)
+    assert file.read_bytes() != sound
+    assert model_digest(found.module.state_dict()) == model_digest(before.module.state_dict())
+
+
 def test_a_base_without_a_head_gives_the_same_weights_whenever_it_is_loaded(services, tmp_path):
     path = str(get_model_path())
     transformers.AutoModel.from_pretrained(path, num_hidden_layers=1).save_pretrained(tmp_path)

@@ -3,13 +3,17 @@
 Weights come from safetensors alone, classes from the library alone, and nothing from its hub.
 """
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.environment.memory import memory_errors
-from tasks.registry import recorded_files
+from tasks.environment.settings import Settings
+from tasks.foreign_errors import translated
+from tasks.registry import downloads, recorded_files
 from tasks.registry.hugging_face import own_files
 from tasks.registry.hugging_face.imaging import image_form
 from tasks.registry.hugging_face.own_files import ADAPTER_WEIGHTS, AGAIN, WEIGHTS
@@ -28,6 +32,9 @@ if TYPE_CHECKING:  # who only asks for a status must not wait for torch
 FLAVOR = "transformers"
 TASKS = ("text-classification", "image-classification")
 _BASE = "base model"
+_CONFIG = "config.json"
+_OF_BASE = (WEIGHTS, "*.json")
+"""What is read of a base model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,15 @@ class HubFiles:
 
 
 def read_classifier(
-    directory: Path, flavors: Mapping[str, Any], name: str
+    directory: Path, flavors: Mapping[str, Any], name: str, beside: Path | None = None
 ) -> "tuple[nn.Module, HubFiles]":
     """The classifier in a version's files; `name` says in errors which it is.
+
+    Args:
+        directory: Those files.
+        flavors: What MLflow says of it.
+        name: Such as "mails version 2".
+        beside: Its base, if that does not lie among the files (`base_beside`).
 
     Raises:
         UnsupportedModelError: it is no classifier, brings code, or its files do not hold all of it.
@@ -74,7 +87,7 @@ def read_classifier(
             "class scores; enrol it as a pyfunc with a recipe, or log it for one of these."
         )
     own_files.refuse_code(directory, flavor, name)
-    base = _base_folder(directory, flavor, name)
+    base = _base_folder(directory, flavor, name, beside)
     if adapter := flavor.get("peft_adaptor"):
         own_files.within(directory, str(adapter), name)
     text = text_form(directory, base, name) if task == TASKS[0] else None
@@ -87,10 +100,29 @@ def read_classifier(
     return TransformersClassifier(module.eval(), normal=(image.mean, image.spread)), files
 
 
-def base_digests(flavors: Mapping[str, Any]) -> dict[str, str]:
-    """SHA-256 of the files of a base model that lies elsewhere on this machine, by their paths."""
-    place = flavors.get(FLAVOR, {}).get("local_base_model_path")
-    files = [*Path(place).glob(WEIGHTS), Path(place) / "config.json"] if place else []
+@contextmanager
+def base_beside(settings: Settings, flavors: Mapping[str, Any]) -> Iterator[Path | None]:
+    """A copy of a base model that lies elsewhere on this machine; None if there is none.
+
+    Digests are taken of the copy and it alone is read, so that nobody writes between both. It is
+    gone after the block. Cost: its weights on the disk, once more.
+    """
+    named = str(flavors.get(FLAVOR, {}).get("local_base_model_path") or "")
+    place = Path(named)
+    if not named or not place.is_absolute() or not place.is_dir():
+        yield None
+        return
+    with downloads.scratch(settings) as folder:
+        with translated("disk", str(folder)):
+            for file in {file for one in _OF_BASE for file in place.glob(one)}:
+                if file.is_file():
+                    shutil.copyfile(file, folder / file.name)
+        yield folder
+
+
+def base_digests(base: Path | None) -> dict[str, str]:
+    """SHA-256 of the files of a base model that lies beside a version's files, by their paths."""
+    files = [*base.glob(WEIGHTS), base / _CONFIG] if base else []
     return {
         f"{_BASE}/{file.name}": recorded_files.file_digest(file) for file in files if file.is_file()
     }
@@ -162,8 +194,10 @@ def _with_adapter(
     return module, [one for one in missing if one not in heads]
 
 
-def _base_folder(directory: Path, flavor: Mapping[str, Any], name: str) -> Path:
-    """The folder with configuration and weights: among its files, or on this machine.
+def _base_folder(
+    directory: Path, flavor: Mapping[str, Any], name: str, beside: Path | None
+) -> Path:
+    """The folder with configuration and weights: among its files, or beside them.
 
     Raises:
         UnsupportedModelError: there is none.
@@ -171,11 +205,10 @@ def _base_folder(directory: Path, flavor: Mapping[str, Any], name: str) -> Path:
     inside = flavor.get("model_binary")
     if inside:
         return own_files.within(directory, str(inside), name)
-    place = Path(str(flavor.get("local_base_model_path") or ""))
-    if place.is_absolute() and place.is_dir():
-        own_files.refuse_asking(place, name)
-        return place
-    raise UnsupportedModelError(f"{name} does not bring its base model; {_remedy(flavor)}.")
+    if beside is None:
+        raise UnsupportedModelError(f"{name} does not bring its base model; {_remedy(flavor)}.")
+    own_files.refuse_asking(beside, name)
+    return beside
 
 
 def _remedy(flavor: Mapping[str, Any]) -> str:

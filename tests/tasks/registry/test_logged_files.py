@@ -66,12 +66,13 @@ def test_what_this_process_exported_need_not_be_tried(log, monkeypatch):
     assert names == []
 
 
-def test_what_another_one_exported_is_tried_also_in_the_place_of_ours(log, monkeypatch):
+@pytest.mark.parametrize("recorded", [None, {}], ids=["to be enrolled", "without a record"])
+def test_what_another_one_exported_is_tried_also_in_the_place_of_ours(log, monkeypatch, recorded):
     registry, folder = log()
     other = torch.export.export(nn.Linear(3, 2), (torch.zeros(2, 3),))
     torch.export.save(other, folder / "data" / "model.pt2")
     names = tried(monkeypatch)
-    model_files.load_model(registry, "income", 1)
+    model_files.load_model(registry, "income", 1, recorded=recorded)
     assert names == ["income version 1"]
 
 

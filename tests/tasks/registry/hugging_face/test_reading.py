@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from tasks.registry.hugging_face.reading import FLAVOR, base_digests, read_classifier, without_base
+from tasks.registry.hugging_face.reading import (
+    FLAVOR,
+    base_beside,
+    base_digests,
+    read_classifier,
+    without_base,
+)
 from unlearning.errors import UnsupportedModelError
 
 FLAVOR_FACTS = {
@@ -60,10 +66,30 @@ def test_an_adapter_without_its_base_is_refused_with_what_to_type(version):
     refused(version, remedy, model_binary=None, peft_adaptor="peft")
 
 
-def test_the_files_of_a_base_elsewhere_have_digests_too(tmp_path):
+@pytest.fixture
+def base(tmp_path):
     for name in ("config.json", "model.safetensors", "README.md"):
         (tmp_path / name).write_text(name)
-    found = base_digests({FLAVOR: {"local_base_model_path": str(tmp_path)}})
+    return tmp_path
+
+
+def test_the_files_of_a_base_elsewhere_have_digests_too(base):
+    found = base_digests(base)
     assert sorted(found) == ["base model/config.json", "base model/model.safetensors"]
     assert without_base(found | {"MLmodel": "a"}) == {"MLmodel": "a"}
-    assert base_digests({FLAVOR: FLAVOR_FACTS}) == base_digests({}) == {}
+    assert base_digests(None) == {}
+
+
+def test_who_writes_to_a_base_meanwhile_changes_neither_digest_nor_what_is_read(services, base):
+    before = base_digests(base)
+    with base_beside(services.settings, {FLAVOR: {"local_base_model_path": str(base)}}) as copy:
+        (base / "model.safetensors").write_text("other weights")
+        assert base_digests(copy) == before
+        assert (copy / "model.safetensors").read_text() == "model.safetensors"
+    assert not copy.exists()
+
+
+@pytest.mark.parametrize("flavors", [{}, {FLAVOR: FLAVOR_FACTS}])
+def test_a_version_that_brings_its_base_has_none_beside_it(services, flavors):
+    with base_beside(services.settings, flavors) as copy:
+        assert copy is None
