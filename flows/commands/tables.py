@@ -194,14 +194,14 @@ def model_table(model: ModelSummary) -> Table:
     before, after = asdict(model.before), asdict(model.after)
     if model.of_few:
         before, after = without_measures(before), without_measures(after)
+    exact = is_exact(model.method)
     for key, name, meaning in _METRICS:
+        if exact and key in _OF_FORGETTING:
+            meaning = "not judged: a retrained model never read these rows"  # noqa: PLW2901
         if key in before:
             table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", meaning)
         else:
             table.add_row(name, "withheld", "withheld", f"of fewer than {FEW} people")
-    if is_exact(model.method):
-        table.caption = "mia_auc is not judged: a retrained model never read the rows"
-        table.caption_justify = "left"
     return table
 
 
@@ -220,7 +220,7 @@ def _model_title(model: ModelSummary) -> Text:
 
 
 def _decision(model: ModelSummary) -> list[str | tuple[str, str]]:
-    failed = ", ".join(model.failed)
+    failed = "; ".join(model.failed)
     parts: list[str | tuple[str, str]] = [(f"gate failed: {failed}", "red")]
     if model.passed:
         parts = ["gate passed" + (f", not shown: {failed}" if failed else "")]
@@ -235,3 +235,4 @@ _METRICS = (
     ("holdout_accuracy", "holdout accuracy", "rows it never saw"),
     ("mia_auc", "mia_auc", "0.5 forgotten, 1.0 remembered, below 0.5 over-forgotten"),
 )
+_OF_FORGETTING = ("forget_accuracy", "mia_auc")

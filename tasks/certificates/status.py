@@ -62,6 +62,7 @@ class ModelSummary:
     before: EvaluationReport
     after: EvaluationReport
     failed: list[str]
+    """What each check that failed means, in words."""
     passed: bool
     """Whether the gate let it pass, be it with checks that failed and were tolerated."""
     reason: str
@@ -131,7 +132,7 @@ def _model(
         seconds=history.seconds,
         before=evaluated.evidence.before,
         after=evaluated.evidence.after,
-        failed=list(decision.failed_names) if decision else [],
+        failed=list(decision.failed_words) if decision else [],
         passed=history.passed,
         reason=attempt.reason,
         method=attempt.method,

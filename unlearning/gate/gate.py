@@ -40,6 +40,11 @@ class GateDecision:
         return tuple(check.name for check in self.checks if not check.passed)
 
     @property
+    def failed_words(self) -> tuple[str, ...]:
+        """What each check that failed means, as a part of a sentence, in order."""
+        return tuple(check.in_words for check in self.checks if not check.passed)
+
+    @property
     def lost_utility(self) -> bool:
         """Whether a check of utility failed."""
         return bool(LOST & set(self.failed_names))
@@ -66,10 +71,10 @@ class GateDecision:
 
     @property
     def why(self) -> str:
-        """Outcome and failed checks, or what kept the candidate from being judged."""
+        """Outcome and what failed, in words, or what kept the candidate from being judged."""
         if not self.is_measured:
             return self.checks[0].meaning
-        return f"{self.outcome}: {', '.join(self.failed_names)}"
+        return f"{self.outcome}: {'; '.join(self.failed_words)}"
 
 
 def no_candidate(reason: str) -> GateDecision:

@@ -22,6 +22,12 @@ class Check:
     meaning: str
     """What a failure would mean, in one sentence."""
 
+    @property
+    def in_words(self) -> str:
+        """The meaning as a part of a longer sentence."""
+        said = self.meaning.rstrip(".").replace(". ", ": ")
+        return said[:1].lower() + said[1:]
+
 
 def check(
     name: str,

@@ -74,7 +74,9 @@ def next_rung(
         reason = f"No retrain could be made ({why}), so the gate judges the update."
         return NextRung(rung="update", method=untried, reason=reason)
     if rung == "update" and not is_exact(method) and _wants_more(decision):
-        return NextRung(rung="stronger", method=_CALIBRATED, reason=f"The update left rows {why}.")
+        return NextRung(
+            rung="stronger", method=_CALIBRATED, reason=f"The update was not enough ({why})."
+        )
     skipped = ""
     if rung in ("update", "stronger") and not is_exact(method):
         if not obstacle:

@@ -51,3 +51,17 @@ def measured(model) -> bool:
     with console.capture() as capture:
         console.print(model_table(model))
     return "withheld" not in capture.get()
+
+
+def test_what_is_not_judged_of_a_retrained_model_says_so_on_its_line(batch):
+    batch.plan(rung="retrain", method="retrain", reason="No update was enough.")
+    batch.judge(exact=True)
+    (model,) = batch_models(batch.services, batch.name)
+    console = Plain(width=150)
+    with console.capture() as capture:
+        console.print(model_table(model))
+    lines = capture.get().splitlines()
+    for name in ("forget accuracy", "mia_auc"):
+        (line,) = [one for one in lines if name in one]
+        assert "not judged: a retrained model never read these rows" in line
+    assert sum("not judged" in one for one in lines) == 2
