@@ -41,9 +41,10 @@ class EnrollFlags(SourceFlags):
 def enroll(model: str | None = None, *, flags: EnrollFlags | None = None) -> None:
     """Enrol a model that is registered in MLflow, so that runs can unlearn it.
 
-    Method, policy, budget, approval and whatever is rarely needed are set in a file: write it with
-    --init > model.toml, change it, and name it with --config model.toml. What it has above its
-    tables may be given as flags, too.
+    Not listed here are method, policy, budget, approval, and flags that are rarely needed, such as
+    --classes, --subject-kind, --prepare and --recipe-python. The file that --init prints has them
+    all, each with its meaning: change it, and name it with --config. What it has above its tables
+    may be given as flags, too.
 
     Parameters
     ----------

@@ -107,7 +107,20 @@ def _obstacles(found: "EnrolmentCheck") -> Table:
 
 def _next(typed: Sequence[str], flags: Sequence[str]) -> str:
     """The command to type; words in capitals are for the reader to fill in."""
-    return " ".join(["expunge enroll", shlex.join(typed), *flags]).strip()
+    return " ".join(["expunge enroll", shlex.join(_without(typed, flags)), *flags]).strip()
+
+
+def _without(typed: Sequence[str], flags: Sequence[str]) -> list[str]:
+    """The words without options, and their values, in whose place others are to be typed."""
+    replaced = {word for line in flags for word in line.split() if word.startswith("--")}
+    found: list[str] = []
+    is_replaced = False
+    for word in typed:
+        if word.startswith("--"):
+            is_replaced = word.partition("=")[0] in replaced
+        if not is_replaced:
+            found.append(word)
+    return found
 
 
 def _table(*names: str) -> Table:

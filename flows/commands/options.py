@@ -34,15 +34,17 @@ class SourceOptions:
     holdout: str
     """Delta table of the same columns with rows that no model is trained on."""
     features: list[str] = field(default_factory=lambda: ["features"])
-    """One list column, several numeric columns in the model's order, or one of texts."""
+    """Columns that the model takes, in its order: one of lists, texts or images, or several of
+    numbers; of a model of another library any. If omitted, those of its MLflow signature."""
     inputs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Columns of each argument of a model that takes several, for example user = ["user_id"]; then
     features are not named."""
     label: str = "label"
-    """Column with the class, an integer from 0; or see classes, and the loss squared_error."""
+    """Column with the class: an integer from 0, or text, see classes. With the loss squared_error,
+    the column with the number that is predicted."""
     classes: list[str] = field(default_factory=list)
     """Values of the label column in the order of the model's scores, where they are not integers
-    from 0, for example no yes."""
+    from 0 and the model does not know them itself, for example no yes."""
     subject_column: str = "subject_id"
     """Column with the data subject's id."""
     subject_kind: str | None = None

@@ -29,6 +29,7 @@ from tasks.subjects.protection import idle_holds
 from tasks.versions import copies, retirement, strangers
 from tasks.versions.alias_floor import breaches, taken_out_in_service
 from unlearning.errors import DataError, SettingsError, TransientError
+from unlearning.policy.budget import is_exact
 from unlearning.policy.counted import counted
 from unlearning.policy.deletion import WORKED_ON
 from unlearning.policy.digests import SHORT
@@ -101,7 +102,7 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
             f"{m['model']}\n{state}",
             f"{counted(m['learned_rows'], 'row')} of {name}, version {m['dataset_version']}",
             _made_by(m),
-            _budget_used(m["deletions"], m["budget"]),
+            _budget_used(m),
             "{retired} retired, {purged} purged".format(**m["old_versions"]),
         )
     return table
@@ -110,7 +111,8 @@ def _enrolled_table(models: list[dict[str, Any]]) -> Table:
 def _made_by(model: dict[str, Any]) -> str:
     """How it is made to forget: the update, and the recipe of a retrain."""
     said = f"{model['method']}, {'with' if model['has_ledger'] else 'no'} ledger"
-    return f"{said}, recipe {model['recipe'][:SHORT]}" if model["recipe"] else said
+    said = model["method"] if is_exact(model["method"]) else said
+    return f"{said}\nrecipe {model['recipe'][:SHORT]}" if model["recipe"] else said
 
 
 def _aliases(services: Services) -> list[str]:
@@ -145,7 +147,11 @@ def _idle_holds(services: Services) -> list[str]:
         return [str(error)]
 
 
-def _budget_used(deletions: dict[str, int], budget: dict[str, float]) -> str:
+def _budget_used(model: dict[str, Any]) -> str:
+    """How much of its budget of updates is used; a model that is only retrained has none."""
+    if is_exact(model["method"]):
+        return "none needed"
+    deletions, budget = model["deletions"], model["budget"]
     share = deletions["forgotten"] / max(1, deletions["trained_rows"])
     return (
         f"{share:.1%} of {budget['max_share']:.1%} rows, "

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,8 +105,10 @@ def label_counts(settings: Settings, spec: DatasetSpec, version: int | None) -> 
     return counts
 
 
-def check_columns(settings: Settings, spec: DatasetSpec, version: int | None) -> None:
-    """Refuse a specification that the table does not fit.
+def check_columns(
+    settings: Settings, spec: DatasetSpec, version: int | None, holdout: str = ""
+) -> None:
+    """Refuse a specification that its table does not fit, nor the newest holdout if one is named.
 
     Cost: the schema; with slices also a pass over their columns, ended at the first refusal.
 
@@ -113,30 +116,43 @@ def check_columns(settings: Settings, spec: DatasetSpec, version: int | None) ->
         DataError: a column is missing or has a type that cannot be used, or a slice names people
             or has more than 50 values.
     """
-    for error in column_errors(settings, spec, version):
+    for error in column_errors(settings, spec, version, holdout):
         raise error
 
 
 def column_errors(
-    settings: Settings, spec: DatasetSpec, version: int | None
+    settings: Settings, spec: DatasetSpec, version: int | None, holdout: str = ""
 ) -> Iterator[DataError]:
     """Everything for which `check_columns` refuses the specification."""
-    table = open_table(settings, spec.uri, version)
-    schema = arrow_schema(table)
+    tables = {spec.uri: open_table(settings, spec.uri, version)}
+    if holdout:
+        tables[holdout] = open_table(settings, holdout)
+    schemas = {uri: arrow_schema(table) for uri, table in tables.items()}
+    missing = list(_missing(spec, {uri: schema.names for uri, schema in schemas.items()}))
+    yield from missing
+    for uri, table in tables.items():
+        yield from _type_errors(spec, {f.name: f.type for f in schemas[uri]})
+        if spec.slices and not missing:
+            try:
+                _check_slices(replace(spec, uri=uri), table, schemas[uri])
+            except DataError as error:
+                yield error
+
+
+def _missing(spec: DatasetSpec, columns: Mapping[str, Sequence[str]]) -> Iterator[DataError]:
+    """Columns that are not there; what several tables lack is told once."""
     flags = {spec.label: "--label", spec.subject: "--subject-column"}
     flags |= dict.fromkeys(spec.slices, "--slices") | dict.fromkeys(spec.features, "--features")
-    missing = [name for name in flags if name not in schema.names]
-    for name in missing:
+    for name, flag in flags.items():
+        lacking = [uri for uri, names in columns.items() if name not in names]
+        if not lacking:
+            continue
+        there = [one for one in columns[lacking[0]] if all(one in columns[u] for u in lacking)]
+        have, they = ("has", "it has") if len(lacking) == 1 else ("have", "both have")
         yield DataError(
-            f"{spec.uri} has no column {name!r}; it has {', '.join(schema.names)}.",
-            line=f"{flags[name]} COLUMN",
+            f"{' and '.join(lacking)} {have} no column {name!r}; {they} {', '.join(there)}.",
+            line=f"{flag} COLUMN",
         )
-    yield from _type_errors(spec, {f.name: f.type for f in schema})
-    if spec.slices and not missing:
-        try:
-            _check_slices(spec, table, schema)
-        except DataError as error:
-            yield error
 
 
 def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterator[DataError]:

@@ -1,31 +1,23 @@
 """A look at a model before it is enrolled: everything that stands in the way, at once."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 from torch import nn
 
-from tasks.datasets.rows import column_errors
-from tasks.datasets.samples import sample_rows
-from tasks.enrolling import libraries
-from tasks.enrolling.enroll import version_to_enroll
+from tasks.enrolling import libraries, looking
 from tasks.enrolling.estimates import estimates
 from tasks.enrolling.fit import few_rows
 from tasks.enrolling.interfaces import interface_of, said_of, with_whole
-from tasks.enrolling.lineage import Lineage, lineage
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
 from tasks.enrolling.outlook import REFERENCES, Outlook, outlook, with_seconds
 from tasks.enrolling.preparing import as_read
 from tasks.enrolling.recipe_check import checked_recipe
-from tasks.enrolling.recognition import FIT_ROWS
+from tasks.enrolling.recipes.kept import read_file
 from tasks.enrolling.source import (
     ModelSource,
     placed,
-    refuse_other_subjects,
     refuse_training_holdout,
-    refuse_unready_table,
     with_kind,
 )
 from tasks.enrolling.widening import refuse_unnamed
@@ -33,9 +25,9 @@ from tasks.environment.memory import memory_errors
 from tasks.registry import model_files
 from tasks.registry.model_files import LoadedModel, Trust
 from tasks.registry.services import Services
-from tasks.tables.delta import is_table, keep_ids_out_of_log, open_table
+from tasks.tables.delta import is_table
 from tasks.versions.alias_floor import refuse_remembering
-from unlearning.errors import ExpungeError, ModelError, UnfitRowsError
+from unlearning.errors import ModelError, UnfitRowsError
 from unlearning.model.adapted import adapted, interface_in
 from unlearning.model.rows import TensorRows
 from unlearning.model.weights import model_digest
@@ -47,7 +39,8 @@ class EnrolmentCheck:
 
     model: str
     version: int | None
-    """The version that would be enrolled; None if there is none."""
+    """The version that was looked at: the one that would be enrolled, or, where nobody says which
+    serves, the newest; None if there is none."""
     obstacles: tuple[Obstacle, ...]
     """Everything for which it would be refused, as far as one can look past it."""
     notes: tuple[str, ...]
@@ -91,37 +84,35 @@ def check_enrolment(
         TransientError: a system is away.
     """
     seen = Obstacles()
-    seen.outcome(lambda: refuse_unnamed(services, source))
-    source = placed(source)
-    seen.outcome(lambda: refuse_training_holdout(source))
-    source = seen.outcome(lambda: with_kind(services, source)) or source
-    named = partial(version_to_enroll, services, source.model, version, newest=promote)
-    number = seen.outcome(named)
-    origin = _lineage(services, source, number, seen)
-    source = _recognised(services, replace(source, dataset_version=origin.version), number, seen)
-    readable = _look_at_tables(services, source, seen)
+    source = _settled(services, source, seen)
+    number = looking.version(services, source, version, promote=promote, seen=seen)
+    origin = looking.origin(services, source, number, seen)
+    given = replace(source, dataset_version=origin.version)
+    source = _recognised(services, given, number, seen)
+    readable = looking.at_tables(services, source, seen)
     loaded = _load(services, source, number, trust, seen)
     if loaded is not None and readable:
         read = seen.outcome(lambda: as_read(services, source, loaded))
         source, readable = read or source, read is not None
     known = seen.outcome(lambda: libraries.with_classes(source, loaded.module)) if loaded else None
     source, module = known or (source, None)
-    sample = _sample(services, source, seen) if readable else None
+    sample = looking.sample(services, source, seen) if readable else None
     module = _behind_interface(services, source, module, seen) if sample is not None else None
     interface = interface_in(module)
     source = with_whole(source, interface)
-    if module is not None and sample is not None:
-        with memory_errors():
-            seen.each(lambda: form_errors(module, sample, source.model, source.loss))
-        seen.outcome(lambda: checked_recipe(services, source, module))
-    notes = [*([origin.said] if origin.said else []), *said_of(source, interface)]
-    notes += [*few_rows(services, source)] if readable else []
+    _try(services, source, module, sample, seen)
     return EnrolmentCheck(
         model=source.model,
         version=number,
         obstacles=seen.found,
-        notes=(*([] if promote else _unserved(services, source)), *notes),
-        row_count=_count(services, source) if readable else None,
+        notes=(
+            *looking.serving_notes(services, source.model, is_needed=bool(version) and not promote),
+            *([origin.said] if origin.said else []),
+            *libraries.signature_said(given, source),
+            *said_of(source, interface),
+            *(few_rows(services, source) if readable else ()),
+        ),
+        row_count=looking.row_count(services, source) if readable else None,
         input_shape=() if sample is None else tuple(sample.inputs.shape[1:]),
         input_kind=", ".join(one.kind for one in interface.inputs) or "float32",
         classes=None if sample is None else 1 + int(sample.labels.max()),
@@ -130,6 +121,30 @@ def check_enrolment(
         class_names=source.dataset.classes,
         outlook=_outlook(services, source, number, module, sample),
     )
+
+
+def _settled(services: Services, source: ModelSource, seen: Obstacles) -> ModelSource:
+    """The source with what can be told of it without model and tables."""
+    seen.outcome(lambda: refuse_unnamed(services, source))
+    found = placed(source)
+    seen.outcome(lambda: refuse_training_holdout(found))
+    return seen.outcome(lambda: with_kind(services, found)) or found
+
+
+def _try(
+    services: Services,
+    source: ModelSource,
+    module: nn.Module | None,
+    sample: TensorRows | None,
+    seen: Obstacles,
+) -> None:
+    """Ask the model for the sample, and try its recipe, of which else the file is looked for."""
+    if module is None or sample is None:
+        seen.outcome(lambda: read_file(source.recipe, source.recipe_python))
+        return
+    with memory_errors():
+        seen.each(lambda: form_errors(module, sample, source.model, source.loss))
+    seen.outcome(lambda: checked_recipe(services, source, module))
 
 
 def _outlook(
@@ -156,35 +171,6 @@ def _outlook(
         "time, the attack sees more."
     )
     return replace(found, advice=(*found.advice, said))
-
-
-def _lineage(
-    services: Services, source: ModelSource, number: int | None, seen: Obstacles
-) -> Lineage:
-    given = Lineage(source.dataset_version)
-    if number is None or not is_table(services.settings, source.dataset.uri):
-        return given
-    return seen.outcome(lambda: lineage(services, source, number)) or given
-
-
-def _look_at_tables(services: Services, source: ModelSource, seen: Obstacles) -> bool:
-    """Whether rows of both can be read."""
-    settings, of_holdout = services.settings, replace(source.dataset, uri=source.holdout)
-    fits = [
-        seen.each(lambda: column_errors(settings, source.dataset, source.dataset_version)),
-        seen.each(lambda: column_errors(settings, of_holdout, None)),
-    ]
-    for uri in {source.dataset.uri: None, source.holdout: None}:
-        seen.each(lambda uri=uri: _unready(services, source, uri))
-    seen.outcome(lambda: refuse_other_subjects(services, source))
-    return all(fits)
-
-
-def _unready(services: Services, source: ModelSource, uri: str) -> Iterator[ExpungeError]:
-    refuse_unready_table(services, source, uri, tries=False)
-    table = open_table(services.settings, uri)
-    keep_ids_out_of_log(table, source.dataset.subject, changes=False)
-    yield from ()
 
 
 def _load(
@@ -222,24 +208,3 @@ def _behind_interface(
         return None
     interface = seen.outcome(lambda: interface_of(services, source, module))
     return adapted(module, interface) if interface is not None else None
-
-
-def _sample(services: Services, source: ModelSource, seen: Obstacles) -> TensorRows | None:
-    return seen.outcome(
-        lambda: sample_rows(
-            services.settings, source.dataset, source.dataset_version, count=FIT_ROWS, seed=0
-        )
-    )
-
-
-def _count(services: Services, source: ModelSource) -> int:
-    return open_table(services.settings, source.dataset.uri, source.dataset_version).count()
-
-
-def _unserved(services: Services, source: ModelSource) -> Iterator[str]:
-    is_there = services.registry.is_registered(source.model)
-    if is_there and services.registry.alias_version(source.model) is None:
-        yield (
-            f"No version of {source.model} holds the alias {services.settings.alias!r}; until one "
-            "does, requests with rows in its tables wait, so add --promote or set it in MLflow."
-        )

@@ -7,13 +7,19 @@ from torch import nn
 
 from tasks.enrolling.fit import check_fit, warn_of_few_rows
 from tasks.enrolling.interfaces import interface_of, said_of, with_whole
-from tasks.enrolling.libraries import asked_by, refuse_unfit, with_classes, with_library
+from tasks.enrolling.libraries import (
+    asked_by,
+    refuse_unfit,
+    signature_said,
+    with_classes,
+    with_library,
+)
 from tasks.enrolling.lineage import lineage
 from tasks.enrolling.overlap import find_overlap
 from tasks.enrolling.preparing import as_read
 from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.recipes.kept import keep, recipe_digest
-from tasks.enrolling.serving import give_alias
+from tasks.enrolling.serving import give_alias, unserved, version_to_enroll
 from tasks.enrolling.source import ModelSource, pinned, placed, refuse_other_subjects
 from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
@@ -23,14 +29,12 @@ from tasks.journal.histories.ties import tie_of
 from tasks.journal.reading import read_model, record_enrollment
 from tasks.registry import mlflow_registry, model_files
 from tasks.registry.model_files import Trust
-from tasks.registry.model_versions import registered_versions
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.subjects import suppression_list
 from tasks.subjects.reappearance import TableScan, known_count, scan_table
 from tasks.subjects.rosters import keep_roster
 from tasks.versions.alias_floor import refuse_remembering
-from unlearning.errors import DataError
 from unlearning.model.adapted import adapted
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions
@@ -66,9 +70,7 @@ def enroll_version(
     if promote:
         lease.check(services.store)
     number = version_to_enroll(services, source.model, version, newest=promote)
-    source = with_library(services, with_lineage(services, source, number), number)
-    refuse_unfit(source)
-    source = pinned(services, source)
+    source = pinned(services, _recognised(services, source, number))
     refuse_other_subjects(services, source)
     served = services.registry.alias_version(source.model)
     trust = Trust(trust_pickle, trust_code)
@@ -98,9 +100,19 @@ def enroll_version(
     if promote:
         give_alias(services, source.model, number)
     elif served is None:
-        _warn_unserved(services, source.model)
+        log.warning("%s", unserved(services, source.model))
     warn_of_few_rows(services, source)
     return enrollment
+
+
+def _recognised(services: Services, source: ModelSource, number: int) -> ModelSource:
+    """The source with its lineage, and with what MLflow says of its library and columns."""
+    before = with_lineage(services, source, number)
+    found = with_library(services, before, number)
+    for said in signature_said(before, found):
+        log.info("%s", said)
+    refuse_unfit(found)
+    return found
 
 
 def _loaded(
@@ -115,15 +127,6 @@ def _loaded(
     return source, module, loaded.files
 
 
-def _warn_unserved(services: Services, model: str) -> None:
-    log.warning(
-        "No version of %s holds the alias %r; set it in MLflow on the version in service. "
-        "Until then requests with rows in its tables wait",
-        model,
-        services.settings.alias,
-    )
-
-
 def with_lineage(services: Services, source: ModelSource, number: int) -> ModelSource:
     """The source at the table version that this version learned from; raises as `lineage`."""
     source = placed(source)
@@ -131,32 +134,6 @@ def with_lineage(services: Services, source: ModelSource, number: int) -> ModelS
     if found.said:
         log.warning("%s", found.said)
     return replace(source, dataset_version=found.version)
-
-
-def version_to_enroll(
-    services: Services, model: str, version: int | None, *, newest: bool = False
-) -> int:
-    """The version that was named, else the one in service, else, if that counts, the newest.
-
-    Raises:
-        DataError: there is no such model, or nobody says which of its versions answers.
-    """
-    if not services.registry.is_registered(model):
-        raise DataError(
-            f"MLflow has no registered model {model!r}; check the name, or register it with "
-            "mlflow.pytorch.log_model first.",
-            line=f"mlflow.pytorch.log_model(module, name='model', registered_model_name={model!r})",
-        )
-    number = services.registry.alias_version(model) if version is None else version
-    if number is None and newest:
-        number = max(registered_versions(services.registry, model), default=None)
-    if number is not None:
-        return number
-    raise DataError(
-        f"No version of {model} holds the alias {services.settings.alias!r}; set it in MLflow on "
-        "the version in service, or let enrolment do so with --promote.",
-        line="--promote",
-    )
 
 
 def _enrollment(services: Services, source: ModelSource, version: int, digest: str) -> Enrollment:

@@ -2,18 +2,19 @@
 
 import logging
 import math
-from collections.abc import Iterator
+import shlex
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from torch import nn
 
 from tasks.enrolling.source import ModelSource
-from tasks.journal.events.enrollment import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec, InputColumns
 from tasks.registry.confined.places import private_places
 from tasks.registry.model_files import Trust
 from tasks.registry.opaque.asked import Asked
 from tasks.registry.opaque.cells import cell_types
-from tasks.registry.opaque.flavours import version_form
+from tasks.registry.opaque.flavours import VersionForm, version_form
 from tasks.registry.opaque.scoring import asked_as, described
 from tasks.registry.opaque.scoring_process import LEAST
 from tasks.registry.services import Services
@@ -34,24 +35,22 @@ _TOLD_APART = 20
 
 
 def with_library(services: Services, source: ModelSource, number: int) -> ModelSource:
-    """The source as a model of another library needs it; itself where the model is torch's.
+    """The source with the columns of its signature; as another library than torch needs it.
 
-    Such a model takes rows as its table has them, is always trained anew, and, where no features
-    are named and its signature names columns of the table, takes those.
+    Where no features are named and the signature names columns of the table, those are taken. A
+    model of another library takes rows as its table has them, and is always trained anew.
 
     Raises:
         DataError: a column has a type that is not carried to such a model.
         MissingDataError: there is no such version.
     """
     form = version_form(services.registry, source.model, number)
-    if not form.library:
-        return source
     table = open_table(services.settings, source.dataset.uri, source.dataset_version)
     schema = arrow_schema(table)
+    source = _by_signature(source, form, schema.names)
+    if not form.library:
+        return source
     features = source.dataset.features
-    if features == _DEFAULT_FEATURES and features[0] not in schema.names:
-        named = bool(form.inputs) and set(form.inputs) <= set(schema.names)
-        features = form.inputs if named else features
     types = cell_types(schema, [name for name in features if name in schema.names])
     if len(types) < len(features):  # which columns there are is told later, all at once
         types = types + ("string",) * (len(features) - len(types))
@@ -59,9 +58,35 @@ def with_library(services: Services, source: ModelSource, number: int) -> ModelS
         log.info("%s is a model of %s, so it is trained anew each time", source.model, form.library)
     return replace(
         source,
-        dataset=replace(source.dataset, features=features, types=types),
+        dataset=replace(source.dataset, types=types),
         unlearning=replace(source.unlearning, method=RETRAIN),
     )
+
+
+def _by_signature(source: ModelSource, form: VersionForm, names: Collection[str]) -> ModelSource:
+    """The source with the columns that the signature names, if its owner names none.
+
+    Several tensors are several arguments, each with the column of its name. A column that is not
+    there is told later, if others of them are.
+    """
+    spec = source.dataset
+    if spec.features != _DEFAULT_FEATURES or spec.inputs or _DEFAULT_FEATURES[0] in names:
+        return source
+    if not set(form.inputs) & set(names):
+        return source
+    several = form.are_tensors and len(form.inputs) > 1
+    inputs = tuple(InputColumns(one, (one,)) for one in form.inputs) if several else ()
+    return replace(source, dataset=replace(spec, features=form.inputs, inputs=inputs))
+
+
+def signature_said(before: ModelSource, after: ModelSource) -> Iterator[str]:
+    """A sentence if the columns of the signature were taken."""
+    found = after.dataset.features
+    if found != before.dataset.features:
+        yield (
+            f"Nobody named the features of {after.model}, so the columns of its MLflow signature "
+            f"are taken: --features {shlex.join(found)}."
+        )
 
 
 def library_errors(source: ModelSource) -> Iterator[ExpungeError]:

@@ -148,7 +148,7 @@ def _attack(power: AttackPower | None) -> Available:
 
 
 def _advice(form: ModelForm, obstacle: str) -> list[str]:
-    if not obstacle:
+    if not obstacle or form.form == "opaque":  # its retrain says what is missing
         return []
     if form.form == "exported" and form.mode_layers:
         lost = " and ".join(form.mode_layers)

@@ -1,4 +1,4 @@
-"""The serving alias on a version that is enrolled, where its enrolment asks for that."""
+"""Which version is enrolled and serves: found, or given the serving alias by its enrolment."""
 
 import logging
 
@@ -7,7 +7,10 @@ from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.versions import AliasChangeIntended, AliasGiven
 from tasks.journal.reading import read_model
+from tasks.registry.all_versions import without_secrets
+from tasks.registry.model_versions import registered_versions
 from tasks.registry.services import Services
+from unlearning.errors import DataError
 
 log = logging.getLogger("expunge.enroll")
 
@@ -42,4 +45,44 @@ def give_alias(services: Services, model: str, version: int) -> None:
         services.settings.alias,
         version,
         was,
+    )
+
+
+def version_to_enroll(
+    services: Services, model: str, version: int | None, *, newest: bool = False
+) -> int:
+    """The version that was named, else the one in service, else, if that counts, the newest.
+
+    Raises:
+        DataError: there is no such model, or nobody says which of its versions answers.
+    """
+    if not services.registry.is_registered(model):
+        raise DataError(
+            f"MLflow has no registered model {model!r}; check the name, and that "
+            f"{without_secrets(services.settings.tracking_uri)} is its registry, or register it by "
+            "the log_model of its own library first.",
+            line=f"mlflow.FLAVOUR.log_model(MODEL, name='model', registered_model_name={model!r})",
+        )
+    number = services.registry.alias_version(model) if version is None else version
+    if number is None and newest:
+        number = newest_version(services, model)
+    if number is not None:
+        return number
+    raise DataError(
+        f"No version of {model} holds the alias {services.settings.alias!r}; set it in MLflow on "
+        "the version in service, or let enrolment do so with --promote.",
+        line="--promote",
+    )
+
+
+def newest_version(services: Services, model: str) -> int | None:
+    """The newest version of a registered model; None if it has none."""
+    return max(registered_versions(services.registry, model), default=None)
+
+
+def unserved(services: Services, model: str) -> str:
+    """What follows while no version holds the serving alias, in one sentence."""
+    return (
+        f"No version of {model} holds the alias {services.settings.alias!r}; until one does, "
+        "requests with rows in its tables wait, so add --promote or set it in MLflow."
     )

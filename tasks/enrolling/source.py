@@ -60,8 +60,7 @@ def pinned(services: Services, source: ModelSource) -> ModelSource:
     source = placed(source)
     refuse_training_holdout(source)
     source = with_kind(services, source)
-    check_columns(services.settings, source.dataset, source.dataset_version)
-    check_columns(services.settings, replace(source.dataset, uri=source.holdout), None)
+    check_columns(services.settings, source.dataset, source.dataset_version, source.holdout)
     for uri in (source.dataset.uri, source.holdout):
         refuse_unready_table(services, source, uri)
         keep_ids_out_of_log(open_table(services.settings, uri), source.dataset.subject)

@@ -23,6 +23,8 @@ class VersionForm:
     """The flavour by which it is asked, of another library than torch; empty if it is torch's."""
     inputs: tuple[str, ...]
     """Names of its inputs by its signature; empty if it has none."""
+    are_tensors: bool = False
+    """Whether these are tensors, not columns of a table."""
 
 
 def library_of(flavours: Mapping[str, Any]) -> str:
@@ -48,4 +50,5 @@ def version_form(registry: Registry, model: str, version: int) -> VersionForm:
             inputs = found.signature.inputs if found.signature else None
             named = inputs is not None and inputs.has_input_names()
             names = tuple(map(str, inputs.input_names())) if named and inputs is not None else ()
-        return VersionForm(library_of(found.flavors), names)
+            tensors = inputs is not None and inputs.is_tensor_spec()
+        return VersionForm(library_of(found.flavors), names, tensors)

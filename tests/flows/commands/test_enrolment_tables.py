@@ -73,6 +73,12 @@ def test_flags_that_help_are_added_to_what_was_typed(capsys):
     assert text.endswith(said)
 
 
+def test_a_flag_that_is_to_be_given_in_another_way_is_not_typed_twice(capsys):
+    found = replace(FOUND, obstacles=(Obstacle("No such column.", "--features COLUMN"),))
+    print_check(Plain(width=120), found, ["--features", "a", "b", "--label", "y", "income"])
+    assert printed(capsys).endswith("expunge enroll --label y income --check --features COLUMN")
+
+
 def test_of_another_library_its_columns_and_classes_are_printed(capsys):
     form = replace(FORM, form="opaque", architecture="sklearn", layers={})
     found = replace(

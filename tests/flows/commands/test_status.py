@@ -58,6 +58,8 @@ def test_requests_and_models_stand_in_tables(expunge):
     assert "erased" in said
     assert "232 rows of train" in said
     assert "retrain" in said
+    assert "none needed" in said
+    assert "ledger" not in said
 
 
 def test_the_recipe_of_a_model_is_named(expunge, world):

@@ -113,7 +113,9 @@ def test_an_exported_model_with_dropout_is_told_that_it_cannot_be_retrained(serv
 def test_a_version_that_nobody_serves_is_no_obstacle_but_noted(services, source):
     version = log_model(services, mlp(40, (4,), 2, seed=0), form="pt2", alias=False)
     unnamed = check(services, source)
-    assert "holds the alias 'champion'" in said(unnamed)
+    assert [one.line for one in unnamed.obstacles] == ["--promote"]
+    assert not any("holds the alias" in one for one in unnamed.notes)
+    assert (unnamed.version, unnamed.outlook is not None) == (version, True)
     found = check(services, source, version)
     assert found.is_possible
     assert "add --promote" in " ".join(found.notes)

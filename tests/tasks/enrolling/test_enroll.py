@@ -70,7 +70,7 @@ def test_a_version_that_nobody_serves_yet_is_enrolled_with_a_warning(
     registered.alias = None
     with caplog.at_level(logging.WARNING):
         assert enroll_version(services, source, 4, trust_pickle=False).version == 4
-    assert "Until then requests with rows in its tables wait" in caplog.text
+    assert "until one does, requests with rows in its tables wait" in caplog.text
 
 
 @pytest.fixture

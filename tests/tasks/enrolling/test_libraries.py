@@ -11,12 +11,19 @@ from mlflow.types import ColSpec, Schema
 from other_libraries import FEATURES, PIPELINE, REGRESSOR, People
 from torch import nn
 
+from tasks.enrolling import libraries
 from tasks.enrolling.checking import check_enrolment
-from tasks.enrolling.libraries import library_errors, with_classes, with_library
+from tasks.enrolling.libraries import (
+    library_errors,
+    signature_said,
+    with_classes,
+    with_library,
+)
 from tasks.enrolling.source import ModelSource
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.reading import enrolled_models
 from tasks.registry.model_files import Trust
+from tasks.registry.opaque.flavours import VersionForm
 from unlearning.errors import DataError, RecipeError, UnfitRowsError, UnsupportedModelError
 
 
@@ -44,9 +51,37 @@ def test_its_columns_are_taken_with_their_types_and_it_is_always_retrained(logge
 def test_its_signature_names_the_columns_where_nobody_does(people):
     inputs = Schema([ColSpec("integer", "age"), ColSpec("string", "job")])
     people.log(people.trained(PIPELINE), signature=ModelSignature(inputs))
-    found = with_library(people.services, features(people.source(), "features"), 1)
+    source = features(people.source(), "features")
+    found = with_library(people.services, source, 1)
     assert found.dataset.features == ("age", "job")
     assert found.dataset.types == ("int32", "string")
+    (said,) = signature_said(source, found)
+    assert said.endswith("--features age job.")
+    assert not list(signature_said(found, found))
+
+
+@pytest.mark.parametrize(
+    ("form", "features", "arguments"),
+    [
+        (VersionForm("", ("age", "hours")), ("age", "hours"), ()),
+        (VersionForm("", ("age", "mask"), True), ("age", "mask"), ("age", "mask")),
+        (VersionForm("", ("age",), True), ("age",), ()),
+        (VersionForm("", ("input_ids", "mask"), True), ("features",), ()),
+        (VersionForm("", ()), ("features",), ()),
+    ],
+    ids=["columns", "tensors, one of no column", "a tensor", "no column", "no names"],
+)
+def test_a_torch_model_takes_the_columns_of_its_signature_too(
+    people, monkeypatch, form, features, arguments
+):
+    monkeypatch.setattr(libraries, "version_form", lambda *_: form)
+    plain = replace(
+        people.source(), dataset=replace(people.source().dataset, features=("features",))
+    )
+    found = with_library(people.services, plain, 1)
+    assert found.dataset.features == features
+    assert tuple(one.name for one in found.dataset.inputs) == arguments
+    assert (found.dataset.types, found.unlearning) == ((), plain.unlearning)
 
 
 def test_columns_that_are_not_there_are_left_to_the_look_at_the_table(logged):
@@ -117,9 +152,10 @@ def test_a_recipe_that_fails_or_makes_something_else_is_refused(logged, recipe, 
 
 
 def test_a_check_tells_what_was_recognised_and_everything_that_is_missing(logged):
+    logged.services.registry.drop_alias("wages")
     source = logged.source(code="")
     found = check_enrolment(logged.services, source, None, Trust())
-    assert [one.line for one in found.obstacles] == ["--recipe FILE"]
+    assert [one.line for one in found.obstacles] == ["--promote", "--recipe FILE"]
     assert found.columns == ("job string", "age int32", "hours double", "member bool")
     assert found.class_names == ("high", "low")
     assert found.outlook is not None

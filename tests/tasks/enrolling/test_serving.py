@@ -3,8 +3,8 @@
 import pytest
 from logged_models import log_model
 
-from tasks.enrolling.enroll import enroll_version, version_to_enroll
-from tasks.enrolling.serving import give_alias
+from tasks.enrolling.enroll import enroll_version
+from tasks.enrolling.serving import give_alias, version_to_enroll
 from tasks.journal.events.versions import AliasGiven
 from tasks.store import lease
 from unlearning.errors import ConflictError, DataError
