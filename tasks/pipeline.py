@@ -11,6 +11,7 @@ from functools import partial
 from tasks.approval import approvals
 from tasks.attempts import (
     already_forgotten,
+    being_erased,
     candidates,
     evidence,
     failures,
@@ -58,6 +59,7 @@ class Steps:
     def resolve_rows(self, batch: str) -> dict[str, int]:
         """Find rows, let the unhindered go ahead, and stop at rows that cannot be erased."""
         counts = resolution.resolve(self.services, batch)
+        being_erased.wait_for_others(self.services, batch)
         unhindered.send_unhindered(self.services, batch)
         rows.refuse_unready_tables(self.services, batch)
         return counts

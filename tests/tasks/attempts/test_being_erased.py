@@ -1,0 +1,59 @@
+"""Whoever asks again is answered after the batch that erased them, and told what it certified."""
+
+import pytest
+from erased_world import Unreported, world
+
+from tasks import pipeline
+from tasks.journal.reading import read_batch
+from tasks.subjects import open_batches
+from unlearning.errors import ConflictError
+
+__all__ = ["world"]
+
+MODELS = ["income"]
+
+
+class KilledError(Exception):
+    """The process died."""
+
+
+class DiesBeforeCertificates(Unreported):
+    """Everything is erased, and nobody is told."""
+
+    def certify_requests(self, batch):
+        raise KilledError
+
+
+def test_who_asks_again_before_the_first_request_is_answered_waits_for_it(world):
+    world.submit("S", [20])
+    (first,) = open_batches.open_batches(world.services)
+    with pytest.raises(KilledError):
+        pipeline.process_batch(DiesBeforeCertificates(world.services), first, MODELS)
+    assert 20 not in world.there()
+    world.submit("T", [20, 22])
+    _, second = open_batches.open_batches(world.services)
+    with pytest.raises(ConflictError, match=rf"whom {first} is erasing \(1 request\)"):
+        world.process(second)
+    # The other one need not wait.
+    *_, ahead = open_batches.open_batches(world.services)
+    assert ahead not in (first, second)
+    world.process(ahead)
+    assert world.requests()["T-22"].status == "erased"
+    assert {world.requests()[name].status for name in ("S-20", "T-20")} == {"accepted"}
+    world.run()
+    told = world.certificate("T-20")
+    assert told["outcome"] == "not_found"
+    assert told["earlier_certificates"] == ["certificates/S-20.json"]
+    assert world.certificate("S-20")["outcome"] == "erased"
+    assert read_batch(world.services.journal, second).status == "closed"
+
+
+def test_a_batch_waits_for_no_other_that_names_other_people(world):
+    world.submit("S", [20])
+    (first,) = open_batches.open_batches(world.services)
+    with pytest.raises(KilledError):
+        pipeline.process_batch(DiesBeforeCertificates(world.services), first, MODELS)
+    world.submit("T", [22])
+    _, second = open_batches.open_batches(world.services)
+    world.process(second)
+    assert world.requests()["T-22"].status == "erased"
