@@ -8,7 +8,7 @@ import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from tasks.intake import batches, inbox, kept_rows, quarantine
+from tasks.intake import batches, inbox, kept_rows, never_begun, quarantine
 from tasks.intake.kept_rows import RequestFile, file_of
 from tasks.journal import journal
 from tasks.journal.effects import once
@@ -35,16 +35,20 @@ _UNREADABLE = "-file"
 
 
 def has_work(services: Services) -> bool:
-    """Whether more is kept of closed batches than may be."""
-    return bool(_unreduced(services) or _past_their_days(services))
+    """Whether more is kept than may be: of closed batches, or of some that never began."""
+    left = _unreduced(services) or _past_their_days(services) or never_begun.left_of_none(services)
+    return bool(left)
 
 
 def reduce_closed(services: Services) -> int:
     """Delete what is kept of answered requests in closed batches; returns in how many.
 
+    What a run left that died before its batch began goes as well.
+
     A request's own file goes from `requests/incoming/` as well, with every version that a bucket
     keeps of it, unless its sender has written another one under its name since.
     """
+    never_begun.drop(services)
     unreduced = _unreduced(services)
     for batch in unreduced:
         _reduce(services, batch)
