@@ -28,7 +28,8 @@ def to_tensors(
 ) -> tuple[Tensor, Tensor]:
     """Inputs float32 [N, *shape] and labels int64 [N]; texts as the ids of their tokens.
 
-    The settings say where the tokenizer of texts lies; nothing else needs them.
+    The settings say where the tokenizer of texts lies, and where images are decoded; nothing else
+    needs them.
 
     Where the model takes rows as the table has them, inputs are float64 [N, F], and features may be
     missing (`tasks.registry.opaque.cells`). Where the label is a number to be predicted, it is the
@@ -46,8 +47,9 @@ def to_tensors(
     if spec.types:
         inputs = encoded(table, spec.features, spec.types)
     else:
-        inputs = torch.from_numpy(_matrix(table, spec, settings)).div_(spec.scale)
-    if spec.shape and len(inputs):
+        inputs = torch.from_numpy(_matrix(table, spec, settings))
+        inputs = inputs if has_images_beside(table.schema, spec) else inputs.div_(spec.scale)
+    if spec.shape and len(inputs) and not spec.inputs:
         if inputs.shape[1] != prod(spec.shape):
             raise UnfitRowsError(
                 f"Rows of {spec.uri} have {inputs.shape[1]} features, which do not make the shape "
@@ -95,6 +97,11 @@ def class_texts(labels: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Arra
     if pa.types.is_dictionary(labels.type):
         labels = labels.cast(labels.type.value_type)
     return labels.cast(pa.string())
+
+
+def has_images_beside(schema: pa.Schema, spec: DatasetSpec) -> bool:
+    """Whether images are among several named inputs: shape and scale are theirs alone."""
+    return any(is_bytes(schema.field(n).type) for one in spec.inputs for n in one.columns)
 
 
 def joined(parts: Sequence[tuple[Tensor, Tensor]], spec: DatasetSpec) -> TensorRows:
@@ -145,20 +152,22 @@ def _matrix(table: pa.Table, spec: DatasetSpec, settings: Settings | None) -> np
     first = table[spec.features[0]].combine_chunks()
     if spec.tokenizer and settings is not None:
         return token_ids(first, spec.tokenizer, settings).astype(np.float32)
-    if is_bytes(first.type):
-        return pixels(first, spec.shape, spec.uri)
     if is_text(first.type):
         raise UnfitRowsError(
             f"Column {spec.features[0]!r} of {spec.uri} holds texts, which only a model with a "
             "tokenizer of its own reads; name columns of numbers with --features."
         )
     order = [name for one in spec.inputs for name in one.columns] or spec.features
-    blocks = [_block(table[name].combine_chunks(), name, spec) for name in order]
+    blocks = [_block(table[name].combine_chunks(), name, spec, settings) for name in order]
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
-def _block(column: pa.Array, name: str, spec: DatasetSpec) -> np.ndarray:
-    """The numbers of one column, float32 [N, as many as a list of it has]."""
+def _block(column: pa.Array, name: str, spec: DatasetSpec, settings: Settings | None) -> np.ndarray:
+    """The numbers of one column, float32 [N, as many as a list or an image of it has]."""
+    if is_bytes(column.type):
+        assert settings is not None
+        found = pixels(column, spec.shape, spec.uri, settings)
+        return found / np.float32(spec.scale) if spec.inputs else found
     if not is_list(column.type):
         values = column.to_numpy(zero_copy_only=False)
         return _checked(values, name, spec).reshape(len(column), 1)
@@ -191,6 +200,8 @@ def widths(table: pa.Table, spec: DatasetSpec) -> list[int]:
 
     def width(name: str) -> int:
         column = table[name]
+        if is_bytes(column.type):
+            return prod(spec.shape)
         return len(column[0].as_py()) if is_list(column.type) else 1
 
     return [sum(map(width, one.columns)) for one in spec.inputs]

@@ -161,8 +161,13 @@ def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterato
     is_free = bool(spec.types or spec.preparation)
     features = [] if is_free else [kinds[name] for name in spec.features if name in kinds]
     for name in (n for n in spec.features if n in kinds and not is_free):
-        if why := _why_no_feature(kinds[name], spec):
+        if why := _why_no_feature(name, kinds[name], spec):
             yield DataError(f"Feature column {name!r} {why}.")
+    if spec.inputs and spec.shape and not any(map(is_bytes, features)):
+        yield DataError(
+            "Beside [inputs] --shape is that of images, and no column of them holds any; leave it "
+            "out."
+        )
     if spec.label in kinds:
         yield from _label_errors(spec, kinds[spec.label])
     if why := why_no_subject(kinds.get(spec.subject, pa.string())):
@@ -171,10 +176,11 @@ def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterato
         yield DataError("Name one list column, or several numeric columns, not a mixture.")
 
 
-def _why_no_feature(kind: pa.DataType, spec: DatasetSpec) -> str:
+def _why_no_feature(name: str, kind: pa.DataType, spec: DatasetSpec) -> str:
     if len(spec.features) == 1 and is_text(kind):
         return ""  # `tasks.enrolling.texts` sees whether the model has a tokenizer for it
-    if len(spec.features) == 1 and is_bytes(kind):
+    is_alone = len(spec.features) == 1 or any(one.columns == (name,) for one in spec.inputs)
+    if is_alone and is_bytes(kind):
         return why_no_images(spec.shape)
     kind = kind.value_type if is_list(kind) else kind
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or kind == pa.bool_()

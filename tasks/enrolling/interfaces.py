@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tasks.datasets.encoding import feature_values, is_list, widths
+from tasks.datasets.images import is_bytes
 from tasks.datasets.preparations import prepared
 from tasks.datasets.samples import sample_rows, sample_with_slices
 from tasks.enrolling.recognition import FIT_ROWS, NamedRows, Stored, recognised
@@ -60,7 +61,7 @@ def interface_of(services: Services, source: ModelSource, module: nn.Module) -> 
         if spec.target == "class":
             return found
         tolerance = _tolerance(services, source, adapted(module, found))
-    return replace(found, tolerance=tolerance, shape=spec.shape)
+    return replace(found, tolerance=tolerance, shape=() if named else spec.shape)
 
 
 def _named(services: Services, table: pa.Table, spec: DatasetSpec) -> list[NamedRows]:
@@ -78,7 +79,10 @@ def _named(services: Services, table: pa.Table, spec: DatasetSpec) -> list[Named
 def named_rows(table: pa.Table, spec: DatasetSpec) -> list[NamedRows]:
     """What the table, of one row or more, has for each argument of the model."""
     return [
-        NamedRows(one.name, cells, _is_many(table, one), _stored(table, one))
+        NamedRows(
+            *(one.name, cells, _is_many(table, one), _stored(table, one)),
+            shape=spec.shape if is_bytes(table[one.columns[0]].type) else (),
+        )
         for one, cells in zip(spec.inputs, widths(table, spec), strict=True)
     ]
 
@@ -153,7 +157,8 @@ def _tolerance(services: Services, source: ModelSource, module: nn.Module) -> fl
 def _number_inputs(inputs: torch.Tensor, source: ModelSource) -> torch.Tensor:
     """What a model of numbers takes of rows that bear their label."""
     flat = feature_values(inputs, source.dataset)
-    return flat.reshape(len(flat), *(source.dataset.shape or (-1,)))
+    shape = () if source.dataset.inputs else source.dataset.shape
+    return flat.reshape(len(flat), *(shape or (-1,)))
 
 
 def _answers(module: nn.Module, inputs: torch.Tensor, source: ModelSource) -> torch.Tensor:

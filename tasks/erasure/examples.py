@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.datasets.encoding import feature_values
+from tasks.datasets.encoding import feature_values, has_images_beside
+from tasks.datasets.images import is_bytes
 from tasks.datasets.rows import TableRows
 from tasks.erasure.batch_rows import BatchRows, table_history
 from tasks.journal.effects import once
@@ -192,31 +193,32 @@ def _vectors(example: object, spec: DatasetSpec) -> Iterator[list[float]]:
 
 def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, float]]:
     """How the table's rows may stand in an example, by each model's features that it has."""
-    enrolled = list(enrolled_models(services.journal))
+    enrolled = [*enrolled_models(services.journal)]
     own = next((e.dataset for e in enrolled if rows.uri in e.tables), None)
     if own is None:
         return
-    names = set(arrow_schema(open_table(services.settings, rows.uri)).names)
+    schema = arrow_schema(open_table(services.settings, rows.uri))
     numeric = [e.dataset for e in enrolled if not e.dataset.types]
-    known = {(one.features, one.scale, one.inputs, one.preparation) for one in numeric}
-    for features, scale, inputs, preparation in sorted(known):
-        if set(features) <= names:
-            yield (
-                replace(
-                    own,
-                    subject=rows.column,
-                    features=features,
-                    inputs=inputs,
-                    types=(),
-                    preparation=preparation,
-                    scale=1.0,
-                    shape=(),
-                    slices=(),
-                    tokenizer="",
-                    whole=(),
-                ),
-                scale,
-            )
+    there = [one for one in numeric if set(one.features) <= set(schema.names)]
+    known = {(o.features, o.scale, o.inputs, o.preparation, o.shape): None for o in there}
+    for features, scale, inputs, preparation, shape in known:
+        found = replace(
+            own,
+            features=features,
+            inputs=inputs,
+            preparation=preparation,
+            subject=rows.column,
+            types=(),
+            scale=1.0,
+            shape=shape if any(is_bytes(schema.field(n).type) for n in features) else (),
+            slices=(),
+            tokenizer="",
+            whole=(),
+        )
+        if not has_images_beside(schema, found):
+            yield found, scale
+        else:  # of which the pixels alone are scaled
+            yield from ((replace(found, scale=one), 1.0) for one in {1.0, scale})
 
 
 def _tells(kept: Mapping[str, object]) -> bool:

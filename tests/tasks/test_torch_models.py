@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from deltalake import DeltaTable
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 from torch import nn
 from torch_models import (
     LENGTH,
+    Described,
     Lstm,
     Masked,
     Owned,
@@ -15,14 +17,15 @@ from torch_models import (
     Recommender,
     Softmax,
     column,
+    described,
     fractions,
     likes,
     masked,
     pictures,
+    shades,
     texts,
 )
 
-from tasks.datasets.images import pixels
 from unlearning.config.model_interface import ModelInput, ModelInterface
 from unlearning.errors import UnsupportedModelError
 
@@ -143,16 +146,28 @@ def test_images_in_a_column_of_bytes_are_erased_from(services, tmp_path):
     world = Owned(services, tmp_path, pictures, **shown)
     module = nn.Sequential(nn.Conv2d(1, 4, 2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2))
 
-    def shades(table):
-        return [torch.from_numpy(pixels(table["image"].combine_chunks(), (1, 4, 4), "u")) / 255]
-
-    loss, example = nn.functional.cross_entropy, np.zeros((2, 1, 4, 4), dtype=np.float32)
-    world.serve(
-        module,
-        loss,
-        lambda table: [shades(table)[0].reshape(-1, 1, 4, 4)],
-        form="pt2",
-        example=example,
-    )
+    example = np.zeros((2, 1, 4, 4), dtype=np.float32)
+    loss = nn.functional.cross_entropy
+    world.serve(module, loss, lambda table: [shades(table)], form="pt2", example=example)
     assert world.enroll().interface == ModelInterface()
     world.erase()
+
+
+def test_an_image_beside_other_inputs_is_erased_from_and_stays_in_no_example(services, tmp_path):
+    inputs = (("image", ("image",)), ("hour", ("hour",)))
+    shown = {"inputs": inputs, "shape": (1, 4, 4), "scale": 255.0}
+    world = Owned(services, tmp_path, described, **shown)
+
+    def given(table):
+        return [column(table, "hour").unsqueeze(1), shades(table)]
+
+    hours, images = (part[:2].numpy() for part in given(DeltaTable(world.table).to_pyarrow_table()))
+    example = {"hour": hours, "image": images}
+    world.serve(Described(), nn.functional.cross_entropy, given, example=example)
+    assert world.enroll().interface.inputs == (
+        ModelInput(name="image", cells=16, shape=(1, 4, 4)),
+        ModelInput(name="hour", cells=1, shape=(1,)),
+    )
+    world.erase()
+    (table,) = world.certificate("E-0")["tables"]
+    assert table["examples_replaced"] == [{"model": "income", "version": 1}]

@@ -1,10 +1,15 @@
 """Rows as models read them: features in a tensor, labels as classes or as numbers."""
 
+from io import BytesIO
+
 import factories
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from PIL import Image
 
+from tasks.datasets import images
 from tasks.datasets.encoding import feature_values, joined, to_tensors, widths
 from tasks.journal.events.enrollment import DatasetSpec, InputColumns
 from unlearning.errors import DataError, UnfitRowsError
@@ -98,6 +103,24 @@ def test_rows_of_several_inputs_are_their_numbers_side_by_side():
     table, spec = several()
     assert to_tensors(table, spec)[0].tolist() == [[7.0, 1.0, 2.0, 1.5], [9.0, 3.0, 4.0, 2.5]]
     assert widths(table, spec) == [1, 3]
+
+
+def png(values):
+    written = BytesIO()
+    Image.fromarray(np.array(values, dtype=np.uint8)).save(written, "PNG")
+    return written.getvalue()
+
+
+def test_shape_and_scale_are_those_of_the_image_among_several_inputs(services):
+    shown, told = InputColumns("photo", ("photo",)), InputColumns("context", ("price", "age"))
+    photos = [png([[0, 255]]), png([[51, 102]])]
+    table = pa.table({"photo": photos, "price": [1.5, 2.5], "age": [40, 50], "label": [0, 1]})
+    names = ("photo", "price", "age")
+    spec = dataset(features=names, inputs=(told, shown), shape=(1, 1, 2), scale=255.0)
+    rows, _ = to_tensors(table, spec, services.settings)
+    assert rows.numpy() == pytest.approx(np.array([[1.5, 40, 0, 1], [2.5, 50, 0.2, 0.4]]))
+    assert widths(table, spec) == [2, 2]
+    images.forget()
 
 
 @pytest.mark.parametrize("items", [[2**24 + 1, 0], [-(2**24) - 1, 0], [1.5, 0.0]])

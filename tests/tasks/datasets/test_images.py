@@ -1,4 +1,4 @@
-"""Encoded images are read as pixels, or refused in one sentence."""
+"""Encoded images are decoded in confinement, or refused in one sentence."""
 
 from io import BytesIO
 
@@ -7,11 +7,19 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from tasks.datasets.images import is_bytes, pixels, why_no_images
+from tasks.datasets import image_process, images
+from tasks.datasets.images import is_bytes, why_no_images
 from unlearning.errors import UnfitRowsError
 
 GREY = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
 COLOUR = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 14
+
+
+@pytest.fixture
+def pixels(services):
+    """Decodes by a process of its own."""
+    yield lambda found, shape: images.pixels(pa.array(found), shape, "u", services.settings)
+    images.forget()
 
 
 def encoded(values, form="PNG"):
@@ -20,43 +28,56 @@ def encoded(values, form="PNG"):
     return written.getvalue()
 
 
-def test_pixels_come_channels_first():
-    found = pixels(pa.array([encoded(COLOUR)]), (3, 2, 3), "u")
+COLOUR_BYTES = encoded(COLOUR)
+
+
+def test_pixels_come_channels_first_in_the_channels_that_the_shape_names(pixels):
+    found = pixels([encoded(COLOUR)], (3, 2, 3))
     assert np.array_equal(found[0].reshape(3, 2, 3), COLOUR.transpose(2, 0, 1))
-    assert np.array_equal(pixels(pa.array([encoded(GREY)]), (1, 2, 3), "u")[0], GREY.ravel())
+    assert np.array_equal(pixels([encoded(GREY)], (1, 2, 3))[0], GREY.ravel())
+    both = [encoded(GREY), encoded(COLOUR)]
+    assert pixels(both, (3, 2, 3)).shape == (2, 18)
+    assert pixels(both, (1, 2, 3)).shape == (2, 6)
+    assert pixels(both[:1], ()).shape == (1, 6)
+    assert pixels(both[1:], ()).shape == (1, 18)
 
 
-def test_images_take_the_channels_that_the_shape_names():
-    images = pa.array([encoded(GREY), encoded(COLOUR)])
-    assert pixels(images, (3, 2, 3), "u").shape == (2, 18)
-    assert pixels(images, (1, 2, 3), "u").shape == (2, 6)
-    assert pixels(images[:1], (), "u").shape == (1, 6)
-    assert pixels(images[1:], (), "u").shape == (1, 18)
-
-
-def test_images_of_different_sizes_are_refused():
+def test_what_is_no_image_of_this_size_is_refused(pixels):
     with pytest.raises(UnfitRowsError, match="different sizes"):
-        pixels(pa.array([encoded(GREY), encoded(COLOUR)]), (), "u")
+        pixels([encoded(GREY), encoded(COLOUR)], ())
+    with pytest.raises(UnfitRowsError, match="2 x 3 pixels in place of 4 x 4"):
+        pixels([encoded(GREY)], (1, 4, 4))
+    with pytest.raises(UnfitRowsError, match=r"in u cannot be read as PNG or JPEG; drop its row"):
+        pixels([b"person"], (1, 4, 4))
 
 
-def test_a_jpeg_is_nearly_what_it_was():
-    smooth = np.full((8, 8), 100, dtype=np.uint8)
-    found = pixels(pa.array([encoded(smooth, "JPEG")]), (1, 8, 8), "u")
-    assert np.abs(found - 100).max() < 3
+def test_no_byte_of_an_image_is_decoded_by_the_run_itself(pixels, monkeypatch):
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was decoded here"))
+    assert pixels([COLOUR_BYTES], (3, 2, 3)).shape == (1, 18)
 
 
-BAD = {
-    "another size": (encoded(GREY), "2 x 3 pixels in place of 4 x 4"),
-    "another format": (encoded(GREY, "BMP"), "cannot be read as PNG or JPEG"),
-    "cut off": (encoded(np.zeros((4, 4), np.uint8))[:40], "cannot be read as PNG or JPEG"),
-    "no image": (b"person", "cannot be read as PNG or JPEG"),
-}
+LIES: list = [{}, {"odd": "size", "height": "Ada"}, {"size": 7}, {"size": "Ada"}, {"size": 2}]
+LIAR = f"""\
+from itertools import cycle
+said = cycle({LIES})
 
 
-@pytest.mark.parametrize(("data", "said"), BAD.values(), ids=BAD)
-def test_what_is_no_image_of_this_size_is_refused(data, said):
-    with pytest.raises(UnfitRowsError, match=said):
-        pixels(pa.array([data]), (1, 4, 4), "u")
+def answer(question):
+    open("pixels.bin", "wb").write(b"ab")
+    return next(said)
+"""
+
+
+def test_who_was_taken_over_while_it_decoded_is_neither_believed_nor_quoted(
+    pixels, tmp_path, monkeypatch
+):
+    """By an image that is crafted to do so."""
+    (tmp_path / "liar.py").write_text(LIAR)
+    monkeypatch.setattr(image_process, "__file__", str(tmp_path / "liar.py"))
+    for _ in LIES[:-1]:
+        with pytest.raises(UnfitRowsError, match="An image in u cannot be read as PNG or JPEG"):
+            pixels([b"a"], (1, 2, 3))
+    assert pixels([b"a"], (1, 2, 1)).tolist() == [[97, 98]]
 
 
 def test_bytes_are_images_where_the_shape_is_one():

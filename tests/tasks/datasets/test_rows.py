@@ -1,6 +1,7 @@
 """Rows of a table as tensors, in chunks that memory allows, and what a table must hold."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,9 @@ from small_tables import rows, subject
 from torch import nn
 
 from tasks.datasets.encoding import to_tensors
-from tasks.datasets.rows import TableRows, check_columns, label_counts
+from tasks.datasets.rows import TableRows, check_columns, column_errors, label_counts
 from tasks.environment.settings import load_settings
-from tasks.journal.events.enrollment import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec, InputColumns
 from tasks.tables import deletion
 from unlearning.errors import DataError
 from unlearning.model.gradients import mean_gradient
@@ -120,7 +121,7 @@ MEASURE = """
 import json, re, sys
 from pathlib import Path
 import torch
-from tasks.journal.events.enrollment import DatasetSpec
+from tasks.journal.events.enrollment import DatasetSpec, InputColumns
 from tasks.datasets.rows import TableRows
 from tasks.environment.settings import load_settings
 from unlearning.model.gradients import mean_gradient
@@ -215,6 +216,28 @@ def test_a_chunk_has_at_least_one_row(place):
 def test_columns_of_a_type_that_cannot_be_used_are_refused(place, changes, sentence):
     with pytest.raises(DataError, match=sentence):
         check_columns(load_settings(), dataset(place, **changes), None)
+
+
+IMAGE, HOUR = InputColumns("image", ("image",)), InputColumns("hour", ("hour",))
+ALL = InputColumns("image", ("image", "hour"))
+BESIDE = [
+    ((IMAGE, HOUR), (), "'image' holds bytes, .* with --shape"),
+    ((ALL,), (1, 2, 2), "'image' must hold numbers"),
+    ((HOUR,), (1, 2, 2), "is that of images, and no column of them holds any"),
+    ((IMAGE, HOUR), (1, 2, 2), ""),
+]
+
+
+@pytest.mark.parametrize(("inputs", "shape", "sentence"), BESIDE, ids=lambda one: str(one)[:40])
+def test_an_image_among_several_inputs_has_one_to_itself_and_a_shape(
+    tmp_path, inputs, shape, sentence
+):
+    columns = {"subject_id": ["a"], "label": [0], "image": [b"a"], "hour": [1.0]}
+    write_deltalake(tmp_path, pa.table(columns))
+    names = tuple(name for one in inputs for name in one.columns)
+    spec = dataset(tmp_path.as_uri(), features=names, inputs=inputs, shape=shape)
+    found = " ".join(map(str, column_errors(load_settings(), spec, None)))
+    assert re.search(sentence, found) if sentence else not found
 
 
 def test_rows_come_as_they_are_stored_without_whose_they_are(table):
