@@ -17,7 +17,7 @@ from tasks.intake.suite import HELD, ON_RECORD, USED, WITHDREW, failures
 from tasks.journal import journal
 from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import Answered, RequestWithdrawn
-from tasks.journal.reading import searched_columns
+from tasks.journal.reading import ever_kinds
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from unlearning.policy.deletion import Disposition, is_open
@@ -64,7 +64,7 @@ def _judged(
     """What the rows themselves say, before anybody claims a request_id."""
     frame = _frame(services, records, key, ids)
     first: dict[int, tuple[str, str]] = {}
-    for outcome, reason, rows in failures(frame, _kinds(services)):
+    for outcome, reason, rows in failures(frame, ever_kinds(services.journal)):
         for row in rows:
             first.setdefault(row, (outcome, reason))
     return [_disposition(item, first) for item in frame.to_dict("records")]
@@ -92,14 +92,10 @@ def judge_again(services: Services, records: Collection[str]) -> list[Dispositio
     ]
 
 
-def _kinds(services: Services) -> set[str]:
-    return {column.kind for column in searched_columns(services.journal).values()}
-
-
 def _frame(
     services: Services, records: Sequence[Record], key: bytes, ids: IdRules | None
 ) -> pd.DataFrame:
-    kinds = _kinds(services)
+    kinds = ever_kinds(services.journal)
     held = register(services)
     limit = journal.now() + _SKEW
     rows = [

@@ -91,6 +91,12 @@ def searched_columns(journal: Journal) -> dict[str, SubjectColumn]:
     return former_columns(journal) | subject_columns(journal)
 
 
+def ever_kinds(journal: Journal) -> set[str]:
+    """Kinds of subjects in all tables that models were ever enrolled with, also in closed ones."""
+    histories = [read_model(journal, unquote(name)) for name in journal.models()]
+    return {column.kind for history in histories for column in history.ties.columns.values()}
+
+
 def ever_enrolled(journal: Journal) -> Iterator[Enrollment]:
     """Every enrolment that was ever recorded, as it was then, in name order of the models."""
     for name in journal.models():

@@ -9,12 +9,14 @@ from deltalake import DeltaTable
 from small_tables import MARK, subject, write_tables
 
 from tasks.approval.settlements import settle
+from tasks.attempts.unenrolling import unenroll
 from tasks.certificates.traces import trace_subject
 from tasks.enrolling import enroll, train
 from tasks.erasure.batch_rows import BatchRows
 from tasks.intake.batches import pseudonyms
 from tasks.journal.events.enrollment import DatasetSpec
 from tasks.subjects import open_batches, suppression_list
+from tasks.subjects.tied_tables import close_table
 from unlearning.errors import SettingsError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow and torch warn of themselves
@@ -183,3 +185,14 @@ def test_a_request_of_a_kind_that_no_table_has_is_quarantined_with_those_that_th
     told = two.world.requests()["X-1"]
     assert told.status == "quarantined"
     assert told.facts.reason.endswith("enrolled with: employee, person")
+
+
+def test_of_a_kind_whose_tables_were_all_closed_nobody_can_tell_and_nobody_is_refused(two):
+    unenroll(two.services, "hr", name="Ada", reason="It serves nobody.")
+    for table in (two.staff, two.source.holdout):
+        close_table(two.services, table, name="Ada", reason="The firm was sold.")
+    two.ask("X-2", 7777, subject_kind="employee")
+    two.world.run()
+    assert two.world.requests()["X-2"].status == "cannot_tell"
+    body = two.world.certificate("X-2")
+    assert {two.staff, two.source.holdout} <= {one["table"] for one in body["tables_closed"]}
