@@ -207,11 +207,14 @@ class Owned(World):
     """Two tables, and a model of somebody's that learned from one of them."""
 
     model = "income"
+    counts = (240, 200)
+    """Rows of the two tables."""
 
     def __init__(self, services, folder, made, *, inputs=(), features=("words",), **dataset):
         self.services, self.folder = services, folder
         self.table, self.holdout = (f"file://{folder}/{name}" for name in ("train", "holdout"))
-        for place, count, first in ((self.table, 240, 0), (self.holdout, 200, 240)):
+        seen, unseen = self.counts
+        for place, count, first in ((self.table, seen, 0), (self.holdout, unseen, seen)):
             ids = [subject(first + n) for n in range(count)]
             write_deltalake(place, pa.table({"subject_id": ids, **made(count, first)}))
         inputs = tuple(InputColumns(name, columns) for name, columns in inputs)
