@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from tasks.enrolling import libraries, looking
-from tasks.enrolling.estimates import estimates
+from tasks.enrolling.estimates import by_recipe, estimates
 from tasks.enrolling.fit import few_rows
 from tasks.enrolling.interfaces import interface_of, said_of, with_whole
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
 from tasks.enrolling.outlook import REFERENCES, Outlook, outlook, with_seconds
 from tasks.enrolling.preparing import as_read
-from tasks.enrolling.recipe_check import checked_recipe
+from tasks.enrolling.recipe_check import Trial, checked_recipe
 from tasks.enrolling.recipes.kept import read_file
 from tasks.enrolling.source import (
     ModelSource,
@@ -31,6 +31,7 @@ from unlearning.errors import ModelError, UnfitRowsError
 from unlearning.model.adapted import adapted, interface_in
 from unlearning.model.rows import TensorRows
 from unlearning.model.weights import model_digest
+from unlearning.policy.budget import is_exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def check_enrolment(
     module = _behind_interface(services, source, module, seen) if sample is not None else None
     interface = interface_in(module)
     source = with_whole(source, interface)
-    _try(services, source, module, sample, seen)
+    trial = _try(services, source, module, sample, seen)
     return EnrolmentCheck(
         model=source.model,
         version=number,
@@ -108,6 +109,7 @@ def check_enrolment(
         notes=(
             *looking.serving_notes(services, source.model, is_needed=bool(version) and not promote),
             *([origin.said] if origin.said else []),
+            *looking.unasked_notes(services, source.model, number),
             *libraries.signature_said(given, source),
             *said_of(source, interface),
             *(few_rows(services, source) if readable else ()),
@@ -119,7 +121,7 @@ def check_enrolment(
         loss=source.loss,
         columns=libraries.columns_of(source),
         class_names=source.dataset.classes,
-        outlook=_outlook(services, source, number, module, sample),
+        outlook=_outlook(services, source, number, module, sample, trial),
     )
 
 
@@ -137,14 +139,14 @@ def _try(
     module: nn.Module | None,
     sample: TensorRows | None,
     seen: Obstacles,
-) -> None:
+) -> Trial | None:
     """Ask the model for the sample, and try its recipe, of which else the file is looked for."""
     if module is None or sample is None:
         seen.outcome(lambda: read_file(source.recipe, source.recipe_python))
-        return
+        return None
     with memory_errors():
         seen.each(lambda: form_errors(module, sample, source.model, source.loss))
-    seen.outcome(lambda: checked_recipe(services, source, module))
+    return seen.outcome(lambda: checked_recipe(services, source, module))
 
 
 def _outlook(
@@ -153,6 +155,7 @@ def _outlook(
     number: int | None,
     module: nn.Module | None,
     sample: TensorRows | None,
+    trial: Trial | None,
 ) -> Outlook | None:
     """What the model allows, and what was tried of it as far as it takes the sample."""
     if module is None or sample is None or number is None:
@@ -162,9 +165,11 @@ def _outlook(
             tried = estimates(services, source, number, module, sample)
     except (ModelError, UnfitRowsError):  # an obstacle says why
         return outlook(services, module, source, None)
-    found = with_seconds(outlook(services, module, source, tried.power), tried.seconds)
+    seconds = tried.seconds | (by_recipe(services, source, trial) if trial else {})
+    found = with_seconds(outlook(services, module, source, tried.power), seconds)
     references = next(one for one in found.evidence if one.name == REFERENCES)
-    if tried.references or references.why_not or tried.power is None:
+    needs_none = is_exact(source.unlearning.method)
+    if tried.references or references.why_not or tried.power is None or needs_none:
         return found
     said = (
         "The power is that of the loss alone; with its reference models, for which a check has no "

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from tasks.enrolling.fit import check_fit, warn_of_few_rows
+from tasks.enrolling.fit import check_fit, few_rows
 from tasks.enrolling.interfaces import interface_of, said_of, with_whole
 from tasks.enrolling.libraries import (
     asked_by,
@@ -35,6 +35,7 @@ from tasks.subjects import suppression_list
 from tasks.subjects.reappearance import TableScan, known_count, scan_table
 from tasks.subjects.rosters import keep_roster
 from tasks.versions.alias_floor import refuse_remembering
+from tasks.versions.copies import unasked
 from unlearning.model.adapted import adapted
 from unlearning.model.weights import model_digest
 from unlearning.policy.budget import Deletions
@@ -82,11 +83,11 @@ def enroll_version(
     check_fit(services, module, source)
     digest = model_digest(module.state_dict())
     refuse_remembering(services, source.model, number, digest, source.dataset)
-    recipe = checked_recipe(services, source, module)
+    trial = checked_recipe(services, source, module)
     enrollment = replace(
         _enrollment(services, source, number, digest),
         interface=interface,
-        recipe=keep(services.store, recipe) if recipe else "",
+        recipe=keep(services.store, trial.recipe) if trial else "",
         recipe_python=source.recipe_python,
         trust_pickle=trust_pickle,
         trust_code=trust_code,
@@ -101,7 +102,8 @@ def enroll_version(
         give_alias(services, source.model, number)
     elif served is None:
         log.warning("%s", unserved(services, source.model))
-    warn_of_few_rows(services, source)
+    for said in (*unasked(services, source.model, number), *few_rows(services, source)):
+        log.warning("%s", said)
     return enrollment
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from tasks.enrolling.outlook import REFERENCES
+from tasks.enrolling.recipe_check import Trial
 from tasks.enrolling.reference_models import restored
 from tasks.enrolling.reference_training import measured_power, trained_references
 from tasks.enrolling.source import ModelSource
@@ -53,13 +55,24 @@ def estimates(
     draft = _draft(services, source, number)
     can_train = not source.recipe and not retrain_obstacle(module)
     seconds = _seconds(services, draft, module, sample, can_train=can_train)
-    expected = seconds.get("reference models")
+    expected = seconds.get(REFERENCES)
     count = draft.policy.references if expected is not None and expected <= _PATIENCE else 0
     tried = replace(draft, policy=replace(draft.policy, references=count))
     try:
         return Estimates(seconds=seconds, power=_power(services, tried, module), references=count)
     except (DivergenceError, EvidenceError, DataError, UnsupportedModelError):
         return Estimates(seconds=seconds, power=None, references=0)
+
+
+def by_recipe(services: Services, source: ModelSource, trial: Trial) -> dict[str, float]:
+    """Seconds of what its owner's recipe trains: a retrain, and the reference models."""
+    rows = open_table(services.settings, source.dataset.uri, source.dataset_version).count()
+    unseen = open_table(services.settings, source.holdout).count()
+    learned = min(source.policy.reference_rows, unseen // 2)
+    return {
+        RETRAIN: trial.seconds(rows),
+        REFERENCES: source.policy.references * trial.seconds(learned),
+    }
 
 
 def _draft(services: Services, source: ModelSource, number: int) -> Enrollment:
@@ -100,7 +113,7 @@ def _seconds(
         )
         found[RETRAIN] = pace * draft.row_count * config.epochs
         learned = min(draft.policy.reference_rows, _count(services, draft) // 2)
-        found["reference models"] = pace * learned * config.epochs * draft.policy.references
+        found[REFERENCES] = pace * learned * config.epochs * draft.policy.references
     if not is_exact(draft.unlearning.method):
         pace = _pace(
             services,

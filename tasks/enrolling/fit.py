@@ -1,6 +1,5 @@
 """Whether a model fits its tables, and whether those can say enough about a candidate."""
 
-import logging
 from collections.abc import Iterator
 
 from torch import nn
@@ -12,8 +11,6 @@ from tasks.enrolling.source import ModelSource
 from tasks.environment.memory import memory_errors
 from tasks.registry.services import Services
 from tasks.tables.delta import open_table
-
-log = logging.getLogger("expunge.fit")
 
 _FEW_ROWS = 100
 
@@ -29,12 +26,6 @@ def check_fit(services: Services, module: nn.Module, source: ModelSource) -> Non
     )
     with memory_errors():
         check_form(module, sample, source.model, source.loss)
-
-
-def warn_of_few_rows(services: Services, source: ModelSource) -> None:
-    """Say so if rows are so few that the gate can hardly pass an update."""
-    for said in few_rows(services, source):
-        log.warning("%s", said)
 
 
 def few_rows(services: Services, source: ModelSource) -> Iterator[str]:

@@ -12,6 +12,7 @@ from tasks.enrolling.serving import newest_version, unserved, version_to_enroll
 from tasks.enrolling.source import ModelSource, refuse_other_subjects, refuse_unready_table
 from tasks.registry.services import Services
 from tasks.tables.delta import is_table, keep_ids_out_of_log, open_table
+from tasks.versions.copies import unasked
 from unlearning.errors import ExpungeError
 from unlearning.model.rows import TensorRows
 
@@ -38,6 +39,12 @@ def serving_notes(services: Services, model: str, *, is_needed: bool) -> Iterato
         return
     if services.registry.alias_version(model) is None:
         yield unserved(services, model)
+
+
+def unasked_notes(services: Services, model: str, number: int | None) -> Iterator[str]:
+    """Which other versions of the name nobody enrolled."""
+    if number is not None:
+        yield from unasked(services, model, number)
 
 
 def origin(services: Services, source: ModelSource, number: int | None, seen: Obstacles) -> Lineage:

@@ -1,7 +1,7 @@
 """Whether an owner's recipe trains the model that is enrolled, tried on a sample of its rows."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -11,6 +11,7 @@ from tasks.enrolling.recipes.kept import Recipe, read_file
 from tasks.enrolling.recipes.trained import train_by_recipe
 from tasks.enrolling.reference_training import with_weights
 from tasks.enrolling.source import ModelSource
+from tasks.journal import journal
 from tasks.journal.reading import read_model
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import suppressed_ids
@@ -27,7 +28,24 @@ _MOST_SECONDS = 15 * 60
 _SOON_SECONDS = 60
 
 
-def checked_recipe(services: Services, source: ModelSource, parent: nn.Module) -> Recipe | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A recipe that passed its check, and how long it took."""
+
+    recipe: Recipe
+    start: float
+    """Seconds that every call takes beside the training: a process and its imports."""
+    pace: float
+    """Seconds of training for a row."""
+    tried: int
+    """Rows that it was tried on."""
+
+    def seconds(self, rows: int) -> float:
+        """About how long one call with so many rows takes."""
+        return self.start + self.pace * max(self.tried, rows)
+
+
+def checked_recipe(services: Services, source: ModelSource, parent: nn.Module) -> Trial | None:
     """The recipe that the source names, checked; None if it names none.
 
     Raises:
@@ -36,8 +54,7 @@ def checked_recipe(services: Services, source: ModelSource, parent: nn.Module) -
     """
     recipe = read_file(source.recipe, source.recipe_python)
     if recipe is not None:
-        check_recipe(services, recipe, source, parent)
-        return recipe
+        return check_recipe(services, recipe, source, parent)
     before = read_model(services.journal, source.model).enrollment
     if before is not None and before.recipe:
         log.warning(
@@ -50,7 +67,7 @@ def checked_recipe(services: Services, source: ModelSource, parent: nn.Module) -
 
 def check_recipe(
     services: Services, recipe: Recipe, source: ModelSource, parent: nn.Module
-) -> None:
+) -> Trial:
     """Train by the recipe on 256 rows; say how long all of them would take.
 
     If that is at most a minute, it trains on all of them, too, to compare it with the version that
@@ -68,6 +85,7 @@ def check_recipe(
     )
     table = sample.table
     log.info("%s: trying its recipe on %d rows", source.model, table.num_rows)
+    began = journal.now()
     made = train_by_recipe(
         services,
         recipe,
@@ -78,6 +96,7 @@ def check_recipe(
         seed=source.unlearning.retraining.seed,
         most_seconds=_MOST_SECONDS,
     )
+    whole = (journal.now() - began).total_seconds()
     rows = open_table(services.settings, spec.uri, version).count()
     about = made.seconds * max(1.0, rows / table.num_rows)
     log.info(
@@ -91,6 +110,12 @@ def check_recipe(
     _warn_if_it_learned_nothing(source, parent, made.state, sample.rows)
     if about <= _SOON_SECONDS:
         refuse_worse(services, recipe, source, parent)
+    return Trial(
+        recipe=recipe,
+        start=max(0.0, whole - made.seconds),
+        pace=made.seconds / table.num_rows,
+        tried=table.num_rows,
+    )
 
 
 def _warn_if_it_learned_nothing(

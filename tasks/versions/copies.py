@@ -11,10 +11,10 @@ from typing import Literal
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.ids import other_versions
 from tasks.journal.events.statements import CopySeen, OtherVersionsStated, VersionSeen
-from tasks.journal.reading import enrolled_models, read_batch
+from tasks.journal.reading import enrolled_models, read_batch, read_model
 from tasks.registry import all_versions
 from tasks.registry.all_versions import Listed, files_key, version_key
-from tasks.registry.model_versions import Registered
+from tasks.registry.model_versions import Registered, registered_versions
 from tasks.registry.services import Services
 from tasks.versions.old_versions import VersionHistory, read_version_history
 from tasks.versions.same_files import examine, same_files
@@ -69,8 +69,8 @@ def notes(services: Services, model: str) -> list[str]:
         if not one.aliases
     ]
     return found + [
-        f"{model} version {one.version}{_under(one)} was neither enrolled nor made by expunge, "
-        "and was not examined."
+        f"{model} version {one.version}{_under(one)} was neither enrolled nor made by expunge: "
+        "nobody knows whether it learned from people who were erased, and nobody asks it to forget."
         for one in unknown_versions(services, model)
     ]
 
@@ -78,6 +78,24 @@ def notes(services: Services, model: str) -> list[str]:
 def unknown_versions(services: Services, model: str) -> list[VersionSeen]:
     """Versions under the model's name that were neither enrolled nor made by expunge."""
     return list(_unknown(read_version_history(services, model)))
+
+
+def unasked(services: Services, model: str, version: int) -> Iterator[str]:
+    """A sentence if other versions of the name are asked by nobody once this one is enrolled."""
+    registered = registered_versions(services.registry, model)
+    known = {version, *read_model(services.journal, model).weights.attempts}
+    files = {files_key(registered[one].source) for one in known if one in registered}
+    found = [
+        number
+        for number, one in sorted(registered.items())
+        if number not in known and not one.effect and files_key(one.source) not in files
+    ]
+    if found:
+        numbers = f"version{'s' if len(found) > 1 else ''} {', '.join(map(str, found))}"
+        yield (
+            f"Nobody enrolled {numbers} of {model}: what it learned from people who are erased "
+            "stays in it, and certificates will name it; delete what nobody needs."
+        )
 
 
 def looked_after(services: Services, model: str) -> list[Registered]:

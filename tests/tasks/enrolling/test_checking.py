@@ -161,7 +161,9 @@ def test_a_recipe_is_tried_too_and_makes_a_retrain_of_what_nobody_else_can_train
     found = check(services, sound)
     assert found.is_possible
     assert not any(one.why_not for one in found.outlook.rungs)
-    assert "by its owner's recipe" in found.outlook.rungs[2].said
+    retrain = found.outlook.rungs[2]
+    assert "by its owner's recipe" in retrain.said
+    assert retrain.seconds
     assert every_byte(tmp_path) == before
     bad = replace(source, recipe=recipes_of_owners.written(tmp_path, "train = 1"))
     assert "defines no function `train`" in said(check(services, bad))

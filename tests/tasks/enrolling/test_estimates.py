@@ -9,7 +9,9 @@ from small_tables import rows
 
 from tasks.datasets.samples import sample_rows
 from tasks.enrolling import estimates as tried
-from tasks.enrolling.estimates import estimates
+from tasks.enrolling.estimates import by_recipe, estimates
+from tasks.enrolling.recipe_check import Trial
+from tasks.enrolling.recipes.kept import Recipe
 from tasks.registry.services import Services
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.config.training_config import TrainingConfig
@@ -64,3 +66,12 @@ def test_what_cannot_be_done_has_no_time(services, source):
     exact = replace(source, unlearning=UnlearningConfig(method="retrain", retraining=TRAINING))
     found = look(services, exact, mlp(40, (8,), 2, seed=0))
     assert set(found.seconds) == {"retrain", "reference models"}
+
+
+def test_each_model_by_a_recipe_takes_a_process_and_the_rows_that_it_was_tried_on(services, source):
+    trial = Trial(recipe=Recipe(b""), start=10.0, pace=0.1, tried=256)
+    found = by_recipe(services, source, trial)
+    assert found == {
+        "retrain": pytest.approx(10 + 300 * 0.1),
+        "reference models": pytest.approx(2 * (10 + 256 * 0.1)),
+    }

@@ -19,11 +19,14 @@ def test_where_nothing_is_in_service_the_newest_version_is_looked_at(services, s
     client.create_registered_model("income")
     seen = Obstacles()
     assert looking.version(services, source, None, promote=False, seen=seen) is None
-    for _ in range(2):
-        client.create_model_version("income", "s3://elsewhere/weights")
+    for number in range(2):
+        client.create_model_version("income", f"s3://elsewhere/{number}")
     assert looking.version(services, source, None, promote=False, seen=seen) == 2
     assert [one.line for one in seen.found] == ["--promote"]
     assert list(looking.serving_notes(services, "income", is_needed=False)) == []
+    assert list(looking.unasked_notes(services, "income", None)) == []
+    (other,) = looking.unasked_notes(services, "income", 3)
+    assert "versions 1, 2 of income" in other
     (note,) = looking.serving_notes(services, "income", is_needed=True)
     assert "add --promote" in note
 

@@ -23,7 +23,9 @@ def source(source_of):
 
 def test_it_says_how_long_all_rows_would_take(services, source, caplog):
     caplog.set_level(logging.INFO, "expunge")
-    check_recipe(services, Recipe(owners.MLP.encode()), source, owners.mlp())
+    trial = check_recipe(services, Recipe(owners.MLP.encode()), source, owners.mlp())
+    assert trial.seconds(10) == trial.seconds(256) < trial.seconds(10_000)
+    assert trial.seconds(0) > trial.start > 0  # a process starts, however few the rows are
     assert "its recipe trained on 256 rows" in caplog.text
     assert "so that all 300 take about" in caplog.text
     assert "no more than one answer for all" not in caplog.text

@@ -100,3 +100,16 @@ def test_what_a_batch_states_of_them_stays_as_it_was_found_first(promoted):
     assert [(one.model, one.aliases) for one in stated.copies] == [("prod", ("live",))]
     promoted.client.delete_model_version("prod", "1")
     assert copies.state_other_versions(promoted.services, "b-1", MODEL) == stated
+
+
+def test_versions_that_nobody_would_ask_are_told_of_before_one_is_enrolled(made):
+    services, client = made.services, made.client
+    assert list(copies.unasked(services, MODEL, 1)) == []
+    first = client.get_model_version(MODEL, "1").source
+    client.create_model_version(MODEL, first)  # the same files
+    numbers = [client.create_model_version(MODEL, f"s3://theirs/{n}").version for n in range(2)]
+    (said,) = copies.unasked(services, MODEL, 1)
+    assert f"versions {', '.join(map(str, numbers))} of {MODEL}" in said
+    (said,) = copies.unasked(services, MODEL, int(numbers[0]))
+    assert f"version {numbers[1]} of" in said
+    assert any("nobody asks it to forget" in one for one in copies.notes(services, MODEL))
