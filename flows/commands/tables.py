@@ -194,7 +194,7 @@ def model_table(model: ModelSummary) -> Table:
     before, after = asdict(model.before), asdict(model.after)
     if model.of_few:
         before, after = without_measures(before), without_measures(after)
-    exact = is_exact(model.method)
+    exact, error = is_exact(model.method), model.error
     for key, name, meaning in _METRICS:
         if exact and key in _OF_FORGETTING:
             meaning = "not judged: a retrained model never read these rows"  # noqa: PLW2901
@@ -202,6 +202,13 @@ def model_table(model: ModelSummary) -> Table:
             table.add_row(name, f"{before[key]:.3f}", f"{after[key]:.3f}", meaning)
         else:
             table.add_row(name, "withheld", "withheld", f"of fewer than {FEW} people")
+    if error is not None:
+        table.add_row(
+            "mean error",
+            f"{error.before:.4g}",
+            f"{error.after:.4g}",
+            f"on rows it never saw; an answer less than {error.tolerance:.4g} off counts as right",
+        )
     return table
 
 

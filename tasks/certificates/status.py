@@ -18,6 +18,7 @@ from tasks.journal.reading import enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from tasks.versions.old_versions import retirement_counts
+from unlearning.evidence.evidence import NumberError
 from unlearning.evidence.utility_report import EvaluationReport
 from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import STATUS_MEANING, is_open
@@ -73,6 +74,8 @@ class ModelSummary:
     """What the evidence says of the forget rows."""
     quality: str
     """What was lost of holdout accuracy although it passed, in words; empty if nothing was."""
+    error: NumberError | None = None
+    """How far off it is, if it predicts a number."""
 
 
 def requests(services: Services, batch: str | None = None) -> Iterator[RequestSummary]:
@@ -139,6 +142,7 @@ def _model(
         rung=attempt.rung,
         outcome=decision.outcome if decision else "",
         quality=quality_lost(services, history) if history.promoted else "",
+        error=evaluated.evidence.holdout_error,
     )
 
 

@@ -43,7 +43,7 @@ def figures(curves: Curves) -> dict[str, Any]:
         )
     if curves.roc_after is not None:
         found["roc.png"] = roc_figure(curves)
-    if curves.classes:
+    if len(curves.classes) > 1:  # one alone is all rows, as of a model of numbers
         found["classes.png"] = class_figure(curves.classes)
     return found
 

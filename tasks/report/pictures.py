@@ -44,7 +44,7 @@ def pictures(curves: Curves) -> list[Picture]:
         found += [_losses(curves, "before"), _losses(curves, "after")]
     if curves.roc_after is not None:
         found.append(_roc(curves))
-    if curves.classes:
+    if len(curves.classes) > 1:  # one alone is all rows, as of a model of numbers
         found.append(_classes(curves.classes))
     return found
 

@@ -21,7 +21,13 @@ def holdout_fall(evidence: Evidence) -> str:
     before, after = evidence.before.holdout_accuracy, evidence.after.holdout_accuracy
     if after >= before or not (loss.certain > 0 or loss.value > _NOTED):
         return ""
-    return f"Holdout accuracy fell: {_share(before)} -> {_share(after)}."
+    fell = f"{_share(before)} -> {_share(after)}"
+    if error is not None:
+        return (
+            f"Share of holdout rows less than {error.tolerance:.4g} off fell: {fell}; mean error: "
+            f"{error.before:.4g} -> {error.after:.4g}."
+        )
+    return f"Holdout accuracy fell: {fell}."
 
 
 def what_helps_quality(config: UnlearningConfig, method: str) -> str:

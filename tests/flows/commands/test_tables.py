@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import sample_evidence as sample
+
 from flows.commands.tables import model_table, next_commands, request_table
 from flows.console import Plain
 from tasks.certificates.status import RequestSummary, batch_models
@@ -51,6 +53,18 @@ def measured(model) -> bool:
     with console.capture() as capture:
         console.print(model_table(model))
     return "withheld" not in capture.get()
+
+
+def test_of_a_model_of_numbers_its_mean_error_is_shown(batch):
+    batch.plan()
+    batch.judge(replace(sample.FORGOTTEN, holdout_error=sample.NUMBER_ERROR))
+    (model,) = batch_models(batch.services, batch.name)
+    console = Plain(width=150)
+    with console.capture() as capture:
+        console.print(model_table(model))
+    (line,) = [one for one in capture.get().splitlines() if "mean error" in one]
+    assert "0.61" in line
+    assert "less than 0.5 off counts as right" in line
 
 
 def test_what_is_not_judged_of_a_retrained_model_says_so_on_its_line(batch):

@@ -29,6 +29,12 @@ def test_the_words_for_who_cannot_see_hold_the_numbers():
     assert re.search(r"class 0: [\d.]+, then [\d.]+", classes.alt)
 
 
+def test_a_class_that_is_all_rows_has_no_picture_of_classes():
+    (one, *_) = curves().classes
+    titles = [picture.title for picture in pictures(replace(curves(), classes=(one,)))]
+    assert "Right answers in each class" not in titles
+
+
 def test_classes_that_are_left_out_are_counted():
     many = tuple(ClassAccuracy(label=n, rows=60, before=0.8, after=0.7) for n in range(15))
     *_, classes = pictures(replace(curves(), classes=many))

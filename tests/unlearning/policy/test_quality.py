@@ -40,6 +40,15 @@ def test_what_chance_may_explain_is_said_from_two_points_on(before, after, certa
     assert bool(holdout_fall(fallen(before, after, certain=certain))) is is_said
 
 
+def test_of_a_model_of_numbers_the_fall_is_said_with_its_mean_error():
+    found = replace(fallen(0.612, 0.542, certain=0.05), holdout_error=sample.NUMBER_ERROR)
+    assert holdout_fall(found) == (
+        "Share of holdout rows less than 0.5 off fell: .612 -> .542; mean error: 0.61 -> 0.62."
+    )
+    risen = replace(sample.NUMBER_ERROR, certain_rise=0.1)
+    assert "Mean error on holdout rows rose" in holdout_fall(replace(found, holdout_error=risen))
+
+
 def test_a_retrain_by_numbers_that_nobody_set_says_that_the_owners_would_help():
     usual = UnlearningConfig()
     assert "the owner's way of training would help" in what_helps_quality(usual, "retrain")
