@@ -74,7 +74,7 @@ def close(services: Services, batch: str) -> None:
 def block(services: Services, attempt: Attempt, failed: list[str], why: str) -> None:
     """Keep the batch and its located requests open because no candidate of a model passed."""
     batch, blocked = attempt.batch, attempt.ids.blocked
-    reason = f"{attempt.model} failed the gate: {', '.join(failed)}. {why}"
+    reason = f"{attempt.model} failed the gate. {why}"
     facts = BatchBlocked(
         model=attempt.model, attempt=attempt.key, failed=tuple(failed), reason=reason
     )

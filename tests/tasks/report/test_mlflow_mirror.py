@@ -92,7 +92,7 @@ def test_a_blocked_batch_tells_every_request_whose_rows_were_found(batch):
     assert {event.number for event in told.values()} == {2}
     assert all(isinstance(event.facts, RequestBlocked) for event in told.values())
     assert {event.facts.reason for event in told.values()} == {
-        "income failed the gate: mia_auc_upper. No rung was enough."
+        "income failed the gate. No rung was enough."
     }
 
 
