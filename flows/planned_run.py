@@ -99,6 +99,9 @@ class _Walk(pipeline.Steps):
         """None."""
         return []
 
+    def erase_objects(self, batch: str) -> None:
+        """Nothing, also of a batch that stopped before it deleted them."""
+
     def certify_requests(self, batch: str) -> int:  # noqa: ARG002
         """Nothing."""
         return 0

@@ -24,7 +24,7 @@ from tasks.attempts import (
 )
 from tasks.certificates import certificates
 from tasks.enrolling import gradient_ledgers, reference_models
-from tasks.erasure import examples, files, guards, rows, snapshots
+from tasks.erasure import examples, files, guards, objects, rows, snapshots
 from tasks.intake import batches, reduction
 from tasks.journal.events.attempt import Attempt
 from tasks.registry.services import Services
@@ -147,6 +147,10 @@ class Steps:
         """Reference models that learned from rows of an erased holdout table deleted."""
         return reference_models.drop_references(self.services, batch, table)
 
+    def erase_objects(self, batch: str) -> None:
+        """Objects gone that only rows which are gone pointed to."""
+        objects.erase_objects(self.services, batch)
+
     def certify_requests(self, batch: str) -> int:
         """One certificate for every accepted request, from a search that is over."""
         resolution.close_search(self.services, batch)
@@ -206,17 +210,15 @@ def unlearn_model(steps: Steps, batch: str, model: str) -> ModelOutcome:
 
 
 def erase_tables(steps: Steps, batch: str) -> None:
-    """Note who is erased, erase the rows and every ledger over them, then certify.
-
-    The next ledgers, passes over whole tables, are another flow's affair: `flows.refresh_ledgers`.
-    """
+    """Note who is erased, erase rows, what they point to and ledgers over them, then certify."""
     steps.suppress_subjects(batch)
     for table in steps.tables_to_erase(batch):
         steps.erase_rows(batch, table)
         steps.purge_files(batch, table)
         for model in steps.advance_models(batch, table):
-            steps.drop_ledgers(model)
+            steps.drop_ledgers(model)  # the next are another flow's affair: flows.refresh_ledgers
         steps.drop_references(batch, table)
+    steps.erase_objects(batch)
     steps.certify_requests(batch)
     steps.mirror_audit(batch)
     steps.close_batch(batch)

@@ -25,6 +25,7 @@ from tasks.journal.events import attempts as a
 from tasks.journal.events import batches as b
 from tasks.journal.events import halts as h
 from tasks.journal.events import models as m
+from tasks.journal.events import objects as o
 from tasks.journal.events import reduction as d
 from tasks.journal.events import requests as r
 from tasks.journal.events import statements as s
@@ -104,6 +105,8 @@ EVERY_EVENT: list[Fact] = [
         ids_searched=5, ids_searched_as_words=0, hits=0, version=2, rows=95
     ),
     b.TableGone(table="t"),
+    o.ObjectErasureIntended(prefix="s3://b/p", lists=1, found=2),
+    o.ObjectsErased(prefix="s3://b/p", tables=("t",), lists=1, erased=2, shared=1, missing=0),
     b.ModelUntouched(model="income"),
     b.NothingLeftToForget(model="income"),
     b.ForgottenEarlier(model="income", batch="b-0", attempt="a-0", records=("one",)),

@@ -12,8 +12,8 @@ from flows.commands.options_file import Layer, checked, joined, laid_over, meani
 from flows.commands.options_template import template
 from tasks.datasets.preparations import TO_COME
 from tasks.enrolling.source import ModelSource
-from tasks.journal.events.enrollment import DatasetSpec, InputColumns, Loss
-from tasks.store.address import address_of, own_folder
+from tasks.journal.events.enrollment import DatasetSpec, InputColumns, Loss, ObjectColumn
+from tasks.store.address import address_of, column_below, own_folder
 from unlearning.config.approval_policy import ApprovalPolicy
 from unlearning.config.deletion_budget import DeletionBudget
 from unlearning.config.gate_policy import GatePolicy, LastResort
@@ -54,6 +54,10 @@ class SourceOptions:
     """Shape of one input, for example 1 28 28; flat if omitted."""
     scale: float = 1.0
     """Features are divided by this; 255 for images."""
+    objects: list[str] = field(default_factory=list)
+    """Columns of addresses of objects, and below which prefix those lie, for example
+    photo=s3://lake/people. Of a feature the bytes behind them are read; all are erased with their
+    rows."""
     slices: list[str] = field(default_factory=list)
     """Columns by whose values accuracy is judged, for example region; never one that names
     people."""
@@ -89,6 +93,7 @@ class SourceOptions:
             subject_kind=self.subject_kind or "",
             shape=tuple(self.shape),
             scale=self.scale,
+            objects=tuple(sorted({ObjectColumn(*column_below(one)) for one in self.objects})),
             slices=tuple(self.slices),
             classes=tuple(self.classes),
             target="number" if loss == "squared_error" else "class",
@@ -181,6 +186,7 @@ class SourceFlags:
     classes: Annotated[list[str] | None, flag(SourceOptions, "classes", RARE)] = None
     shape: Annotated[list[int] | None, flag(SourceOptions, "shape")] = None
     scale: Annotated[float | None, flag(SourceOptions, "scale")] = None
+    objects: Annotated[list[str] | None, flag(SourceOptions, "objects", RARE)] = None
     slices: Annotated[list[str] | None, flag(SourceOptions, "slices", RARE)] = None
     tolerate: Annotated[list[str] | None, flag(SourceOptions, "tolerate", RARE)] = None
     table_version: Annotated[int | None, flag(SourceOptions, "table_version", RARE)] = None

@@ -37,9 +37,20 @@ def inputs(services: Services, attempt: Attempt) -> tuple[Enrollment, nn.Module,
     if forget.count != attempt.forget_count or digest_of(services, forget) != attempt.forget_digest:
         raise SnapshotChangedError(
             f"The rows to forget from {enrollment.snapshot} changed since they were planned; "
-            "restore that version of the table, then run again."
+            "restore that version of the table, or what its rows point to, then run again."
         )
     return enrollment, parent, forget
+
+
+def are_others_now(services: Services, attempt: Attempt, enrollment: Enrollment) -> bool:
+    """Whether what the rows to forget point to changed since they were planned, as objects may.
+
+    Cost: where rows point to objects, a pass over those of the rows to forget.
+    """
+    if not enrollment.dataset.objects:
+        return False
+    forget = forget_rows(services, attempt.batch, enrollment)
+    return digest_of(services, forget) != attempt.forget_digest
 
 
 def digest_of(services: Services, forget: Rows) -> str:

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 from tasks.attempts.already_forgotten import note_forgotten
-from tasks.attempts.inputs import digest_of, forget_rows, forget_subjects, lost_rows
+from tasks.attempts.inputs import are_others_now, digest_of, forget_rows, forget_subjects, lost_rows
 from tasks.attempts.served import concerned, why_unserved
 from tasks.datasets.rows import TableRows, label_counts
 from tasks.intake import batches
@@ -155,6 +155,7 @@ def _is_overtaken(
         or not is_readable(services.settings, enrollment.holdout, attempt.holdout_version)
         # An older release kept a digest of the rows that anybody could try likely rows on.
         or not attempt.forget_digest.startswith(KEYED)
+        or (latest.registered is None and are_others_now(services, attempt, enrollment))
         or (is_blocked and _has_more_rows(services, history, attempt, enrollment))
     )
 

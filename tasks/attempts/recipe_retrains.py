@@ -39,7 +39,7 @@ def retrained_by_recipe(
         recipe,
         rows.batches(_BATCH_ROWS),
         name=attempt.model,
-        tables=enrollment.tables,
+        tables=enrollment.places,
         like=parent,
         seed=config.seed,
     )

@@ -140,14 +140,11 @@ def _body(
     if not located:
         body["not_proven"] = not_proven(grounds.spellings.ground(request.record_id))
         return body
-    body["tables"] = [
-        {
-            **grounds.tables.get(m.uri, gone(m.uri)),
-            "rows_of_this_request": m.rows[request.record_id],
-        }
-        for m in located
-    ]
-    tables = {m.uri for m in located}
+    mine: dict[str, dict[str, Any]] = {
+        m.uri: {"rows_of_this_request": m.rows[request.record_id]} for m in located
+    }
+    body["tables"] = [grounds.tables.get(uri, gone(uri)) | mine[uri] for uri in mine]
+    tables = {*mine}
     body["models"] = models_for(grounds.models, request.record_id, tables)
     lost = tables - grounds.tables.keys()
     body["not_proven"] = not_proven(
@@ -158,6 +155,7 @@ def _body(
             is_partly_by_words=by_words_in_part(body["tables"]),
             is_partly_searched=any(one.get("not_searched") for one in body["tables"]),
             is_gone=bool(lost),
+            objects=[found for one in body["tables"] for found in one.get("objects", [])],
             has_strangers=any(k.startswith("models_never") for one in body["tables"] for k in one),
             models=body["models"],
         )
@@ -202,7 +200,7 @@ def _grounds(services: Services, batch: str) -> _Grounds:
         found=matches(services, batch),
         limits=limits_of(services, matches(services, batch)),
         tables={
-            uri: erasure_of(uri, one) | besides(uri, history.stated)
+            uri: erasure_of(uri, one) | besides(uri, history)
             for uri, one in history.tables.items()
             if one.purged
         },

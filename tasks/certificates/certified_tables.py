@@ -5,8 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from tasks.journal.events.batches import FilesPurged
+from tasks.journal.events.objects import ObjectsErased
 from tasks.journal.events.statements import ExamplesCleared, StrangersStated
-from tasks.journal.histories.statements import Statements
+from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.histories.table import TableHistory
 from tasks.subjects.matches import TableMatches
 
@@ -54,9 +55,31 @@ def examples_of(rounds: Sequence[ExamplesCleared]) -> dict[str, Any]:
     }
 
 
-def besides(uri: str, stated: Statements) -> dict[str, Any]:
+def besides(uri: str, history: BatchHistory) -> dict[str, Any]:
     """What is said of a table beside what was done in it."""
-    return examples_of(stated.examples.get(uri, [])) | strangers_of(stated.strangers.get(uri))
+    stated = history.stated
+    return (
+        objects_of(uri, history.objects)
+        | examples_of(stated.examples.get(uri, []))
+        | strangers_of(stated.strangers.get(uri))
+    )
+
+
+def objects_of(uri: str, rounds: Sequence[ObjectsErased]) -> dict[str, Any]:
+    """What became of objects that rows of the batch pointed to; nothing if there were none."""
+    mine = [one for one in rounds if uri in one.tables]
+    by_prefix = {p: [o for o in mine if o.prefix == p] for p in sorted({o.prefix for o in mine})}
+    stated = [
+        {
+            "prefix": prefix,
+            "objects_erased": sum(one.erased for one in some),
+            "objects_shared": sum(one.shared for one in some),
+            "objects_missing": sum(one.missing for one in some),
+            "objects_left_over": some[-1].left_over,
+        }
+        for prefix, some in by_prefix.items()
+    ]
+    return {"objects": stated} if stated else {}
 
 
 def strangers_of(stated: StrangersStated | None) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class Ground:
     """Whether ids of nearly the same spelling were looked for, and none was found."""
     is_settled: bool = False
     """Whether a person said that exactly the id of the request is meant, and none like it."""
+    objects: Sequence[dict[str, Any]] = ()
+    """What is stated of objects that rows pointed to, by prefix."""
     models: Sequence[dict[str, Any]] = ()
     """What is stated of each model."""
 
@@ -170,6 +172,17 @@ LIMITS = (
         "the rows, and were left alone.",
         "a table has folders under not_searched",
         lambda ground: ground.is_partly_searched,
+    ),
+    Limit(
+        "Of the objects below a prefix only those were looked for that the rows pointed to when "
+        "they were erased: others that show the person, and copies, were not.",
+        "rows pointed to objects",
+        lambda ground: bool(ground.objects),
+    ),
+    Limit(
+        "Objects under objects_shared were left as they are: rows of others point to them too.",
+        "rows of others point to such an object",
+        lambda ground: any(one["objects_shared"] for one in ground.objects),
     ),
     Limit(
         "A table whose outcome is 'gone' could not be searched: what became of its files is not "

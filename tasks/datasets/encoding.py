@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tasks.datasets.images import is_bytes, pixels
+from tasks.datasets.objects import with_objects
 from tasks.datasets.preparations import LARGEST_WHOLE, prepared
 from tasks.datasets.texts import token_ids
 from tasks.environment.settings import Settings
@@ -28,8 +29,8 @@ def to_tensors(
 ) -> tuple[Tensor, Tensor]:
     """Inputs float32 [N, *shape] and labels int64 [N]; texts as the ids of their tokens.
 
-    The settings say where the tokenizer of texts lies, and where images are decoded; nothing else
-    needs them.
+    The settings say where tokenizer and objects behind addresses lie, and where images are decoded;
+    nothing else needs them.
 
     Where the model takes rows as the table has them, inputs are float64 [N, F], and features may be
     missing (`tasks.registry.opaque.cells`). Where the label is a number to be predicted, it is the
@@ -39,6 +40,8 @@ def to_tensors(
         UnfitRowsError: a value is missing, a label is none of the classes, or rows have another
             number of features than they should.
     """
+    if settings is not None:
+        table = with_objects(table, spec, settings)
     whole = () if spec.types or spec.preparation else spec.features
     if any(table[name].null_count for name in (*whole, spec.label)):
         raise UnfitRowsError(
@@ -101,7 +104,12 @@ def class_texts(labels: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Arra
 
 def has_images_beside(schema: pa.Schema, spec: DatasetSpec) -> bool:
     """Whether images are among several named inputs: shape and scale are theirs alone."""
-    return any(is_bytes(schema.field(n).type) for one in spec.inputs for n in one.columns)
+    return any(are_bytes(schema, n, spec) for one in spec.inputs for n in one.columns)
+
+
+def are_bytes(schema: pa.Schema, name: str, spec: DatasetSpec) -> bool:
+    """Whether a feature is read as bytes, be they in its column or behind addresses."""
+    return spec.is_address(name) or is_bytes(schema.field(name).type)
 
 
 def joined(parts: Sequence[tuple[Tensor, Tensor]], spec: DatasetSpec) -> TensorRows:

@@ -118,7 +118,7 @@ def _worker(spec: DatasetSpec, settings: Settings) -> Worker:
             Role("The preparation of rows", _REMEDY, UnfitRowsError, source=CODE),
             {**files, "answers.py": program},
             python=python,
-            private=private_places(settings, [spec.uri]),
+            private=private_places(settings, [spec.uri, *spec.prefixes]),
         )
     _workers.move_to_end(key)
     while len(_workers) > _MOST_WORKERS:

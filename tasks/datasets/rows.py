@@ -13,6 +13,7 @@ from torch import Tensor
 from tasks.datasets.encoding import class_numbers, is_list, ragged, to_tensors
 from tasks.datasets.fragments import TableShare
 from tasks.datasets.images import is_bytes, why_no_images
+from tasks.datasets.objects import batches_with_objects
 from tasks.datasets.streams import cut, read_ahead
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
@@ -70,9 +71,13 @@ class TableRows:
         return read_ahead(self._chunks(size))
 
     def batches(self, size: int) -> Iterator[pa.RecordBatch]:
-        """The same rows as the table has them, features and label alone, in the same order."""
+        """The same rows as the table has them, features and label alone, in the same order.
+
+        Only the bytes of objects stand for their addresses.
+        """
         with translated("table"):
-            yield from self._share.batches([*self._spec.features, self._spec.label], size)
+            for batch in self._share.batches([*self._spec.features, self._spec.label], size):
+                yield from batches_with_objects(batch, self._spec, self._settings)
 
     def _chunks(self, size: int) -> Generator[tuple[Tensor, Tensor]]:
         if size < 1:
@@ -143,6 +148,7 @@ def _missing(spec: DatasetSpec, columns: Mapping[str, Sequence[str]]) -> Iterato
     """Columns that are not there; what several tables lack is told once."""
     flags = {spec.label: "--label", spec.subject: "--subject-column"}
     flags |= dict.fromkeys(spec.slices, "--slices") | dict.fromkeys(spec.features, "--features")
+    flags |= dict.fromkeys((one.column for one in spec.objects), "--objects")
     for name, flag in flags.items():
         lacking = [uri for uri, names in columns.items() if name not in names]
         if not lacking:
@@ -151,7 +157,7 @@ def _missing(spec: DatasetSpec, columns: Mapping[str, Sequence[str]]) -> Iterato
         have, they = ("has", "it has") if len(lacking) == 1 else ("have", "both have")
         yield DataError(
             f"{' and '.join(lacking)} {have} no column {name!r}; {they} {', '.join(there)}.",
-            line=f"{flag} COLUMN",
+            line=f"{flag} COLUMN{'=PREFIX' if flag == '--objects' else ''}",
         )
 
 
@@ -159,6 +165,10 @@ def _type_errors(spec: DatasetSpec, kinds: Mapping[str, pa.DataType]) -> Iterato
     """What is wrong with the types of the columns that are there."""
     # What a model takes as the table has it was looked at by `tasks.registry.opaque.cells`.
     is_free = bool(spec.types or spec.preparation)
+    addresses = {one.column: kinds.get(one.column, pa.string()) for one in spec.objects}
+    for name in (n for n, kind in addresses.items() if not is_text(kind)):
+        yield DataError(f"Column {name!r} must hold the addresses of objects as text.")
+    kinds = {**kinds, **dict.fromkeys(addresses, pa.large_binary())}
     features = [] if is_free else [kinds[name] for name in spec.features if name in kinds]
     for name in (n for n in spec.features if n in kinds and not is_free):
         if why := _why_no_feature(name, kinds[name], spec):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tasks.datasets.encoding import joined, to_tensors
 from tasks.datasets.fragments import SCAN, Group, row_groups
+from tasks.datasets.objects import with_objects
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import DatasetSpec
@@ -36,7 +37,7 @@ class Sample:
     slices: dict[str, list[str]]
     """By slice column the value of each row; "missing" where the table has none."""
     table: pa.Table
-    """The same rows as they are stored: features and label alone."""
+    """The same rows as they are stored: features and label alone, objects for their addresses."""
 
     def halves(self) -> tuple["Sample", "Sample"]:
         """The two parts of `unlearning.model.rows.split_by_content`, each row with its slices."""
@@ -203,7 +204,7 @@ class _Pool:
             raise UnfitRowsError(f"No rows are left to sample in {spec.uri}; look at the table.")
         self._shrink()
         order = torch.from_numpy(np.argsort(np.concatenate([keys for keys, _ in self._parts])))
-        tables = [table for _, table in self._parts]
+        tables = [with_objects(table, spec, settings) for _, table in self._parts]
         rows = joined([to_tensors(table, spec, settings) for table in tables], spec)
         drawn = pa.concat_tables([table.select(spec.slices) for table in tables])
         slices = {name: _texts(drawn[name].take(order.numpy())) for name in spec.slices}

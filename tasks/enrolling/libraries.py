@@ -99,6 +99,11 @@ def library_errors(source: ModelSource) -> Iterator[ExpungeError]:
             "owner can train anew; give that with --recipe FILE.",
             line="--recipe FILE",
         )
+    if any(map(source.dataset.is_address, source.dataset.features)):
+        yield SettingsError(
+            f"{source.model} takes rows as the table has them, and would read the addresses of "
+            "objects as texts; leave that column out of --features."
+        )
     if source.dataset.shape or source.dataset.scale != 1.0:
         yield SettingsError(
             f"{source.model} takes rows as the table has them; leave out --shape and --scale, and "
@@ -124,8 +129,9 @@ def asked_by(services: Services, source: ModelSource, trust: Trust) -> Asked | N
     """How the model of the source is asked; None if it is torch's own."""
     if not source.dataset.types:
         return None
-    private = private_places(services.settings, (source.dataset.uri, source.holdout))
-    return Asked(source.model, source.dataset, source.recipe_python, tuple(private), trust.pickle)
+    spec = source.dataset
+    private = private_places(services.settings, (spec.uri, source.holdout, *spec.prefixes))
+    return Asked(source.model, spec, source.recipe_python, tuple(private), trust.pickle)
 
 
 def with_classes(source: ModelSource, module: nn.Module) -> tuple[ModelSource, nn.Module]:

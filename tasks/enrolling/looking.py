@@ -6,10 +6,16 @@ from functools import partial
 from tasks.datasets.rows import column_errors
 from tasks.datasets.samples import sample_rows
 from tasks.enrolling.lineage import Lineage, lineage
+from tasks.enrolling.objects import refuse_unfit_objects
 from tasks.enrolling.obstacles import Obstacles
 from tasks.enrolling.recognition import FIT_ROWS
 from tasks.enrolling.serving import newest_version, unserved, version_to_enroll
-from tasks.enrolling.source import ModelSource, refuse_other_subjects, refuse_unready_table
+from tasks.enrolling.source import (
+    ModelSource,
+    address_columns,
+    refuse_other_subjects,
+    refuse_unready_table,
+)
 from tasks.registry.services import Services
 from tasks.tables.delta import is_table, keep_ids_out_of_log, open_table
 from tasks.versions.copies import unasked
@@ -62,6 +68,9 @@ def at_tables(services: Services, source: ModelSource, seen: Obstacles) -> bool:
     for uri in {source.dataset.uri: None, source.holdout: None}:
         seen.each(lambda uri=uri: _unready(services, source, uri))
     seen.outcome(lambda: refuse_other_subjects(services, source))
+    looks = partial(refuse_unfit_objects, services, source.model, spec, source.holdout, tries=False)
+    if fits:
+        seen.outcome(looks)
     return fits
 
 
@@ -82,5 +91,6 @@ def row_count(services: Services, source: ModelSource) -> int:
 def _unready(services: Services, source: ModelSource, uri: str) -> Iterator[ExpungeError]:
     refuse_unready_table(services, source, uri, tries=False)
     table = open_table(services.settings, uri)
-    keep_ids_out_of_log(table, source.dataset.subject, changes=False)
+    addresses = address_columns(services, source, uri)
+    keep_ids_out_of_log(table, source.dataset.subject, addresses, changes=False)
     yield from ()

@@ -91,7 +91,7 @@ def check_recipe(
         recipe,
         table.to_batches(),
         name=source.model,
-        tables=(spec.uri, source.holdout),
+        tables=(spec.uri, source.holdout, *spec.prefixes),
         like=parent,
         seed=source.unlearning.retraining.seed,
         most_seconds=_MOST_SECONDS,

@@ -43,7 +43,7 @@ def refuse_worse(
         recipe,
         rows.batches(_BATCH_ROWS),
         name=source.model,
-        tables=(spec.uri, source.holdout),
+        tables=(spec.uri, source.holdout, *spec.prefixes),
         like=parent,
         seed=source.unlearning.retraining.seed,
     )

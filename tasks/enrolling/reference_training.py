@@ -169,7 +169,7 @@ def _trained(
         recipe,
         rows[1].to_batches(),
         name=enrollment.model,
-        tables=enrollment.tables,
+        tables=enrollment.places,
         like=parent,
         seed=config.seed,
     )

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, replace
 
 from tasks.datasets.rows import check_columns
+from tasks.enrolling.objects import refuse_unfit_objects
 from tasks.enrolling.subject_kinds import settled_kind
 from tasks.journal.events.enrollment import DatasetSpec, Loss
-from tasks.journal.reading import enrolled_models, tolerated_folders
+from tasks.journal.reading import enrolled_models, object_columns, tolerated_folders
 from tasks.registry.services import Services
 from tasks.store.address import canonical
 from tasks.tables.delta import keep_ids_out_of_log, open_table
@@ -55,15 +56,20 @@ def pinned(services: Services, source: ModelSource) -> ModelSource:
     Whose ids they are is settled, too (`tasks.enrolling.subject_kinds`).
 
     Raises:
-        DataError: columns are missing, or rows of a table could not be erased for good.
+        DataError: columns are missing, or rows or objects could not be erased for good.
     """
     source = placed(source)
     refuse_training_holdout(source)
     source = with_kind(services, source)
     check_columns(services.settings, source.dataset, source.dataset_version, source.holdout)
+    refuse_unfit_objects(services, source.model, source.dataset, source.holdout)
     for uri in (source.dataset.uri, source.holdout):
         refuse_unready_table(services, source, uri)
-        keep_ids_out_of_log(open_table(services.settings, uri), source.dataset.subject)
+        keep_ids_out_of_log(
+            open_table(services.settings, uri),
+            source.dataset.subject,
+            address_columns(services, source, uri),
+        )
     if source.dataset_version is not None:
         return source
     return replace(
@@ -72,8 +78,10 @@ def pinned(services: Services, source: ModelSource) -> ModelSource:
 
 
 def placed(source: ModelSource) -> ModelSource:
-    """The source with each table's one address, however it was written."""
-    place = replace(source.dataset, uri=canonical(source.dataset.uri))
+    """The source with the one address of each place, however it was written."""
+    spec = source.dataset
+    objects = tuple(replace(one, prefix=canonical(one.prefix)) for one in spec.objects)
+    place = replace(spec, uri=canonical(spec.uri), objects=objects)
     return replace(source, dataset=place, holdout=canonical(source.holdout))
 
 
@@ -95,6 +103,12 @@ def with_kind(services: Services, source: ModelSource) -> ModelSource:
     """The source with the kind of its subjects; raises as `settled_kind`."""
     kind = settled_kind(services.journal, source.dataset, source.holdout)
     return replace(source, dataset=replace(source.dataset, subject_kind=kind))
+
+
+def address_columns(services: Services, source: ModelSource, uri: str) -> list[str]:
+    """Columns of addresses in one of its tables, those of other models of it among them."""
+    found = {*source.dataset.objects, *object_columns(services.journal, uri)}
+    return sorted({one.column for one in found})
 
 
 def refuse_unready_table(

@@ -61,7 +61,7 @@ def with_tokenizer(services: Services, source: ModelSource, loaded: LoadedModel)
 def reads_text(services: Services, source: ModelSource) -> bool:
     """Whether its one feature is a column of texts, of which tokens are made."""
     spec = source.dataset
-    if len(spec.features) != 1 or spec.types:
+    if len(spec.features) != 1 or spec.types or spec.is_address(spec.features[0]):
         return False
     schema = arrow_schema(open_table(services.settings, spec.uri, source.dataset_version))
     name = spec.features[0]

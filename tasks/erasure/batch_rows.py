@@ -1,5 +1,6 @@
 """The rows of a batch's subjects in one table, and what the batch did to that table before."""
 
+from tasks.erasure.addresses import note_addresses
 from tasks.journal.events import ids
 from tasks.journal.histories.table import TableHistory
 from tasks.journal.reading import read_batch
@@ -49,6 +50,8 @@ class BatchRows:
     def _keep_digests(self) -> int:
         """Write down what the rows hold: should they come back, they are told from new ones.
 
+        And which objects they point to, which are deleted once the rows are gone.
+
         Returns the version of the table that has these rows.
         """
         table = open_table(self._services.settings, self.uri)
@@ -56,6 +59,7 @@ class BatchRows:
         late_returns.refuse_new(self._services, self._batch)
         column = SubjectColumn(self.column, self.kind)
         keep_erased(self._services, self._batch, table, column, self.subjects)
+        note_addresses(self._services, self._batch, table, self.uri, self.column, self.subjects)
         return table.version()
 
     def _delete_once(self) -> None:

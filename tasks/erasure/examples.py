@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.datasets.encoding import feature_values, has_images_beside
-from tasks.datasets.images import is_bytes
+from tasks.datasets.encoding import are_bytes, feature_values, has_images_beside
 from tasks.datasets.rows import TableRows
 from tasks.erasure.batch_rows import BatchRows, table_history
 from tasks.journal.effects import once
@@ -149,8 +148,9 @@ class _Examples:
             self.why_not = str(error)
 
     def _is_text(self, spec: DatasetSpec) -> bool:
+        name, *others = spec.features
         schema = arrow_schema(open_table(self._services.settings, self._rows.uri))
-        return len(spec.features) == 1 and is_text(schema.field(spec.features[0]).type)
+        return not (others or spec.is_address(name)) and is_text(schema.field(name).type)
 
     def _saying(
         self, spec: DatasetSpec, read: Mapping[ExampleOf, Mapping[str, object]]
@@ -197,24 +197,17 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
     own = next((e.dataset for e in enrolled if rows.uri in e.tables), None)
     if own is None:
         return
+    bare = replace(own, subject=rows.column, types=(), scale=1.0, slices=(), tokenizer="", whole=())
     schema = arrow_schema(open_table(services.settings, rows.uri))
     numeric = [e.dataset for e in enrolled if not e.dataset.types]
     there = [one for one in numeric if set(one.features) <= set(schema.names)]
-    known = {(o.features, o.scale, o.inputs, o.preparation, o.shape): None for o in there}
-    for features, scale, inputs, preparation, shape in known:
+    known = {(o.features, o.scale, o.inputs, o.preparation, o.shape, o.objects) for o in there}
+    for features, scale, inputs, preparation, shape, objects in sorted(known):
         found = replace(
-            own,
-            features=features,
-            inputs=inputs,
-            preparation=preparation,
-            subject=rows.column,
-            types=(),
-            scale=1.0,
-            shape=shape if any(is_bytes(schema.field(n).type) for n in features) else (),
-            slices=(),
-            tokenizer="",
-            whole=(),
+            bare, features=features, inputs=inputs, preparation=preparation, objects=objects
         )
+        has_images = any(are_bytes(schema, name, found) for name in features)
+        found = replace(found, shape=shape if has_images else ())
         if not has_images_beside(schema, found):
             yield found, scale
         else:  # of which the pixels alone are scaled

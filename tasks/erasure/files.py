@@ -8,7 +8,7 @@ from tasks.journal.effects import once
 from tasks.journal.events import ids
 from tasks.journal.events.batches import FilesPurged, PurgeIntended
 from tasks.journal.events.catalog import batch_stream
-from tasks.journal.reading import tolerated_folders
+from tasks.journal.reading import object_columns, tolerated_folders
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.tables import absence_scan, folder, transaction_log
@@ -51,7 +51,7 @@ def _proven(
     if (
         leftover_files(settings, uri, tolerated)
         or rows.are_there()
-        or transaction_log.names_people(settings, uri, rows.column)
+        or _is_told_by_log(services, rows)
     ):
         return None
     # Whoever had no rows is looked for as well: the certificate says so.
@@ -88,6 +88,15 @@ def _purge(services: Services, rows: BatchRows) -> None:
     lease.check(services.store)
     vacuum(settings, uri, tolerated)
     lease.check(services.store)
-    if transaction_log.names_people(settings, uri, rows.column):
+    if _is_told_by_log(services, rows):
         transaction_log.trim(settings, uri)
     remove_old_versions(settings, uri, tolerated)
+
+
+def _is_told_by_log(services: Services, rows: BatchRows) -> bool:
+    """Whether the log names people who are gone, by their ids or by addresses of their objects."""
+    addresses = [one.column for one in object_columns(services.journal, rows.uri)]
+    return any(
+        transaction_log.names_people(services.settings, rows.uri, column)
+        for column in (rows.column, *addresses)
+    )

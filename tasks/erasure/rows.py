@@ -3,6 +3,7 @@
 import logging
 
 from tasks.attempts.unhindered import counting
+from tasks.erasure.addresses import refuse_undeletable_objects
 from tasks.erasure.batch_rows import BatchRows, table_history
 from tasks.erasure.former_versions import note_former
 from tasks.intake import batches
@@ -129,6 +130,7 @@ def _refuse_unready(services: Services, rows: BatchRows) -> None:
         tolerated=tolerated_folders(services.journal, rows.uri),
     )
     refuse_full(services.settings, rows.uri, rows.column, rows.subjects)
+    refuse_undeletable_objects(services, rows.uri, rows.column, rows.subjects)
 
 
 def _is_gone(services: Services, batch: str, uri: str, *, is_closed: bool) -> bool:

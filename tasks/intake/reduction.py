@@ -8,7 +8,7 @@ import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from tasks.intake import batches, inbox, kept_rows, never_begun, quarantine
+from tasks.intake import batches, inbox, kept_rows, never_begun, object_lists, quarantine
 from tasks.intake.kept_rows import RequestFile, file_of
 from tasks.journal import journal
 from tasks.journal.effects import once
@@ -37,7 +37,7 @@ _UNREADABLE = "-file"
 def has_work(services: Services) -> bool:
     """Whether more is kept than may be: of closed batches, or of some that never began."""
     left = _unreduced(services) or _past_their_days(services) or never_begun.left_of_none(services)
-    return bool(left)
+    return bool(left or _listed(services))
 
 
 def reduce_closed(services: Services) -> int:
@@ -54,6 +54,8 @@ def reduce_closed(services: Services) -> int:
         _reduce(services, batch)
     for batch in _past_their_days(services):
         _empty_quarantine(services, batch)
+    for batch in _listed(services):
+        object_lists.drop_lists(services, batch)
     for file_id in kept_rows.files_with_open_rows(services):
         rows = kept_rows.open_rows(services, file_id)
         left = _still_open(services, list(rows))
@@ -66,6 +68,12 @@ def reduce_closed(services: Services) -> int:
 
 def _unreduced(services: Services) -> list[str]:
     return [b for b in inbox.batches_with_files(services) if _is_closed(services, b, reduced=False)]
+
+
+def _listed(services: Services) -> list[str]:
+    """Closed batches of which it is still on record what their rows pointed to."""
+    kept = object_lists.batches_with_lists(services)
+    return [b for b in kept if read_batch(services.journal, b).status == "closed"]
 
 
 def _past_their_days(services: Services) -> list[str]:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import batch_stream, model_stream
-from tasks.journal.events.enrollment import Enrollment
+from tasks.journal.events.enrollment import Enrollment, ObjectColumn
 from tasks.journal.events.models import ModelEnrolled, TableClosed
 from tasks.journal.histories.batch import BatchHistory, batch_history
 from tasks.journal.histories.model import ModelHistory, model_history
@@ -68,6 +68,12 @@ def tolerated_folders(journal: Journal, uri: str) -> tuple[str, ...]:
     """Folders below a table that its models leave alone, each as it was last enrolled on it."""
     last = {e.model: e.tolerated for e in ever_enrolled(journal) if uri in e.tables}
     return tuple(sorted({folder for folders in last.values() for folder in folders}))
+
+
+def object_columns(journal: Journal, uri: str) -> tuple[ObjectColumn, ...]:
+    """Columns of a table with addresses of objects, as each of its models was last enrolled."""
+    last = {e.model: e.dataset.objects for e in ever_enrolled(journal) if uri in e.tables}
+    return tuple(sorted({one for columns in last.values() for one in columns}))
 
 
 def subject_columns(journal: Journal) -> dict[str, SubjectColumn]:

@@ -6,6 +6,7 @@ from tasks.steps.policy import step
 suppress_subjects = step(Steps.suppress_subjects)
 tables_to_erase = step(Steps.tables_to_erase)
 erase_rows = step(Steps.erase_rows)
+erase_objects = step(Steps.erase_objects)
 purge_files = step(Steps.purge_files)
 advance_models = step(Steps.advance_models)
 drop_ledgers = step(Steps.drop_ledgers)

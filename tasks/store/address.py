@@ -35,6 +35,25 @@ def address_of(place: str) -> str:
     return Path(unquote(urlsplit(uri).path)).resolve().as_uri()
 
 
+def column_below(text: str) -> tuple[str, str]:
+    """A column and the address below which its objects lie, of what a person wrote.
+
+    >>> column_below("photo=s3://lake/people/")
+    ('photo', 's3://lake/people')
+
+    Raises:
+        SettingsError: it names no column and address, or the top of a disk.
+    """
+    column, _, place = text.partition("=")
+    prefix = address_of(place) if place else ""
+    if not column or not prefix.startswith(("s3://", "file:///")) or prefix == "file:///":
+        raise SettingsError(
+            f"objects is {text!r}; name a column and what its objects lie below, as in "
+            "photo=s3://lake/people."
+        )
+    return column, prefix
+
+
 def own_folder(name: str) -> str:
     """A folder below a table as keys begin with it, with one slash at its end.
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -24,6 +25,13 @@ CONFIG = Config(
 _REFUSED = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _ABSENT = {"NoSuchKey", "404", "InvalidRequest", "InvalidURI", "KeyTooLongError"}
 """Codes that say that nothing is there, or that nothing can have such a key."""
+_NO_LOCKS = {
+    "ObjectLockConfigurationNotFoundError",
+    "NoSuchObjectLockConfiguration",
+    "NotImplemented",
+    "MethodNotAllowed",
+}
+"""Codes of a bucket, or server, without Object Lock."""
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _PUTS = 3
 """Tries of a conditional PUT while others write or delete the same key."""
@@ -116,12 +124,41 @@ class S3Store:
     def delete(self, key: str) -> None:
         """Remove every version and marker of the object."""
         with translated("object store"):
+            for item in self.versions(key):
+                self._delete_version(item)
+
+    def versions(self, key: str) -> list[dict[str, Any]]:
+        """Every version and marker of the object."""
+        with translated("object store"):
             full = self._key(key)
             # SeaweedFS lists versions as XML, which has no way to spell these characters.
             spelled = _NOT_XML.sub("\ufffd", full)
-            for item in self._versions(full):
-                if item["Key"] in (full, spelled):
-                    self._delete_version({**item, "Key": full})
+            found = self._versions(full)
+            return [{**one, "Key": full} for one in found if one["Key"] in (full, spelled)]
+
+    def locks(self) -> dict[str, Any]:
+        """How the bucket locks objects against deletion; empty if it does not."""
+        with translated("object store"):
+            try:
+                found = self.client.get_object_lock_configuration(Bucket=self.bucket)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _NO_LOCKS:
+                    return {}
+                raise
+        return found.get("ObjectLockConfiguration", {})
+
+    def is_locked(self, key: str) -> bool:
+        """Whether a version of the object is retained, or on a hold of the bucket's own."""
+        with translated("object store"):
+            return any(self._is_retained(one) for one in self.versions(key) if not one["marker"])
+
+    def _is_retained(self, item: dict[str, Any]) -> bool:
+        head = self.client.head_object(
+            Bucket=self.bucket, Key=item["Key"], VersionId=item["VersionId"]
+        )
+        until = head.get("ObjectLockRetainUntilDate")
+        is_held = head.get("ObjectLockLegalHoldStatus") == "ON"
+        return is_held or (until is not None and until > datetime.now(UTC))
 
     def purge_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:
         """Remove old versions, markers and parts of unfinished uploads below the prefix."""

@@ -178,33 +178,38 @@ def refuse_links(settings: Settings, uri: str) -> None:
         )
 
 
-def keep_ids_out_of_log(table: DeltaTable, column: str, *, changes: bool = True) -> None:
+def keep_ids_out_of_log(
+    table: DeltaTable, column: str, addresses: Iterable[str] = (), *, changes: bool = True
+) -> None:
     """Stop the table's log from recording the smallest and largest subject id of each file.
 
-    Or see whether that could be done, if it `changes` nothing.
+    Nor those of columns of addresses, which may hold ids. Or see whether that could be done, if it
+    `changes` nothing.
 
     Raises:
         DataError: the ids are partition values, which stand in paths and in the log.
     """
-    if column in table.metadata().partition_columns:
-        raise DataError(
-            f"The table is partitioned by the subject column {column!r}, so that ids stand in its "
-            "paths; write it anew with another partitioning."
-        )
-    wanted = statistics_columns([field.name for field in table.schema().fields], column)
+    for one in (column, *addresses):
+        if one in table.metadata().partition_columns:
+            what = "subject column" if one == column else "column of addresses"
+            raise DataError(
+                f"The table is partitioned by the {what} {one!r}, so that ids stand in its paths; "
+                "write it anew with another partitioning."
+            )
+    wanted = statistics_columns([f.name for f in table.schema().fields], column, *addresses)
     current = table.metadata().configuration
     if changes and any(current.get(name) != value for name, value in wanted.items()):
         with translated("table"):
             table.alter.set_table_properties(wanted)
 
 
-def statistics_columns(names: list[str], subject: str) -> dict[str, str]:
-    """Table properties for statistics on every column but the subject's.
+def statistics_columns(names: list[str], *without: str) -> dict[str, str]:
+    """Table properties for statistics on every column but the subject's, and others with ids.
 
     A list that Delta cannot parse counts as none, and then every column has statistics: so each
     name is quoted, and one with a backquote goes without.
     """
-    others = [name for name in names if name != subject and "`" not in name][:_INDEXED]
+    others = [name for name in names if name not in without and "`" not in name][:_INDEXED]
     if not others:
         return {"delta.dataSkippingNumIndexedCols": "0"}
     return {SKIPPING: ",".join(f"`{name}`" for name in others)}

@@ -8,6 +8,7 @@ from urllib.request import url2pathname
 
 from tasks.environment.settings import Settings
 from tasks.store.address import canonical
+from tasks.store.objects import ObjectStore
 from tasks.store.opening import open_store
 from tasks.tables import folder
 from tasks.tables.delta import refuse_links
@@ -41,10 +42,15 @@ def refuse_unready(
         )
     refuse_links(settings, uri)
     folder.refuse_foreign(folder.look(settings, uri, tolerated), uri)
-    _refuse_unwritable(settings, uri, tries=tries)
+    refuse_unwritable(uri, open_store(uri, settings), tries=tries)
 
 
-def _refuse_unwritable(settings: Settings, uri: str, *, tries: bool) -> None:
+def refuse_unwritable(uri: str, store: ObjectStore, *, tries: bool = True) -> None:
+    """Stop if nothing may be removed from a folder or bucket that is open at this address.
+
+    Raises:
+        DataError: so it is; on a disk also if it is so with one of the folders below.
+    """
     place = urlsplit(uri)
     if place.scheme == "file":
         top = Path(url2pathname(place.path))
@@ -57,7 +63,6 @@ def _refuse_unwritable(settings: Settings, uri: str, *, tries: bool) -> None:
         return
     if not tries:
         return
-    store = open_store(uri, settings)
     try:
         store.put_if_absent(folder.PROBE, b"")
         store.delete(folder.PROBE)

@@ -68,7 +68,8 @@ def train_by_recipe(
         recipe: What is run.
         rows: What it learns from.
         name: Of the model, for messages.
-        tables: Addresses of the model's tables, which it must not read itself.
+        tables: Addresses of the model's tables and of their rows' objects, which it must not read
+            itself.
         like: The served model.
         seed: Of its random numbers.
         most_seconds: How long it may take; as the settings say if omitted.

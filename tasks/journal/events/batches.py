@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tasks.journal.events.halts import HaltFact
+from tasks.journal.events.objects import ObjectFact
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
@@ -218,6 +219,7 @@ class BatchClosed:
 
 
 Answer = BatchApproved | BatchRejected
+TableFact = ErasureIntended | RowsErased | PurgeIntended | FilesPurged | TableGone
 OwnBatchFact = (
     BatchFrozen
     | BatchValidated
@@ -230,11 +232,8 @@ OwnBatchFact = (
     | RequestsTold
     | SuppressionIntended
     | SubjectsSuppressed
-    | ErasureIntended
-    | RowsErased
-    | PurgeIntended
-    | FilesPurged
-    | TableGone
+    | TableFact
+    | ObjectFact
     | ModelUntouched
     | NothingLeftToForget
     | ForgottenEarlier

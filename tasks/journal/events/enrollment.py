@@ -26,6 +26,14 @@ class InputColumns:
     columns: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectColumn:
+    """A column that holds the address of an object for each row, and the prefix of all of them."""
+
+    column: str
+    prefix: str
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
     """Where a model's training rows are and how they become inputs and labels."""
@@ -61,6 +69,19 @@ class DatasetSpec:
     """Key of its owner's code that makes numbers of the features; empty: they are numbers."""
     whole: tuple[str, ...] = ()
     """Feature columns of whole numbers, such as ids of words, that the model takes as they are."""
+
+    objects: tuple[ObjectColumn, ...] = ()
+    """Columns of addresses: a feature among them stands for the bytes of its objects, and all are
+    erased with their rows."""
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Where the objects of its rows lie."""
+        return tuple(one.prefix for one in self.objects)
+
+    def is_address(self, column: str) -> bool:
+        """Whether a column holds addresses of objects."""
+        return any(one.column == column for one in self.objects)
 
     @property
     def who(self) -> SubjectColumn:
@@ -135,6 +156,11 @@ class Enrollment:
     def tables(self) -> list[str]:
         """Every table that may hold rows of a subject of this model."""
         return [self.dataset.uri, self.holdout]
+
+    @property
+    def places(self) -> list[str]:
+        """Its tables, and where objects of their rows lie."""
+        return [*self.tables, *self.dataset.prefixes]
 
     @property
     def ledger_key(self) -> str:

@@ -32,6 +32,11 @@ def purged_files(uri: str, number: int = 1) -> str:
     return _in_table("purged", uri, number)
 
 
+def erased_objects(prefix: str, number: int) -> str:
+    """Objects below a prefix deleted, in the `number`th round."""
+    return _in_table("objects", prefix, number)
+
+
 def gone(uri: str) -> str:
     """A table is no more."""
     return _in_table("gone", uri, 1)

@@ -27,18 +27,20 @@ from tasks.journal.events.batches import (
     SearchClosed,
     SubjectsSuppressed,
     SuppressionIntended,
+    TableFact,
     TableGone,
 )
 from tasks.journal.events.catalog import BatchFact
 from tasks.journal.events.event import Event
 from tasks.journal.events.halts import HaltFact
+from tasks.journal.events.objects import ObjectFact, ObjectsErased
 from tasks.journal.events.preflight import Preflight
 from tasks.journal.events.reduction import Reducing
 from tasks.journal.events.statements import StatementFact
 from tasks.journal.events.withheld import NearMatchesSought, RequestsSentAhead, RequestsWithheld
 from tasks.journal.histories.attempt import AttemptHistory, note
 from tasks.journal.histories.statements import Statements, note_statement
-from tasks.journal.histories.table import TableFact, TableHistory, note_table
+from tasks.journal.histories.table import TableHistory, note_table
 from tasks.journal.histories.withheld import Withheld, note_withheld
 
 
@@ -60,6 +62,8 @@ class BatchHistory(Withheld):
     attempts: dict[str, AttemptHistory] = field(default_factory=dict)
     """By key, in the order in which they became the plan."""
     tables: dict[str, TableHistory] = field(default_factory=dict)
+    objects: list[ObjectsErased] = field(default_factory=list)
+    """Rounds in which objects that its rows pointed to were deleted."""
     stated: Statements = field(default_factory=Statements)
     asked: Preflight | None = None
     """The latest question to people; None if there never was one."""
@@ -169,7 +173,7 @@ _Ending = SuppressionIntended | SubjectsSuppressed | SearchClosed | BatchSuperse
 def _went_on(
     history: BatchHistory,
     event: Event[OwnBatchFact],
-    facts: _Noting | StatementFact | _Answering | TableFact | _Ending,
+    facts: _Noting | StatementFact | _Answering | TableFact | ObjectFact | _Ending,
 ) -> None:
     if isinstance(facts, _Noting):
         _noted(history, event, facts)
@@ -179,6 +183,10 @@ def _went_on(
         _answered(history, event, facts)
     elif isinstance(facts, TableFact):
         _erased(history, event.at, facts)
+    elif isinstance(facts, ObjectFact):
+        if isinstance(facts, ObjectsErased):
+            history.objects.append(facts)
+            history.decided_at = event.at
     else:
         _ended(history, facts)
 

@@ -8,10 +8,9 @@ from tasks.journal.events.batches import (
     FilesPurged,
     PurgeIntended,
     RowsErased,
+    TableFact,
     TableGone,
 )
-
-TableFact = ErasureIntended | RowsErased | PurgeIntended | FilesPurged | TableGone
 
 
 @dataclass(slots=True)

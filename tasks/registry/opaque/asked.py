@@ -30,6 +30,6 @@ def asked_of(settings: Settings, enrollment: Enrollment) -> Asked:
         enrollment.model,
         enrollment.dataset,
         enrollment.recipe_python,
-        tuple(private_places(settings, enrollment.tables)),
+        tuple(private_places(settings, enrollment.places)),
         enrollment.trust_pickle,
     )

@@ -45,6 +45,15 @@ def test_a_file_names_the_columns_of_each_argument(config, capsys):
     assert tomllib.loads(capsys.readouterr().out)["inputs"] == {"user": ["a"], "more": ["b", "c"]}
 
 
+def test_columns_of_addresses_are_named_with_their_prefix(config, tmp_path):
+    place = (tmp_path / "scans").as_uri()
+    flags = EnrollFlags(config=config, objects=["b=s3a://lake/people/", f"a={tmp_path}/scans"])
+    options = options_of(EnrollOptions, "enroll", flags, None)
+    assert options is not None
+    found = {one.column: one.prefix for one in options.source().dataset.objects}
+    assert found == {"a": place, "b": "s3://lake/people"}
+
+
 def test_flags_go_before_the_file(config):
     flags = EnrollFlags(config=config, table="other", method="ssd", version=3, trust_pickle=True)
     options = options_of(EnrollOptions, "enroll", flags, "photos")

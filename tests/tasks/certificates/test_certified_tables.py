@@ -2,7 +2,8 @@
 
 from hand_made_batch import TABLE
 
-from tasks.certificates.certified_tables import erasure_of, gone, search_of
+from tasks.certificates.certified_tables import erasure_of, gone, objects_of, search_of
+from tasks.journal.events.objects import ObjectsErased
 from tasks.subjects.matches import matches
 
 
@@ -27,3 +28,16 @@ def test_the_erasure_of_a_table_adds_up_and_ends_with_the_search_for_ids(erased)
 def test_a_table_that_is_no_more_claims_no_erasure():
     assert gone("file:///x")["outcome"] == "gone"
     assert "none was erased" in gone("file:///x")["reason"]
+
+
+def test_rounds_below_one_prefix_are_stated_as_one_and_in_the_table_that_pointed_there():
+    def round_of(prefix, lists, *tables):
+        return ObjectsErased(
+            prefix=prefix, tables=tables, lists=lists, erased=2, shared=1, missing=0
+        )
+
+    rounds = [round_of("p", 1, "t"), round_of("q", 2, "t", "u"), round_of("p", 3, "t")]
+    found = {one["prefix"]: one for one in objects_of("t", rounds)["objects"]}
+    assert [found[p]["objects_erased"] for p in ("p", "q")] == [4, 2]
+    assert [one["prefix"] for one in objects_of("u", rounds)["objects"]] == ["q"]
+    assert objects_of("v", rounds) == {}

@@ -48,6 +48,14 @@ def test_nothing_left_to_see_says_what_was_shown():
     assert "may have changed little" not in said(UPDATED)
 
 
+def test_objects_are_told_of_as_far_as_they_were_looked_for():
+    assert "others that show the person" not in said(UPDATED)
+    own = said(UPDATED, objects=[{"objects_shared": 0}])
+    assert "others that show the person" in own
+    assert "rows of others point to them too" not in own
+    assert "rows of others point to them too" in said(UPDATED, objects=[{"objects_shared": 1}])
+
+
 def test_a_search_in_vain_says_how_it_searched():
     told = said(is_found=False)
     assert "Only the id as it was written" in told
@@ -93,6 +101,7 @@ def test_every_limit_is_said_of_something():
         is_erased=True,
         is_partly_searched=True,
         has_strangers=True,
+        objects=[{"objects_shared": 1}],
         is_gone=True,
         models=models,
     )

@@ -4,13 +4,19 @@ import json
 
 import pytest
 from deltalake import write_deltalake
-from factories import frozen, happen, validated
+from factories import enrollment, frozen, happen, validated
+from object_world import photo_spec, with_photos
 from small_tables import rows, subject
 
+from tasks.environment.settings import load_settings
 from tasks.erasure import batch_rows
 from tasks.erasure.files import purge_files
+from tasks.erasure.objects import erase_objects
 from tasks.erasure.rows import erase_rows
 from tasks.intake import batches
+from tasks.journal.reading import read_batch, record_enrollment
+from tasks.registry.services import Services
+from tasks.store.opening import open_store
 
 GONE = [subject(3), subject(70)]
 
@@ -37,6 +43,46 @@ class HandMadeBatch:
 
     def purge(self):
         return purge_files(self.services, self.name, self.uri)
+
+
+class PointingBatch:
+    """A batch of two subjects whose rows point to objects; no model was trained."""
+
+    def __init__(self, batch, uri, prefix):
+        self.batch, self.services, self.uri, self.prefix = batch, batch.services, uri, prefix
+        write_deltalake(uri, with_photos(rows(80, seed=1), prefix, 0))
+        known = enrollment(dataset=photo_spec(uri, prefix), holdout=f"{uri}-holdout")
+        record_enrollment(self.services.journal, known)
+        batch.of(uri)
+
+    @property
+    def objects(self):
+        return open_store(self.prefix, self.services.settings)
+
+    def erase(self):
+        """The rows, then what they pointed to; what was done, round by round."""
+        self.batch.erase()
+        erase_objects(self.services, self.batch.name)
+        return read_batch(self.services.journal, self.batch.name).objects
+
+    def point(self, number, address):
+        """One row more of a subject, that points to this address."""
+        row = rows(1, first=number, seed=9).drop_columns("features")
+        write_deltalake(self.uri, row.append_column("photo", [[address]]), mode="append")
+
+    def there(self):
+        return {info.key for info in self.objects.list_objects("")}
+
+
+@pytest.fixture
+def pointing(batch, tmp_path):
+    return PointingBatch(batch, (tmp_path / "t").as_uri(), (tmp_path / "photos").as_uri())
+
+
+@pytest.fixture
+def pointing_to_bucket(batch, tmp_path, s3_bucket):
+    batch.services = Services.open(load_settings())
+    return PointingBatch(batch, (tmp_path / "t").as_uri(), f"s3://{s3_bucket}/people/photos")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 from factories import dataset, enrollment, frozen, happen, validated
+from object_world import key_of, photo_spec, with_photos
 from small_tables import MARK, rows, subject
 
 from tasks.certificates import certified_tables
@@ -52,6 +53,20 @@ def test_counts_add_up_and_no_id_is_left_even_in_a_log_from_before_enrolment(bat
     left = everything(table)
     assert not [i for i in (0, 5, 99) if subject(i).encode() in left]
     assert delta.open_table(load_settings(), table).count() == purged.rows == 97
+
+
+def test_no_address_of_an_object_is_left_in_the_log(batch, tmp_path):
+    uri, prefix = (tmp_path / "t").as_uri(), (tmp_path / "photos").as_uri()
+    told = {delta.SKIPPING: "`label`,`photo`"}
+    write_deltalake(uri, with_photos(rows(20, seed=1), prefix, 0), configuration=told)
+    record_enrollment(batch.services.journal, enrollment(dataset=photo_spec(uri, prefix)))
+    table = delta.open_table(load_settings(), uri)
+    delta.keep_ids_out_of_log(table, "subject_id", ["photo"])
+    batch.of(uri, gone=[subject(19)]).erase()
+    assert key_of(19).encode() in everything(uri)
+    assert batch.purge().hits == 0
+    assert subject(19).encode() not in everything(uri)
+    assert b"photo.png" not in b"".join(p.read_bytes() for p in tmp_path.glob("t/_delta_log/*"))
 
 
 def test_a_second_run_does_nothing(batch, table):

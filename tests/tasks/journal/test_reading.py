@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import pytest
 from factories import HOLDOUT, TABLE, enrollment, frozen
 
 from tasks.journal.events.catalog import batch_stream
+from tasks.journal.events.enrollment import ObjectColumn
 from tasks.journal.reading import (
     config_digest,
     enrolled_models,
+    object_columns,
     read_batch,
     read_enrollment,
     read_model,
@@ -35,6 +39,17 @@ def test_models_come_in_name_order_with_their_tables(services):
     assert subject_columns(services.journal) == dict.fromkeys(
         (TABLE, HOLDOUT), ("subject_id", "person")
     )
+
+
+def test_columns_of_addresses_are_those_that_each_model_was_last_enrolled_with(services):
+    first, second = (ObjectColumn(name, "s3://lake/people") for name in ("photo", "scan"))
+    for model, *columns in (("a", first), ("b", second, first), ("a", second), ("c",)):
+        spec = replace(enrollment().dataset, objects=tuple(columns))
+        record_enrollment(services.journal, enrollment(model=model, dataset=spec))
+    assert object_columns(services.journal, HOLDOUT) == (first, second)
+    record_enrollment(services.journal, enrollment(model="b"))
+    assert object_columns(services.journal, TABLE) == (second,)
+    assert object_columns(services.journal, "file:///other") == ()
 
 
 def test_an_unknown_batch_is_empty(services):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.environment.settings import load_settings
-from tasks.store.address import address_of, canonical, own_folder
+from tasks.store.address import address_of, canonical, column_below, own_folder
 from tasks.store.opening import open_store
 from unlearning.errors import SettingsError
 
@@ -56,3 +56,10 @@ def test_a_folder_below_a_table_has_one_spelling_and_the_table_itself_is_none():
     for name in ("", "/", ".", "../x", "a/../b", "/a", "_delta_log", "_delta_log/x", "s3://x/y"):
         with pytest.raises(SettingsError, match="tolerate"):
             own_folder(name)
+
+
+@pytest.mark.parametrize("text", ["photo", "=s3://lake/people", "photo=", "photo=/", "p=ftp://x/y"])
+def test_a_column_is_named_with_an_address_below_which_something_can_lie(text):
+    with pytest.raises(SettingsError, match="objects is"):
+        column_below(text)
+    assert column_below("a=s3://lake/b=c") == ("a", "s3://lake/b%3Dc")

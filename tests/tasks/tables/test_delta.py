@@ -114,6 +114,13 @@ def test_a_table_partitioned_by_subject_is_refused(tmp_path):
         delta.keep_ids_out_of_log(delta.open_table(load_settings(), place), "subject_id")
 
 
+def test_a_table_partitioned_by_addresses_is_refused(tmp_path):
+    place = (tmp_path / "t").as_uri()
+    write_deltalake(place, rows(3).select(["subject_id", "label"]), partition_by=["label"])
+    with pytest.raises(DataError, match="partitioned by the column of addresses 'label'"):
+        delta.keep_ids_out_of_log(delta.open_table(load_settings(), place), "subject_id", ["label"])
+
+
 def test_a_version_is_readable_until_its_files_are_purged(table):
     deletion.delete_rows(load_settings(), table, "subject_id", [subject(3)])
     assert delta.is_readable(load_settings(), table, 1)

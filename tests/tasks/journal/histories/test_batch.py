@@ -4,6 +4,7 @@ from factories import approved, attempt, frozen, preflight, rejected, validated
 from tasks.journal.events import attempts as a
 from tasks.journal.events import batches as b
 from tasks.journal.events.event import Event
+from tasks.journal.events.objects import ObjectErasureIntended, ObjectsErased
 from tasks.journal.events.transitions import next_status
 from tasks.journal.events.withheld import RequestsWithheld
 from tasks.journal.histories.batch import batch_history
@@ -105,6 +106,15 @@ def test_a_table_remembers_its_rounds():
     assert found.tables["u"].is_gone
     assert not found.tables["u"].is_begun
     assert found.decided_at == "2026-11-06"
+
+
+def test_objects_that_went_are_the_last_that_a_certificate_rests_on():
+    gone = ObjectsErased(prefix="p", tables=("t",), lists=1, erased=2, shared=0, missing=0)
+    begun = ObjectErasureIntended(prefix="p", lists=1, found=2)
+    found = history(*OPEN, ERASED, begun, gone)
+    assert found.objects == [gone]
+    assert found.decided_at == "2026-11-05"
+    assert history(*OPEN, ERASED, begun).objects == []
 
 
 def test_what_a_batch_came_to_is_told_apart():

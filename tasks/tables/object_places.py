@@ -1,0 +1,145 @@
+"""Where the objects lie that a column of addresses points to, and which address is whose key.
+
+An address may hold the id of a person: no message of ours repeats it, and none of another's that
+does is let through.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+
+from tasks.environment.settings import Settings
+from tasks.foreign_errors import translated
+from tasks.journal.events.enrollment import ObjectColumn
+from tasks.store.address import canonical
+from tasks.store.objects import MAX_KEY, MissingObjectError, ObjectStore
+from tasks.store.opening import open_store
+from tasks.tables.delta import arrow_dataset, arrow_schema
+from unlearning.errors import DataError, ExpungeError
+
+_FILE = re.compile(r"file:(?://(?:localhost)?)?/(.+)", re.DOTALL)
+_BUCKET = re.compile(r"s3[an]?://([^/]+)/(.+)", re.DOTALL)
+
+
+class ObjectPlace:
+    """A prefix below which the objects of a column lie."""
+
+    def __init__(self, settings: Settings, prefix: str) -> None:
+        self.prefix = canonical(prefix)
+        self.store: ObjectStore = open_store(self.prefix, settings)
+        parts = urlsplit(self.prefix)
+        self._bucket = parts.netloc
+        top = unquote(parts.path).strip("/")
+        self._top = f"{top}/" if top else ""
+
+    def key(self, address: str) -> str | None:
+        """The key of an object below the prefix by a URI, a path or that key; None if elsewhere.
+
+        A URI of a bucket is taken as it stands, one of a file is decoded.
+        """
+        whole = self._whole(address)
+        if whole is None or not whole.startswith(self._top) or len(whole.encode()) > MAX_KEY:
+            return None
+        key = whole.removeprefix(self._top)
+        return None if {"", ".", ".."} & set(key.split("/")) or "\0" in key else key
+
+    def address(self, key: str) -> str:
+        """The one address of an object, below whichever prefix it was found."""
+        return f"{self._bucket}/{self._top}{key}"
+
+    def is_linked(self, key: str) -> bool:
+        """Whether a link leads to the file, so that it may lie anywhere."""
+        if self._bucket:
+            return False
+        top = Path("/", self._top)
+        return (top / key).resolve() != top.resolve() / key
+
+    def get(self, key: str) -> bytes | None:
+        """The object's bytes; None if there is none, or a link in its place."""
+        try:
+            with unnamed():
+                return None if self.is_linked(key) else self.store.get(key)
+        except MissingObjectError:
+            return None
+
+    def _whole(self, address: str) -> str | None:
+        if self._bucket:
+            found = _BUCKET.fullmatch(address)
+            if found:
+                return found[2] if found[1] == self._bucket else None
+        elif found := _FILE.fullmatch(address):
+            return unquote(found[1])
+        elif address.startswith("/"):
+            return address[1:]
+        is_relative = "://" not in address and not address.startswith(("/", "file:"))
+        return f"{self._top}{address}" if is_relative else None
+
+
+@dataclass(slots=True)
+class Pointed:
+    """Where the rows of a table point to by one of its columns."""
+
+    keys: set[str] = field(default_factory=set)
+    outside: int = 0
+    """Rows with an address that is not below the prefix."""
+
+
+def pointed(
+    table: DeltaTable, one: ObjectColumn, place: ObjectPlace, where: ds.Expression | None = None
+) -> Pointed:
+    """Keys of the objects that rows point to; a row without an address points nowhere.
+
+    Cost: a pass over the column; memory for the keys.
+
+    Raises:
+        DataError: the table has no such column any more.
+    """
+    if one.column not in arrow_schema(table).names:
+        raise DataError(
+            f"{table.table_uri} has no column {one.column!r} any more, which held addresses of "
+            "objects; restore it, or enrol its models again without --objects."
+        )
+    found = Pointed()
+    with translated("table"):
+        for batch in arrow_dataset(table).to_batches(columns=[one.column], filter=where):
+            for address in batch.column(0).drop_null().to_pylist():
+                key = place.key(address)
+                found.outside += key is None
+                if key is not None:
+                    found.keys.add(key)
+    return found
+
+
+def refuse_outside(uri: str, one: ObjectColumn, count: int) -> None:
+    """Stop where rows point to what was not declared as theirs.
+
+    Raises:
+        DataError: some do.
+    """
+    if count:
+        raise DataError(outside(uri, one, count))
+
+
+def outside(uri: str, one: ObjectColumn, count: int) -> str:
+    """What to say of rows that point to what was not declared as theirs."""
+    return (
+        f"{count} rows of {uri} have an address in column {one.column!r} that is not below "
+        f"{one.prefix}; mend them, or name another prefix with --objects."
+    )
+
+
+@contextmanager
+def unnamed() -> Iterator[None]:
+    """Let errors out without their causes, which may quote keys and paths."""
+    try:
+        yield
+    except MissingObjectError:
+        raise MissingObjectError("An object is missing; restore it.") from None
+    except ExpungeError as error:
+        raise type(error)(*error.args) from None

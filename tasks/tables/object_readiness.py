@@ -1,0 +1,82 @@
+"""Whether objects could be erased for good, and nothing but them: tried before any is deleted."""
+
+from collections.abc import Collection, Mapping
+
+from tasks.store.address import canonical
+from tasks.store.kept_versions import locked, locks_all
+from tasks.tables.object_places import ObjectPlace, unnamed
+from tasks.tables.readiness import refuse_unwritable
+from unlearning.errors import DataError
+
+_LOG, _MODEL = "_delta_log", "MLmodel"
+
+
+def refuse_overlap(prefix: str, others: Mapping[str, str]) -> None:
+    """Refuse a prefix that lies in one of the others, or holds one.
+
+    Args:
+        prefix: Where objects lie.
+        others: What they are, in words, by their addresses.
+
+    Raises:
+        DataError: it does.
+    """
+    mine = f"{canonical(prefix)}/"
+    for uri, what in others.items():
+        other = f"{canonical(uri)}/"
+        if mine.startswith(other) or other.startswith(mine):
+            raise DataError(
+                f"The objects below {prefix} would lie with {what}, {uri}, of which nothing may be "
+                "deleted by an address in a row; keep them in a folder of their own.",
+                line="--objects COLUMN=PREFIX",
+            )
+
+
+def refuse_other_contents(place: ObjectPlace) -> None:
+    """Refuse a prefix below which a table or the files of a model lie.
+
+    Cost: a listing.
+
+    Raises:
+        DataError: one does.
+    """
+    with unnamed():
+        for info in place.store.list_objects(""):
+            parts = info.key.split("/")
+            if _LOG in parts or parts[-1] == _MODEL:
+                what = "a Delta table" if _LOG in parts else "the files of a model"
+                raise DataError(
+                    f"Below {place.prefix} lies {what}, of which nothing may be deleted by an "
+                    "address in a row; keep the objects in a folder of their own.",
+                    line="--objects COLUMN=PREFIX",
+                )
+
+
+def refuse_undeletable(
+    place: ObjectPlace, keys: Collection[str] = (), *, tries: bool = True
+) -> None:
+    """Stop while nothing is deleted, if objects could not be removed with all their versions.
+
+    Cost: in a directory a look at its folders, in a bucket an object that is written and removed
+    again, if it tries; where the bucket has locks two calls for each of the keys.
+
+    Raises:
+        DataError: one is retained or on a hold of its bucket, a link leads to one, or nothing may
+            be removed there.
+    """
+    links = sum(place.is_linked(key) for key in keys)
+    if links:
+        raise DataError(
+            f"{links} objects below {place.prefix} are reached by a link, and what it points to "
+            "may be somebody else's; put the files themselves there."
+        )
+    with unnamed():
+        kept = locked(place.store, keys)
+        is_probed = not locks_all(place.store)
+    if kept:
+        raise DataError(
+            f"{kept} objects below {place.prefix} are kept by their bucket (Object Lock: a "
+            "retention or a legal hold); end that, then run again."
+        )
+    if is_probed:
+        refuse_unwritable(place.store.uri, place.store, tries=tries)
