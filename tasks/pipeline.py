@@ -4,7 +4,6 @@
 what follows once every model has forgotten. Prefect runs the same `Steps` as tasks (`tasks.steps`).
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -34,8 +33,6 @@ from tasks.subjects.enrolled_ids import EnrolledIds
 from tasks.versions import retirement
 from unlearning.gate.gate import GateDecision
 from unlearning.policy.ladder import ModelOutcome, NextRung
-
-log = logging.getLogger("expunge.pipeline")
 
 Unlearn = Callable[[str, str], ModelOutcome]
 """Unlearns a batch from a model, both by name, be it in another way than as a plain call."""
@@ -163,8 +160,10 @@ class Steps:
     def close_batch(self, batch: str) -> None:
         """The batch closed, its requests reduced, and what its models forgot noted as gone."""
         mlflow_mirror.close(self.services, batch)
-        _if_possible("request files", partial(reduction.reduce_closed, self.services))
-        _if_possible("what was forgotten", partial(already_forgotten.note_settled, self.services))
+        failures.if_possible("request files", partial(reduction.reduce_closed, self.services))
+        failures.if_possible(
+            "what was forgotten", partial(already_forgotten.note_settled, self.services)
+        )
 
 
 def process_batch(
@@ -196,12 +195,12 @@ def unlearn_model(steps: Steps, batch: str, model: str) -> ModelOutcome:
         decision = steps.judge_candidate(attempt, failure)
         if decision.passed:
             steps.promote_version(attempt, steps.register_version(attempt))
-            _if_possible(f"old versions of {model}", lambda: steps.retire_versions(model))
+            failures.if_possible(f"old versions of {model}", lambda: steps.retire_versions(model))
             return ModelOutcome(model, "promoted")
         chosen = steps.choose_rung(attempt, decision)
         if chosen.rung == "withdraw":
             steps.withdraw_model(attempt, chosen)
-            _if_possible(f"old versions of {model}", lambda: steps.retire_versions(model))
+            failures.if_possible(f"old versions of {model}", lambda: steps.retire_versions(model))
             return ModelOutcome(model, "withdrawn", chosen.reason)
         if chosen.rung == "wait":
             steps.block_batch(attempt, decision, chosen)
@@ -222,11 +221,3 @@ def erase_tables(steps: Steps, batch: str) -> None:
     steps.certify_requests(batch)
     steps.mirror_audit(batch)
     steps.close_batch(batch)
-
-
-def _if_possible(what: str, work: Callable[[], object]) -> None:
-    """Do what a later run does as well: whatever hinders it holds up no erasure."""
-    try:
-        work()
-    except Exception as error:  # noqa: BLE001 - flows.retire_versions raises it, whatever it is
-        log.warning("Not done yet: %s. %s", what, error)

@@ -56,6 +56,14 @@ def failure_of(
     return ""
 
 
+def if_possible(what: str, work: Callable[[], object]) -> None:
+    """Do what a later run does as well: whatever hinders it holds up no erasure."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - flows.retire_versions raises it, whatever it is
+        log.warning("Not done yet: %s. %s", what, error)
+
+
 def _failed(services: Services, attempt: Attempt, reason: str, *, is_of_rows: bool = False) -> str:
     log.warning("%s: the %s led nowhere. %s", attempt.model, attempt.rung, reason)
     facts = CandidateFailed(
