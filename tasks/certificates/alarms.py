@@ -9,7 +9,7 @@ from tasks.journal import journal
 from tasks.journal.events.attempts import MemoryRanOut
 from tasks.journal.events.halts import BatchStoodStill
 from tasks.journal.events.requests import HoldTooLate
-from tasks.journal.reading import enrolled_models, read_batch, read_model
+from tasks.journal.reading import closed_tables, enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
 from tasks.subjects.list_check import why_incomplete
 from tasks.subjects.returned import why_waiting
@@ -78,13 +78,18 @@ def _out_of_service(services: Services) -> Iterator[str]:
 
 
 def _tables_gone(services: Services) -> Iterator[str]:
-    since = journal.now() - _LOOKED_BACK
+    since, closed = journal.now() - _LOOKED_BACK, closed_tables(services.journal)
     for batch, head in services.journal.batches():
         if head.status == "closed" and datetime.fromisoformat(head.at) < since:
             continue
         for uri, table in read_batch(services.journal, batch).tables.items():
             if table.is_gone:
+                found, sought = (
+                    ("closed", "who erases them there")
+                    if uri in closed
+                    else ("no more", "where its files went")
+                )
                 yield (
-                    f"The table {uri} was no more when batch {batch} was to erase rows in it; find "
-                    "out where its files went."
+                    f"The table {uri} was {found} when batch {batch} was to erase rows in it; find "
+                    f"out {sought}."
                 )

@@ -14,7 +14,9 @@ class Answer:
     rows: int
     """Rows that were erased from the tables."""
     rows_out_of_reach: int = 0
-    """Rows in tables that were no more when they were to be erased."""
+    """Rows in tables that were no more, or closed, when they were to be erased."""
+    is_out_of_reach: bool = False
+    """Whether the subject was in such a table, be it on record without a number of rows."""
     models: Sequence[dict[str, Any]] = ()
     """What the certificate states of each model."""
     nothing_left: Sequence[str] = ()
@@ -43,7 +45,9 @@ def _rows(answer: Answer) -> list[str]:
     told = [f"{counted(answer.rows, 'row')} erased"] if answer.rows else []
     if answer.rows_out_of_reach:
         lost = counted(answer.rows_out_of_reach, "row")
-        told.append(f"{lost} not erased, for the table was no more")
+        told.append(f"{lost} not erased, for the table was no more, or closed")
+    elif answer.is_out_of_reach:
+        told.append("nothing erased in a table that was no more, or closed")
     if not told and answer.is_erased_meanwhile:
         return ["the rows were erased with another request of the same person"]
     return told or ["others had deleted the rows before; purged from the files"]

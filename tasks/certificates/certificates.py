@@ -237,6 +237,7 @@ def _reason(
     answer = Answer(
         rows=sum(reached),
         rows_out_of_reach=sum(m.rows[request.record_id] for m in located) - sum(reached),
+        is_out_of_reach=bool(tables - grounds.tables.keys()),
         models=body["models"],
         is_erased_meanwhile=request.subject in grounds.erased_meanwhile,
         nothing_left=sorted(unstated & grounds.nothing_left),

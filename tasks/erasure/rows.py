@@ -144,10 +144,11 @@ def _is_gone(services: Services, batch: str, uri: str, *, is_closed: bool) -> bo
             return False
         log.error(
             "ALARM: %s, in which batch %s found rows, is %s, and no model is enrolled on it; "
-            "nothing is erased there. Find out where its files went.",
+            "nothing is erased there. Find out %s.",
             uri,
             batch,
             "closed" if is_closed else "no more",
+            "who erases them there" if is_closed else "where its files went",
         )
         services.journal.append(batch_stream(batch), ids.gone(uri), TableGone(table=uri))
         note_former(services, batch, uri)

@@ -87,12 +87,22 @@ def _version(services: Services, uri: str) -> int:
 
 
 def _unsearched(services: Services, batch: str) -> dict[str, SubjectColumn]:
-    """Tables of models that were enrolled since, each with its subject column."""
-    if read_batch(services.journal, batch).is_search_closed:
+    """Tables of models enrolled since, and those closed since, each with its subject column.
+
+    A table where the batch has begun to erase is taken to its end, whoever closed it since.
+    """
+    history = read_batch(services.journal, batch)
+    if history.is_search_closed:
         return {}
     known = {m.uri: m for m in matches(services, batch)}
     ties, still = learned(services), searched_columns(services)
-    return {
+    begun = {uri for uri, table in history.tables.items() if table.is_begun}
+    closed = {
+        uri: SubjectColumn(one.column, one.kind)
+        for uri, one in known.items()
+        if not one.is_closed and uri not in still and uri not in begun
+    }
+    return closed | {
         uri: column
         for uri, column in _asked_columns(services).items()
         if uri not in known
@@ -112,13 +122,14 @@ def refuse_unsearched(services: Services, batch: str) -> None:
     """Stop before an effect that rests on the search if it missed a table.
 
     Raises:
-        ConflictError: a model was enrolled on it since; the next run searches it, too.
+        ConflictError: a model was enrolled on it since, or somebody closed it; the next run goes by
+            that.
     """
     missed = sorted(_unsearched(services, batch))
     if missed:
         raise ConflictError(
-            f"A model was enrolled on {missed[0]} while batch {batch} was at work; run again, so "
-            "that its subjects are looked for there, too."
+            f"A model was enrolled on {missed[0]}, or somebody closed it, while batch {batch} was "
+            "at work; run again, so that its subjects are looked for in the right tables."
         )
 
 

@@ -63,10 +63,10 @@ def test_a_model_without_the_rows_is_only_told_where_that_is_on_record():
 
 def test_rows_out_of_reach_are_not_called_erased():
     assert said(UPDATED, rows=0, rows_out_of_reach=2) == (
-        "2 rows not erased, for the table was no more; unlearned from income"
+        "2 rows not erased, for the table was no more, or closed; unlearned from income"
     )
     assert said(UPDATED, rows=3, rows_out_of_reach=1).startswith(
-        "3 rows erased; 1 row not erased, for the table was no more;"
+        "3 rows erased; 1 row not erased, for the table was no more, or closed;"
     )
     assert said(rows=0).startswith("others had deleted the rows before; purged from the files;")
 

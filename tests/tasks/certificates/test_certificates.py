@@ -163,7 +163,8 @@ def test_a_table_that_is_no_more_is_stated_as_gone(ready):
     assert tables["file:///gone"]["outcome"] == "gone"
     assert tables["file:///gone"]["rows_of_this_request"] == 2
     assert latest(ready).facts.reason == (
-        "1 row erased; 2 rows not erased, for the table was no more; unlearned from income"
+        "1 row erased; 2 rows not erased, for the table was no more, or closed; "
+        "unlearned from income"
     )
 
 

@@ -10,6 +10,7 @@ from small_tables import rows
 
 from tasks import pipeline
 from tasks.attempts import planning
+from tasks.certificates import alarms
 from tasks.enrolling import enroll
 from tasks.journal.events.models import FormerRowsErased, TableClosed
 from tasks.subjects import open_batches
@@ -146,3 +147,26 @@ def test_whom_no_weights_learned_is_not_found_where_a_table_was_closed(moved):
     (part,) = body["models"]
     assert (part["outcome"], part["dataset"]) == ("earlier versions", moved.first)
     assert PERSON in moved.there(moved.first)
+    told = moved.requests()[f"late-{PERSON}"].facts.reason
+    assert told.startswith("nothing erased in a table that was no more, or closed; ")
+
+
+class Waits(Unreported):
+    """Somebody is asked first."""
+
+    def seek_approval(self, batch, plans):
+        return False
+
+
+def test_a_table_that_was_closed_while_a_batch_waited_keeps_its_rows(moved):
+    moved.submit("late", [PERSON, 20])
+    (batch,) = open_batches.open_batches(moved.services)
+    pipeline.process_batch(Waits(moved.services), batch, ["income"])
+    close_table(moved.services, moved.first, name="Ada", reason="a copy of the next one")
+    moved.run()
+    assert {20, PERSON} <= moved.there(moved.first)
+    assert 20 not in moved.there(moved.next)
+    tables = {one["table"]: one for one in moved.certificate("late-20")["tables"]}
+    assert set(tables) == {moved.first, moved.next}
+    assert (tables[moved.first]["outcome"], "outcome" in tables[moved.next]) == ("gone", False)
+    assert any(f"{moved.first} was closed" in one for one in alarms.alarms(moved.services))
