@@ -196,8 +196,9 @@ def _kept_requests(place: Place, book: Book) -> Iterator[str]:
         return
     heads = {event.facts.request_id: event.status for _, event in place.services.journal.requests()}
     waiting = {one.person.id for r, one in book.requests.items() if heads.get(r) not in _ANSWERED}
-    # Another kind may have the same id.
-    done = {one for one in book.gone() - book.held if one.id not in waiting}
+    # Another kind may have the same id, and be asked for or held.
+    named = waiting | {one.id for one in book.held}
+    done = {one for one in book.gone() if one.id not in named}
     for person, files in sorted(scan([place.home / "store/requests"], done).items()):
         yield f"{person} is answered, and named in {sorted(files)}"
 
