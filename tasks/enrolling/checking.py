@@ -11,7 +11,7 @@ from tasks.enrolling.interfaces import interface_of, said_of, with_whole
 from tasks.enrolling.model_form import form_errors
 from tasks.enrolling.obstacles import Obstacle, Obstacles
 from tasks.enrolling.outlook import REFERENCES, Outlook, outlook, with_seconds
-from tasks.enrolling.preparing import as_read
+from tasks.enrolling.preparing import as_read, read_preparation
 from tasks.enrolling.recipe_check import Trial, checked_recipe
 from tasks.enrolling.recipes.kept import read_file
 from tasks.enrolling.source import (
@@ -40,8 +40,8 @@ class EnrolmentCheck:
 
     model: str
     version: int | None
-    """The version that was looked at: the one that would be enrolled, or, where nobody says which
-    serves, the newest; None if there is none."""
+    """The version that was looked at: the one that would be enrolled, or the newest where that is
+    not clear; None if there is none."""
     obstacles: tuple[Obstacle, ...]
     """Everything for which it would be refused, as far as one can look past it."""
     notes: tuple[str, ...]
@@ -140,9 +140,10 @@ def _try(
     sample: TensorRows | None,
     seen: Obstacles,
 ) -> Trial | None:
-    """Ask the model for the sample, and try its recipe, of which else the file is looked for."""
+    """Ask the model for the sample, and try its recipe; else only its owner's files are read."""
     if module is None or sample is None:
         seen.outcome(lambda: read_file(source.recipe, source.recipe_python))
+        seen.outcome(lambda: read_preparation(source))
         return None
     with memory_errors():
         seen.each(lambda: form_errors(module, sample, source.model, source.loss))

@@ -31,7 +31,7 @@ def version(
     promote: bool,
     seen: Obstacles,
 ) -> int | None:
-    """The version to look at; that none is in service is no reason not to tell all the rest."""
+    """The version to look at: the newest where the one to enrol is unclear, to tell all."""
     named = partial(version_to_enroll, services, source.model, given, newest=promote)
     number = seen.outcome(named)
     if number is None and services.registry.is_registered(source.model):

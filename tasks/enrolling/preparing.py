@@ -36,12 +36,7 @@ def with_preparation(services: Services, source: ModelSource, loaded: LoadedMode
             f"{source.model} takes rows as its table has them, and prepares them itself; leave out "
             "--prepare."
         )
-    try:
-        code = Path(source.prepare).read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"The preparation {source.prepare} cannot be read ({error.strerror}); check the path."
-        ) from error
+    code = read_preparation(source)
     key = keep_preparation(services.store, code, loaded.extra, source.recipe_python)
     spec = replace(source.dataset, preparation=key, shape=())
     sample = sample_with_slices(
@@ -64,6 +59,22 @@ def with_preparation(services: Services, source: ModelSource, loaded: LoadedMode
     single = together.get("")
     shape = () if single is None or single.ndim < 3 else single.shape[1:]  # noqa: PLR2004 - flat
     return replace(source, dataset=replace(spec, shape=shape))
+
+
+def read_preparation(source: ModelSource) -> bytes:
+    """The code of its owner's preparation; empty if there is none.
+
+    Raises:
+        SettingsError: its file cannot be read.
+    """
+    if not source.prepare:
+        return b""
+    try:
+        return Path(source.prepare).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"The preparation {source.prepare} cannot be read ({error.strerror}); check the path."
+        ) from error
 
 
 def as_read(services: Services, source: ModelSource, loaded: LoadedModel) -> ModelSource:

@@ -54,7 +54,7 @@ def version_to_enroll(
     """The version that was named, else the one in service, else, if that counts, the newest.
 
     Raises:
-        DataError: there is no such model, or nobody says which of its versions answers.
+        DataError: there is no such model or version, or nobody says which of them answers.
     """
     if not services.registry.is_registered(model):
         raise DataError(
@@ -63,6 +63,8 @@ def version_to_enroll(
             "the log_model of its own library first.",
             line=f"mlflow.FLAVOUR.log_model(MODEL, name='model', registered_model_name={model!r})",
         )
+    if version is not None:
+        _refuse_unknown(services, model, version)
     number = services.registry.alias_version(model) if version is None else version
     if number is None and newest:
         number = newest_version(services, model)
@@ -73,6 +75,16 @@ def version_to_enroll(
         "the version in service, or let enrolment do so with --promote.",
         line="--promote",
     )
+
+
+def _refuse_unknown(services: Services, model: str, version: int) -> None:
+    known = registered_versions(services.registry, model)
+    if known and version not in known:
+        raise DataError(
+            f"{model} has no version {version}; the newest of its {len(known)} in MLflow is "
+            f"{max(known)}.",
+            line=f"--version {max(known)}",
+        )
 
 
 def newest_version(services: Services, model: str) -> int | None:

@@ -134,6 +134,18 @@ def test_what_a_check_refuses_enrolment_refuses_with_the_same_words(services, so
     assert obstacle.flags == "--trust-pickle"
 
 
+def test_files_that_are_not_there_are_told_also_where_the_model_cannot_be_asked(services, source):
+    log_model(services, mlp(40, (4,), 2, seed=0))
+    found = check(services, replace(source, recipe="no.py", prepare="none.py"), 7)
+    assert [one.text.partition(";")[0] for one in found.obstacles] == [
+        "income has no version 7",
+        "income version 1 is pickled, and loading it runs code from the registry",
+        "The recipe no.py cannot be read (No such file or directory)",
+        "The preparation none.py cannot be read (No such file or directory)",
+    ]
+    assert found.obstacles[0].line == "--version 1"
+
+
 def test_a_holdout_without_rows_enough_leaves_no_canaries(services, source):
     log_model(services, mlp(40, (4,), 2, seed=0), form="pt2")
     found = check(services, source)
