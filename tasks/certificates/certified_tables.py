@@ -67,9 +67,15 @@ def besides(uri: str, history: BatchHistory) -> dict[str, Any]:
 
 def objects_of(uri: str, rounds: Sequence[ObjectsErased]) -> dict[str, Any]:
     """What became of objects that rows of the batch pointed to; nothing if there were none."""
+    stated = stated_objects(uri, rounds)
+    return {"objects": stated} if stated else {}
+
+
+def stated_objects(uri: str, rounds: Sequence[ObjectsErased]) -> list[dict[str, Any]]:
+    """The same by prefix, the rounds of each as one."""
     mine = [one for one in rounds if uri in one.tables]
     by_prefix = {p: [o for o in mine if o.prefix == p] for p in sorted({o.prefix for o in mine})}
-    stated = [
+    return [
         {
             "prefix": prefix,
             "objects_erased": sum(one.erased for one in some),
@@ -79,7 +85,6 @@ def objects_of(uri: str, rounds: Sequence[ObjectsErased]) -> dict[str, Any]:
         }
         for prefix, some in by_prefix.items()
     ]
-    return {"objects": stated} if stated else {}
 
 
 def strangers_of(stated: StrangersStated | None) -> dict[str, Any]:

@@ -10,14 +10,13 @@ from typing import Any, Literal
 
 from tasks.certificates.certificates import certificate_key
 from tasks.certificates.certified_models import certified_models
-from tasks.certificates.certified_tables import strangers_of
-from tasks.certificates.limits import Ground, not_proven
 from tasks.certificates.models_not_asked import not_asked
 from tasks.intake import batches
 from tasks.journal.events.batches import Answer, FilesPurged, ModelUntouched, RowsErased
 from tasks.journal.histories.batch import BatchHistory
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
+from tasks.report.batch_limits import limits_of, objects_said
 from tasks.report.model_facts import ModelFacts, model_facts
 from tasks.store.objects import MissingObjectError
 from tasks.subjects.matches import located_records
@@ -77,6 +76,8 @@ class BatchFacts:
     asides: tuple[str, ...]
     """What else is true of models: rows that were forgotten before, models out of service."""
     tables: tuple[ErasedTable, ...]
+    objects: tuple[str, ...]
+    """What became of objects that the rows pointed to, a sentence for each prefix."""
     limits: tuple[str, ...]
     """What all of this does not show, one sentence each."""
     code_version: str
@@ -105,7 +106,8 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
         reservations=tuple(_reservations(history)),
         asides=(*_asides(history, parts), *_until(parts)),
         tables=tuple(_tables(history)),
-        limits=tuple(dict.fromkeys(_limits(history, statuses, parts or _judged(models)))),
+        objects=tuple(objects_said(history)),
+        limits=tuple(dict.fromkeys(limits_of(history, statuses, parts or _judged(models)))),
         code_version=history.validated.code_version if history.validated else "",
         recorded_at=f"{datetime.fromisoformat(history.last_at):%Y-%m-%d %H:%M:%S} UTC",
     )
@@ -223,28 +225,3 @@ def _judged(models: Sequence[ModelFacts]) -> list[dict[str, Any]]:
             is_blind = probes is not None and probes.no_canaries
             found.append({**judged, **({"no_control": True} if is_blind else {})})
     return found
-
-
-def _limits(
-    history: BatchHistory, statuses: Sequence[str], models: Sequence[dict[str, Any]]
-) -> Iterator[str]:
-    """The limits of what was erased, judged, or looked for in vain; none where nothing was."""
-    purged = [one for table in history.tables.values() for one in table.purged]
-    is_gone = any(table.is_gone for table in history.tables.values())
-    if purged or is_gone or models:
-        yield from not_proven(
-            Ground(
-                is_found=True,
-                is_erased=bool(purged),
-                is_partly_by_words=any(
-                    one.ids_searched_as_words < one.ids_searched for one in purged
-                ),
-                is_partly_searched=any(one.not_searched for one in purged),
-                has_strangers=any(map(strangers_of, history.stated.strangers.values())),
-                is_gone=is_gone,
-                models=models,
-            )
-        )
-    if "not_found" in statuses:
-        is_sought = bool(history.sought and history.sought.versions)
-        yield from not_proven(Ground(is_found=False, are_spellings_sought=is_sought))
