@@ -6,11 +6,17 @@ from deltalake import DeltaTable
 
 from tasks.intake.object_lists import ObjectList, keep_list, object_lists
 from tasks.journal.events.enrollment import ObjectColumn
-from tasks.journal.reading import enrolled_models, object_columns, read_batch
+from tasks.journal.reading import (
+    enrolled_models,
+    object_columns,
+    read_batch,
+    searched_columns,
+)
 from tasks.registry.services import Services
-from tasks.tables.delta import arrow_schema, is_readable, matching, open_table
+from tasks.tables.delta import arrow_schema, is_readable, is_table, matching, open_table
 from tasks.tables.object_places import ObjectPlace, pointed, refuse_outside
 from tasks.tables.object_readiness import refuse_undeletable
+from unlearning.errors import DataError
 
 
 def refuse_undeletable_objects(
@@ -19,9 +25,13 @@ def refuse_undeletable_objects(
     """Stop while nothing is deleted, if an object of these subjects could not be.
 
     Raises:
-        DataError: a row points to what was not declared as theirs, or as `refuse_undeletable`.
+        DataError: a row points to what was not declared as theirs, or as `refuse_undeletable` and
+            `pointing_tables`.
     """
-    for one in object_columns(services.journal, uri):
+    columns = object_columns(services.journal, uri)
+    if columns:
+        pointing_tables(services)
+    for one in columns:
         place = ObjectPlace(services.settings, one.prefix)
         table = open_table(services.settings, uri)
         refuse_undeletable(place, _keys(services, table, uri, one, place, subject, subjects))
@@ -45,6 +55,24 @@ def note_addresses(
             for key in noted.keys
         }
         keep_list(services, batch, place.prefix, uri, keys - known)
+
+
+def pointing_tables(services: Services) -> list[tuple[str, ObjectColumn]]:
+    """Every column of addresses, with its table: whoever points to an object is in one of them.
+
+    Raises:
+        DataError: a table with such a column is away, and nobody closed it.
+    """
+    found: list[tuple[str, ObjectColumn]] = []
+    for uri in sorted(searched_columns(services.journal)):
+        columns = object_columns(services.journal, uri)
+        if columns and not is_table(services.settings, uri):
+            raise DataError(
+                f"{uri} is no more, and its rows may point to objects below {columns[0].prefix}; "
+                "restore it, or close it by name with `expunge close-table`."
+            )
+        found += [(uri, one) for one in columns]
+    return found
 
 
 def pending(services: Services, batch: str) -> list[ObjectList]:

@@ -5,17 +5,17 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from tasks.erasure.addresses import pending
+from tasks.erasure.addresses import pending, pointing_tables
 from tasks.intake.object_lists import object_lists
 from tasks.journal.effects import once
 from tasks.journal.events import ids
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.objects import ObjectErasureIntended, ObjectsErased
-from tasks.journal.reading import ever_enrolled, object_columns, read_batch
+from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.store.kept_versions import versions_left
-from tasks.tables.delta import is_table, open_table
+from tasks.tables.delta import open_table
 from tasks.tables.object_places import ObjectPlace, pointed, unnamed
 from tasks.tables.object_readiness import refuse_undeletable
 from unlearning.policy.counted import counted
@@ -110,12 +110,11 @@ class _Round:
 
         Cost: a pass over the columns of addresses of all tables.
         """
-        settings, journal = self._services.settings, self._services.journal
+        settings = self._services.settings
         wanted = {self._place.address(key): key for key in keys}
         found: set[str] = set()
-        for uri in sorted({uri for one in ever_enrolled(journal) for uri in one.tables}):
-            for one in object_columns(journal, uri) if is_table(settings, uri) else ():
-                place = ObjectPlace(settings, one.prefix)
-                there = pointed(open_table(settings, uri), one, place).keys
-                found |= wanted.keys() & set(map(place.address, there))
+        for uri, one in pointing_tables(self._services):
+            place = ObjectPlace(settings, one.prefix)
+            there = pointed(open_table(settings, uri), one, place).keys
+            found |= wanted.keys() & set(map(place.address, there))
         return {wanted[address] for address in found}

@@ -3,7 +3,7 @@
 import logging
 
 from tasks.attempts.unhindered import counting
-from tasks.erasure.addresses import refuse_undeletable_objects
+from tasks.erasure.addresses import note_addresses, refuse_undeletable_objects
 from tasks.erasure.batch_rows import BatchRows, table_history
 from tasks.erasure.former_versions import note_former
 from tasks.intake import batches
@@ -42,6 +42,8 @@ def erase_rows(services: Services, batch: str, uri: str) -> RowsErased:
     if erased and not _is_due(services, batch, rows, number):
         return erased[-1]
     table = open_table(services.settings, uri)
+    # Others may have deleted the rows first: what models learned tells what those pointed to.
+    note_addresses(services, batch, table, uri, rows.column, rows.subjects)
 
     def find(planned: ErasureIntended) -> RowsErased | None:
         return None if rows.are_there() else _arithmetic(services, rows.mark, planned)

@@ -51,6 +51,7 @@ class PointingBatch:
     def __init__(self, batch, uri, prefix):
         self.batch, self.services, self.uri, self.prefix = batch, batch.services, uri, prefix
         write_deltalake(uri, with_photos(rows(80, seed=1), prefix, 0))
+        write_deltalake(f"{uri}-holdout", with_photos(rows(1, seed=2), prefix, 80))
         known = enrollment(dataset=photo_spec(uri, prefix), holdout=f"{uri}-holdout")
         record_enrollment(self.services.journal, known)
         batch.of(uri)

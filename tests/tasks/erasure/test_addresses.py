@@ -1,7 +1,9 @@
 """What rows point to is written down before they are deleted, and looked at before that."""
 
+import shutil
 from dataclasses import replace
 
+import pytest
 from deltalake import DeltaTable, write_deltalake
 from factories import enrollment
 from object_world import key_of, photo_spec
@@ -10,6 +12,7 @@ from small_tables import subject
 from tasks.erasure.addresses import note_addresses, pending
 from tasks.journal.reading import record_enrollment
 from tasks.tables.delta import open_table
+from unlearning.errors import DataError
 
 
 def note(pointing, numbers):
@@ -37,3 +40,24 @@ def test_a_table_whose_models_declare_no_objects_any_more_has_none(pointing):
     changed = enrollment(dataset=spec, holdout=f"{pointing.uri}-holdout")
     record_enrollment(pointing.services.journal, changed)
     assert note(pointing, [3, 70]) == []
+
+
+def test_objects_of_rows_that_others_deleted_first_go_too(pointing):
+    DeltaTable(pointing.uri).delete(f"subject_id = '{subject(3)}'")
+    (done,) = pointing.erase()
+    assert done.erased == 2
+    assert not pointing.there() & {key_of(3), key_of(70)}
+
+
+def test_a_table_that_is_away_may_point_to_the_objects_so_nothing_is_deleted(pointing, tmp_path):
+    other = (tmp_path / "other").as_uri()
+    spec = photo_spec(other, pointing.prefix)
+    known = enrollment(model="other", dataset=spec, holdout=f"{pointing.uri}-holdout")
+    record_enrollment(pointing.services.journal, known)
+    with pytest.raises(DataError, match="is no more, and its rows may point to objects"):
+        pointing.erase()
+    assert key_of(3) in pointing.there()
+    assert DeltaTable(pointing.uri).count() == 80
+    shutil.copytree(tmp_path / "t", tmp_path / "other")
+    (done,) = pointing.erase()
+    assert (done.erased, done.shared) == (0, 2)

@@ -140,4 +140,4 @@ def test_every_version_in_a_bucket_goes(pointing_to_bucket):
         )
         assert not found.get("Versions")
         assert not found.get("DeleteMarkers")
-    assert len(pointing.there()) == 78
+    assert len(pointing.there()) == 79
