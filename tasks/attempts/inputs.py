@@ -14,7 +14,14 @@ from tasks.registry.services import Services
 from tasks.subjects.learned_rows import Unreadable, unreadable_rows
 from tasks.subjects.reappearance import suppressed_ids
 from tasks.subjects.suppression_list import never_learned_by
-from unlearning.errors import ChangedWeightsError, EvidenceError, SnapshotChangedError
+from tasks.tables.delta import is_readable
+from unlearning.errors import (
+    ChangedWeightsError,
+    DataError,
+    EvidenceError,
+    MissingDataError,
+    SnapshotChangedError,
+)
 from unlearning.model.rows import KEYED, Rows, rows_digest
 from unlearning.model.weights import model_digest
 
@@ -76,10 +83,23 @@ def forget_subjects(services: Services, batch: str, enrollment: Enrollment) -> l
 
 
 def forget_rows(services: Services, batch: str, enrollment: Enrollment) -> TableRows:
-    """The batch's rows that the model has learned and not forgotten since, in any batch."""
+    """The batch's rows that the model has learned and not forgotten since, in any batch.
+
+    Raises:
+        MissingDataError: others removed the model's snapshot.
+    """
     wanted = forget_subjects(services, batch, enrollment)
     spec, version = enrollment.dataset, enrollment.dataset_version
-    return TableRows(services.settings, spec, version, only=wanted)
+    try:
+        return TableRows(services.settings, spec, version, only=wanted)
+    except DataError:
+        if is_readable(services.settings, spec.uri, version):
+            raise
+        raise MissingDataError(
+            f"Version {version} of {spec.uri}, from which {enrollment.model} learned, cannot be "
+            "read any more; run again, which looks for its rows in the newest version, and if that "
+            f"does not help, restore it, or train {enrollment.model} anew and enrol that version."
+        ) from None
 
 
 def split_sample(

@@ -2,7 +2,8 @@
 
 The lake may compact, vacuum, overwrite and restore its tables as it likes. A model follows its rows
 to the newest version, if all that it learned are there; else people are told, and what is missing
-only a retrain makes it forget (`tasks.attempts.planning`).
+only a retrain makes it forget (`tasks.attempts.planning`). While a batch deletes rows from a table,
+nobody is told that any are missing there, until their files are gone.
 """
 
 import logging
@@ -12,7 +13,7 @@ from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import SnapshotLost, SnapshotRestored
 from tasks.journal.histories.ties import tie_of
-from tasks.journal.reading import enrolled_models, read_model
+from tasks.journal.reading import enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
 from tasks.subjects.learned_rows import missing_rows
 from tasks.subjects.reappearance import TableScan, known_count, scan_table
@@ -34,13 +35,23 @@ def look_after_snapshots(services: Services) -> list[str]:
     Cost: a listing of the table for each model; a pass over the table where others removed its
     snapshot, and once for each model that a release before this one enrolled.
     """
-    if any(event.status in ERASING for _, event in services.journal.open_batches()):
-        return []  # a run is changing these tables, or must first be continued
+    erasing = [b for b, event in services.journal.open_batches() if event.status in ERASING]
+    under_way = {
+        uri
+        for batch in erasing
+        for uri, table in read_batch(services.journal, batch).tables.items()
+        if table.is_under_way
+    }
     unread: list[str] = []
     for enrollment in enrolled_models(services.journal):
         if not enrollment.is_withdrawn:
             try:
-                _look_after(services, enrollment)
+                _look_after(
+                    services,
+                    enrollment,
+                    is_under_way=enrollment.dataset.uri in under_way,
+                    may_count=not erasing,
+                )
             except DataError as error:
                 log.error("ALARM: %s: %s", enrollment.model, error)  # noqa: TRY400
                 unread.append(str(error).removesuffix("."))
@@ -57,9 +68,21 @@ def why_lost(services: Services) -> list[str]:
     ]
 
 
-def _look_after(services: Services, enrollment: Enrollment) -> None:
+def _look_after(
+    services: Services, enrollment: Enrollment, *, is_under_way: bool, may_count: bool
+) -> None:
+    """Point the model to where its rows are, or say that they are not.
+
+    Args:
+        services: Journal and tables.
+        enrollment: The model.
+        is_under_way: Whether a batch is deleting rows from its table: then it only follows them.
+        may_count: Whether the number of rows means anything: not while some batch erases.
+    """
     lost = read_model(services.journal, enrollment.model).ties.lost
     if is_in_place(services, tie_of(enrollment)):
+        if is_under_way:
+            return
         _keep_rosters(services, enrollment)
         newest = open_table(services.settings, enrollment.dataset.uri).version()
         if lost is None or lost.missing_rows is None or newest == enrollment.dataset_version:
@@ -67,10 +90,14 @@ def _look_after(services: Services, enrollment: Enrollment) -> None:
     spec = enrollment.dataset
     found = scan_table(services, spec.uri, spec.who)
     missing, rows = missing_rows(services, enrollment), known_count(services, enrollment, found)
+    if missing is None and not may_count:
+        return
     # Of a model of an earlier release nothing but the number of its rows is known.
     is_whole = missing == 0 if missing is not None else rows == enrollment.row_count and not lost
     if is_whole:
         _restore(services, enrollment, found, rows)
+    elif is_under_way:
+        log.warning("%s: a batch is deleting rows from its table", enrollment.model)
     elif lost is None or lost.missing_rows != missing:
         _lose(services, enrollment, found, rows, missing)
 

@@ -5,15 +5,19 @@ import shutil
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from erased_world import GONE, ROWS
+from erased_world import GONE, ROWS, TRAINING, Unreported
 from small_tables import rows, subject
 
+from tasks import pipeline
 from tasks.attempts import planning
 from tasks.certificates import status as summary
-from tasks.enrolling import enroll
+from tasks.enrolling import enroll, train
+from tasks.journal.events.enrollment import DatasetSpec
 from tasks.journal.events.models import SnapshotLost, SnapshotRestored
+from tasks.subjects import open_batches
 from tasks.subjects.snapshots import look_after_snapshots, why_lost
 from tasks.tables import deletion
+from unlearning.errors import MissingDataError
 
 # MLflow and torch warn of their own type hints and formats.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -21,18 +25,24 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 PERSON = 17
 
 
-def upkeep(world, *, compact=True):
+class DiesBeforePurge(Unreported):
+    """The steps of an erasure up to the rows, whose files stay."""
+
+    def purge_files(self, batch, table):
+        raise KeyboardInterrupt
+
+
+def upkeep(world, table=None):
     """What the lake's own jobs do at night."""
-    if compact:
-        DeltaTable(world.table).optimize.compact()
-    deletion.vacuum(world.services.settings, world.table)
+    DeltaTable(table or world.table).optimize.compact()
+    deletion.vacuum(world.services.settings, table or world.table)
 
 
-def scatter(world):
+def scatter(world, uri=None):
     """The rows in two files, so that there is something to compact."""
-    table = DeltaTable(world.table).to_pyarrow_table()
-    write_deltalake(world.table, table.slice(100), mode="overwrite")
-    write_deltalake(world.table, table.slice(0, 100), mode="append")
+    table = DeltaTable(uri or world.table).to_pyarrow_table()
+    write_deltalake(uri or world.table, table.slice(100), mode="overwrite")
+    write_deltalake(uri or world.table, table.slice(0, 100), mode="append")
 
 
 def delete(world, *numbers):
@@ -106,9 +116,6 @@ def test_who_is_gone_by_another_hand_is_never_not_found(world):
 
 def blocked(world):
     """Run every open batch, none of which a candidate can end."""
-    from tasks import pipeline
-    from tasks.subjects import open_batches
-
     look_after_snapshots(world.services)
     names = open_batches.open_batches(world.services)
     for name in names:
@@ -116,6 +123,46 @@ def blocked(world):
         (why,) = pipeline.process_batch(steps, name, ["income"])
         assert why.startswith("income blocked"), why
     return names
+
+
+@pytest.fixture
+def half_erased(world):
+    """The world after a run that died between the deletion of rows and the removal of files."""
+    world.submit("half", [PERSON])
+    (batch,) = open_batches.open_batches(world.services)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.process_batch(DiesBeforePurge(world.services), batch, ["income"])
+    return world
+
+
+@pytest.mark.parametrize("where", ["another table", "the same table"])
+def test_a_model_that_comes_while_a_batch_erases_follows_its_rows(half_erased, where):
+    world, uri = half_erased, half_erased.table
+    if where == "another table":
+        uri = f"file://{world.folder}/other"
+        write_deltalake(uri, rows(ROWS, first=5000, seed=3))
+    scatter(world, uri)
+    source = world.source(
+        model="second", dataset=DatasetSpec(uri, ("features",), "label", "subject_id")
+    )
+    version = train.train_version(world.services, source, (8,), TRAINING)
+    enroll.enroll_version(world.services, source, version, trust_pickle=False, promote=True)
+    upkeep(world, uri)
+    (batch,) = open_batches.open_batches(world.services)
+    with pytest.raises(MissingDataError, match=f"of {uri}, from which second learned, cannot be"):
+        planning.plan(world.services, batch, "second")
+    world.run()
+    assert status(world, f"half-{PERSON}") == "erased"
+    assert world.events(SnapshotLost) == []
+
+
+def test_while_a_batch_deletes_rows_nobody_is_told_that_others_did(half_erased):
+    world = half_erased
+    delete(world, 20)
+    upkeep(world)
+    assert look_after_snapshots(world.services) == []
+    world.run()
+    assert status(world, f"half-{PERSON}") == "erased"
 
 
 def test_together_with_rows_that_are_left_a_retrain_ends_it(world):
