@@ -84,12 +84,13 @@ def note_forgotten(services: Services, batch: str, enrollment: Enrollment) -> No
 def _forgotten_meanwhile(
     services: Services, batch: str, enrollment: Enrollment
 ) -> Iterator[Forgotten]:
-    """What batches made the model forget, and erased, since this one was frozen."""
+    """What batches made the model forget, and erased, that had not ended when this one began."""
     began = read_batch(services.journal, batch).began_at
     history = read_model(services.journal, enrollment.model)
     for event in history.promoted.values():
         other, attempt = event.facts.batch, event.facts.attempt
-        is_meant = event.at > began and other != batch and other in history.finished
+        was_open = history.settled.get(other, event.at) > began or other not in history.settled
+        is_meant = was_open and other != batch and other in history.finished
         if is_meant and attempt in read_batch(services.journal, other).attempts:
             records = _planned(services, other, attempt) - _unanswered(services, other, attempt)
             yield Forgotten(other, attempt, records)

@@ -6,7 +6,6 @@ found of a person who was in them, and "not found" would be told of rows that no
 
 from tasks.attempts.unhindered import counting
 from tasks.intake import batches
-from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.subjects.sent_ahead import send
 from tasks.subjects.suppression_list import load
@@ -17,23 +16,20 @@ from unlearning.policy.counted import counted
 def wait_for_others(services: Services, batch: str) -> None:
     """Stop before a model is changed if other batches are at erasing people of this one.
 
-    Whoever is in no other one goes ahead in a batch of their own. Cost: a read of the suppression
-    list where another batch is at erasing; else one of each open batch.
+    Whoever is in no other one goes ahead in a batch of their own. Cost: the suppression list.
 
     Raises:
         ConflictError: so it is with some of the batch's people.
     """
-    if read_batch(services.journal, batch).is_suppressed:
-        return
-    names = [name for name, _ in services.journal.open_batches() if name != batch]
-    others = [name for name in names if read_batch(services.journal, name).is_suppressed]
-    if not others:
-        return
+    # The list itself tells, not its event: whoever wrote it may have died in between.
     listed = load(services).by_batch
+    names = {name for name, _ in services.journal.open_batches()}
+    others = [name for name, who in listed.items() if name in names and who]
+    if batch in listed or not others:
+        return
     accepted = batches.accepted(services, batch)
     waiting = {
-        name: {d.record_id for d in accepted if d.subject in listed.get(name, {})}
-        for name in others
+        name: {d.record_id for d in accepted if d.subject in listed[name]} for name in others
     }
     staying = set[str]().union(*waiting.values())
     if not staying:

@@ -66,7 +66,7 @@ class _Grounds:
     earlier: dict[str, list[str]]
     """Requests by which subjects had been erased before, by pseudonym."""
     erased_meanwhile: frozenset[str]
-    """Subjects whom another batch erased since this one was frozen."""
+    """Subjects whom another batch erased that was at work since this one was frozen."""
     spellings: Spellings
     approver: str
     decided_at: str
@@ -196,6 +196,7 @@ def _grounds(services: Services, batch: str) -> _Grounds:
     history = read_batch(services.journal, batch)
     if history.validated is None:
         raise DataError(f"Batch {batch} was never validated, so it answers nobody; run again.")
+    named = frozenset(d.subject for d in batches.accepted(services, batch))
     return _Grounds(
         found=matches(services, batch),
         limits=limits_of(services, matches(services, batch)),
@@ -209,7 +210,7 @@ def _grounds(services: Services, batch: str) -> _Grounds:
         untouched=_noted(history, ModelUntouched),
         nothing_left=_noted(history, NothingLeftToForget),
         earlier=earlier_requests(services, batch),
-        erased_meanwhile=erased_since(services, history.began_at, but=batch),
+        erased_meanwhile=erased_since(services, history.began_at, named, but=batch),
         spellings=spellings_of(services, history),
         approver=history.approver,
         decided_at=history.decided_at,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.journal.events.requests import RequestErased, SubjectNotFound, SubjectUncertain
-from tasks.journal.reading import closed_tables
+from tasks.journal.reading import closed_tables, read_batch
 from tasks.registry.services import Services
 from tasks.subjects.matches import TableMatches
 from tasks.subjects.suppression_list import load
@@ -66,8 +66,16 @@ def request_of(request: Disposition) -> dict[str, str]:
     }
 
 
-def erased_since(services: Services, began: str, *, but: str) -> frozenset[str]:
-    """Pseudonyms of those whom batches erased since then, but for one batch."""
-    listed = load(services)
-    late = (who for b, who in listed.by_batch.items() if b != but and listed.times[b] > began)
-    return frozenset().union(*late)
+def erased_since(
+    services: Services, began: str, among: frozenset[str], *, but: str
+) -> frozenset[str]:
+    """Those of the pseudonyms whom other batches erased that began since then, or were at it.
+
+    Cost: the suppression list, and a read of every batch that ever erased one of them.
+    """
+    found = frozenset[str]()
+    for batch, who in load(services).by_batch.items():
+        named = among & who.keys()
+        if batch != but and named and read_batch(services.journal, batch).last_at > began:
+            found |= named
+    return found

@@ -67,7 +67,7 @@ def why_waiting(services: Services) -> list[str]:
     said: list[str] = []
     for info in services.store.list_objects(_PREFIX):
         found = json.loads(services.store.get(info.key))
-        still = undecided(services, found["rows"])
+        still = undecided(services, found["rows"]) - _being_erased(services)
         for who, count in found["rows"].items():
             if who in still:
                 said.append(
@@ -77,6 +77,13 @@ def why_waiting(services: Services) -> list[str]:
                     f"`expunge reinstate {who} --by NAME --reason TEXT`."
                 )
     return said
+
+
+def _being_erased(services: Services) -> set[str]:
+    """Who is on the list of a batch that is not done: their rows are not back, but still there."""
+    listed = suppression_list.load(services).by_batch
+    names = (name for name, _ in services.journal.open_batches())
+    return {who for name in names for who in listed.get(name, {})}
 
 
 def undecided(services: Services, among: Collection[str]) -> set[str]:

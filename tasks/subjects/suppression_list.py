@@ -159,7 +159,8 @@ def load(services: Services, *, ever: bool = False) -> SuppressionList:
 
 def earlier_requests(services: Services, batch: str) -> dict[str, list[str]]:
     """By pseudonym, the requests by which subjects of the batch had been erased before it."""
-    return _read(services, _key(batch))["earlier"]
+    mine = [record["earlier"] for record in _records(services) if record["batch"] == batch]
+    return {who: names for earlier in mine for who, names in earlier.items()}
 
 
 def last_erasure(services: Services, uri: str) -> tuple[str, int] | None:

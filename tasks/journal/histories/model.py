@@ -49,6 +49,8 @@ class ModelHistory(Measures):
     forgotten: dict[str, str] = field(default_factory=dict)
     """Attempts by which the present weights forgot rows that a table may still hold, each with its
     batch; weights of another origin have forgotten nothing."""
+    settled: dict[str, str] = field(default_factory=dict)
+    """When it was noted of a batch that no table holds such rows any more, ISO 8601."""
     finished: set[str] = field(default_factory=set)
     """Batches that the present weights, and those they came from, were promoted in."""
     withdrawn_by: str = ""
@@ -155,6 +157,7 @@ def _erased(history: ModelHistory, event: Event[ModelFact], facts: ErasureFact) 
         case ForgettingSettled():
             left = {a: b for a, b in history.forgotten.items() if b != facts.batch}
             history.forgotten = left
+            history.settled[facts.batch] = event.at
         case SnapshotAdvanced():
             history.weights.erase()
             _move(history, facts)
