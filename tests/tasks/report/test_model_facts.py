@@ -33,6 +33,8 @@ def test_every_rung_is_told_with_its_reason(batch):
     assert "Passed the gate; it became version 2." in text
     assert "What it never saw it cannot remember" in text
     assert "only its usefulness was judged" in text
+    assert "What is measured on forget rows is shown and not judged" in text
+    assert "others that the update did not read" not in text
     # What judged the rungs before is not shown as if it judged the last.
     assert "✗ Failed" not in text
 

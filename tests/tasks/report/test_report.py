@@ -35,6 +35,8 @@ def test_a_batch_that_was_erased_says_what_was_asked_done_and_measured(erased):
         assert sentence.replace("'", "&#39;") in text
     for digest in ("1", "c", "d", "f"):
         assert f"sha256:{digest * 64}" in text
+    assert "others that the update did not read" in text
+    assert "shown and not judged" not in text
     assert "Missing:" not in text
     assert "with a reservation" not in text
 
