@@ -181,8 +181,7 @@ def never_learned_by(
     it was enrolled; a later batch makes it forget them. What the batch `before` says is left out:
     to itself, its rows are still to be forgotten.
     """
-    whole = load(services)
-    listed = SuppressionList({name: who for name, who in whole.by_batch.items() if name != before})
+    listed = SuppressionList({b: who for b, who in load(services).by_batch.items() if b != before})
     if not enrollment.relearned:
         return listed.subjects
     body = _read(services, enrollment.relearned)

@@ -86,8 +86,7 @@ def model_history(events: Iterable[Event[ModelFact]]) -> ModelHistory:
     history = ModelHistory()
     for event in events:
         _apply(history, event)
-        current = history.enrollment
-        if current is not None and current.deletions.updates:
+        if (current := history.enrollment) is not None and current.deletions.updates:
             history._spent[current.digest] = current.deletions  # noqa: SLF001 - its one writer
     return history
 
@@ -155,8 +154,7 @@ def _erased(history: ModelHistory, event: Event[ModelFact], facts: ErasureFact) 
             if current is not None:
                 history._withdrawn.add(current.digest)  # noqa: SLF001
         case ForgettingSettled():
-            left = {a: b for a, b in history.forgotten.items() if b != facts.batch}
-            history.forgotten = left
+            history.forgotten = {a: b for a, b in history.forgotten.items() if b != facts.batch}
             history.settled[facts.batch] = event.at
         case SnapshotAdvanced():
             history.weights.erase()
@@ -197,8 +195,7 @@ def _promoted(history: ModelHistory, event: Event[ChampionPromoted]) -> None:
 
 
 def _move(history: ModelHistory, facts: SnapshotAdvanced | SnapshotRestored | SnapshotLost) -> None:
-    before = history.enrollment
-    if before is not None:
+    if (before := history.enrollment) is not None:
         history.enrollment = replace(
             before,
             dataset_version=facts.dataset_version,
