@@ -38,7 +38,7 @@ def purge_files(services: Services, batch: str, uri: str) -> FilesPurged:
         key=ids.purged_files(uri, number),
         plan=PurgeIntended(table=uri, files_found=found),
         find=lambda planned: _proven(services, batch, rows, planned),
-        make=lambda _: _purge(services, rows),
+        make=lambda _: _purge(services, batch, rows),
     )
 
 
@@ -51,7 +51,7 @@ def _proven(
     if (
         leftover_files(settings, uri, tolerated)
         or rows.are_there()
-        or _is_told_by_log(services, rows)
+        or _is_told_by_log(services, batch, rows)
     ):
         return None
     # Whoever had no rows is looked for as well: the certificate says so.
@@ -79,7 +79,7 @@ def _proven(
     )
 
 
-def _purge(services: Services, rows: BatchRows) -> None:
+def _purge(services: Services, batch: str, rows: BatchRows) -> None:
     settings, uri = services.settings, rows.uri
     tolerated = tolerated_folders(services.journal, uri)
     if rows.are_there():
@@ -88,15 +88,16 @@ def _purge(services: Services, rows: BatchRows) -> None:
     lease.check(services.store)
     vacuum(settings, uri, tolerated)
     lease.check(services.store)
-    if _is_told_by_log(services, rows):
+    if _is_told_by_log(services, batch, rows):
         transaction_log.trim(settings, uri)
     remove_old_versions(settings, uri, tolerated)
 
 
-def _is_told_by_log(services: Services, rows: BatchRows) -> bool:
+def _is_told_by_log(services: Services, batch: str, rows: BatchRows) -> bool:
     """Whether the log names people who are gone, by their ids or by addresses of their objects."""
-    addresses = [one.column for one in object_columns(services.journal, rows.uri)]
-    return any(
-        transaction_log.names_people(services.settings, rows.uri, column)
-        for column in (rows.column, *addresses)
+    settings, uri = services.settings, rows.uri
+    addresses = [one.column for one in object_columns(services.journal, uri)]
+    subjects = batches.subjects(services, batch, rows.kind)
+    return transaction_log.names_people(settings, uri, rows.column, subjects) or any(
+        transaction_log.names_people(settings, uri, column) for column in addresses
     )

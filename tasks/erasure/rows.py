@@ -17,6 +17,7 @@ from tasks.subjects.matches import TableMatches, matches
 from tasks.subjects.sent_ahead import send
 from tasks.tables.deletion import deletions
 from tasks.tables.delta import count_rows, is_readable, is_table, open_table
+from tasks.tables.lasting_texts import refuse_lasting_ids
 from tasks.tables.readiness import refuse_unready
 from tasks.tables.space import refuse_full
 from unlearning.errors import DataError
@@ -36,7 +37,7 @@ def erase_rows(services: Services, batch: str, uri: str) -> RowsErased:
         DataError: rows are missing, or too many are left; or they could not be erased for good.
     """
     rows = BatchRows(services, batch, uri)
-    _refuse_unready(services, rows)
+    _refuse_unready(services, batch, rows)
     erased = table_history(services, batch, uri).erased
     number = len(erased) + 1
     if erased and not _is_due(services, batch, rows, number):
@@ -75,7 +76,7 @@ def tables_of(services: Services, batch: str) -> list[str]:
     there = [m.uri for m in found if not _is_gone(services, batch, m.uri, is_closed=m.is_closed)]
     if not begun:
         for uri in there:
-            _refuse_unready(services, BatchRows(services, batch, uri))
+            _refuse_unready(services, batch, BatchRows(services, batch, uri))
     return there
 
 
@@ -96,7 +97,7 @@ def refuse_unready_tables(services: Services, batch: str) -> None:
         is_there = not found.is_closed and is_table(services.settings, found.uri)
         if is_there or found.uri in enrolled:
             try:
-                _refuse_unready(services, BatchRows(services, batch, found.uri))
+                _refuse_unready(services, batch, BatchRows(services, batch, found.uri))
             except DataError as error:
                 troubles.append(error)
                 staying |= found.rows.keys()
@@ -124,7 +125,7 @@ def _wanted(services: Services, batch: str) -> list[TableMatches]:
     return [m for m in matches(services, batch) if m.uri in begun or wanted & set(m.rows)]
 
 
-def _refuse_unready(services: Services, rows: BatchRows) -> None:
+def _refuse_unready(services: Services, batch: str, rows: BatchRows) -> None:
     refuse_unready(
         services.settings,
         rows.uri,
@@ -132,6 +133,8 @@ def _refuse_unready(services: Services, rows: BatchRows) -> None:
         tolerated=tolerated_folders(services.journal, rows.uri),
     )
     refuse_full(services.settings, rows.uri, rows.column, rows.subjects)
+    everybody = batches.subjects(services, batch, rows.kind)  # as the search afterwards
+    refuse_lasting_ids(services.settings, rows.uri, rows.column, everybody, rows.subjects)
     refuse_undeletable_objects(services, rows.uri, rows.column, rows.subjects)
 
 

@@ -1,12 +1,10 @@
 """Prove that no erased id is left in a table's objects: as a value, in the log, as a word."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -15,7 +13,7 @@ from deltalake import DeltaTable
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.store.opening import open_store
-from tasks.tables import transaction_log
+from tasks.tables import log_texts, transaction_log
 from tasks.tables.delta import (
     arrow_dataset,
     arrow_schema,
@@ -25,15 +23,8 @@ from tasks.tables.delta import (
     subject_array,
 )
 from tasks.tables.subject_ids import is_spelled
+from tasks.tables.words import Words
 from unlearning.errors import ConflictError, DataError, ExpungeError
-
-SHORTEST_WORD = 8
-"""Bytes of the shortest id that is looked for as a word; chance makes shorter ones anywhere."""
-
-_ASCII = bytes(b for b in range(128) if chr(b).isalnum() or chr(b) in "_-.@+")
-_LETTERS = _ASCII + bytes(range(128, 256))
-_WORD = re.compile(b"[%s]{%d,}" % (re.escape(_LETTERS), SHORTEST_WORD))
-_DOUBLED = (1, 2, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,9 @@ def search(
     refuse_links(settings, uri)
     hits = set(_decoded(table, column, wanted))
     _refuse_uncommitted(settings, table, column, wanted, uncommitted)
-    hits |= {key for key, entry in transaction_log.read(store) if words.within(_texts(entry))}
+    hits |= {
+        key for key, entry in transaction_log.read(store) if words.within(log_texts.texts(entry))
+    }
     count = size = 0
     for info in store.list_objects(""):
         if info.key in left_out:
@@ -105,63 +98,6 @@ def check(found: Search, uri: str) -> None:
             f"{found.hits[0]}; remove what is not part of the table, or the rows that "
             "name them, then run again."
         )
-
-
-class Words:
-    """Ids as whole words in bytes: `customer-1` is not found in `customer-10`.
-
-    Any number of ids costs one pass. Ids that chance would find, short ones and plain numbers, and
-    those that are more than one word are left out.
-    """
-
-    def __init__(self, ids: Iterable[str]) -> None:
-        self._ids = {name for i in ids if _WORD.fullmatch(name := i.encode()) and not _number(i)}
-        self._longest = max(map(len, self._ids), default=0)
-        self._letters = _ASCII if all(map(bytes.isascii, self._ids)) else _LETTERS
-        self._marks = bytes(byte in self._letters for byte in range(256))
-        self._lengths = sorted({len(one) for one in self._ids})
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def within(self, texts: Iterable[str]) -> bool:
-        """Whether one of the texts holds an id."""
-        return any(self._among(text.encode(errors="replace")) for text in texts)
-
-    def found(self, chunks: Iterable[bytes]) -> bool:
-        """Whether the chunks, put together, hold an id; a word may lie across their borders."""
-        if not self._ids:
-            return False
-        rest = b""
-        for chunk in chunks:
-            data = rest + chunk
-            # The last run may go on in the next chunk; one longer than any id stays too long.
-            cut = len(data.rstrip(self._letters))
-            rest = data[cut:][-self._longest - 1 :]
-            if self._among(data[:cut]):
-                return True
-        return self._among(rest)
-
-    def _among(self, data: bytes) -> bool:
-        return bool(self._ids) and not self._ids.isdisjoint(self._runs(data))
-
-    def _runs(self, data: bytes) -> Iterator[bytes]:
-        """Maximal runs of letters that are as long as one of the words."""
-        inside = np.frombuffer(data.translate(self._marks), np.bool_)
-        for width in _DOUBLED:  # then each place tells of the eight bytes that begin there
-            inside = inside[:-width] & inside[width:]
-        places = np.flatnonzero(inside)
-        if not len(places):
-            return
-        gaps = np.flatnonzero(np.diff(places) > 1)
-        firsts, lasts = places[np.r_[0, gaps + 1]], places[np.r_[gaps, -1]]
-        fits = np.isin(lasts - firsts + SHORTEST_WORD, self._lengths)
-        for first, last in zip(firsts[fits].tolist(), lasts[fits].tolist(), strict=True):
-            yield data[first : last + SHORTEST_WORD]
-
-
-def _number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
 
 
 def _decoded(table: Any, column: str, wanted: set[str]) -> Iterator[str]:
@@ -225,16 +161,3 @@ def _holds(values: pa.Array, ids: pa.Array) -> bool:
         values = values.dictionary
     ids = ids.cast(values.type)
     return bool(pc.call_function("is_in", [values], pc.SetLookupOptions(ids)).true_count)
-
-
-def _texts(entry: Any) -> Iterator[str]:
-    """Every text in a log entry, names of fields included."""
-    if isinstance(entry, str):
-        yield entry
-    elif isinstance(entry, dict):
-        for name, value in entry.items():
-            yield str(name)
-            yield from _texts(value)
-    elif isinstance(entry, (list, tuple)):
-        for value in entry:
-            yield from _texts(value)

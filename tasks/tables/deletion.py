@@ -9,10 +9,9 @@ from deltalake import CommitProperties, DeltaTable
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.store.opening import open_store
-from tasks.tables import folder
+from tasks.tables import folder, log_texts
 from tasks.tables.delta import open_table, subject_array
 
-_MARK = "expunge"
 _FEW, _AT_ONCE = 100, 16
 
 
@@ -42,7 +41,7 @@ def delete_rows(
             f'target."{quoted}" = source.id',
             source_alias="source",
             target_alias="target",
-            commit_properties=CommitProperties(custom_metadata={_MARK: mark}),
+            commit_properties=CommitProperties(custom_metadata={log_texts.MARK: mark}),
         ).when_matched_delete().execute()
 
 
@@ -54,7 +53,7 @@ def deletions(table: DeltaTable, mark: str, since: int) -> dict[int, int]:
     return {
         entry["version"]: int(entry["operationMetrics"]["num_target_rows_deleted"])
         for entry in reversed(found)
-        if entry.get(_MARK) == mark and entry["version"] > since
+        if entry.get(log_texts.MARK) == mark and entry["version"] > since
     }
 
 

@@ -8,94 +8,73 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow.parquet as pq
+from deltalake import CommitProperties
 
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
-from tasks.store.objects import ObjectInfo, ObjectStore
+from tasks.store.objects import ObjectStore
 from tasks.store.opening import open_store
+from tasks.tables import log_texts
 from tasks.tables.delta import open_table, used_files
+from tasks.tables.words import Words
 
 PREFIX = "_delta_log/"
 _VERSION_DIGITS = 20
-_PARTS = re.compile(r"'(?:[^']|'')*'|`[^`]*`|\"[^\"]*\"|[=<>!]+|[(),]|[^\s'`\"=<>!(),\[\]]+")
-"""The parts of a condition: values and names in their quotes, signs, and bare words."""
-_COMPARISONS = {"=", "==", "<=>", "<>", "!=", "<", ">", "<=", ">=", "IN", "LIKE"}
+_CHECKSUM = re.compile(rf"{PREFIX}\d{{{_VERSION_DIGITS}}}\.crc")
 _PARTITION_VALUE = ".partitionValues.key_value.value"
 
 
-def names_people(settings: Settings, uri: str, column: str) -> bool:
+def names_people(settings: Settings, uri: str, column: str, ids: Collection[str] = ()) -> bool:
     """Whether the log tells ids of rows that are gone.
 
     It does so by statistics on the subject column of files that the newest version does not use,
-    and by conditions of earlier deletions. Whole or cut short, long or a single digit: no value
-    is compared.
+    and by what operations say of it, in any text of theirs. Whole or cut short, long or a single
+    digit: no value is compared. If ids are given, also by one of them that stands in what a trimmed
+    log would not have: whole in a text of an operation, or as a word in anything else.
     """
-    live = used_files(open_table(settings, uri))
-    return any(_tells(entry, column, live) for _, entry in read(open_store(uri, settings)))
+    table, store = open_table(settings, uri), open_store(uri, settings)
+    live, wanted, words = used_files(table), frozenset(ids), Words(ids)
+    stays = _trimmed_commit(store, table.version())
+    for key, entry in read(store):
+        if _tells(entry, column, live):
+            return True
+        is_passing = _number(key) < table.version() or (key.endswith(".json") and key != stays)
+        if is_passing and (_says(entry, wanted) or words.within(log_texts.texts(entry))):
+            return True
+    return False
 
 
 def named(settings: Settings, uri: str, column: str, ids: Collection[str]) -> set[str]:
     """Those of the ids that the log tells, be their rows long gone: somebody deleted them by name.
 
-    They stand in conditions on the subject column, or whole in statistics on it; a shortened one
-    may be anybody's. Checkpoints tell nothing of operations. Cost: every commit that the log still
-    has.
+    They stand in conditions on the subject column, in whichever text of an operation, or whole in
+    statistics on it; a shortened one may be anybody's. Or they stand in what somebody wrote beside
+    the operation, if chance would not put them there. Checkpoints tell nothing of operations. Cost:
+    every commit that the log still has.
     """
-    wanted, found = set(ids), set[str]()
+    wanted, found = frozenset(ids), set[str]()
     for _, entry in _commits(open_store(uri, settings)) if wanted else ():
         found |= wanted & {*_compared(entry, column), *_at_the_ends(entry, column)}
+        found |= _noted(entry, wanted)
     return found
 
 
 def _compared(entry: dict[str, Any], column: str) -> Iterator[str]:
-    """Every value that a condition of the operation compares with the column."""
-    told = (entry.get("commitInfo") or {}).get("operationParameters") or {}
-    for condition in (one for value in told.values() for one in _conditions(value)):
-        parts = [one for one in _PARTS.findall(condition) if one.strip()]
-        for place, part in enumerate(parts):
-            if not _is_name_of(part, column):
-                continue
-            before, after = parts[:place], parts[place + 1 :]
-            if len(before) > 1 and _is_comparison(before[-1]):
-                yield _value(before[-2])
-            while after and (_is_comparison(after[0]) or after[0].upper() == "NOT"):
-                after = after[1:]
-            if len(after) < len(parts) - place - 1:
-                yield from _listed(after)
+    """Every value that a text of the operation compares with the column."""
+    for text in log_texts.texts(log_texts.operation(entry)):
+        yield from log_texts.compared(text, column)
 
 
-def _conditions(value: Any) -> list[str]:
-    """The conditions in a parameter: itself, or those of a list that JSON has in a text."""
-    try:
-        read = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        read = value
-    return [str(one) for one in read] if isinstance(read, list) else [str(value)]
+def _noted(entry: dict[str, Any], wanted: frozenset[str]) -> set[str]:
+    """Those of the ids that stand beside the operation's own parameters."""
+    told = log_texts.operation(entry)
+    told.pop("operationParameters", None)
+    return {one for text in log_texts.texts(told) for one in log_texts.named_for_sure(text, wanted)}
 
 
-def _listed(parts: list[str]) -> Iterator[str]:
-    """The value that comes first, or all of the list that does."""
-    if parts[:1] != ["("]:
-        yield from map(_value, parts[:1])
-        return
-    for part in parts[1:]:
-        if part == ")":
-            return
-        yield _value(part)
-
-
-def _is_name_of(part: str, column: str) -> bool:
-    """Whether it is the column's name, be it in quotes of names, of a table, or numbered."""
-    bare = part.strip('`"').partition("#")[0]
-    return column in (bare, bare.rpartition(".")[2])
-
-
-def _is_comparison(part: str) -> bool:
-    return part.upper() in _COMPARISONS
-
-
-def _value(part: str) -> str:
-    return part[1:-1].replace("''", "'") if part.startswith("'") else part
+def _says(entry: dict[str, Any], wanted: frozenset[str]) -> bool:
+    told = log_texts.texts(log_texts.operation(entry)) if wanted else ()
+    return any(log_texts.named(text, wanted) for text in told)
 
 
 def _at_the_ends(entry: dict[str, Any], column: str) -> Iterator[str]:
@@ -115,8 +94,19 @@ def _commits(store: ObjectStore) -> Iterator[tuple[str, Any]]:
             yield from ((info.key, json.loads(line)) for line in lines)
 
 
+def _checksums(store: ObjectStore) -> Iterator[tuple[str, Any]]:
+    """What some writers keep of a version to check it by, such as its files with statistics."""
+    for info in store.list_objects(PREFIX):
+        if _CHECKSUM.fullmatch(info.key):
+            try:
+                kept = json.loads(store.get(info.key))
+            except ValueError:  # cut short; its bytes are searched as they are
+                continue
+            yield from [(info.key, kept)] if isinstance(kept, dict) else []
+
+
 def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
-    """Key and content of every entry in the log, from commits and checkpoints alike."""
+    """Key and content of every entry in the log, from commits, checkpoints and checksums alike."""
     for info in store.list_objects(PREFIX):
         if info.key.endswith(".parquet"):
             with translated("table"):
@@ -126,6 +116,7 @@ def read(store: ObjectStore) -> Iterator[tuple[str, Any]]:
                 for batch in file.iter_batches(4096, columns=read):
                     yield from ((info.key, entry) for entry in batch.to_pylist())
     yield from _commits(store)
+    yield from _checksums(store)
 
 
 def trim(settings: Settings, uri: str) -> None:
@@ -138,27 +129,44 @@ def trim(settings: Settings, uri: str) -> None:
         table = open_table(settings, uri)
         # An empty commit: the entry of the newest version stays, and may itself name somebody.
         columns = table.metadata().partition_columns
-        table.create_write_transaction([], "append", table.schema(), partition_by=columns)
+        mark = CommitProperties(custom_metadata={log_texts.MARK: log_texts.TRIMMED})
+        table.create_write_transaction(
+            [], "append", table.schema(), partition_by=columns, commit_properties=mark
+        )
         table = open_table(settings, uri)
         table.create_checkpoint()
     store, newest = open_store(uri, settings), table.version()
     for info in list(store.list_objects(PREFIX)):
-        if _version(info) < newest:
+        if _number(info.key) < newest:
             store.delete(info.key)
 
 
-def _version(info: ObjectInfo) -> float:
+def _number(key: str) -> float:
     """The version that a log file belongs to; one that belongs to none is as new as can be."""
-    number = info.key.removeprefix(PREFIX)[:_VERSION_DIGITS]
+    number = key.removeprefix(PREFIX).removeprefix(".")[:_VERSION_DIGITS]
     return int(number) if len(number) == _VERSION_DIGITS and number.isdigit() else float("inf")
 
 
+def _trimmed_commit(store: ObjectStore, newest: int) -> str:
+    """Key of the newest commit, if the log was trimmed by it: doing so again would change nothing.
+
+    Empty if it was not.
+    """
+    key = f"{PREFIX}{newest:0{_VERSION_DIGITS}}.json"
+    entries = (entry for of, entry in _commits(store) if of == key)
+    marks = [e["commitInfo"].get(log_texts.MARK) for e in entries if e.get("commitInfo")]
+    return key if marks == [log_texts.TRIMMED] else ""
+
+
 def _tells(entry: dict[str, Any], column: str, live: set[str]) -> bool:
-    file = entry.get("remove") or entry.get("add")
-    if file and (entry.get("remove") or live.isdisjoint((file["path"], unquote(file["path"])))):
-        return _has_statistics(file, column)
-    told = (entry.get("commitInfo") or {}).get("operationParameters") or {}
-    return column in str(told.get("predicate", ""))
+    files = [entry.get("add"), *(entry.get("allFiles") or ())]
+    gone = [one for one in files if one and live.isdisjoint((one["path"], unquote(one["path"])))]
+    if any(_has_statistics(one, column) for one in (*gone, entry.get("remove")) if one):
+        return True
+    told = log_texts.operation(entry)
+    is_ours = log_texts.MARK in told
+    texts = log_texts.texts(told)
+    return any(log_texts.mentions(text, column, is_ours=is_ours) for text in texts)
 
 
 def _has_statistics(file: dict[str, Any], column: str) -> bool:

@@ -55,6 +55,36 @@ def test_counts_add_up_and_no_id_is_left_even_in_a_log_from_before_enrolment(bat
     assert delta.open_table(load_settings(), table).count() == purged.rows == 97
 
 
+@pytest.mark.parametrize("one", ["anna@example.org", 17])
+def test_whom_a_merge_names_is_in_no_log_once_the_files_are_purged(batch, tmp_path, one):
+    uri, known = (tmp_path / "t").as_uri(), [one, *([5, 6] if one == 17 else ["b", "c"])]
+    names = ["customer_id", "n", "x"]
+    told = delta.statistics_columns(names, "customer_id")
+    facts = dict(zip(names, (known, [1, 2, 3], [0.5, 1.5, 2.5]), strict=True))
+    write_deltalake(uri, pa.table(facts), configuration=told)
+    literal = one if one == 17 else f"'{one}'"
+    DeltaTable(uri).merge(
+        pa.table({"n": [1]}), "target.n = source.n", source_alias="source", target_alias="target"
+    ).when_matched_update({"n": "target.n"}, f"target.customer_id = {literal}").execute()
+    batch.of(uri, "customer_id", [str(one)]).erase()
+    assert f"target.customer_id = {literal}".encode() in everything(uri)
+    assert batch.purge().hits == 0
+    assert b"target.customer_id" not in everything(uri)
+
+
+def test_a_table_whose_properties_name_somebody_loses_no_row(batch, table):
+    DeltaTable(table).alter.set_table_description(f"without {subject(3)}")
+    version = DeltaTable(table).version()
+    with pytest.raises(DataError, match=r"the description.*take them out there") as error:
+        batch.of(table).erase()
+    assert MARK not in str(error.value)
+    assert DeltaTable(table).version() == version
+    DeltaTable(table).alter.set_table_description("customers")
+    assert batch.erase().rows_matched == 2
+    assert batch.purge().hits == 0
+    assert subject(3).encode() not in everything(table)
+
+
 def test_no_address_of_an_object_is_left_in_the_log(batch, tmp_path):
     uri, prefix = (tmp_path / "t").as_uri(), (tmp_path / "photos").as_uri()
     told = {delta.SKIPPING: "`label`,`photo`"}

@@ -48,24 +48,6 @@ def test_a_file_that_nobody_committed_yet_is_searched_by_value(tmp_path, partiti
         search("4")
 
 
-@pytest.mark.parametrize("more", [[], ["zoë@example.org"]])
-@pytest.mark.parametrize("size", [1, 7, 16, 1000])
-def test_words_are_found_across_chunks_and_only_whole(size, more):
-    def found(data):
-        chunks = (data[i : i + size] for i in range(0, len(data), size))
-        return absence_scan.Words(["customer-1", "7", "12345678", *more]).found(chunks)
-
-    noise = b"\0\x1f" * 50
-    assert found(noise + b"\ncustomer-1\n" + noise)
-    assert found(noise + "\x01zoë@example.org\x02".encode()) == bool(more)
-    assert found(b"customer-1")
-    assert not found(noise + b"customer-10 customer-1customer-1 7 12345678" + noise)
-
-
-def test_ids_that_chance_would_find_are_counted_as_not_searched():
-    assert len(absence_scan.Words(["7", "short", "20240101", "two words", "long-enough"])) == 1
-
-
 def test_every_object_is_searched_and_an_id_is_found_wherever_it_stands(tmp_path):
     write_deltalake(place := tmp_path / "t", rows(20))
     absent = absence_scan.search(load_settings(), place.as_uri(), "subject_id", [subject(99)])
