@@ -202,7 +202,7 @@ def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, f
     numeric = [e.dataset for e in enrolled if not e.dataset.types]
     there = [one for one in numeric if set(one.features) <= set(schema.names)]
     known = {(o.features, o.scale, o.inputs, o.preparation, o.shape, o.objects) for o in there}
-    for features, scale, inputs, preparation, shape, objects in sorted(known):
+    for features, scale, inputs, preparation, shape, objects in sorted(known, key=repr):
         found = replace(
             bare, features=features, inputs=inputs, preparation=preparation, objects=objects
         )

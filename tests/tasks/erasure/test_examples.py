@@ -15,6 +15,7 @@ from worked_on import resolved
 
 from tasks.enrolling import enroll
 from tasks.erasure import examples as cleared
+from tasks.journal.events.enrollment import InputColumns
 from tasks.journal.reading import read_batch
 from tasks.registry import examples, logged_files
 from tasks.registry.mlflow_registry import TRAINING_EXPERIMENT
@@ -123,6 +124,16 @@ def test_an_example_of_a_row_that_another_model_learned_from_is_replaced_too(wor
     assert all(not one.any() for one in values(folder))
     (table,) = world.certificate("T-60")["tables"]
     assert {"model": "income", "version": 3} in table["examples_replaced"]
+
+
+def test_models_that_call_the_same_columns_by_other_names_are_all_compared(world):
+    enrolled = world.enrolled()
+    for name in ("first", "second"):
+        named = replace(enrolled.dataset, inputs=(InputColumns(name, ("features",)),))
+        world.enroll_copy(replace(enrolled, dataset=named), name)
+    found = cleared.clear_examples(world.services, resolved(world, 30), world.table)
+    assert {one.model for one in found.replaced} <= {"income"}
+    assert found.why_not == ""
 
 
 def test_neutral_zeros_are_no_row_of_anybody(world):
