@@ -10,7 +10,8 @@ from tasks.registry.mlflow_registry import DIGEST_TAG, Registry
 from tasks.registry.model_versions import LOGGED, search
 from unlearning.errors import MissingDataError
 
-_VERSION = re.compile(r"models:/(.+)/(\d+)")
+VERSION = re.compile(r"models:/(.+)/(\d+)")
+"""How the source of a copy names its original."""
 _RUN = re.compile(r"(?:^runs:/|/)([0-9a-f]{32})/(?:artifacts/)?(.+)")
 
 
@@ -24,6 +25,8 @@ class Listed:
     """Where its files come from, in the one form of `files_key`."""
     digest: str
     """Digest of its weights by its own tag; empty without one."""
+    address: str = ""
+    """The same as `source`, as MLflow has it."""
 
     @property
     def key(self) -> str:
@@ -47,7 +50,7 @@ def files_key(source: str) -> str:
     for part in urlsplit(source).path.split("/"):
         if LOGGED.fullmatch(part):
             return part
-    if _VERSION.fullmatch(source):
+    if VERSION.fullmatch(source):
         return source
     if found := _RUN.search(source):
         return f"runs:/{found[1]}/{found[2]}"
@@ -72,7 +75,9 @@ def without_secrets(address: str) -> str:
 def listed_versions(registry: Registry) -> list[Listed]:
     """Every version of every registered model, in one search, a page at a time."""
     return [
-        Listed(v.name, int(v.version), files_key(v.source or ""), v.tags.get(DIGEST_TAG, ""))
+        Listed(
+            v.name, int(v.version), files_key(v.source or ""), v.tags.get(DIGEST_TAG, ""), v.source
+        )
         for v in search(registry, "")
     ]
 
@@ -98,8 +103,8 @@ def alike(
         before = len(found)
         for one in versions:
             source = one.source
-            if _VERSION.fullmatch(source) and source not in there | known:
-                source = _files_of(registry, one)
+            if VERSION.fullmatch(source) and source not in there | known:
+                source = files_of(registry, one)
             by_source = source in known
             if one not in found and (by_source or (digest and one.digest == digest)):
                 found[one] = by_source
@@ -115,7 +120,8 @@ def aliases_of(registry: Registry, model: str) -> dict[int, tuple[str, ...]]:
     return {n: tuple(sorted(a for a, v in aliases.items() if int(v) == n)) for n in numbers}
 
 
-def _files_of(registry: Registry, one: Listed) -> str:
+def files_of(registry: Registry, one: Listed) -> str:
+    """Where MLflow finds the files of a version, in the form of `files_key`; empty if nowhere."""
     try:
         with translated("MLflow"):
             place = registry.client.get_model_version_download_uri(one.model, str(one.version))

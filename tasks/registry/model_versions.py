@@ -110,27 +110,6 @@ def own_place(registry: Registry, model: str, version: Registered) -> FilePlace:
     return FilePlace(uri=uri, is_own=bool(root) and uri.startswith(f"{root}/"))
 
 
-def sharers(
-    registry: Registry, model: str, number: int, source: str, uri: str
-) -> list[tuple[str, int]]:
-    """Other versions, of any registered model, that lie in the same files."""
-    sources = {source, f"models:/{model}/{number}"} - {""}
-    sources |= {f"models:/{p}" for p in urlsplit(uri).path.split("/") if LOGGED.fullmatch(p)}
-    found = {
-        (v.name, int(v.version))
-        for one in sorted(sources)
-        for v in search(registry, f"source_path = {quoted(one)}")
-    }
-    original, _, copied = source.removeprefix("models:/").rpartition("/")
-    if (
-        source.startswith("models:/")
-        and copied.isdigit()
-        and _is_registered(registry, original, int(copied))
-    ):
-        found.add((original, int(copied)))
-    return sorted(found - {(model, number)})
-
-
 def delete_version(registry: Registry, model: str, number: int, logged: Sequence[str]) -> None:
     """Delete a version and its logged models in MLflow; their files stay where they are."""
     with translated("MLflow"):

@@ -1,7 +1,9 @@
 """Versions of a model that still remember erased people, as journal and registry show them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 from tasks.intake import batches, legal_holds
@@ -14,9 +16,16 @@ from tasks.journal.events.versions import VersionRetired
 from tasks.journal.histories.model import ModelHistory, before_end, model_history
 from tasks.journal.reading import read_batch, read_enrollment, read_model
 from tasks.registry import artifacts, mlflow_registry, model_versions
-from tasks.registry.all_versions import files_key, version_key, without_secrets
+from tasks.registry.all_versions import (
+    Listed,
+    files_key,
+    listed_versions,
+    version_key,
+    without_secrets,
+)
 from tasks.registry.model_versions import Registered
 from tasks.registry.services import Services
+from tasks.registry.shared_files import sharers
 from unlearning.policy.retirement import OldVersion, remembering
 
 
@@ -92,7 +101,10 @@ def read_version_history(services: Services, model: str) -> VersionHistory:
 def old_versions(services: Services, model: str, today: date) -> list[OldVersion]:
     """The model's old versions with all that decides about them."""
     versions = read_version_history(services, model)
-    return [_old(services, versions, version, today) for version in sorted(versions.remembered)]
+    listed = cache(lambda: listed_versions(services.registry))
+    return [
+        _old(services, versions, version, today, listed) for version in sorted(versions.remembered)
+    ]
 
 
 def earlier(services: Services, model: str, batch: str, *, as_of: int) -> list[dict[str, Any]]:
@@ -174,7 +186,13 @@ def _is_abandoned(services: Services, found: Registered) -> bool:
     return read_batch(services.journal, batch).status in FINAL["batches"]
 
 
-def _old(services: Services, versions: VersionHistory, version: int, today: date) -> OldVersion:
+def _old(
+    services: Services,
+    versions: VersionHistory,
+    version: int,
+    today: date,
+    listed: Callable[[], list[Listed]],
+) -> OldVersion:
     retired = versions.model.retired.get(version)
     found = OldVersion(
         version,
@@ -186,20 +204,17 @@ def _old(services: Services, versions: VersionHistory, version: int, today: date
     if retired is None or found.is_purged or today < retired.purge_on:
         return found
     model = versions.enrollment.model
-    shared = _sharers(services, retired)
-    others = [one for one in shared if one not in {(model, n) for n in versions.remembered}]
+    places = [retired.source, *(one.uri for one in retired.places)]
+    shared = sharers(services.registry, listed(), model, version, places)
+    others = [one for one in shared if one.place not in {(model, n) for n in versions.remembered}]
     needed = (
         _held(services, versions.model, version)
         or _in_work(services, model, version)
         or _foreign(services, retired)
-        or (_copied(others[0]) if others else "")
+        or (others[0].why if others else "")
     )
-    mine = tuple(one[1] for one in shared if one not in others)
+    mine = tuple(one.version for one in shared if one not in others)
     return replace(found, needed=needed, shares_with=mine)
-
-
-def _copied(other: tuple[str, int]) -> str:
-    return f"{other[0]} version {other[1]} lies in the same files; delete it"
 
 
 def _held(services: Services, history: ModelHistory, version: int) -> str:
@@ -231,14 +246,3 @@ def _foreign(services: Services, retired: VersionRetired) -> str:
             where = without_secrets(place.uri)
             return f"its files lie at {where}, which is not a folder of its own: delete them"
     return ""
-
-
-def _sharers(services: Services, retired: VersionRetired) -> list[tuple[str, int]]:
-    found = {
-        one
-        for place in retired.places
-        for one in model_versions.sharers(
-            services.registry, retired.model, retired.version, retired.source, place.uri
-        )
-    }
-    return sorted(found)

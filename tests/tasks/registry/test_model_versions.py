@@ -37,20 +37,6 @@ def test_a_folder_that_mlflow_made_is_the_version_s_own_and_any_other_is_not(mad
     assert not model_versions.own_place(registry, "income", version(made, 2)).is_own
 
 
-def test_versions_in_the_same_files_are_found_whatever_their_model(made):
-    registry = made.services.registry
-    source = version(made, 1).source
-    made.client.create_registered_model("other")
-    made.client.create_model_version("other", source)
-    uri = model_versions.own_place(registry, "income", version(made, 1)).uri
-    assert model_versions.sharers(registry, "income", 1, source, uri) == [("other", 1)]
-    made.client.create_model_version("other", "models:/income/1")
-    assert model_versions.sharers(registry, "other", 2, "models:/income/1", uri) == [
-        ("income", 1),
-        ("other", 1),
-    ]
-
-
 def test_a_version_is_deleted_with_its_logged_models_however_often(made):
     registry = made.services.registry
     logged = list(model_versions.logged_models(registry, version(made, 1), ""))

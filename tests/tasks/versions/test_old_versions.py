@@ -90,6 +90,35 @@ def test_files_that_another_model_shares_stay_until_that_one_is_gone(promoted):
     assert promoted.purge() == [1]
 
 
+def test_files_that_another_model_serves_by_their_address_stay(promoted):
+    place = promoted.client.get_model_version_download_uri(MODEL, "1")
+    promoted.client.create_registered_model("prod")
+    promoted.client.create_model_version("prod", place)
+    promoted.client.set_registered_model_alias("prod", "champion", "1")
+    promoted.today(2026, 6, 1)
+    (action,) = retirement.survey(promoted.services, MODEL)
+    assert action.reason == "prod version 1 lies in the same files; delete it"
+    assert promoted.purge() == []
+    assert len(promoted.files()) == 2
+
+
+def test_a_folder_in_which_another_version_lies_stays(made):
+    run = made.run("theirs", "")
+    root = made.client.get_run(run).info.artifact_uri
+    outer = made.version_of(f"{root}/model", run, {}, "other")
+    record_enrollment(made.services.journal, made.enrollment(outer))
+    made.champion = outer
+    made.promote("b-1", [ADA])
+    made.close("b-1")
+    made.client.create_registered_model("prod")
+    made.client.create_model_version("prod", f"runs:/{run}/model/b")
+    made.today(2026, 6, 1)
+    assert made.purge() == [1]
+    assert retirement.survey(made.services, MODEL)[-1].reason == (
+        "prod version 1 lies in a folder in or around its own; register it from another folder"
+    )
+
+
 def test_a_candidate_that_was_registered_and_never_promoted_goes_when_its_batch_is_closed(promoted):
     attempt = promoted.batch("b-2", [BEA])
     lost = promoted.candidate("b-2", attempt)
