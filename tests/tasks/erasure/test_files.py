@@ -89,7 +89,8 @@ def test_no_address_of_an_object_is_left_in_the_log(batch, tmp_path):
     uri, prefix = (tmp_path / "t").as_uri(), (tmp_path / "photos").as_uri()
     told = {delta.SKIPPING: "`label`,`photo`"}
     write_deltalake(uri, with_photos(rows(20, seed=1), prefix, 0), configuration=told)
-    record_enrollment(batch.services.journal, enrollment(dataset=photo_spec(uri, prefix)))
+    known = enrollment(dataset=photo_spec(uri, prefix), holdout=uri)
+    record_enrollment(batch.services.journal, known)
     table = delta.open_table(load_settings(), uri)
     delta.keep_ids_out_of_log(table, "subject_id", ["photo"])
     batch.of(uri, gone=[subject(19)]).erase()
