@@ -7,16 +7,36 @@ from typing import Any
 from unlearning.policy.counted import counted, named
 
 
+@dataclass(frozen=True, slots=True)
+class OutOfReach:
+    """A table where nothing was erased for a request that was found in it."""
+
+    table: str
+    rows: int = 0
+    """Rows that a search counted there; 0 if only what weights learned names the subject."""
+    closed_by: str = ""
+    """Who closed it; empty if it could not be opened when its rows were to be erased."""
+
+    @property
+    def clause(self) -> str:
+        """That the rows there were left alone, and why."""
+        why = f"{self.closed_by} closed" if self.closed_by else "could not be opened"
+        if self.rows:
+            lost = f"{counted(self.rows, 'row')} in {self.table} not erased"
+            return f"{lost}, for {f'{why} it' if self.closed_by else f'it {why}'}"
+        return f"nothing erased in {self.table}, which {why}: rows may still be there"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What was recorded for one request with rows in a table."""
 
     rows: int
     """Rows that were erased from the tables."""
-    rows_out_of_reach: int = 0
-    """Rows in tables that were no more, or closed, when they were to be erased."""
-    is_out_of_reach: bool = False
-    """Whether the subject was in such a table, be it on record without a number of rows."""
+    out_of_reach: Sequence[OutOfReach] = ()
+    """Tables that were closed, or could not be opened, when their rows were to be erased."""
+    is_reached: bool = True
+    """Whether any table was erased from, or purged of old files, for the request."""
     models: Sequence[dict[str, Any]] = ()
     """What the certificate states of each model."""
     nothing_left: Sequence[str] = ()
@@ -42,15 +62,14 @@ _JUDGED = "the update of MODELS was judged 'OUTCOME'"
 
 
 def _rows(answer: Answer) -> list[str]:
-    told = [f"{counted(answer.rows, 'row')} erased"] if answer.rows else []
-    if answer.rows_out_of_reach:
-        lost = counted(answer.rows_out_of_reach, "row")
-        told.append(f"{lost} not erased, for the table was no more, or closed")
-    elif answer.is_out_of_reach:
-        told.append("nothing erased in a table that was no more, or closed")
-    if not told and answer.is_erased_meanwhile:
-        return ["the rows were erased with another request of the same person"]
-    return told or ["others had deleted the rows before; purged from the files"]
+    left = [one.clause for one in answer.out_of_reach]
+    if not answer.is_reached:
+        return left
+    if answer.rows:
+        return [f"{counted(answer.rows, 'row')} erased", *left]
+    if answer.is_erased_meanwhile:
+        return ["the rows were erased with another request of the same person", *left]
+    return ["others had deleted the rows before; purged from the files", *left]
 
 
 def _made_to_forget(answer: Answer) -> list[str]:

@@ -9,7 +9,7 @@ from tasks.journal.events.catalog import request_stream
 from tasks.journal.events.requests import RequestSettled, RequestUnclear
 from tasks.journal.events.withheld import NearMatch
 from tasks.journal.histories.batch import BatchHistory
-from tasks.journal.reading import read_batch, searched_columns
+from tasks.journal.reading import ever_kinds, read_batch
 from tasks.registry.services import Services
 
 
@@ -26,7 +26,7 @@ class Spellings:
     )
     """What a person was asked about, by record, and in which versions of tables it was seen."""
     are_kinds: bool = False
-    """Whether tables are of several kinds of subjects, so that the same id may be another's."""
+    """Whether tables, closed ones too, are of several kinds: the same id may be another's."""
 
     def searched(self, uri: str) -> dict[str, Any]:
         """What is stated of a table."""
@@ -57,13 +57,22 @@ class Spellings:
             are_spellings_sought=bool(self.versions) and record not in self.settled,
         )
 
-    def in_vain(self, record: str) -> str:
-        """What a request is told of which no table holds a row."""
-        of = " of its kind" if self.are_kinds else ""
+    def in_vain(self, record: str, *, is_all: bool = True) -> str:
+        """What a request is told of which no table holds a row, or none of those searched."""
+        table = f"{'table' if is_all else 'searched table'}{self._kind}"
         if one := self.settled.get(record):
-            return f"no table{of} has a row of exactly this id, which {one.name} said is meant"
+            return f"no {table} has a row of exactly this id, which {one.name} said is meant"
         nearly = " or nearly" if self.versions else ""
-        return f"no table{of} has a row of exactly{nearly} this id"
+        return f"no {table} has a row of exactly{nearly} this id"
+
+    @property
+    def unsearched(self) -> str:
+        """What a request is told for which nothing was searched."""
+        return f"no table{self._kind} was searched"
+
+    @property
+    def _kind(self) -> str:
+        return " of its kind" if self.are_kinds else ""
 
 
 def spellings_of(services: Services, history: BatchHistory) -> Spellings:
@@ -79,5 +88,5 @@ def spellings_of(services: Services, history: BatchHistory) -> Spellings:
                 asked = read_batch(services.journal, event.facts.batch)
                 if asked.sought and record in asked.near:
                     seen[record] = asked.near[record][1], asked.sought.versions
-    kinds = {column.kind for column in searched_columns(services.journal).values()}
-    return Spellings(sought.versions if sought else {}, settled, seen, are_kinds=len(kinds) > 1)
+    are_kinds = len(ever_kinds(services.journal)) > 1
+    return Spellings(sought.versions if sought else {}, settled, seen, are_kinds)

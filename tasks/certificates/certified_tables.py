@@ -115,11 +115,12 @@ def by_words_in_part(tables: Sequence[Mapping[str, Any]]) -> bool:
     return any(one.get("ids_searched_as_words", 0) < one.get("ids_searched", 0) for one in tables)
 
 
-def gone(uri: str) -> dict[str, str]:
-    """That the table was no more, or closed; its rows were out of reach."""
+def gone(uri: str, closed_by: str = "") -> dict[str, str]:
+    """That the table could not be opened, or who closed it; its rows were out of reach."""
+    why = f"{closed_by} had closed the table" if closed_by else "The table could not be opened"
     return {
         "table": uri,
         "outcome": "gone",
-        "reason": "The table was no more, or closed by name, when its rows were to be erased; none "
-        "was erased there.",
+        "reason": f"{why} when its rows were to be erased; none was erased there, and they may "
+        "still be there.",
     }

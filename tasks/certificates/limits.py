@@ -20,7 +20,7 @@ class Ground:
     has_strangers: bool = False
     """Whether models name a table that were never enrolled, or nobody could look for them."""
     is_gone: bool = False
-    """Whether a table with rows was no more when they were to be erased."""
+    """Whether a table with rows was closed, or no more, when they were to be erased."""
     are_spellings_sought: bool = False
     """Whether ids of nearly the same spelling were looked for, and none was found."""
     is_settled: bool = False
@@ -185,9 +185,9 @@ LIMITS = (
         lambda ground: any(one["objects_shared"] for one in ground.objects),
     ),
     Limit(
-        "A table whose outcome is 'gone' could not be searched: what became of its files is not "
-        "known.",
-        "a table was no more",
+        "A table whose outcome is 'gone' was closed, or could not be searched: what became of its "
+        "rows and files is not known.",
+        "a table with rows was closed, or no more",
         lambda ground: ground.is_gone,
     ),
     Limit(

@@ -1,13 +1,13 @@
 """The outcome of a request, what it asked, and what was not searched for it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from tasks.certificates.certified_spellings import Spellings
 from tasks.journal.events.requests import RequestErased, SubjectNotFound, SubjectUncertain
-from tasks.journal.reading import closed_tables, read_batch
+from tasks.journal.reading import closed_tables
 from tasks.registry.services import Services
 from tasks.subjects.matches import TableMatches
-from tasks.subjects.suppression_list import load
 from unlearning.policy.deadlines import due_on
 from unlearning.policy.deletion import Disposition
 
@@ -18,24 +18,55 @@ OUTCOMES = {
 }
 """The event of each outcome."""
 
-NOWHERE = {
-    "cannot_tell": "no table holds a row under exactly this id, but not all that models learned "
-    "from could be searched",
-}
-"""The reason of an outcome without rows, whatever was found of other spellings."""
 
+def outcome_of(
+    request: Disposition,
+    found: Sequence[TableMatches],
+    reached: Collection[str],
+    left: Collection[str] = (),
+) -> str:
+    """`erased` if a table with rows was erased from or purged; `not_found` if all was searched.
 
-def outcome_of(request: Disposition, found: Sequence[TableMatches]) -> str:
-    """`erased` if rows were found; else `not_found`, or `cannot_tell` if not all was searched.
+    Else `cannot_tell`: every table with rows was closed, or could not be opened, or not all was
+    searched. Of a kind whose last table was closed since, nothing was searched.
 
-    Of a kind whose last table was closed since, nothing was searched.
+    Args:
+        request: What was asked.
+        found: What the search of each table found.
+        reached: Tables that were erased from or purged.
+        left: Tables where nothing was erased for an earlier request of the same subject, and that
+            were not searched for this one.
     """
-    if any(request.record_id in m.rows for m in found):
-        return "erased"
+    located = [m.uri for m in found if request.record_id in m.rows]
+    if located:
+        return "erased" if any(uri in reached for uri in located) else "cannot_tell"
     mine = [m for m in found if m.kind == request.subject_kind]
-    is_all = all((m.is_searched or m.is_closed) and not m.unread for m in mine)
-    is_answered = is_all and any(m.is_searched for m in mine)
-    return "not_found" if is_answered else "cannot_tell"
+    is_all = all((m.is_searched or m.is_closed) and not m.unread for m in mine) and not left
+    return "not_found" if is_all and any(m.is_searched for m in mine) else "cannot_tell"
+
+
+def nowhere(
+    request: Disposition,
+    found: Sequence[TableMatches],
+    closed: Mapping[str, str],
+    spellings: Spellings,
+) -> list[str]:
+    """What a request without rows is told, in parts: the search, and each gap in it.
+
+    Args:
+        request: What was asked.
+        found: What the search of each table found.
+        closed: Who closed which tables of the request's kind.
+        spellings: Where nearly the same ids were looked for.
+    """
+    mine = [m for m in found if m.kind == request.subject_kind]
+    gaps = [f"{uri} was not searched, for {name} closed it" for uri, name in closed.items()]
+    gaps += [f"{m.uri} could not be opened" for m in mine if not (m.is_searched or m.is_closed)]
+    unread = dict.fromkeys(one for m in mine for one in m.unread)
+    gaps += [f"nobody can tell whose rows were learned by {one}" for one in unread]
+    if any(m.is_searched for m in mine):
+        return [spellings.in_vain(request.record_id, is_all=not gaps), *gaps]
+    return [spellings.unsearched, *gaps]
 
 
 def limits_of(services: Services, found: Sequence[TableMatches]) -> dict[str, Any]:
@@ -64,18 +95,3 @@ def request_of(request: Disposition) -> dict[str, str]:
         "due_on": due_on(request.received_at).isoformat(),
         "ground": f"Art. 17(1)({request.ground}) GDPR" if request.ground else "not stated",
     }
-
-
-def erased_since(
-    services: Services, began: str, among: frozenset[str], *, but: str
-) -> frozenset[str]:
-    """Those of the pseudonyms whom other batches erased that began since then, or were at it.
-
-    Cost: the suppression list, and a read of every batch that ever erased one of them.
-    """
-    found = frozenset[str]()
-    for batch, who in load(services).by_batch.items():
-        named = among & who.keys()
-        if batch != but and named and read_batch(services.journal, batch).last_at > began:
-            found |= named
-    return found

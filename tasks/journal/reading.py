@@ -99,8 +99,13 @@ def searched_columns(journal: Journal) -> dict[str, SubjectColumn]:
 
 def ever_kinds(journal: Journal) -> set[str]:
     """Kinds of subjects in all tables that models were ever enrolled with, also in closed ones."""
+    return {column.kind for column in ever_columns(journal).values()}
+
+
+def ever_columns(journal: Journal) -> dict[str, SubjectColumn]:
+    """The subject column of every table that a model was ever enrolled with, also if closed."""
     histories = [read_model(journal, unquote(name)) for name in journal.models()]
-    return {column.kind for history in histories for column in history.ties.columns.values()}
+    return {uri: one for history in histories for uri, one in history.ties.columns.items()}
 
 
 def ever_enrolled(journal: Journal) -> Iterator[Enrollment]:

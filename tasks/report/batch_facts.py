@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from tasks.certificates.certificates import certificate_key
 from tasks.certificates.certified_models import certified_models
+from tasks.certificates.grounds import certificate_key
 from tasks.certificates.models_not_asked import not_asked
 from tasks.intake import batches
 from tasks.journal.events.batches import Answer, FilesPurged, ModelUntouched, RowsErased
+from tasks.journal.events.models import TableClosed
 from tasks.journal.histories.batch import BatchHistory
-from tasks.journal.reading import read_batch
+from tasks.journal.reading import closed_tables, read_batch
 from tasks.registry.services import Services
 from tasks.report.batch_limits import limits_of, objects_said
 from tasks.report.model_facts import ModelFacts, model_facts
@@ -70,7 +71,7 @@ class BatchFacts:
     forgotten_earlier: tuple[str, ...]
     """Models that forgot the rows in an earlier batch."""
     is_out_of_reach: bool
-    """Whether a table with rows was no more, so that they are not known to be gone."""
+    """Whether a table with rows was closed, or no more, so that they are not known to be gone."""
     reservations: tuple[str, ...]
     """What keeps the rows from being gone and forgotten everywhere, beside what was tried."""
     asides: tuple[str, ...]
@@ -90,6 +91,7 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
     history = read_batch(services.journal, batch)
     wanted = batches.accepted(services, batch)
     statuses = _statuses(services, batch, wanted, history.status)
+    reservations = tuple(_reservations(history, closed_tables(services.journal)))
     parts, models = _parts(services, batch, history), tuple(model_facts(services.store, history))
     return BatchFacts(
         batch=batch,
@@ -103,8 +105,8 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
         untouched=_untouched(history),
         forgotten_earlier=tuple(sorted({one.model for one in history.forgotten_earlier})),
         is_out_of_reach=any(table.is_gone for table in history.tables.values()),
-        reservations=tuple(_reservations(history)),
-        asides=(*_asides(history, parts), *_until(parts)),
+        reservations=reservations,
+        asides=(*_asides(history, parts), *reservations, *_until(parts)),
         tables=tuple(_tables(history)),
         objects=tuple(objects_said(history)),
         limits=tuple(dict.fromkeys(limits_of(history, statuses, parts or _judged(models)))),
@@ -149,8 +151,7 @@ def _counts(
     judged = Counter(count_outcomes(batches.dispositions(services, batch)))
     history = read_batch(services.journal, batch)
     judged["unclear"] = len(history.near)
-    # A hold that was placed later takes requests out of the accepted ones, too; who was sent ahead
-    # is counted there.
+    # A later hold takes requests out of the accepted ones, too; who was sent ahead counts there.
     ahead = sum(len(one.as_of) for one in history.ahead.values())
     judged["on_hold"] += judged.pop("accepted", 0) - len(wanted) - judged["unclear"] - ahead
     judged.update(statuses)
@@ -179,17 +180,16 @@ def _asides(history: BatchHistory, parts: Sequence[dict[str, Any]]) -> Iterator[
         for said in (part.get("gate_was_wider"), part.get("holdout_was_learned")):
             if said:
                 yield f"{part['model']}: {said}"
-    yield from _reservations(history)
 
 
-def _reservations(history: BatchHistory) -> Iterator[str]:
+def _reservations(history: BatchHistory, closed: Mapping[str, TableClosed]) -> Iterator[str]:
     for one in history.out_of_service:
         yield f"{one.model} {not_asked(one)}"
     for uri in (uri for uri, table in history.tables.items() if table.is_gone):
-        yield (
-            f"The table {uri}, in which rows were found, was no more when they were to be erased; "
-            "none was erased there. Find out where its files went."
-        )
+        why, sought = "could not be opened", "where its files went"
+        if uri in closed:
+            why, sought = f"was closed by {closed[uri].name}", "who erases them there"
+        yield f"The table {uri}, where rows were to be erased, {why}: none was. Find out {sought}."
 
 
 def _parts(services: Services, batch: str, history: BatchHistory) -> list[dict[str, Any]]:

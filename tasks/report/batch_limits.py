@@ -42,6 +42,6 @@ def limits_of(
                 models=models,
             )
         )
-    if "not_found" in statuses:
+    if {"not_found", "cannot_tell"} & set(statuses):
         is_sought = bool(history.sought and history.sought.versions)
         yield from not_proven(Ground(is_found=False, are_spellings_sought=is_sought))

@@ -159,6 +159,8 @@ def _erased(facts: BatchFacts) -> Headline:
         for model, head in zip(facts.models, heads, strict=True)
         if head.tone != "done"
     ]
+    if unsure := facts.counts.get("cannot_tell"):
+        reserved.append(f"{counted(unsure, 'request')} got no sure answer: see the certificates.")
     if reserved or facts.reservations:
         title, said = f"{title}, with a reservation", [*reserved, *facts.reservations]
         return Headline("reserved", title, " ".join([text, *said]))
@@ -176,23 +178,20 @@ def _untried(facts: BatchFacts) -> str:
 
 
 def _not_found(_: BatchFacts) -> Headline:
-    text = (
-        "The tables of the enrolled models were searched for exactly the ids of the requests; each "
-        "has a certificate of the search."
-    )
+    text = "Each request has a certificate of what was searched, and for what."
     return Headline("idle", "No row under these ids was found", text)
 
 
-def _cannot_tell(_: BatchFacts) -> Headline:
-    text = (
-        "No table holds a row of these people, but not all that models learned from could be "
-        "searched. The certificates name it, and expunge status says what to do."
-    )
-    return Headline("open", "Nobody can tell whether they were learned", text)
+def _cannot_tell(facts: BatchFacts) -> Headline:
+    if facts.is_out_of_reach:
+        said = " ".join([*facts.reservations, "The certificates say what models forgot."])
+        return Headline("open", "No row was erased", said)
+    text = "Not all tables and models could be searched; the certificates name what was not."
+    return Headline("open", "No row was found, but nobody can tell whether there are any", text)
 
 
 def _nothing(_: BatchFacts) -> Headline:
-    text = "No request of this batch could be carried out; the counts below say why."
+    text = "No request of this batch could be carried out; the counts say why."
     return Headline("idle", "Nothing to erase", text)
 
 

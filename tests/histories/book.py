@@ -40,6 +40,11 @@ class Certified:
     def is_erased(self) -> bool:
         return self.body["outcome"] == "erased"
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether nobody learns from the person any more, erased or out of reach."""
+        return "tables" in self.body
+
 
 @dataclass
 class Since:
@@ -188,8 +193,8 @@ class Book:
         self, model: str, version: int, rows: Owners, without: frozenset[Person]
     ) -> None:
         """What a version surely learned: rows of people whom nothing made it leave out."""
-        erased = {one.person for one in self.certificates.values() if one.is_erased}
-        surely = {n for n, person in rows.items() if person not in erased | without}
+        listed = {one.person for one in self.certificates.values() if one.is_listed}
+        surely = {n for n, person in rows.items() if person not in listed | without}
         self.learned[model, version] = frozenset(surely)
 
     def remembered(self, model: str, version: int) -> set[Person]:

@@ -100,7 +100,7 @@ class Told:
 
 REASONS = {
     r"(\d+) rows? erased": Told.erased_rows,
-    r"(\d+) rows? not erased, for the table was no more, or closed": Told.is_gone,
+    r"(\d+) rows? in \S+ not erased, for it could not be opened": Told.is_gone,
     r"left out when (\S+) was retrained": Told.has_retrained,
     r"(\S+) version (\d+) was withdrawn and still remembers": Told.has_withdrawn,
     r"(\S+) version (\d+) was out of service before and may still remember": Told.was_out,

@@ -25,11 +25,12 @@ STATUS_MEANING: Mapping[str, str] = {
     "`expunge settle` says who is meant",
     "blocked": "a model failed the gate, or somebody rejected the batch; the champion is "
     "unchanged, the request stays open",
-    "erased": "rows gone from the tables; the certificate says what each model forgot",
-    "not_found": "no table has a row of exactly or nearly this id; certificate of the search "
-    "written",
-    "cannot_tell": "no row found, but not all that models learned from could be searched; "
-    "certificate written that names it",
+    "erased": "rows gone from the tables, but for what the reason names; the certificate says what "
+    "each model forgot",
+    "not_found": "no row found of this id, nor nearly unless a person said that exactly this is "
+    "meant; certificate of the search written",
+    "cannot_tell": "no row erased, and not all could be searched, or the tables with rows were "
+    "closed or away; reason and certificate name them",
     "quarantined": "the row or file is unusable; kept with its reason for the sender",
     "withdrawn": "a person withdrew it, since another id was meant, or reinstated the subject",
     "duplicate": "repeats a request that is already on record",

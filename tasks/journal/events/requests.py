@@ -110,17 +110,17 @@ class _Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestErased(_Answered):
-    """Its rows are gone from the tables; the reason says what became of the models."""
+    """Its rows are gone from the tables that could be reached; the reason says what else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectNotFound(_Answered):
-    """No table held a row under exactly its subject's id."""
+    """No searched table held a row under exactly its subject's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectUncertain(_Answered):
-    """No table held a row of its subject, but not all that models learned could be searched."""
+    """Not every table or model could be searched, or no table with its rows could be reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.certificates.answers import Answer
+from tasks.certificates.answers import Answer, OutOfReach
 
 UPDATED = {"model": "income", "method": "calibrated", "is_exact": False, "outcome": "forgotten"}
 RETRAINED = {**UPDATED, "method": "retrain", "is_exact": True}
@@ -62,11 +62,18 @@ def test_a_model_without_the_rows_is_only_told_where_that_is_on_record():
 
 
 def test_rows_out_of_reach_are_not_called_erased():
-    assert said(UPDATED, rows=0, rows_out_of_reach=2) == (
-        "2 rows not erased, for the table was no more, or closed; unlearned from income"
+    lost, closed = OutOfReach("file:///a", 2), OutOfReach("file:///b", 1, "Ada")
+    assert said(UPDATED, rows=0, out_of_reach=[lost], is_reached=False) == (
+        "2 rows in file:///a not erased, for it could not be opened; unlearned from income"
     )
-    assert said(UPDATED, rows=3, rows_out_of_reach=1).startswith(
-        "3 rows erased; 1 row not erased, for the table was no more, or closed;"
+    assert said(UPDATED, rows=3, out_of_reach=[closed]).startswith(
+        "3 rows erased; 1 row in file:///b not erased, for Ada closed it;"
+    )
+    told = said(rows=0, out_of_reach=[OutOfReach("file:///b", closed_by="Ada")], is_reached=False)
+    assert told.startswith("nothing erased in file:///b, which Ada closed: rows may still be there")
+    assert said(rows=0, out_of_reach=[OutOfReach("file:///a")]).startswith(
+        "others had deleted the rows before; purged from the files; nothing erased in file:///a, "
+        "which could not be opened: "
     )
     assert said(rows=0).startswith("others had deleted the rows before; purged from the files;")
 

@@ -13,7 +13,11 @@ from tasks.certificates.limits import Ground, not_proven
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ApprovalRequested, TableGone
 from tasks.journal.events.catalog import request_stream
-from tasks.journal.events.requests import RequestAccepted, RequestErased, SubjectNotFound
+from tasks.journal.events.requests import (
+    RequestAccepted,
+    RequestErased,
+    SubjectNotFound,
+)
 from tasks.journal.journal import Journal
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
@@ -163,7 +167,7 @@ def test_a_table_that_is_no_more_is_stated_as_gone(ready):
     assert tables["file:///gone"]["outcome"] == "gone"
     assert tables["file:///gone"]["rows_of_this_request"] == 2
     assert latest(ready).facts.reason == (
-        "1 row erased; 2 rows not erased, for the table was no more, or closed; "
+        "1 row erased; 2 rows in file:///gone not erased, for it could not be opened; "
         "unlearned from income"
     )
 

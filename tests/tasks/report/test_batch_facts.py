@@ -71,6 +71,14 @@ def test_nothing_found_nothing_asked_and_nothing_finished(services):
     assert "Approximate unlearning" not in batch.text()
 
 
+def test_a_batch_that_could_not_reach_a_table_erased_nothing_and_says_why(services):
+    batch = HandMadeBatch(services)
+    batch.answer("cannot_tell")
+    assert "nobody can tell whether there are any" in batch.text()
+    batch.happen(ids.gone("file:///gone"), b.TableGone(table="file:///gone"))
+    assert "No row was erased The table file:///gone, where rows were" in batch.text()
+
+
 def test_a_batch_without_accepted_requests(services):
     assert "Nothing to erase" in HandMadeBatch(services, accepted=0).text()
 
@@ -108,7 +116,7 @@ def test_what_is_true_besides_is_told(batch):
     assert forgot.startswith("income forgot the rows of 2 of these requests in batch b-0;")
     assert withdrawn.startswith("photos was withdrawn by batch b-0, and serves nobody;")
     assert dropped.startswith("texts lost its alias, since no version of it without erased")
-    assert gone.startswith("The table file:///gone, in which rows were found, was no more")
+    assert gone.startswith("The table file:///gone, where rows were to be erased, could not")
 
 
 def test_old_versions_are_told_once_certificates_state_them(batch):

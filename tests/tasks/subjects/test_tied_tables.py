@@ -141,14 +141,49 @@ def test_whom_no_weights_learned_is_not_found_where_a_table_was_closed(moved):
     moved.submit("late", [PERSON, STRANGER])
     moved.run()
     status = {name: e.status for name, e in moved.requests().items() if name.startswith("late")}
-    assert status == {f"late-{PERSON}": "erased", f"late-{STRANGER}": "not_found"}
+    assert status == {f"late-{PERSON}": "cannot_tell", f"late-{STRANGER}": "not_found"}
     body = moved.certificate(f"late-{PERSON}")
     assert [(one["table"], one["outcome"]) for one in body["tables"]] == [(moved.first, "gone")]
     (part,) = body["models"]
     assert (part["outcome"], part["dataset"]) == ("earlier versions", moved.first)
     assert PERSON in moved.there(moved.first)
-    told = moved.requests()[f"late-{PERSON}"].facts.reason
-    assert told.startswith("nothing erased in a table that was no more, or closed; ")
+    told = moved.requests()
+    assert told[f"late-{PERSON}"].facts.reason == (
+        f"nothing erased in {moved.first}, which Ada closed: rows may still be there; learned by "
+        "versions of income before the present one"
+    )
+    assert told[f"late-{STRANGER}"].facts.reason == (
+        "no searched table has a row of exactly or nearly this id; "
+        f"{moved.first} was not searched, for Ada closed it"
+    )
+    # Asked once more, nobody is told that they were erased, nor that there is nothing.
+    moved.submit("again", [PERSON])
+    moved.run()
+    again = moved.requests()[f"again-{PERSON}"]
+    assert again.status == "cannot_tell"
+    assert again.facts.reason.endswith(
+        f"nothing could be erased in {moved.first} before, see certificates/late-{PERSON}.json"
+    )
+
+
+def test_rows_in_a_table_that_was_away_for_a_day_are_erased_when_it_is_back(moved):
+    folder = moved.folder / "train"
+    folder.rename(moved.folder / "elsewhere")
+    moved.submit("late", [PERSON])
+    moved.run()
+    told = moved.requests()[f"late-{PERSON}"]
+    assert told.status == "cannot_tell"
+    assert told.facts.reason.startswith(
+        f"nothing erased in {moved.first}, which could not be opened: rows may still be there; "
+    )
+    (moved.folder / "elsewhere").rename(folder)
+    assert moved.replay()[1] == len(GONE) + 1
+    moved.run()
+    assert PERSON not in moved.there(moved.first)
+    ours = [e for name, e in moved.requests().items() if name.startswith("replay-")]
+    (replayed,) = [e for e in ours if e.facts.subject == told.facts.subject]
+    assert replayed.status == "erased"
+    assert "erased before" not in replayed.facts.reason
 
 
 class Waits(Unreported):

@@ -194,5 +194,8 @@ def test_of_a_kind_whose_tables_were_all_closed_nobody_can_tell_and_nobody_is_re
     two.ask("X-2", 7777, subject_kind="employee")
     two.world.run()
     assert two.world.requests()["X-2"].status == "cannot_tell"
+    told = two.world.requests()["X-2"].facts.reason.split("; ")
+    assert told[0] == "no table of its kind was searched"
+    assert f"{two.staff} was not searched, for Ada closed it" in told
     body = two.world.certificate("X-2")
     assert {two.staff, two.source.holdout} <= {one["table"] for one in body["tables_closed"]}
