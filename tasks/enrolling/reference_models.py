@@ -1,7 +1,8 @@
 """Reference models in the store: what the attacks need to know how hard a row is.
 
 They are trained on holdout rows that no candidate is judged on, so no training row ever enters
-them: one set serves a model through all its versions, until holdout rows are erased.
+them: one set serves a model through all its versions, until holdout rows are erased or it is
+enrolled with another holdout.
 """
 
 import logging
@@ -17,11 +18,12 @@ from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import HoldoutErased, ReferenceModelsStored
-from tasks.journal.reading import enrolled_models, read_enrollment, read_model
+from tasks.journal.reading import ever_enrolled, read_enrollment, read_model
 from tasks.registry import model_files
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from tasks.subjects.reappearance import suppressed_ids
+from tasks.versions.leftovers import drop_former
 from unlearning.attacks.shadow import ShadowAttack
 from unlearning.errors import ConflictError, DivergenceError, RecipeError, UnsupportedModelError
 from unlearning.model.opaque import opaque_in
@@ -44,6 +46,7 @@ def refresh_references(services: Services, model: str) -> str:
     Cost: as many trainings as `policy.references`, on at most `policy.reference_rows` rows each.
     """
     enrollment = read_enrollment(services.journal, model)
+    drop_former(services)
     if not enrollment.policy.references:
         return ""
     module = model_files.load_enrolled(services, enrollment, enrollment.version).module
@@ -61,6 +64,7 @@ def read_reference_models(
     """
     if not enrollment.policy.references:
         return ReferenceModels()
+    erasures = read_model(services.journal, enrollment.model).holdout_erasures
     key = _key(services, enrollment, parent)
     tensors = _read(services, key)
     if tensors is not None:
@@ -72,11 +76,6 @@ def read_reference_models(
     except (UnsupportedModelError, DivergenceError, RecipeError) as error:
         log.warning("%s: no reference models. %s", enrollment.model, error)
         return ReferenceModels()
-    services.store.put(key, save(tensors))
-    if _key(services, enrollment, parent) != key:
-        # Holdout rows were erased meanwhile, and these learned from them.
-        services.store.delete(key)
-        return read_reference_models(services, enrollment, parent)
     found = restored(parent, tensors)
     erased += suppressed_ids(services, spec, enrollment.dataset_version)
     power = measured_power(services, enrollment, parent, found.models, erased)
@@ -86,14 +85,26 @@ def read_reference_models(
         version=enrollment.version,
         power=power,
         timed=timed,
+        holdout=enrollment.holdout,
+        erasures=erasures,
     )
+    # Noted first: what lies in the store unnoted, or was noted before an erasure, is dropped.
     services.journal.append(model_stream(enrollment.model), ids.references(key), facts)
+    services.store.put(key, save(tensors))
+    if _key(services, enrollment, parent) != key:
+        # Holdout rows were erased meanwhile, and these learned from them.
+        services.store.delete(key)
+        return read_reference_models(services, enrollment, parent)
     return found
 
 
 def drop_references(services: Services, batch: str, table: str) -> list[str]:
-    """Delete reference models that learned from rows of this holdout table; returns whose."""
-    affected = [e.model for e in enrolled_models(services.journal) if e.holdout == table]
+    """Delete reference models that may have learned from rows of this table; returns whose.
+
+    All those of every model for which it ever was the holdout, also before another one was.
+    """
+    ever = ever_enrolled(services.journal)
+    affected = list(dict.fromkeys(e.model for e in ever if e.holdout == table))
     for model in affected:
         event_id, facts = ids.holdout_erased(batch), HoldoutErased(batch=batch)
         services.journal.append(model_stream(model), event_id, facts)

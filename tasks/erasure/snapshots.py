@@ -10,7 +10,7 @@ from tasks.journal.events import ids
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import SnapshotAdvanced
-from tasks.journal.reading import enrolled_models
+from tasks.journal.reading import enrolled_models, ever_enrolled
 from tasks.registry.services import Services
 from tasks.subjects.reappearance import known_count, scan_table
 from tasks.tables.delta import is_readable
@@ -19,7 +19,10 @@ from unlearning.errors import DataError
 
 
 def advance_models(services: Services, batch: str, uri: str) -> list[str]:
-    """Point every model trained on this table to its new snapshot; returns their names.
+    """Point every model trained on this table to its new snapshot.
+
+    Returns their names, and those of models that were enrolled with it before: what the store keeps
+    of them may be made of its rows.
 
     Raises:
         DataError: the table's files were not purged yet.
@@ -44,7 +47,8 @@ def advance_models(services: Services, batch: str, uri: str) -> list[str]:
         }
         if not enrollment.is_withdrawn:  # its version may be purged by now
             services.registry.tag_version(enrollment.model, enrollment.version, tags)
-    return [e.model for e in affected]
+    ever = [e.model for e in ever_enrolled(services.journal) if e.dataset.uri == uri]
+    return list(dict.fromkeys([*(e.model for e in affected), *ever]))
 
 
 def _advance(

@@ -142,6 +142,8 @@ class ReferenceModelsStored:
     version: int
     power: AttackPower
     timed: Timing
+    holdout: str = ""  # the table that they learned from; the enrolment's where none is noted
+    erasures: int | None = None  # from the holdout before; all until then where none is noted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from tasks.journal.events.enrollment import Enrollment
 from tasks.journal.events.models import (
     CandidateMeasured,
     LedgerStored,
@@ -26,11 +27,24 @@ class Measures:
     timed: list[Timing] = field(default_factory=list)
     power: AttackPower | None = None
     """How well attacks told its training rows when its reference models were made last."""
+    references: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Keys of its reference models, each with the holdout that they learned from, and how often
+    rows had been erased from one before."""
     examined: dict[tuple[str, int, str], VersionExamined] = field(default_factory=dict)
     """Versions of any name whose files were looked into, by name, number and source."""
 
-    def note_measure(self, facts: MeasureFact) -> None:
-        """Take in the next measurement."""
+    def references_of(self, holdout: str, erasures: int) -> set[str]:
+        """Keys of those that learned from this holdout after so many erasures."""
+        return {key for key, of in self.references.items() if of == (holdout, erasures)}
+
+    def note_measure(self, facts: MeasureFact, now: Enrollment | None, erasures: int) -> None:
+        """Take in the next measurement, of a model as it is enrolled now.
+
+        Args:
+            facts: What was measured.
+            now: The enrolment; early releases did not note the holdout.
+            erasures: How often rows were erased from one so far.
+        """
         match facts:
             case CandidateMeasured():
                 self.measured.append(facts)
@@ -40,6 +54,11 @@ class Measures:
             case ReferenceModelsStored():
                 self.timed.append(facts.timed)
                 self.power = facts.power
+                before = erasures if facts.erasures is None else facts.erasures
+                self.references[facts.references] = (
+                    facts.holdout or (now.holdout if now else ""),
+                    before,
+                )
             case LedgerStored():
                 pass  # ledgers are looked for in the store
             case _:

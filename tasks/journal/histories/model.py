@@ -60,7 +60,7 @@ class ModelHistory(Measures):
     taken_out_on: str = ""
     """The day of that, ISO 8601."""
     holdout_erasures: int = 0
-    """How often rows were erased from its holdout table."""
+    """How often rows were erased from a table that was its holdout."""
     alias_changes: int = 0
     """How often the alias left a version that remembers."""
     retired: dict[int, v.VersionRetired] = field(default_factory=dict)
@@ -103,7 +103,7 @@ def _apply(history: ModelHistory, event: Event[ModelFact]) -> None:
     if isinstance(facts, OriginFact):
         _came(history, event.at, facts)
     elif isinstance(facts, MeasureFact):
-        history.note_measure(facts)
+        history.note_measure(facts, history.enrollment, history.holdout_erasures)
     elif isinstance(facts, TieFact):
         _tied(history, event.number, facts)
     elif isinstance(facts, v.VersionFact):

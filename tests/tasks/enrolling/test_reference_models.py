@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from tasks.enrolling import reference_models
 from tasks.enrolling.reference_models import (
     drop_references,
     read_reference_models,
@@ -16,6 +17,7 @@ from tasks.enrolling.timed_trainings import retrain_forecast
 from tasks.journal.reading import read_model, record_enrollment
 from tasks.registry import model_files
 from tasks.tables.deletion import delete_rows
+from tasks.versions.leftovers import drop_former
 from unlearning.config.gate_policy import GatePolicy
 from unlearning.errors import ConflictError
 from unlearning.training.architectures import mlp
@@ -65,6 +67,38 @@ def test_an_erasure_from_the_holdout_deletes_them_and_one_from_the_training_tabl
     anew = read_reference_models(services, enrollment, parent)
     assert not states(first)[0]["0.weight"].equal(states(anew)[0]["0.weight"])
     assert read_model(services.journal, "income").holdout_erasures == 1
+
+
+def test_those_of_a_former_holdout_go_when_rows_of_it_are_erased(services, enrollment, parent):
+    former = enrollment.holdout
+    read_reference_models(services, enrollment, parent)
+    record_enrollment(services.journal, replace(enrollment, holdout=enrollment.dataset.uri))
+    assert drop_references(services, "b-1", former) == ["income"]
+    assert kept(services) == []
+
+
+def test_weights_that_a_killed_process_left_behind_an_erasure_go(
+    services, enrollment, parent, monkeypatch
+):
+    put, measured_power = type(services.store).put, reference_models.measured_power
+
+    def overtaken(*arguments):
+        drop_references(services, "b-1", enrollment.holdout)
+        return measured_power(*arguments)
+
+    def killed_once_they_lie_there(store, key, data):
+        put(store, key, data)
+        if key.startswith("references/"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reference_models, "measured_power", overtaken)
+        patch.setattr(type(services.store), "put", killed_once_they_lie_there)
+        with pytest.raises(KeyboardInterrupt):
+            read_reference_models(services, enrollment, parent)
+    assert len(kept(services)) == 1
+    assert drop_former(services) == 1
+    assert kept(services) == []
 
 
 def test_a_policy_without_references_and_a_form_that_cannot_be_trained_have_none(

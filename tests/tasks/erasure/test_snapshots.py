@@ -1,6 +1,7 @@
 """Models are pointed to what is left of their table, whoever erased there meanwhile."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -80,6 +81,19 @@ def test_a_model_stays_untouched_when_the_first_of_two_tables_was_erased(world):
     assert 300 not in world.there(place)
     assert {world.requests()[i].status for i in ("r-800", "r-300")} == {"erased"}
     assert world.champion() == 2
+
+
+def test_a_ledger_over_a_former_table_goes_with_rows_of_it(world):
+    former, spec = world.enrolled().ledger_key, world.enrolled().dataset
+    shutil.copytree(world.folder / "train", world.folder / "moved")
+    moved = replace(spec, uri=f"file://{world.folder}/moved")
+    enroll.enroll_version(world.services, world.source(dataset=moved), None, trust_pickle=False)
+    world.store.put(former, b"a mean over rows")
+    write_deltalake(world.table, rows(1, first=800), mode="append")
+    world.submit("r", [800])
+    world.run()
+    assert world.requests()["r-800"].status == "erased"
+    assert list(world.store.list_objects("ledgers/")) == []
 
 
 def test_a_table_whose_files_were_not_purged_advances_nobody(world):
