@@ -38,6 +38,7 @@ _NEVER = {
     errno.EINVAL,
     errno.ENAMETOOLONG,
     errno.ELOOP,
+    errno.EISDIR,
 }
 """What a file system answers in the same way tomorrow."""
 _REFUSED = re.compile(

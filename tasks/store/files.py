@@ -121,8 +121,8 @@ class FileStore:
 
     def delete(self, key: str) -> None:
         """Remove the file."""
-        with translated(_SYSTEM):
-            self._path(key).unlink(missing_ok=True)
+        with translated(_SYSTEM), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self._path(key).unlink()
 
     def purge_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:  # noqa: ARG002
         """Nothing: a directory keeps no old versions."""
@@ -134,8 +134,11 @@ class FileStore:
 
     def _file(self, key: str) -> Path:
         path = self._path(key)
-        if path.is_symlink():  # whoever may write here must not make us read from elsewhere
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):  # whoever may write here must not make us read from elsewhere
             raise MissingObjectError(f"{key!r} in {self.uri} is a link; put the file there itself.")
+        if not stat.S_ISREG(mode):  # nor wait for a pipe that nobody writes to
+            raise MissingObjectError(f"{key!r} in {self.uri} is no file; put one there.")
         return path
 
     def _path(self, key: str) -> Path:

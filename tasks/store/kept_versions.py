@@ -1,21 +1,63 @@
 """What a store still keeps of an object, and what it would not let go of."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from tasks.foreign_errors import translated
 from tasks.store.objects import ObjectStore
 
 if TYPE_CHECKING:
     from tasks.store.files import FileStore
     from tasks.store.s3 import S3Store
 
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+"""What a disk answers where nothing is, or nothing can be."""
+
 
 def versions_left(store: ObjectStore, key: str) -> int:
     """How many versions and delete markers there are of an object of a directory or bucket."""
     if _is_bucket(store):
         return len(cast("S3Store", store).versions(key))
-    return int(os.path.lexists(cast("FileStore", store).root / key))
+    return int(mode_at(store, key) is not None)
+
+
+def mode_at(store: ObjectStore, key: str) -> int | None:
+    """What lies under a key of a directory, as the mode of a file; None if nothing does.
+
+    Where a link is on the way, its own mode: what it leads to may be anywhere. An error of the disk
+    is none that says that nothing is there.
+    """
+    path, mode = cast("FileStore", store).root, None
+    for part in Path(key).parts:
+        path /= part
+        with translated("object store"):
+            try:
+                mode = os.lstat(path).st_mode
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    return None
+                raise
+        if stat.S_ISLNK(mode):
+            break
+    return mode
+
+
+def strangers(store: ObjectStore, keys: Iterable[str]) -> int:
+    """How many of the keys are those of a folder, a pipe or a device of a directory."""
+    if _is_bucket(store):
+        return 0
+    modes = (mode_at(store, key) for key in keys)
+    return sum(not (m is None or stat.S_ISREG(m) or stat.S_ISLNK(m)) for m in modes)
+
+
+def is_linked(store: ObjectStore, key: str) -> bool:
+    """Whether a link of a directory leads to the object, or away from where it would lie."""
+    mode = None if _is_bucket(store) else mode_at(store, key)
+    return mode is not None and stat.S_ISLNK(mode)
 
 
 def locks_all(store: ObjectStore) -> bool:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pyarrow.dataset as ds
@@ -18,6 +17,7 @@ from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import ObjectColumn
 from tasks.store.address import canonical
+from tasks.store.kept_versions import is_linked
 from tasks.store.objects import MAX_KEY, MissingObjectError, ObjectStore
 from tasks.store.opening import open_store
 from tasks.tables.delta import arrow_dataset, arrow_schema
@@ -55,10 +55,7 @@ class ObjectPlace:
 
     def is_linked(self, key: str) -> bool:
         """Whether a link leads to the file, so that it may lie anywhere."""
-        if self._bucket:
-            return False
-        top = Path("/", self._top)
-        return (top / key).resolve() != top.resolve() / key
+        return is_linked(self.store, key)
 
     def get(self, key: str) -> bytes | None:
         """The object's bytes; None if there is none, or a link in its place."""
@@ -74,7 +71,10 @@ class ObjectPlace:
             if found:
                 return found[2] if found[1] == self._bucket else None
         elif found := _FILE.fullmatch(address):
-            return unquote(found[1])
+            try:
+                return unquote(found[1], errors="strict")
+            except UnicodeDecodeError:  # bytes that are no text: nothing could be named by them
+                return None
         elif address.startswith("/"):
             return address[1:]
         is_relative = "://" not in address and not address.startswith(("/", "file:"))
@@ -136,10 +136,17 @@ def outside(uri: str, one: ObjectColumn, count: int) -> str:
 
 @contextmanager
 def unnamed() -> Iterator[None]:
-    """Let errors out without their causes, which may quote keys and paths."""
+    """Let errors out as ours, without their causes, which may quote keys and paths."""
     try:
         yield
     except MissingObjectError:
         raise MissingObjectError("An object is missing; restore it.") from None
     except ExpungeError as error:
-        raise type(error)(*error.args) from None
+        raise type(error)(*error.args, line=error.line) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, its words may be an address
+        raise DataError(
+            f"An object cannot be looked at or removed ({type(error).__name__}); look at the disk "
+            "or bucket it lies on."
+        ) from None

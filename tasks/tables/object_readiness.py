@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from tasks.store.address import canonical
-from tasks.store.kept_versions import locked, locks_all
+from tasks.store.kept_versions import locked, locks_all, strangers
 from tasks.tables.object_places import ObjectPlace, unnamed
 from tasks.tables.readiness import refuse_unwritable
 from unlearning.errors import DataError
@@ -52,6 +52,7 @@ def refuse_other_contents(place: ObjectPlace) -> None:
                 )
 
 
+@unnamed()
 def refuse_undeletable(
     place: ObjectPlace, keys: Collection[str] = (), *, tries: bool = True
 ) -> None:
@@ -61,8 +62,8 @@ def refuse_undeletable(
     again, if it tries; where the bucket has locks two calls for each of the keys.
 
     Raises:
-        DataError: one is retained or on a hold of its bucket, a link leads to one, or nothing may
-            be removed there.
+        DataError: one is retained or on a hold of its bucket, a link leads to one, one is no file,
+            or nothing may be removed there.
     """
     links = sum(place.is_linked(key) for key in keys)
     if links:
@@ -70,13 +71,15 @@ def refuse_undeletable(
             f"{links} objects below {place.prefix} are reached by a link, and what it points to "
             "may be somebody else's; put the files themselves there."
         )
-    with unnamed():
-        kept = locked(place.store, keys)
-        is_probed = not locks_all(place.store)
-    if kept:
+    if odd := strangers(place.store, keys):
+        raise DataError(
+            f"{odd} addresses below {place.prefix} are those of a folder, a pipe or a device; name "
+            "the files themselves in the rows."
+        )
+    if kept := locked(place.store, keys):
         raise DataError(
             f"{kept} objects below {place.prefix} are kept by their bucket (Object Lock: a "
             "retention or a legal hold); end that, then run again."
         )
-    if is_probed:
+    if not locks_all(place.store):
         refuse_unwritable(place.store.uri, place.store, tries=tries)

@@ -68,12 +68,16 @@ def test_objects_go_with_the_rows_and_come_back_with_nobody(services, tmp_path, 
     assert world.keys() == left
 
 
+def killed(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_run_that_was_killed_between_rows_and_objects_goes_on(pointing, monkeypatch):
     pointing.point(3, "second.png")
     pointing.objects.put("second.png", b"x")
     with monkeypatch.context() as patch:
-        patch.setattr(objects, "versions_left", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        patch.setattr(objects, "versions_left", killed)
+        with pytest.raises(KeyboardInterrupt):
             pointing.erase()
     (noted,) = object_lists(pointing.services, "b")
     assert set(noted.keys) == {key_of(3), key_of(70), "second.png"} < pointing.there()
@@ -82,11 +86,11 @@ def test_a_run_that_was_killed_between_rows_and_objects_goes_on(pointing, monkey
     def delete(store, key):
         real(store, key)
         if store.uri == pointing.prefix:
-            raise RuntimeError
+            killed()
 
     with monkeypatch.context() as patch:
         patch.setattr(FileStore, "delete", delete)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(KeyboardInterrupt):
             pointing.erase()
     (done,) = pointing.erase()
     assert (done.erased, done.shared, done.missing, done.left_over) == (3, 0, 0, 0)
@@ -115,6 +119,21 @@ def test_an_address_of_something_else_stops_a_batch_before_a_row_is_deleted(poin
         pointing.erase()
     assert MARK not in str(refused.value)
     assert read_batch(pointing.services.journal, "b").tables == {}
+
+
+def test_a_folder_or_a_loop_stops_a_batch_before_a_row_is_deleted(pointing, tmp_path):
+    pointing.objects.put("album/x.png", b"x")
+    pointing.point(3, "album")
+    with pytest.raises(DataError, match=r"1 addresses below .* a folder"):
+        pointing.erase()
+    loop = tmp_path / "photos" / f"{MARK}.png"
+    loop.symlink_to(loop.name)
+    pointing.point(3, loop.name)
+    with pytest.raises(DataError, match=r"1 objects below .* are reached by a link") as refused:
+        pointing.erase()
+    assert MARK not in str(refused.value)
+    assert read_batch(pointing.services.journal, "b").tables == {}
+    assert "album/x.png" in pointing.there()
 
 
 def test_a_link_stops_a_batch_before_a_row_is_deleted(pointing, tmp_path):

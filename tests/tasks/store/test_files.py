@@ -59,6 +59,12 @@ def test_a_link_is_listed_as_one_and_never_followed(store, tmp_path):
     assert info.is_link
     with pytest.raises(MissingObjectError, match="link"):
         store.get("link")
+    os.mkfifo(store.root / "pipe")
+    with pytest.raises(MissingObjectError, match="no file"):
+        store.get("pipe")
+    store.delete("absent")
+    store.put("file", b"1")
+    store.delete("file/below")
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022])

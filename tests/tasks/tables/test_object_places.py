@@ -12,7 +12,7 @@ from tasks.journal.events.enrollment import ObjectColumn
 from tasks.store.objects import MissingObjectError
 from tasks.tables.delta import open_table
 from tasks.tables.object_places import ObjectPlace, pointed, refuse_outside, unnamed
-from unlearning.errors import DataError, TransientError
+from unlearning.errors import DataError, ExpungeError, TransientError
 
 BUCKET, FOLDER = "s3://lake/people/my%20photos", "file:///lake/people/my%20photos"
 
@@ -34,6 +34,7 @@ BUCKET, FOLDER = "s3://lake/people/my%20photos", "file:///lake/people/my%20photo
         (FOLDER, "file:/lake/people/my photos/a.png", "a.png"),
         (FOLDER, "/lake/people/my photos/a%20.png", "a%20.png"),
         (FOLDER, "file:///lake/people/other/a.png", None),
+        (FOLDER, "file:///lake/people/my%20photos/%ff.png", None),
         (FOLDER, "file://host/lake/people/my%20photos/a.png", None),
         (FOLDER, "s3://lake/people/my photos/a.png", None),
         *((place, odd, None) for place in (BUCKET, FOLDER) for odd in (
@@ -81,11 +82,12 @@ def away(kind):
     try:
         Path("/photos", "anna.png").read_bytes()
     except OSError as error:
-        raise kind(str(error) if kind is MissingObjectError else "Away.") from error
+        raise kind("Away." if kind is TransientError else str(error)) from error
 
 
-@pytest.mark.parametrize("kind", [MissingObjectError, TransientError])
+@pytest.mark.parametrize("kind", [MissingObjectError, TransientError, RuntimeError])
 def test_no_key_and_no_path_gets_out_with_an_error(kind):
-    with pytest.raises(kind) as raised, unnamed():
+    with pytest.raises(ExpungeError) as raised, unnamed():
         away(kind)
+    assert isinstance(raised.value, DataError if kind is RuntimeError else kind)
     assert "anna" not in "".join(traceback.format_exception(raised.value))
