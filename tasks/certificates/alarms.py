@@ -12,6 +12,7 @@ from tasks.journal.events.requests import HoldTooLate
 from tasks.journal.reading import closed_tables, enrolled_models, read_batch, read_model
 from tasks.registry.services import Services
 from tasks.subjects.list_check import why_incomplete
+from tasks.subjects.overlooked import why_overlooked
 from tasks.subjects.returned import why_waiting
 from tasks.subjects.snapshots import why_lost
 from tasks.subjects.tied_tables import why_unsearched
@@ -31,6 +32,7 @@ def alarms(services: Services) -> list[str]:
         *_out_of_service(services),
         *_tables_gone(services),
         *why_unsearched(services),
+        *why_overlooked(services),
         *why_lost(services),
         *why_waiting(services),
         *standstills(services),

@@ -20,7 +20,7 @@ from tasks.enrolling.preparing import as_read
 from tasks.enrolling.recipe_check import checked_recipe
 from tasks.enrolling.recipes.kept import keep, recipe_digest
 from tasks.enrolling.serving import give_alias, unserved, version_to_enroll
-from tasks.enrolling.source import ModelSource, pinned, placed, refuse_other_subjects
+from tasks.enrolling.source import ModelSource, pinned, placed
 from tasks.enrolling.widening import refuse_unnamed, wider_than_rejecting
 from tasks.journal.events.catalog import model_stream
 from tasks.journal.events.enrollment import Enrollment
@@ -72,7 +72,6 @@ def enroll_version(
         lease.check(services.store)
     number = version_to_enroll(services, source.model, version, newest=promote)
     source = pinned(services, _recognised(services, source, number))
-    refuse_other_subjects(services, source)
     served = services.registry.alias_version(source.model)
     trust = Trust(trust_pickle, trust_code)
     source, inner, files = _loaded(services, source, number, trust)

@@ -6,7 +6,7 @@ from tasks.datasets.rows import check_columns
 from tasks.enrolling.objects import refuse_unfit_objects
 from tasks.enrolling.subject_kinds import settled_kind
 from tasks.journal.events.enrollment import DatasetSpec, Loss
-from tasks.journal.reading import enrolled_models, object_columns, tolerated_folders
+from tasks.journal.reading import columns_on_record, object_columns, tolerated_folders
 from tasks.registry.services import Services
 from tasks.store.address import canonical
 from tasks.tables.delta import keep_ids_out_of_log, open_table
@@ -61,6 +61,7 @@ def pinned(services: Services, source: ModelSource) -> ModelSource:
     source = placed(source)
     refuse_training_holdout(source)
     source = with_kind(services, source)
+    refuse_other_subjects(services, source)
     check_columns(services.settings, source.dataset, source.dataset_version, source.holdout)
     refuse_unfit_objects(services, source.model, source.dataset, source.holdout)
     for uri in (source.dataset.uri, source.holdout):
@@ -125,17 +126,29 @@ def refuse_unready_table(
 
 
 def refuse_other_subjects(services: Services, source: ModelSource) -> None:
-    """Refuse a subject column that is not the one another model names for the same table.
+    """Refuse a subject column that is not the one by which the same table is on record.
+
+    Rows are found by one column alone, so what stands in the first would be found no more; by
+    whichever model, this one included. A column that the table has no more may get another name.
 
     Raises:
-        DataError: it is another one.
+        DataError: it is another one, or names subjects of another kind.
     """
-    mine = {source.dataset.uri, source.holdout}
-    for other in enrolled_models(services.journal):
-        if other.model == source.model or not mine & set(other.tables):
+    known, mine = columns_on_record(services.journal), source.dataset.who
+    for uri in dict.fromkeys((source.dataset.uri, source.holdout)):
+        others = known.get(uri, set())
+        if not others or mine in others:
             continue
-        if other.dataset.subject != source.dataset.subject:
+        names = {field.name for field in open_table(services.settings, uri).schema().fields}
+        for one in sorted(others):
+            if one.name == mine.name or one.name not in names:
+                if one.kind == (mine.kind or one.kind):
+                    continue
+                what, given = f"subjects of the kind {one.kind}", f"--subject-kind {one.kind}"
+            else:
+                what, given = f"the subject column {one.name!r}", f"--subject-column {one.name}"
             raise DataError(
-                f"{other.model} takes {other.dataset.subject!r} for the subject of the same table; "
-                "one id can name one kind of subject only, so give the same --subject-column."
+                f"{uri} was enrolled with {what}, by which erasures find its rows; give {given}, "
+                "or enrol no model on it any more and close it with `expunge close-table` first.",
+                line=given,
             )

@@ -99,13 +99,23 @@ def searched_columns(journal: Journal) -> dict[str, SubjectColumn]:
 
 def ever_kinds(journal: Journal) -> set[str]:
     """Kinds of subjects in all tables that models were ever enrolled with, also in closed ones."""
-    return {column.kind for column in ever_columns(journal).values()}
+    histories = [read_model(journal, unquote(name)) for name in journal.models()]
+    return {kind for history in histories for kind in history.ties.kinds}
 
 
 def ever_columns(journal: Journal) -> dict[str, SubjectColumn]:
     """The subject column of every table that a model was ever enrolled with, also if closed."""
     histories = [read_model(journal, unquote(name)) for name in journal.models()]
     return {uri: one for history in histories for uri, one in history.ties.columns.items()}
+
+
+def columns_on_record(journal: Journal) -> dict[str, set[SubjectColumn]]:
+    """Every subject column that each table was ever enrolled by, until somebody closes it."""
+    found: dict[str, set[SubjectColumn]] = {}
+    for name in journal.models():
+        for uri, columns in read_model(journal, unquote(name)).ties.on_record.items():
+            found.setdefault(uri, set()).update(columns)
+    return found
 
 
 def ever_enrolled(journal: Journal) -> Iterator[Enrollment]:

@@ -73,11 +73,11 @@ def _settled(services: Services, batch: str) -> tuple[str, ...]:
 def _versions(services: Services) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The versions of each table to look into: the newest first, then those that were learned."""
     ties = learned(services)
-    for uri in searched_columns(services):
+    for uri, (column, kind) in searched_columns(services).items():
         table = open_searched(services, uri)
         if table is not None:
-            older = readable_versions(services, ties, uri, table.version())
-            yield uri, (table.version(), *sorted(older))
+            older = readable_versions(services, ties, uri, table.version(), kind)
+            yield uri, (table.version(), *sorted(v for v in older if older[v] == column))
 
 
 def _unclear(

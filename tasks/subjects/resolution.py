@@ -19,6 +19,7 @@ from tasks.subjects.matches import (
     matches_key,
     searches,
 )
+from tasks.subjects.overlooked import with_overlooked
 from tasks.subjects.tied_tables import (
     Learned,
     learned,
@@ -114,7 +115,7 @@ def _unsearched(services: Services, batch: str) -> dict[str, SubjectColumn]:
 def _missed_snapshots(services: Services, ties: list[Learned], searched: TableMatches) -> set[int]:
     if not searched.is_searched:
         return set()
-    pinned = readable_versions(services, ties, searched.uri, searched.version)
+    pinned = readable_versions(services, ties, searched.uri, searched.version, searched.kind)
     return {older for older in pinned if older < searched.version} - set(searched.snapshots)
 
 
@@ -201,10 +202,10 @@ def _search(
         asked = {r: s for r, s in by_record.items() if r not in done}
         wanted = set(asked.values())
         counts = count_by_subject(table, column, wanted)
-        pinned = readable_versions(services, ties, uri, table.version())
+        pinned = readable_versions(services, ties, uri, table.version(), kind)
         counts |= _former(services, uri, column, pinned, wanted - set(counts))
         readable = {table.version(), *pinned}
-        others = [t for t in ties if t.tie.dataset.uri == uri and t.tie.version not in readable]
+        others = [one for one in _of(ties, uri, kind) if one.tie.version not in readable]
         gone, unread = search_rosters(services, batch, others, wanted - set(counts), kind)
         counts |= dict.fromkeys(gone, 0)
         rows = stated | {r: counts[s] for r, s in asked.items() if s in counts}
@@ -213,14 +214,19 @@ def _search(
         found.append(TableMatches(uri, column, *seen, rows, snapshots, kind, unread))
         count = counted(sum(counts.values()), "row")
         log.info("%s: %s of %s", uri, count, counted(len(counts), "subject"))
-    return found
+    return with_overlooked(services, found)
+
+
+def _of(ties: list[Learned], uri: str, kind: str) -> list[Learned]:
+    """Those of the table and of this kind; subjects of another have the same ids by chance."""
+    return [o for o in ties if o.tie.dataset.uri == uri and o.tie.dataset.subject_kind == kind]
 
 
 def _by_rosters(services: Services, batch: str, away: TableMatches) -> TableMatches:
     """What weights are on record to have learned from a table that is not searched."""
     asked = batches.subjects_by_record(services, batch, away.kind)
     wanted = {s for r, s in asked.items() if r not in away.rows}
-    ties = [one for one in learned(services) if one.tie.dataset.uri == away.uri]
+    ties = _of(learned(services), away.uri, away.kind)
     gone, unread = search_rosters(services, batch, ties, wanted, away.kind)
     traced = {r: 0 for r, s in asked.items() if s in gone}
     return replace(away, rows=traced | away.rows, unread=unread)

@@ -114,17 +114,17 @@ def learned_by(services: Services, model: str) -> list[Tie]:
 
 
 def readable_versions(
-    services: Services, known: list[Learned], uri: str, version: int
+    services: Services, known: list[Learned], uri: str, version: int, kind: str
 ) -> dict[int, str]:
     """Readable versions of the table, other than this one, that models are tied to.
 
-    Each with its subject column.
+    Each with its subject column, if that names subjects of the kind.
     """
     ties = [one.tie for one in known] + [tie_of(e) for e in enrolled_models(services.journal)]
     others = {
         tie.version: tie.dataset.subject
         for tie in ties
-        if tie.dataset.uri == uri and tie.version != version
+        if tie.dataset.uri == uri and tie.version != version and tie.dataset.subject_kind == kind
     }
     return {
         older: column

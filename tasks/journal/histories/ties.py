@@ -45,6 +45,10 @@ class TiesHistory:
     by_digest: dict[str, list[Tie]] = field(default_factory=dict)
     columns: dict[str, SubjectColumn] = field(default_factory=dict)
     """The subject column of every table that it was ever enrolled with, holdouts too."""
+    others: dict[str, set[SubjectColumn]] = field(default_factory=dict)
+    """Subject columns of a table that another took the place of before anybody closed it."""
+    kinds: set[str] = field(default_factory=set)
+    """Kinds of subjects in all these tables, also in closed ones."""
     closed: dict[str, TableClosed] = field(default_factory=dict)
     """Tables that somebody closed by name: they are searched no more."""
 
@@ -58,6 +62,11 @@ class TiesHistory:
     def open_columns(self) -> dict[str, SubjectColumn]:
         """The subject column of every table that is to be searched."""
         return {uri: column for uri, column in self.columns.items() if uri not in self.closed}
+
+    @property
+    def on_record(self) -> dict[str, set[SubjectColumn]]:
+        """Every subject column of such a table, those in whose place others came included."""
+        return {uri: {one, *self.others.get(uri, ())} for uri, one in self.open_columns.items()}
 
     def of(self, digest: str) -> list[Tie]:
         """What these weights learned from; that a table was closed takes nothing of it back."""
@@ -74,14 +83,21 @@ class TiesHistory:
     def enrolled(self, enrollment: Enrollment, before: Enrollment | None, at: str) -> None:
         """The model is enrolled, for the first time or anew."""
         for uri in enrollment.tables:
-            self.columns[uri] = enrollment.dataset.who
-            self.closed.pop(uri, None)
+            self._named(uri, enrollment.dataset.who)
+        self.kinds.add(enrollment.dataset.subject_kind)
         known = self.by_digest.setdefault(enrollment.digest, [])
         tie = tie_of(enrollment, at=at)
         is_same = before is not None and before.digest == enrollment.digest
         places = {one.snapshot for one in known}
         if tie.snapshot not in places | ({before.snapshot} if before and is_same else set()):
             known.append(tie)
+
+    def _named(self, uri: str, column: SubjectColumn) -> None:
+        """The table is one of the model's, and this is its subject column."""
+        others = set[SubjectColumn]() if uri in self.closed else self.on_record.get(uri, set())
+        self.others[uri] = others - {column}
+        self.columns[uri] = column
+        self.closed.pop(uri, None)
 
     def updated(self, before: str, digest: str) -> None:
         """Weights were made from others, which they resemble in what they learned."""

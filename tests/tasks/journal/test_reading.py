@@ -6,8 +6,10 @@ from factories import HOLDOUT, TABLE, enrollment, frozen
 from tasks.journal.events.catalog import batch_stream
 from tasks.journal.events.enrollment import ObjectColumn
 from tasks.journal.reading import (
+    columns_on_record,
     config_digest,
     enrolled_models,
+    ever_kinds,
     object_columns,
     read_batch,
     read_enrollment,
@@ -50,6 +52,17 @@ def test_columns_of_addresses_are_those_that_each_model_was_last_enrolled_with(s
     record_enrollment(services.journal, enrollment(model="b"))
     assert object_columns(services.journal, TABLE) == (second,)
     assert object_columns(services.journal, "file:///other") == ()
+
+
+def test_no_enrolment_makes_a_column_or_a_kind_forgotten(services):
+    for name, kind in (("subject_id", "person"), ("boss", "staff")):
+        spec = replace(enrollment().dataset, subject=name, subject_kind=kind)
+        record_enrollment(services.journal, enrollment(dataset=spec))
+    elsewhere = replace(enrollment().dataset, subject="who")
+    record_enrollment(services.journal, enrollment(model="other", dataset=elsewhere))
+    columns = {("subject_id", "person"), ("boss", "staff"), ("who", "person")}
+    assert columns_on_record(services.journal) == dict.fromkeys((TABLE, HOLDOUT), columns)
+    assert ever_kinds(services.journal) == {"person", "staff"}
 
 
 def test_an_unknown_batch_is_empty(services):

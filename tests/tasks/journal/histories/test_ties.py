@@ -57,3 +57,17 @@ def test_a_table_is_searched_until_it_is_closed_and_again_once_it_is_enrolled():
     assert history.digests_on(TABLE) == {"d1"}
     history.enrolled(replace(first, version=3), second, "2026-01-02")
     assert TABLE in history.open_columns
+
+
+def test_a_column_in_whose_place_another_came_stays_on_record_until_the_table_is_closed():
+    first, second = enrollment(), enrollment(dataset=dataset(subject="boss", subject_kind="staff"))
+    history = history_of(first, second)
+    of_persons, of_staff = ("subject_id", "person"), ("boss", "staff")
+    assert history.columns[TABLE] == of_staff
+    assert history.on_record == {uri: {of_persons, of_staff} for uri in (TABLE, HOLDOUT)}
+    assert history.kinds == {"person", "staff"}
+    history.closed[TABLE] = TableClosed(table=TABLE, name="Ada", reason="gone")
+    assert set(history.on_record) == {HOLDOUT}
+    history.enrolled(second, second, "2026-01-02")
+    assert history.on_record == {TABLE: {of_staff}, HOLDOUT: {of_persons, of_staff}}
+    assert history.kinds == {"person", "staff"}
