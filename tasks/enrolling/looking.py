@@ -68,7 +68,7 @@ def at_tables(services: Services, source: ModelSource, seen: Obstacles) -> bool:
     for uri in {source.dataset.uri: None, source.holdout: None}:
         seen.each(lambda uri=uri: _unready(services, source, uri))
     seen.outcome(lambda: refuse_other_subjects(services, source))
-    looks = partial(refuse_unfit_objects, services, source.model, spec, source.holdout, tries=False)
+    looks = partial(refuse_unfit_objects, services, spec, source.holdout, tries=False)
     if fits:
         seen.outcome(looks)
     return fits

@@ -10,7 +10,7 @@ from unlearning.errors import SettingsError
 
 
 def refuse_unfit_objects(
-    services: Services, model: str, spec: DatasetSpec, holdout: str, *, tries: bool = True
+    services: Services, spec: DatasetSpec, holdout: str, *, tries: bool = True
 ) -> None:
     """Refuse objects that could not be erased for good, or that would not be those of the rows.
 
@@ -27,7 +27,7 @@ def refuse_unfit_objects(
                 f"Column {one.column!r} holds addresses of objects; name another one as subject, "
                 "label or slice."
             )
-    _refuse_overlaps(services, model, spec, holdout)
+    _refuse_overlaps(services, spec, holdout)
     for one in spec.objects:
         place = ObjectPlace(services.settings, one.prefix)
         for uri in (spec.uri, holdout):
@@ -37,15 +37,34 @@ def refuse_unfit_objects(
         refuse_undeletable(place, tries=tries)
 
 
-def _refuse_overlaps(services: Services, model: str, spec: DatasetSpec, holdout: str) -> None:
-    """Also where another model's objects lie, and a table is added there."""
+def refuse_unfit_place(services: Services, place: ObjectPlace) -> None:
+    """Refuse to delete objects where something else lies by now.
+
+    Cost: a listing of the prefix.
+
+    Raises:
+        DataError: a table, the files of a model or what expunge keeps lies there, or around it.
+    """
+    ever = ever_enrolled(services.journal)
+    tables = dict.fromkeys((uri for one in ever for uri in one.tables), "a table")
+    refuse_overlap(place.prefix, tables | _ours(services))
+    refuse_other_contents(place)
+
+
+def _refuse_overlaps(services: Services, spec: DatasetSpec, holdout: str) -> None:
+    """Also where objects of any enrolment lie, or once lay, and a table is added there."""
     ever = [*ever_enrolled(services.journal)]
     others = {
         **dict.fromkeys((uri for one in ever for uri in one.tables), "a table"),
         **dict.fromkeys((spec.uri, holdout), "its table"),
+        **_ours(services),
+    }
+    for prefix in sorted({*spec.prefixes}.union(*(one.dataset.prefixes for one in ever))):
+        refuse_overlap(prefix, others)
+
+
+def _ours(services: Services) -> dict[str, str]:
+    return {
         services.settings.home.resolve().as_uri(): "expunge's own home",
         services.store.uri: "the store of expunge",
     }
-    last = {one.model: one.dataset.prefixes for one in ever} | {model: ()}
-    for prefix in sorted({*spec.prefixes}.union(*last.values())):
-        refuse_overlap(prefix, others)

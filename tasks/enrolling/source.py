@@ -63,7 +63,7 @@ def pinned(services: Services, source: ModelSource) -> ModelSource:
     source = with_kind(services, source)
     refuse_other_subjects(services, source)
     check_columns(services.settings, source.dataset, source.dataset_version, source.holdout)
-    refuse_unfit_objects(services, source.model, source.dataset, source.holdout)
+    refuse_unfit_objects(services, source.dataset, source.holdout)
     for uri in (source.dataset.uri, source.holdout):
         refuse_unready_table(services, source, uri)
         keep_ids_out_of_log(

@@ -4,37 +4,34 @@ from collections.abc import Collection
 
 from deltalake import DeltaTable
 
+from tasks.enrolling.objects import refuse_unfit_place
+from tasks.erasure.pointers import Excepted, shared
 from tasks.intake.object_lists import ObjectList, keep_list, object_lists
 from tasks.journal.events.enrollment import ObjectColumn
-from tasks.journal.reading import (
-    enrolled_models,
-    object_columns,
-    read_batch,
-    searched_columns,
-)
+from tasks.journal.reading import enrolled_models, object_columns, read_batch
 from tasks.registry.services import Services
-from tasks.tables.delta import arrow_schema, is_readable, is_table, matching, open_table
+from tasks.tables.delta import arrow_schema, is_readable, matching, open_table
 from tasks.tables.object_places import ObjectPlace, pointed, refuse_outside
 from tasks.tables.object_readiness import refuse_undeletable
-from unlearning.errors import DataError
 
 
 def refuse_undeletable_objects(
-    services: Services, uri: str, subject: str, subjects: Collection[str]
+    services: Services, uri: str, subject: str, subjects: Collection[str], but: Excepted
 ) -> None:
     """Stop while nothing is deleted, if an object of these subjects could not be.
 
+    Rows that the batch is about to delete do not count among those of others.
+
     Raises:
-        DataError: a row points to what was not declared as theirs, or as `refuse_undeletable` and
-            `pointing_tables`.
+        DataError: a row points to what was not declared as theirs, or as `refuse_unfit_place`,
+            `refuse_undeletable` and `shared`.
     """
-    columns = object_columns(services.journal, uri)
-    if columns:
-        pointing_tables(services)
-    for one in columns:
+    for one in object_columns(services.journal, uri):
         place = ObjectPlace(services.settings, one.prefix)
         table = open_table(services.settings, uri)
-        refuse_undeletable(place, _keys(services, table, uri, one, place, subject, subjects))
+        refuse_unfit_place(services, place)
+        keys = _keys(services, table, uri, one, place, subject, subjects)
+        refuse_undeletable(place, keys - shared(services, place, keys, but))
 
 
 def note_addresses(
@@ -55,24 +52,6 @@ def note_addresses(
             for key in noted.keys
         }
         keep_list(services, batch, place.prefix, uri, keys - known)
-
-
-def pointing_tables(services: Services) -> list[tuple[str, ObjectColumn]]:
-    """Every column of addresses, with its table: whoever points to an object is in one of them.
-
-    Raises:
-        DataError: a table with such a column is away, and nobody closed it.
-    """
-    found: list[tuple[str, ObjectColumn]] = []
-    for uri in sorted(searched_columns(services.journal)):
-        columns = object_columns(services.journal, uri)
-        if columns and not is_table(services.settings, uri):
-            raise DataError(
-                f"{uri} is no more, and its rows may point to objects below {columns[0].prefix}; "
-                "restore it, or close it by name with `expunge close-table`."
-            )
-        found += [(uri, one) for one in columns]
-    return found
 
 
 def pending(services: Services, batch: str) -> list[ObjectList]:

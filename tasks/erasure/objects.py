@@ -5,7 +5,9 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from tasks.erasure.addresses import pending, pointing_tables
+from tasks.enrolling.objects import refuse_unfit_place
+from tasks.erasure.addresses import pending
+from tasks.erasure.pointers import shared, versions_of
 from tasks.intake.object_lists import object_lists
 from tasks.journal.effects import once
 from tasks.journal.events import ids
@@ -15,14 +17,13 @@ from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
 from tasks.store.kept_versions import versions_left
-from tasks.tables.delta import open_table
-from tasks.tables.object_places import ObjectPlace, pointed, unnamed
+from tasks.tables.object_places import ObjectPlace, unnamed
 from tasks.tables.object_readiness import refuse_undeletable
 from unlearning.policy.counted import counted
 
 log = logging.getLogger("expunge.erasure")
 
-_AT_ONCE, _FEW = 16, 100
+_AT_ONCE, _FEW, _AT_A_TIME = 16, 100, 1000
 
 
 def erase_objects(services: Services, batch: str) -> None:
@@ -33,7 +34,7 @@ def erase_objects(services: Services, batch: str) -> None:
     come after that make another round.
 
     Raises:
-        DataError: an object cannot be deleted, or a table that may point to it cannot be read.
+        DataError: an object cannot be deleted, or it cannot be shown that no row points to it.
     """
     while lists := pending(services, batch):
         prefix = min(one.prefix for one in lists)
@@ -82,8 +83,8 @@ class _Round:
     def outcome(self, planned: ObjectErasureIntended) -> ObjectsErased | None:
         """What is gone; None while there is something left to delete."""
         keys, tables = self.listed(planned.lists)
-        left, shared = self.there(keys), self._shared(keys)
-        if not shared.issuperset(left):
+        left = self.there(keys)
+        if not self._shared(left).issuperset(left):
             return None
         return ObjectsErased(
             prefix=self._place.prefix,
@@ -95,26 +96,31 @@ class _Round:
         )
 
     def delete(self, planned: ObjectErasureIntended) -> None:
-        """Every version of every object to which no row points any more."""
+        """Every version of every object to which no row points any more, some at a time.
+
+        Others write meanwhile: where a table has another version than the one that was looked at,
+        it is looked at anew.
+        """
         keys, _ = self.listed(planned.lists)
-        shared = self._shared(keys)
-        mine = [key for key in self.there(keys) if key not in shared]
-        refuse_undeletable(self._place, mine)
-        lease.check(self._services.store)
-        with unnamed(), ThreadPoolExecutor(_AT_ONCE if len(mine) > _FEW else 1) as pool:
-            for _ in pool.map(self._place.store.delete, mine):
+        refuse_unfit_place(self._services, self._place)
+        left = self.there(keys)
+        seen, kept = self._look(left)
+        refuse_undeletable(self._place, [key for key in left if key not in kept])
+        for start in range(0, len(left), _AT_A_TIME):
+            lease.check(self._services.store)
+            if versions_of(self._services) != seen:
+                seen, kept = self._look(left)
+            self._remove([key for key in left[start : start + _AT_A_TIME] if key not in kept])
+
+    def _look(self, keys: Collection[str]) -> tuple[dict[str, int], set[str]]:
+        seen = versions_of(self._services)  # before the look: whoever writes during it is noticed
+        return seen, self._shared(keys)
+
+    def _remove(self, keys: Collection[str]) -> None:
+        with unnamed(), ThreadPoolExecutor(_AT_ONCE if len(keys) > _FEW else 1) as pool:
+            for _ in pool.map(self._place.store.delete, keys):
                 pass
 
     def _shared(self, keys: Collection[str]) -> set[str]:
-        """Those to which rows point that are there, in whichever table.
-
-        Cost: a pass over the columns of addresses of all tables.
-        """
-        settings = self._services.settings
-        wanted = {self._place.address(key): key for key in keys}
-        found: set[str] = set()
-        for uri, one in pointing_tables(self._services):
-            place = ObjectPlace(settings, one.prefix)
-            there = pointed(open_table(settings, uri), one, place).keys
-            found |= wanted.keys() & set(map(place.address, there))
-        return {wanted[address] for address in found}
+        """Those of the keys that are there, and to which rows point."""
+        return shared(self._services, self._place, keys) if keys else set()

@@ -135,7 +135,18 @@ def _refuse_unready(services: Services, batch: str, rows: BatchRows) -> None:
     refuse_full(services.settings, rows.uri, rows.column, rows.subjects)
     everybody = batches.subjects(services, batch, rows.kind)  # as the search afterwards
     refuse_lasting_ids(services.settings, rows.uri, rows.column, everybody, rows.subjects)
-    refuse_undeletable_objects(services, rows.uri, rows.column, rows.subjects)
+    going = {m.uri: _deleted_there(services, batch, m) for m in _wanted(services, batch)}
+    but = {uri: one for uri, one in going.items() if one}
+    refuse_undeletable_objects(services, rows.uri, rows.column, rows.subjects, but)
+
+
+def _deleted_there(
+    services: Services, batch: str, found: TableMatches
+) -> tuple[str, list[str]] | None:
+    if found.is_closed:
+        return None
+    rows = BatchRows(services, batch, found.uri)
+    return rows.column, rows.subjects
 
 
 def _is_gone(services: Services, batch: str, uri: str, *, is_closed: bool) -> bool:

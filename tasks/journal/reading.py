@@ -76,6 +76,15 @@ def object_columns(journal: Journal, uri: str) -> tuple[ObjectColumn, ...]:
     return tuple(sorted({one for columns in last.values() for one in columns}))
 
 
+def ever_object_columns(journal: Journal) -> dict[str, tuple[ObjectColumn, ...]]:
+    """Columns with addresses of objects that any enrolment ever declared, by the table's URI."""
+    found: dict[str, set[ObjectColumn]] = {}
+    for one in ever_enrolled(journal):
+        for uri in one.tables if one.dataset.objects else ():
+            found.setdefault(uri, set()).update(one.dataset.objects)
+    return {uri: tuple(sorted(columns)) for uri, columns in found.items()}
+
+
 def subject_columns(journal: Journal) -> dict[str, SubjectColumn]:
     """The subject column of every table of every enrolled model, by the table's URI.
 

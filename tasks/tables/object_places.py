@@ -5,7 +5,7 @@ does is let through.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -100,20 +100,59 @@ def pointed(
     Raises:
         DataError: the table has no such column any more.
     """
-    if one.column not in arrow_schema(table).names:
+    found = Pointed()
+    for address in _addresses(table, one.column, where):
+        key = place.key(address)
+        found.outside += key is None
+        if key is not None:
+            found.keys.add(key)
+    return found
+
+
+@dataclass(slots=True)
+class Addresses:
+    """The one address each of all objects that rows of a table may point to by a column."""
+
+    addresses: set[str] = field(default_factory=set)
+    outside: int = 0
+    """Rows with an address that is below none of the prefixes."""
+
+
+def addresses_in(
+    table: DeltaTable,
+    column: str,
+    places: Sequence[ObjectPlace],
+    where: ds.Expression | None = None,
+) -> Addresses:
+    """Addresses of objects that rows may point to: whatever an address may mean is among them.
+
+    A key is one below each of the prefixes that were declared, and `%20` may be a blank, too.
+
+    Cost: a pass over the column; memory for the addresses.
+
+    Raises:
+        DataError: the table has no such column any more.
+    """
+    found = Addresses()
+    for address in _addresses(table, column, where):
+        keys = [(place, place.key(address)) for place in places]
+        may_mean = {place.address(key) for place, key in keys if key is not None}
+        found.outside += not may_mean
+        found.addresses |= may_mean
+        if "%" in address:
+            found.addresses.update(map(unquote, may_mean))
+    return found
+
+
+def _addresses(table: DeltaTable, column: str, where: ds.Expression | None = None) -> Iterator[str]:
+    if column not in arrow_schema(table).names:
         raise DataError(
-            f"{table.table_uri} has no column {one.column!r} any more, which held addresses of "
+            f"{table.table_uri} has no column {column!r} any more, which held addresses of "
             "objects; restore it, or enrol its models again without --objects."
         )
-    found = Pointed()
     with translated("table"):
-        for batch in arrow_dataset(table).to_batches(columns=[one.column], filter=where):
-            for address in batch.column(0).drop_null().to_pylist():
-                key = place.key(address)
-                found.outside += key is None
-                if key is not None:
-                    found.keys.add(key)
-    return found
+        for batch in arrow_dataset(table).to_batches(columns=[column], filter=where):
+            yield from map(str, batch.column(0).drop_null().to_pylist())
 
 
 def refuse_outside(uri: str, one: ObjectColumn, count: int) -> None:

@@ -23,7 +23,7 @@ class Look:
         (column,) = self.spec.objects
         mine = replace(column, prefix=place or column.prefix)
         spec = replace(self.spec, objects=(mine,), **changes)
-        refuse_unfit_objects(self.services, "income", spec, self.holdout)
+        refuse_unfit_objects(self.services, spec, self.holdout)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_column_has_no_other_meaning(look):
         look(slices=("photo",))
 
 
-def test_a_table_is_not_put_where_objects_of_another_model_lie(look, services, tmp_path):
+def test_a_table_is_not_put_where_objects_of_another_model_lie_or_lay(look, services, tmp_path):
     (column,) = look.spec.objects
     theirs = replace(look.spec, objects=(replace(column, prefix=f"{tmp_path.as_uri()}/lake"),))
     record_enrollment(services.journal, enrollment(model="other", dataset=theirs))
@@ -65,5 +65,6 @@ def test_a_table_is_not_put_where_objects_of_another_model_lie(look, services, t
     (tmp_path / "lake").mkdir()
     write_deltalake(tmp_path / "lake" / "t", rows(2))
     bare = replace(look.spec, uri=(tmp_path / "lake" / "t").as_uri(), objects=())
+    record_enrollment(services.journal, enrollment(model="other", dataset=look.spec))
     with pytest.raises(DataError, match="with its table"):
-        refuse_unfit_objects(services, "income", bare, look.holdout)
+        refuse_unfit_objects(services, bare, look.holdout)
