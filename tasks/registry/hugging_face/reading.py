@@ -33,7 +33,8 @@ FLAVOR = "transformers"
 TASKS = ("text-classification", "image-classification")
 _BASE = "base model"
 _CONFIG = "config.json"
-_OF_BASE = (WEIGHTS, "*.json")
+_OF_BASE = (WEIGHTS, _CONFIG)
+"""What is copied of a base: all of it has a digest, and nothing else is read."""
 """What is read of a base model."""
 
 
@@ -122,7 +123,7 @@ def base_beside(settings: Settings, flavors: Mapping[str, Any]) -> Iterator[Path
 
 def base_digests(base: Path | None) -> dict[str, str]:
     """SHA-256 of the files of a base model that lies beside a version's files, by their paths."""
-    files = [*base.glob(WEIGHTS), base / _CONFIG] if base else []
+    files = [file for one in _OF_BASE for file in base.glob(one)] if base else []
     return {
         f"{_BASE}/{file.name}": recorded_files.file_digest(file) for file in files if file.is_file()
     }

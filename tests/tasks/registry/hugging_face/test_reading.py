@@ -82,9 +82,11 @@ def test_the_files_of_a_base_elsewhere_have_digests_too(base):
 
 def test_who_writes_to_a_base_meanwhile_changes_neither_digest_nor_what_is_read(services, base):
     before = base_digests(base)
+    (base / "adapter_config.json").write_text("{}")
     with base_beside(services.settings, {FLAVOR: {"local_base_model_path": str(base)}}) as copy:
         (base / "model.safetensors").write_text("other weights")
         assert base_digests(copy) == before
+        assert {f"base model/{one.name}" for one in copy.iterdir()} == before.keys()
         assert (copy / "model.safetensors").read_text() == "model.safetensors"
     assert not copy.exists()
 
