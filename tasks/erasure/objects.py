@@ -16,7 +16,7 @@ from tasks.journal.events.objects import ObjectErasureIntended, ObjectsErased
 from tasks.journal.reading import read_batch
 from tasks.registry.services import Services
 from tasks.store import lease
-from tasks.store.kept_versions import versions_left
+from tasks.store.kept_versions import erase, versions_left
 from tasks.tables.object_places import ObjectPlace, unnamed
 from tasks.tables.object_readiness import refuse_undeletable
 from unlearning.policy.counted import counted
@@ -118,7 +118,7 @@ class _Round:
 
     def _remove(self, keys: Collection[str]) -> None:
         with unnamed(), ThreadPoolExecutor(_AT_ONCE if len(keys) > _FEW else 1) as pool:
-            for _ in pool.map(self._place.store.delete, keys):
+            for _ in pool.map(partial(erase, self._place.store), keys):
                 pass
 
     def _shared(self, keys: Collection[str]) -> set[str]:

@@ -19,10 +19,18 @@ _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 def versions_left(store: ObjectStore, key: str) -> int:
-    """How many versions and delete markers there are of an object of a directory or bucket."""
+    """How many versions, delete markers and unfinished uploads there are of an object."""
     if _is_bucket(store):
-        return len(cast("S3Store", store).versions(key))
+        bucket = cast("S3Store", store)
+        return len(bucket.versions(key)) + len(bucket.uploads(key))
     return int(mode_at(store, key) is not None)
+
+
+def erase(store: ObjectStore, key: str) -> None:
+    """Remove an object with all its versions, and with the parts of uploads never finished."""
+    if _is_bucket(store):
+        cast("S3Store", store).abort_uploads(key)
+    store.delete(key)
 
 
 def mode_at(store: ObjectStore, key: str) -> int | None:

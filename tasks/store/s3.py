@@ -127,6 +127,17 @@ class S3Store:
             for item in self.versions(key):
                 self._delete_version(item)
 
+    def abort_uploads(self, key: str) -> None:
+        """Remove the parts of every unfinished upload of the object."""
+        with translated("object store"):
+            for item in self.uploads(key):
+                self._abort(item)
+
+    def uploads(self, key: str) -> list[dict[str, Any]]:
+        """Unfinished uploads of the object, whose parts its bucket keeps and lists nowhere else."""
+        with translated("object store"):
+            return [one for one in self._uploads(key, ()) if one["Key"] == self._key(key)]
+
     def versions(self, key: str) -> list[dict[str, Any]]:
         """Every version and marker of the object."""
         with translated("object store"):
@@ -167,9 +178,7 @@ class S3Store:
             for item in old:
                 self._delete_version(item)
             for item in uploads:
-                self.client.abort_multipart_upload(
-                    Bucket=self.bucket, Key=item["Key"], UploadId=item["UploadId"]
-                )
+                self._abort(item)
         return len(old) + len(uploads)
 
     def count_noncurrent(self, prefix: str, spared: tuple[str, ...] = ()) -> int:
@@ -204,6 +213,11 @@ class S3Store:
 
     def _delete_version(self, item: dict[str, Any]) -> None:
         self.client.delete_object(Bucket=self.bucket, Key=item["Key"], VersionId=item["VersionId"])
+
+    def _abort(self, item: dict[str, Any]) -> None:
+        self.client.abort_multipart_upload(
+            Bucket=self.bucket, Key=item["Key"], UploadId=item["UploadId"]
+        )
 
     def _key(self, key: str) -> str:
         return self.prefix + key

@@ -151,6 +151,7 @@ def test_every_version_in_a_bucket_goes(pointing_to_bucket):
     client, bucket = pointing.objects.client, pointing.objects.bucket
     client.put_object(Bucket=bucket, Key=f"people/photos/{key_of(3)}", Body=b"newer")
     client.delete_object(Bucket=bucket, Key=f"people/photos/{key_of(70)}")
+    client.create_multipart_upload(Bucket=bucket, Key=f"people/photos/{key_of(70)}")
     (done,) = pointing.erase()
     assert (done.erased, done.missing) == (2, 0)
     for number in (3, 70):
@@ -159,4 +160,5 @@ def test_every_version_in_a_bucket_goes(pointing_to_bucket):
         )
         assert not found.get("Versions")
         assert not found.get("DeleteMarkers")
+    assert not client.list_multipart_uploads(Bucket=bucket).get("Uploads")
     assert len(pointing.there()) == 79

@@ -3,6 +3,7 @@ import servers
 from botocore.exceptions import ClientError
 
 from tasks.environment.settings import load_settings
+from tasks.store.kept_versions import erase, versions_left
 from tasks.store.opening import open_store
 from unlearning.errors import SettingsError, TransientError
 
@@ -63,3 +64,13 @@ def test_a_part_of_an_upload_that_was_never_finished_counts_and_is_purged(any_st
     assert any_store.count_noncurrent("other/") == 0
     any_store.purge_noncurrent("t/")
     assert any_store.count_noncurrent("t/") == 0
+
+
+@pytest.mark.parametrize("any_services", ["s3"], indirect=True)
+def test_uploads_of_one_object_are_told_from_its_neighbour_s(any_store):
+    for name in ("t/part", "t/part.old"):
+        at = {"Bucket": any_store.bucket, "Key": f"{any_store.prefix}{name}"}
+        any_store.client.create_multipart_upload(**at)
+    assert (versions_left(any_store, "t/part"), versions_left(any_store, "t")) == (1, 0)
+    erase(any_store, "t/part")
+    assert (versions_left(any_store, "t/part"), versions_left(any_store, "t/part.old")) == (0, 1)
