@@ -19,6 +19,7 @@ FILES = [
             "certified_spellings",
             "certified_tables",
             "gate_words",
+            "grounds",
             "models_not_asked",
             "outcomes",
         )

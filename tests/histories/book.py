@@ -67,6 +67,7 @@ class Book:
         self.tables = {model: MODELS[model] for model in ENROLLED}
         self.approved: set[str] = set()
         self.taken: set[int] = set()
+        self.deleted: set[Person] = set()
         self.rows: dict[str, Owners] = first_rows()
         self.owner: Owners = {n: one for rows in self.rows.values() for n, one in rows.items()}
         self.written = dict.fromkeys(self.owner, 0)
@@ -117,6 +118,8 @@ class Book:
         self._note_had(name)
         self.written |= {n: self.step for n in owners if n not in self.owner}
         self.owner |= owners
+        if is_whole:
+            self.deleted |= {one for n, one in self.rows[name].items() if n not in owners}
         self.rows[name] = owners if is_whole else self.rows[name] | owners
         for person in set(owners.values()):
             self.returned[person] = self.step
@@ -136,6 +139,7 @@ class Book:
     def lost(self, name: str, person: Person) -> None:
         """The lake's owners deleted somebody's rows, which its older versions may hold still."""
         self._note_had(name)
+        self.deleted.add(person)
         self.rows[name] = {n: one for n, one in self.rows[name].items() if one != person}
 
     def _note_had(self, name: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from histories import reasons
 from histories.book import Book, Certified, Request, Since
 from histories.lake import CAST, TABLES, Person
 from histories.place import MODELS, Place, copy_of
@@ -111,11 +112,15 @@ def _certificates(place: Place, book: Book) -> Iterator[str]:
         if read_batch(journal, batch).is_search_closed:
             book.closed.setdefault(batch, book.step)
     new = _new_certificates(place, book)
-    erased = {one.person for one in new if one.is_erased}
+    erased = {one.person: one for one in reversed(new) if one.is_erased}
     for one in new:
         # Who asked twice is erased by the first request, and the second finds nobody.
-        if one.is_erased or one.person not in erased:
-            yield from _contradicted(book, one)
+        is_second = erased.get(one.person, one) is not one
+        said = [
+            *_contradicted(book, one, is_second=is_second),
+            *reasons.contradicted(place.services, book, one, is_second=is_second),
+        ]
+        yield from (f"the certificate of {one.request} on {one.person} says {s}" for s in said)
     for person in {one.person for one in new if not one.is_near}:
         # What an open batch found of them stands, whoever erased it meanwhile.
         before = book.since[person].had if book.is_asked_for(person) else set[str]()
@@ -140,10 +145,11 @@ def _new_certificates(place: Place, book: Book) -> list[Certified]:
     return new
 
 
-def _contradicted(book: Book, one: Certified) -> Iterator[str]:
-    """Sentences of a certificate that are not so."""
-    said = _of_erasure(book, one) if one.is_erased else _of_absence(book, one)
-    return (f"the certificate of {one.request} on {one.person} says {text}" for text in said)
+def _contradicted(book: Book, one: Certified, *, is_second: bool) -> Iterator[str]:
+    """What of a certificate is not so."""
+    if one.is_erased:
+        return _of_erasure(book, one)
+    return _of_absence(book, one, is_second=is_second)
 
 
 def _of_erasure(book: Book, one: Certified) -> Iterator[str]:
@@ -160,14 +166,14 @@ def _of_erasure(book: Book, one: Certified) -> Iterator[str]:
         yield f"{models}, but {since.learned_by} had learned from them"
 
 
-def _of_absence(book: Book, one: Certified) -> Iterator[str]:
+def _of_absence(book: Book, one: Certified, *, is_second: bool) -> Iterator[str]:
     since = book.since[one.person]
     is_back = book.returned.get(one.person, -1) >= one.step
     if one.body["outcome"] != "not_found" or one.request in book.settled:
         return  # it claims less, or a person said that exactly this id is meant
     if book.tables_of(one.person) and not is_back:
         yield f"not_found, but they have rows in {book.tables_of(one.person)}"
-    if one.is_near:
+    if one.is_near or is_second:
         return
     if since.erased_from:
         yield f"not_found, but rows left {since.erased_from}"
