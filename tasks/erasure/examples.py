@@ -48,7 +48,7 @@ def clear_examples(services: Services, batch: str, uri: str) -> ExamplesCleared 
         left = held.holding()
         if left and not held.is_tried:
             return None
-        replaced = tuple(one for one in planned.holding if one not in left)
+        replaced = tuple(o for o in planned.holding if o not in left and held.is_neutral(o))
         return ExamplesCleared(
             table=uri,
             compared=planned.compared,
@@ -105,6 +105,11 @@ class _Examples:
             }
             found |= set(self._matching(spec, scale, wanted))
         return sorted(found, key=lambda one: (one.model, one.version))
+
+    def is_neutral(self, one: ExampleOf) -> bool:
+        """Whether its example tells nothing; a version that is gone has none that could."""
+        kept = self._read(self.places[one].uri) if one in self.places else {}
+        return bool(kept) and not _tells(kept)
 
     def clear(self) -> None:
         """Make them neutral, where the files are the version's own."""

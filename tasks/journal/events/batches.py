@@ -138,7 +138,7 @@ class FilesPurged:
     """Nothing in the table's folder tells of its rows any more: the search of one round."""
 
     table: str
-    files_removed: int
+    files_removed: int  # old files that were found before, and are gone, whoever removed them
     leftover_files: int
     objects_searched: int
     bytes_searched: int

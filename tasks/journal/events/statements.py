@@ -66,6 +66,7 @@ class ExamplesCleared:
     table: str
     compared: int
     replaced: tuple[ExampleOf, ...]
+    """Those that were to be replaced, and tell nothing now; not those of versions that are gone."""
     left: tuple[ExampleOf, ...]
     """Those that could not be replaced."""
     why_not: str = ""

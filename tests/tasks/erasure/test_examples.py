@@ -47,6 +47,10 @@ def serve_with_example(world, example):
     return Path(unquote(urlsplit(place).path))
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def values(folder):
     found = [json.loads((folder / name).read_text()) for name in examples.NAMES]
     return [np.array(one["inputs"] if isinstance(one, dict) else one) for one in found]
@@ -113,6 +117,23 @@ def test_a_clearing_that_was_not_recorded_is_found_and_not_made_again(world, mon
     (facts,) = read_batch(world.services.journal, batch).stated.examples[world.holdout]
     assert [one.name for one in facts.replaced] == ["income version 3"]
     assert cleared.clear_examples(world.services, batch, world.holdout) is None
+
+
+def test_the_example_of_a_version_that_is_deleted_meanwhile_counts_as_replaced_by_nobody(
+    world, monkeypatch
+):
+    serve_with_example(world, np.stack([features(HELD_OUT)] * 2))
+    world.set_alias(world.train().version)
+    world.submit("H", [HELD_OUT])
+    (batch,) = open_batches.open_batches(world.services)
+    with monkeypatch.context() as patch:
+        patch.setattr(examples, "write_example", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            world.process(batch)
+    world.services.registry.client.delete_model_version("income", "3")
+    world.process(batch)
+    (facts,) = read_batch(world.services.journal, batch).stated.examples[world.holdout]
+    assert facts.replaced == facts.left == ()
 
 
 def test_an_example_of_a_row_that_another_model_learned_from_is_replaced_too(world):

@@ -28,7 +28,7 @@ def test_a_batch_that_was_erased_says_what_was_asked_done_and_measured(erased):
     assert "Had the model still remembered these 300 rows" in text
     assert "would have noticed in 97 of 100 cases" in text
     assert "4,000 \N{MINUS SIGN} 300 = 3,700" in text
-    assert "Old files removed: 7, left over: 0." in text
+    assert "Old files that are gone: 7, left over: 0." in text
     updated = {"method": "calibrated", "is_exact": False, "outcome": "forgotten"}
     ground = Ground(is_found=True, is_erased=True, is_partly_by_words=True, models=[updated])
     for sentence in not_proven(ground):
