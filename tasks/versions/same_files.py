@@ -5,7 +5,7 @@ no source and no tag tells of. Its bytes do.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tasks.journal.events import ids
@@ -36,9 +36,12 @@ Place = tuple[str, int, str]
 def examine(services: Services, model: str) -> None:
     """Look into the files of every version, of any name, that is not known here; each once.
 
+    Those of a version under an alias are listed in every call, for others may add to them, and what
+    is served matters most. Of a file that keeps its size, new bytes are not seen.
+
     Cost: once for each version a listing of its files, and a download of each that is as large as
-    weights that remember erased people. It is written down, so that a later call looks only at what
-    is new.
+    weights that remember erased people; a request for each model's aliases, and a listing for each
+    version that has one. It is written down, so that a later call looks only at what is new.
     """
     versions = read_version_history(services, model)
     remembered = _remembered_files(versions)
@@ -49,8 +52,16 @@ def examine(services: Services, model: str) -> None:
         if one.model == model and one.version in versions.remembered:
             _look(services, model, one, set())
     sizes = _sizes_of(services, versions, remembered)
-    for one in _strangers(services, listed, model, versions):
-        _look(services, model, one, sizes)
+    strangers = list(_strangers(services, listed, model, versions))
+    served = {one: _served(services, one) for one in {o.model: o for o in strangers}.values()}
+    with_alias = {(one.model, number) for one, numbers in served.items() for number in numbers}
+    for one in strangers:
+        _look(services, model, one, sizes, anew=(one.model, one.version) in with_alias)
+
+
+def _served(services: Services, one: Listed) -> Iterable[int]:
+    """Versions of its model that have an alias; none if the model was deleted meanwhile."""
+    return _read(one, lambda: all_versions.aliases_of(services.registry, one.model)) or ()
 
 
 def same_files(versions: VersionHistory, listed: list[Listed]) -> dict[Listed, int]:
@@ -125,9 +136,11 @@ def _strangers(
             yield one
 
 
-def _look(services: Services, model: str, one: Listed, sizes: set[int]) -> None:
+def _look(
+    services: Services, model: str, one: Listed, sizes: set[int], *, anew: bool = False
+) -> None:
     """List its files, and read those of these sizes; what cannot be read is tried again later."""
-    registry, found = services.registry, _listed(services, model, one)
+    registry, found = services.registry, _listed(services, model, one, anew=anew)
     if found is None:
         return
     asked = [p for p, size in found.sizes.items() if size in sizes and p not in found.digests]
@@ -138,19 +151,31 @@ def _look(services: Services, model: str, one: Listed, sizes: set[int]) -> None:
         _note(services, model, one, found.sizes, found.digests | new)
 
 
-def _listed(services: Services, model: str, one: Listed) -> VersionExamined | None:
-    """Its files that may be weights with their sizes, listed once; None if they cannot be."""
+def _listed(services: Services, model: str, one: Listed, *, anew: bool) -> VersionExamined | None:
+    """Its files that may be weights with their sizes, listed once or anew; None if they cannot be.
+
+    A file that is gone, or has another size, is known no more.
+    """
     known = read_model(services.journal, model).examined.get(_place(one))
-    if known is not None and known.has_every_name:
+    is_listed = known is not None and known.has_every_name
+    if is_listed and not anew:
         return known
     sizes = _read(one, lambda: artifacts.sizes(services.registry, one.model, one.version))
     if sizes is None:
-        return None
+        return known if is_listed else None
     found = {path: size for path, size in sizes.items() if _may_hold_weights(path)}
-    return _note(services, model, one, found, known.digests if known else {})
+    if is_listed and known is not None and known.sizes == found:
+        return known
+    read = known.digests.items() if known else ()
+    kept = {path: digest for path, digest in read if known and _is_same(path, known.sizes, found)}
+    return _note(services, model, one, found, kept)
 
 
-def _read(one: Listed, reading: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+def _is_same(path: str, before: Mapping[str, int], now: Mapping[str, int]) -> bool:
+    return path in now and before.get(path) == now[path]
+
+
+def _read(one: Listed, reading: Callable[[], dict[Any, Any]]) -> dict[Any, Any] | None:
     """What is read of a version; None if it was deleted, or lies where nobody here can look."""
     try:
         return reading()
@@ -172,8 +197,9 @@ def _note(
         digests=digests,
         has_every_name=True,
     )
+    count = read_model(services.journal, model).event_count
     services.journal.append(
-        model_stream(model), ids.examined(name, number, source, len(digests)), facts
+        model_stream(model), ids.examined(name, number, source, count + 1), facts
     )
     return facts
 

@@ -232,7 +232,10 @@ def purged_version(version: int) -> str:
     return f"purged/{version}"
 
 
-def examined(model: str, version: int, source: str, digests: int) -> str:
-    """Files of a version of any model were listed, and so many of them read."""
+def examined(model: str, version: int, source: str, number: int) -> str:
+    """Files of a version of any model were listed or read, as the `number`th event of its stream.
+
+    They may become what they were before.
+    """
     place = bytes_digest(f"{model}/{version}/{source}".encode())[:SHORT]
-    return f"examined/{place}/every-name/{digests}"
+    return f"examined/{place}/{number}"

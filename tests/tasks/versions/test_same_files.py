@@ -1,7 +1,9 @@
 """Copies that were downloaded and logged anew are found by the bytes of their weights."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from logged_models import log_model
@@ -75,6 +77,28 @@ def test_a_file_that_comes_with_a_model_is_none_of_its_weights(world):
     world.run()
     other = mlp(40, (5,), 2, seed=4)
     log_model(world.services, other, form="pt2", model="theirs", **beside)
+    same_files.examine(world.services, "income")
+    assert seen(world) == []
+
+
+def test_weights_that_are_added_later_to_a_version_in_service_are_found(world):
+    put_anew(world, b"a readme", "readme.bin")
+    client = world.services.registry.client
+    client.set_registered_model_alias("theirs", "live", "1")
+    same_files.examine(world.services, "income")
+    assert seen(world) == []
+    before = world.effects()
+    same_files.examine(world.services, "income")
+    assert world.effects() == before
+    place = Path(unquote(urlsplit(client.get_model_version("theirs", "1").source).path))
+    for _ in range(2):
+        (place / "later.pt").write_bytes(weights(world)[0])
+        same_files.examine(world.services, "income")
+        assert seen(world) == [("theirs", 1, 1, True)]
+        (place / "later.pt").unlink()
+        same_files.examine(world.services, "income")
+        assert seen(world) == []
+    client.delete_registered_model("theirs")
     same_files.examine(world.services, "income")
     assert seen(world) == []
 
