@@ -166,7 +166,9 @@ def _answer(
     unstated = {m for m, uri in grounds.trained_on.items() if uri in tables}
     unstated -= {m["model"] for m in body["models"]}
     return Answer(
-        rows=sum(m.rows[record] for m in located if m.uri in grounds.tables),
+        rows=sum(
+            one["rows_of_this_request"] for one in body["tables"] if one["table"] in grounds.tables
+        ),
         out_of_reach=[
             OutOfReach(m.uri, m.rows[record], grounds.closed_by(m.uri))
             for m in located

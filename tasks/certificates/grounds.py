@@ -72,9 +72,12 @@ class Grounds:
         return self.closed[uri].name if uri in self.closed else ""
 
     def done_in(self, uri: str, rows: int) -> dict[str, Any]:
-        """What was done in a table that has so many rows of a request, or that nothing was."""
-        done = self.tables.get(uri) or gone(uri, self.closed_by(uri))
-        return {**done, "rows_of_this_request": rows}
+        """What was done in a table that had so many rows of a request, or that nothing was.
+
+        Others may have deleted rows after the search: no request had more than were erased of all.
+        """
+        done: dict[str, Any] = self.tables.get(uri) or gone(uri, self.closed_by(uri))
+        return {**done, "rows_of_this_request": min(rows, done.get("rows_matched", rows))}
 
     def left(self, subject: str) -> dict[str, str]:
         """Tables where nothing was erased for an earlier request, and nobody looked since."""

@@ -71,7 +71,7 @@ def why_waiting(services: Services) -> list[str]:
         for who, count in found["rows"].items():
             if who in still:
                 said.append(
-                    f"{counted(count, 'row')} of subject {who}, who was erased before, in "
+                    f"{counted(count, 'row')} of subject {who}, who was to be erased before, in "
                     f"{found['table']} and not all as they were: nothing learns from them until "
                     f"somebody decides with `expunge erase-again {who} --by NAME --reason TEXT` or "
                     f"`expunge reinstate {who} --by NAME --reason TEXT`."

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from hand_made_batch import TABLE
 
 from tasks.certificates.grounds import Earlier, certificate_key, grounds_of
 from tasks.registry.services import Services
@@ -31,6 +32,16 @@ def test_only_a_certificate_that_says_so_shows_that_somebody_was_erased_before(e
     assert found.certificates == [certificate_key(name) for name in "abcd"]
     assert found.erased_by == certificate_key("b")
     assert found.left == {"file:///t": certificate_key("b")}
+
+
+def test_nobody_had_more_rows_than_were_erased_of_all(erased):
+    erased.enroll()
+    suppress(erased.services, erased.name)
+    found = grounds_of(erased.services, erased.name)
+    told = [found.done_in(TABLE, rows)["rows_of_this_request"] for rows in (2, 300, 301)]
+    assert told == [2, 300, 300]
+    assert found.done_in("file:///gone", 7)["rows_of_this_request"] == 7
+    assert found.done_in("file:///gone", 7)["outcome"] == "gone"
 
 
 def test_a_table_that_is_searched_again_is_no_more_left():
