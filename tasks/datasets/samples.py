@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tasks.datasets.encoding import joined, to_tensors
 from tasks.datasets.fragments import SCAN, Group, row_groups
-from tasks.datasets.objects import with_objects
+from tasks.datasets.objects import Allowance, with_objects
 from tasks.environment.settings import Settings
 from tasks.foreign_errors import translated
 from tasks.journal.events.enrollment import DatasetSpec
@@ -204,7 +204,8 @@ class _Pool:
             raise UnfitRowsError(f"No rows are left to sample in {spec.uri}; look at the table.")
         self._shrink()
         order = torch.from_numpy(np.argsort(np.concatenate([keys for keys, _ in self._parts])))
-        tables = [with_objects(table, spec, settings) for _, table in self._parts]
+        held = Allowance(spec.uri)
+        tables = [with_objects(table, spec, settings, held) for _, table in self._parts]
         rows = joined([to_tensors(table, spec, settings) for table in tables], spec)
         drawn = pa.concat_tables([table.select(spec.slices) for table in tables])
         slices = {name: _texts(drawn[name].take(order.numpy())) for name in spec.slices}

@@ -5,7 +5,7 @@ does is let through.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -21,10 +21,12 @@ from tasks.store.kept_versions import is_linked
 from tasks.store.objects import MAX_KEY, MissingObjectError, ObjectStore
 from tasks.store.opening import open_store
 from tasks.tables.delta import arrow_dataset, arrow_schema
-from unlearning.errors import DataError, ExpungeError
+from unlearning.errors import DataError, ExpungeError, UnfitRowsError
 
 _FILE = re.compile(r"file:(?://(?:localhost)?)?/(.+)", re.DOTALL)
 _BUCKET = re.compile(r"s3[an]?://([^/]+)/(.+)", re.DOTALL)
+MOST_BYTES = 1 << 28
+"""Most bytes of an object that is read as a feature."""
 
 
 class ObjectPlace:
@@ -57,13 +59,32 @@ class ObjectPlace:
         """Whether a link leads to the file, so that it may lie anywhere."""
         return is_linked(self.store, key)
 
-    def get(self, key: str) -> bytes | None:
-        """The object's bytes; None if there is none, or a link in its place."""
+    def get(self, key: str, taken: Callable[[int], None]) -> bytes | None:
+        """The object's bytes; None if there is none, or a link, a folder or a pipe in its place.
+
+        Whoever writes a row chooses what is read. Each piece's size is told to `taken`, which may
+        refuse more.
+
+        Raises:
+            UnfitRowsError: it has more than `MOST_BYTES`.
+        """
         try:
             with unnamed():
-                return None if self.is_linked(key) else self.store.get(key)
+                return None if self.is_linked(key) else self._bytes(key, taken)
         except MissingObjectError:
             return None
+
+    def _bytes(self, key: str, taken: Callable[[int], None]) -> bytes:
+        read = bytearray()
+        for piece in self.store.chunks(key):
+            taken(len(piece))
+            read += piece
+            if len(read) > MOST_BYTES:
+                raise UnfitRowsError(
+                    f"An object below {self.prefix} has more than {MOST_BYTES >> 20} MiB; put a "
+                    "smaller one in its place, or delete its row."
+                )
+        return bytes(read)
 
     def _whole(self, address: str) -> str | None:
         if self._bucket:

@@ -1,5 +1,6 @@
 """Rows that point to images are read as those images, or refused in a sentence without a key."""
 
+import os
 import traceback
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from tasks.datasets.rows import TableRows, column_errors
 from tasks.datasets.samples import sample_with_slices
 from tasks.environment.settings import load_settings
 from tasks.store.opening import open_store
+from tasks.tables.object_places import MOST_BYTES
 from unlearning.errors import UnfitRowsError
 
 COUNT = 12
@@ -53,8 +55,13 @@ def test_rows_are_the_images_that_they_point_to(system, request, prefix, tmp_pat
 def spoil(spec, what):
     settings = load_settings()
     store = open_store(spec.prefixes[0], settings)
-    if what == "missing":
+    file = store.root / key_of(3)  # pyright: ignore[reportAttributeAccessIssue]
+    if what in ("missing", "pipe"):
         store.delete(key_of(3))
+        if what == "pipe":
+            os.mkfifo(file)
+    elif what == "large":
+        os.truncate(file, MOST_BYTES + 1)
     elif what == "no image":
         store.put(key_of(3), b"person")
     else:
@@ -68,6 +75,8 @@ def spoil(spec, what):
     ("what", "said"),
     [
         ("missing", r"1 rows of .* point to objects that are not there, in column 'photo'"),
+        ("pipe", r"1 rows of .* point to objects that are not there"),
+        ("large", r"has more than 256 MiB"),
         ("no image", "cannot be read as PNG or JPEG"),
         ("outside", r"1 rows of .* have an address in column 'photo' that is not below"),
         ("above", "that is not below"),
@@ -79,6 +88,19 @@ def test_what_cannot_be_read_is_refused_without_its_address(spec, what, said):
     with pytest.raises(UnfitRowsError, match=said) as refused:
         list(TableRows(load_settings(), spec, None).chunks(COUNT))
     assert MARK not in "".join(traceback.format_exception(refused.value))
+
+
+def test_objects_that_are_held_at_once_have_a_limit_for_every_row(spec, monkeypatch):
+    settings, stored = load_settings(), DeltaTable(spec.uri).to_pyarrow_table()
+    size = sum(info.size for info in open_store(spec.prefixes[0], settings).list_objects(""))
+    monkeypatch.setattr(objects, "_MOST_HELD", size)
+    objects.with_objects(stored, spec, settings)
+    sample_with_slices(settings, spec, None, count=COUNT, seed=0)
+    with pytest.raises(UnfitRowsError, match="needed at once"):
+        objects.with_objects(pa.concat_tables([stored, stored.slice(0, 1)]), spec, settings)
+    monkeypatch.setattr(objects, "_MOST_HELD", size - 1)
+    with pytest.raises(UnfitRowsError, match="needed at once"):
+        sample_with_slices(settings, spec, None, count=COUNT, seed=0)
 
 
 def test_a_link_is_as_good_as_nothing(spec, tmp_path):
