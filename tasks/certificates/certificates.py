@@ -106,6 +106,7 @@ def _body(
             is_partly_searched=any(one.get("not_searched") for one in stated),
             is_gone=bool(lost),
             objects=[found for one in stated for found in one.get("objects", [])],
+            may_point=any(one["table"] in grounds.pointing for one in stated),
             has_strangers=any(k.startswith("models_never") for one in stated for k in one),
             models=body["models"],
         )

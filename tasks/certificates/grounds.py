@@ -13,7 +13,13 @@ from tasks.intake import batches
 from tasks.journal.events.batches import ModelUntouched, NothingLeftToForget
 from tasks.journal.events.models import TableClosed
 from tasks.journal.histories.batch import BatchHistory
-from tasks.journal.reading import closed_tables, enrolled_models, ever_columns, read_batch
+from tasks.journal.reading import (
+    closed_tables,
+    enrolled_models,
+    ever_columns,
+    ever_object_columns,
+    read_batch,
+)
 from tasks.registry.services import Services
 from tasks.store.objects import MissingObjectError
 from tasks.subjects.matches import TableMatches, matches
@@ -51,6 +57,8 @@ class Grounds:
     """Kind of the subjects in each table that was ever enrolled with."""
     tables: dict[str, dict[str, Any]]
     """What was done in each table, by its URI."""
+    pointing: frozenset[str]
+    """Tables of which a column was ever declared to hold addresses of objects."""
     models: list[CertifiedModel]
     trained_on: dict[str, str]
     """Table of each enrolled model, by its name."""
@@ -109,6 +117,7 @@ def grounds_of(services: Services, batch: str) -> Grounds:
             for uri, one in history.tables.items()
             if one.purged
         },
+        pointing=frozenset(ever_object_columns(services.journal)),
         models=certified_models(services, batch),
         trained_on={e.model: e.dataset.uri for e in enrolled_models(services.journal)},
         untouched=_noted(history, ModelUntouched),

@@ -27,6 +27,8 @@ class Ground:
     """Whether a person said that exactly the id of the request is meant, and none like it."""
     objects: Sequence[dict[str, Any]] = ()
     """What is stated of objects that rows pointed to, by prefix."""
+    may_point: bool = False
+    """Whether a column of a table was declared to hold addresses of objects."""
     models: Sequence[dict[str, Any]] = ()
     """What is stated of each model."""
 
@@ -174,10 +176,17 @@ LIMITS = (
         lambda ground: ground.is_partly_searched,
     ),
     Limit(
-        "Of the objects below a prefix only those were looked for that the rows pointed to when "
-        "they were erased: others that show the person, and copies, were not.",
-        "rows pointed to objects",
-        lambda ground: bool(ground.objects),
+        "Of the objects below a prefix only those were looked for to which the rows pointed, by "
+        "columns declared with --objects, when they were erased: others that show the person, and "
+        "copies, were not.",
+        "a column was declared to hold addresses of objects",
+        lambda ground: ground.may_point or bool(ground.objects),
+    ),
+    Limit(
+        "There was nothing behind the addresses under objects_missing: whether those objects went "
+        "before, or lie elsewhere, is not known.",
+        "there was nothing behind an address",
+        lambda ground: any(one.get("objects_missing") for one in ground.objects),
     ),
     Limit(
         "Objects under objects_shared were left as they are: rows of others point to them too.",

@@ -59,7 +59,7 @@ class BatchRows:
         late_returns.refuse_new(self._services, self._batch)
         column = SubjectColumn(self.column, self.kind)
         keep_erased(self._services, self._batch, table, column, self.subjects)
-        note_addresses(self._services, self._batch, table, self.uri, self.column, self.subjects)
+        note_addresses(self._services, self._batch, table, self.uri, column, self.subjects)
         return table.version()
 
     def _delete_once(self) -> None:

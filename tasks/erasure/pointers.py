@@ -81,5 +81,7 @@ def _open_closed(services: Services, uri: str) -> DeltaTable | None:
     return open_table(services.settings, uri) if is_there else None
 
 
-def _others(table: DeltaTable, column: str, subjects: Collection[str]) -> ds.Expression:
+def _others(table: DeltaTable, column: str, subjects: Collection[str]) -> ds.Expression | None:
+    if column not in arrow_schema(table).names:
+        return None
     return ~matching(table, column, subjects) | ds.field(column).is_null()

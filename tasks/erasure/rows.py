@@ -11,9 +11,9 @@ from tasks.journal.effects import once
 from tasks.journal.events import ids
 from tasks.journal.events.batches import ErasureIntended, RowsErased, TableGone
 from tasks.journal.events.catalog import batch_stream
-from tasks.journal.reading import read_batch, subject_columns, tolerated_folders
+from tasks.journal.reading import ever_columns, read_batch, subject_columns, tolerated_folders
 from tasks.registry.services import Services
-from tasks.subjects.matches import TableMatches, matches
+from tasks.subjects.matches import TableMatches, located_subjects, matches
 from tasks.subjects.sent_ahead import send
 from tasks.tables.deletion import deletions
 from tasks.tables.delta import count_rows, is_readable, is_table, open_table
@@ -22,6 +22,7 @@ from tasks.tables.readiness import refuse_unready
 from tasks.tables.space import refuse_full
 from unlearning.errors import DataError
 from unlearning.policy.counted import counted
+from unlearning.policy.subject_kinds import SubjectColumn
 
 log = logging.getLogger("expunge.erasure")
 
@@ -44,7 +45,8 @@ def erase_rows(services: Services, batch: str, uri: str) -> RowsErased:
         return erased[-1]
     table = open_table(services.settings, uri)
     # Others may have deleted the rows first: what models learned tells what those pointed to.
-    note_addresses(services, batch, table, uri, rows.column, rows.subjects)
+    column = SubjectColumn(rows.column, rows.kind)
+    note_addresses(services, batch, table, uri, column, rows.subjects)
 
     def find(planned: ErasureIntended) -> RowsErased | None:
         return None if rows.are_there() else _arithmetic(services, rows.mark, planned)
@@ -135,18 +137,16 @@ def _refuse_unready(services: Services, batch: str, rows: BatchRows) -> None:
     refuse_full(services.settings, rows.uri, rows.column, rows.subjects)
     everybody = batches.subjects(services, batch, rows.kind)  # as the search afterwards
     refuse_lasting_ids(services.settings, rows.uri, rows.column, everybody, rows.subjects)
-    going = {m.uri: _deleted_there(services, batch, m) for m in _wanted(services, batch)}
-    but = {uri: one for uri, one in going.items() if one}
-    refuse_undeletable_objects(services, rows.uri, rows.column, rows.subjects, but)
+    but = {
+        uri: (column.name, _located(services, batch, rows, column.kind))
+        for uri, column in ever_columns(services.journal).items()
+    }
+    column = SubjectColumn(rows.column, rows.kind)
+    refuse_undeletable_objects(services, rows.uri, column, rows.subjects, but)
 
 
-def _deleted_there(
-    services: Services, batch: str, found: TableMatches
-) -> tuple[str, list[str]] | None:
-    if found.is_closed:
-        return None
-    rows = BatchRows(services, batch, found.uri)
-    return rows.column, rows.subjects
+def _located(services: Services, batch: str, rows: BatchRows, kind: str) -> list[str]:
+    return rows.subjects if kind == rows.kind else located_subjects(services, batch, kind)
 
 
 def _is_gone(services: Services, batch: str, uri: str, *, is_closed: bool) -> bool:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from tasks.environment.settings import Settings
@@ -23,6 +24,8 @@ RETIRED_TAG = "expunge.retired"
 DIGEST_TAG = "expunge.digest"
 DATASET_TAG = "expunge.dataset"
 """Tag with the table that a version learned from; of a registered model, its owner sets it."""
+_ANY_STAGE = 3
+"""What MLflow calls experiments that are there or were deleted."""
 LEFT_OUT_TAG = "expunge.suppression"
 """Tag with the digest of the suppression list whose subjects a training left out."""
 
@@ -63,6 +66,20 @@ class Registry:
                 f"MLflow at {self.settings.tracking_uri} does not answer; start it or change "
                 "EXPUNGE_MLFLOW_TRACKING_URI."
             ) from error
+
+    def places(self) -> list[str]:
+        """Where its database lies, if it is a file, and where experiments keep their files."""
+        tracking = self.settings.tracking_uri
+        path = tracking.removeprefix("sqlite:///")
+        found = [tracking, Path(path).resolve().as_uri()] if path != tracking else [tracking]
+        if self.is_begun:
+            with translated("MLflow"):
+                some = self.client.search_experiments(view_type=_ANY_STAGE)
+                found += [str(one.artifact_location) for one in some]
+                while some.token:
+                    some = self.client.search_experiments(_ANY_STAGE, page_token=some.token)
+                    found += [str(one.artifact_location) for one in some]
+        return [one if "://" in one else Path(one).resolve().as_uri() for one in found]
 
     def experiment_id(self, name: str) -> str:
         """The experiment of this name, created if need be, and restored if somebody deleted it."""

@@ -15,7 +15,7 @@ from tasks.intake import batches
 from tasks.journal.events.batches import Answer, FilesPurged, ModelUntouched, RowsErased
 from tasks.journal.events.models import TableClosed
 from tasks.journal.histories.batch import BatchHistory
-from tasks.journal.reading import closed_tables, read_batch
+from tasks.journal.reading import closed_tables, ever_object_columns, read_batch
 from tasks.registry.services import Services
 from tasks.report.batch_limits import limits_of, objects_said
 from tasks.report.model_facts import ModelFacts, model_facts
@@ -93,6 +93,8 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
     statuses = _statuses(services, batch, wanted, history.status)
     reservations = tuple(_reservations(history, closed_tables(services.journal)))
     parts, models = _parts(services, batch, history), tuple(model_facts(services.store, history))
+    may_point = not ever_object_columns(services.journal).keys().isdisjoint(history.tables)
+    limits = limits_of(history, statuses, parts or _judged(models), may_point=may_point)
     return BatchFacts(
         batch=batch,
         state=_state(statuses, history.status),
@@ -109,7 +111,7 @@ def batch_facts(services: Services, batch: str) -> BatchFacts:
         asides=(*_asides(history, parts), *reservations, *_until(parts)),
         tables=tuple(_tables(history)),
         objects=tuple(objects_said(history)),
-        limits=tuple(dict.fromkeys(limits_of(history, statuses, parts or _judged(models)))),
+        limits=tuple(dict.fromkeys(limits)),
         code_version=history.validated.code_version if history.validated else "",
         recorded_at=f"{datetime.fromisoformat(history.last_at):%Y-%m-%d %H:%M:%S} UTC",
     )

@@ -14,13 +14,17 @@ def objects_said(history: BatchHistory) -> Iterator[str]:
     for one in history.objects:
         yield (
             f"Below {one.prefix} {counted(one.erased, 'object')} that only these rows pointed to "
-            f"went with every version; left since rows of others point there: {one.shared}; "
-            f"not there before: {one.missing}."
+            "by declared columns went with every version; left since rows of others point there: "
+            f"{one.shared}; not there before: {one.missing}."
         )
 
 
 def limits_of(
-    history: BatchHistory, statuses: Sequence[str], models: Sequence[dict[str, Any]]
+    history: BatchHistory,
+    statuses: Sequence[str],
+    models: Sequence[dict[str, Any]],
+    *,
+    may_point: bool = False,
 ) -> Iterator[str]:
     """The limits of what was erased, judged, or looked for in vain; none where nothing was."""
     purged = [one for table in history.tables.values() for one in table.purged]
@@ -39,6 +43,7 @@ def limits_of(
                 objects=[
                     one for uri in history.tables for one in stated_objects(uri, history.objects)
                 ],
+                may_point=may_point,
                 models=models,
             )
         )

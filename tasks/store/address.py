@@ -42,16 +42,25 @@ def column_below(text: str) -> tuple[str, str]:
     ('photo', 's3://lake/people')
 
     Raises:
-        SettingsError: it names no column and address, or the top of a disk.
+        SettingsError: it names no column and address, or the top of a disk or bucket.
     """
     column, _, place = text.partition("=")
     prefix = address_of(place) if place else ""
-    if not column or not prefix.startswith(("s3://", "file:///")) or prefix == "file:///":
+    if not column or not prefix.startswith(("s3://", "file:///")) or is_top(prefix):
         raise SettingsError(
             f"objects is {text!r}; name a column and what its objects lie below, as in "
             "photo=s3://lake/people."
         )
     return column, prefix
+
+
+def is_top(uri: str) -> bool:
+    """Whether it is a whole disk or bucket.
+
+    >>> is_top("s3://lake/"), is_top("s3://lake/people")
+    (True, False)
+    """
+    return not urlsplit(canonical(uri)).path.strip("/")
 
 
 def own_folder(name: str) -> str:

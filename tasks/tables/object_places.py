@@ -24,6 +24,8 @@ from tasks.tables.delta import arrow_dataset, arrow_schema
 from unlearning.errors import DataError, ExpungeError, UnfitRowsError
 
 _FILE = re.compile(r"file:(?://(?:localhost)?)?/(.+)", re.DOTALL)
+LOG, MODEL = "_delta_log", "MLmodel"
+"""Names in keys that tell of a table or of a model: no object of anybody's row has one."""
 _BUCKET = re.compile(r"s3[an]?://([^/]+)/(.+)", re.DOTALL)
 MOST_BYTES = 1 << 28
 """Most bytes of an object that is read as a feature."""
@@ -49,7 +51,9 @@ class ObjectPlace:
         if whole is None or not whole.startswith(self._top) or len(whole.encode()) > MAX_KEY:
             return None
         key = whole.removeprefix(self._top)
-        return None if {"", ".", ".."} & set(key.split("/")) or "\0" in key else key
+        parts = key.split("/")
+        is_odd = {"", ".", "..", LOG} & {*parts} or parts[-1] == MODEL or "\0" in key
+        return None if is_odd else key
 
     def address(self, key: str) -> str:
         """The one address of an object, below whichever prefix it was found."""

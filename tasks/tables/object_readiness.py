@@ -4,11 +4,9 @@ from collections.abc import Collection, Mapping
 
 from tasks.store.address import canonical
 from tasks.store.kept_versions import locked, locks_all, strangers
-from tasks.tables.object_places import ObjectPlace, unnamed
+from tasks.tables.object_places import LOG, MODEL, ObjectPlace, unnamed
 from tasks.tables.readiness import refuse_unwritable
 from unlearning.errors import DataError
-
-_LOG, _MODEL = "_delta_log", "MLmodel"
 
 
 def refuse_overlap(prefix: str, others: Mapping[str, str]) -> None:
@@ -43,8 +41,8 @@ def refuse_other_contents(place: ObjectPlace) -> None:
     with unnamed():
         for info in place.store.list_objects(""):
             parts = info.key.split("/")
-            if _LOG in parts or parts[-1] == _MODEL:
-                what = "a Delta table" if _LOG in parts else "the files of a model"
+            if LOG in parts or parts[-1] == MODEL:
+                what = "a Delta table" if LOG in parts else "the files of a model"
                 raise DataError(
                     f"Below {place.prefix} lies {what}, of which nothing may be deleted by an "
                     "address in a row; keep the objects in a folder of their own.",

@@ -16,7 +16,7 @@ class ObjectErasureIntended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectsErased:
-    """No object is left that its rows alone pointed to: one round below one prefix."""
+    """No object is left that its rows alone pointed to by declared columns: one round."""
 
     prefix: str
     tables: tuple[str, ...]

@@ -50,10 +50,13 @@ def test_nothing_left_to_see_says_what_was_shown():
 
 def test_objects_are_told_of_as_far_as_they_were_looked_for():
     assert "others that show the person" not in said(UPDATED)
+    assert "others that show the person" in said(UPDATED, may_point=True)
     own = said(UPDATED, objects=[{"objects_shared": 0}])
     assert "others that show the person" in own
     assert "rows of others point to them too" not in own
     assert "rows of others point to them too" in said(UPDATED, objects=[{"objects_shared": 1}])
+    missing = {"objects_shared": 0, "objects_missing": 1}
+    assert "nothing behind the addresses" in said(UPDATED, objects=[missing])
 
 
 def test_a_search_in_vain_says_how_it_searched():
@@ -101,7 +104,7 @@ def test_every_limit_is_said_of_something():
         is_erased=True,
         is_partly_searched=True,
         has_strangers=True,
-        objects=[{"objects_shared": 1}],
+        objects=[{"objects_shared": 1, "objects_missing": 1}],
         is_gone=True,
         models=models,
     )

@@ -10,6 +10,7 @@ from small_tables import rows, subject
 
 from tasks.environment.settings import load_settings
 from tasks.erasure import batch_rows
+from tasks.erasure.addresses import refuse_undeletable_objects
 from tasks.erasure.files import purge_files
 from tasks.erasure.objects import erase_objects
 from tasks.erasure.rows import erase_rows
@@ -17,6 +18,7 @@ from tasks.intake import batches
 from tasks.journal.reading import read_batch, record_enrollment
 from tasks.registry.services import Services
 from tasks.store.opening import open_store
+from unlearning.policy.subject_kinds import SubjectColumn
 
 GONE = [subject(3), subject(70)]
 
@@ -65,6 +67,12 @@ class PointingBatch:
         self.batch.erase()
         erase_objects(self.services, self.batch.name)
         return read_batch(self.services.journal, self.batch.name).objects
+
+    def check(self):
+        """What is looked at while no model was changed."""
+        but = {str(self.uri): ("subject_id", GONE)}
+        who = SubjectColumn("subject_id")
+        return refuse_undeletable_objects(self.services, self.uri, who, GONE, but)
 
     def point(self, number, address):
         """One row more of a subject, that points to this address."""

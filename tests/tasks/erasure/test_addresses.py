@@ -7,18 +7,19 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from factories import enrollment
 from object_world import key_of, photo_spec
-from small_tables import subject
+from small_tables import MARK, subject
 
 from tasks.erasure.addresses import note_addresses, pending
 from tasks.journal.reading import record_enrollment
 from tasks.tables.delta import open_table
 from unlearning.errors import DataError
+from unlearning.policy.subject_kinds import SubjectColumn
 
 
 def note(pointing, numbers):
     table = open_table(pointing.services.settings, pointing.uri)
     who = [subject(n) for n in numbers]
-    note_addresses(pointing.services, "b", table, pointing.uri, "subject_id", who)
+    note_addresses(pointing.services, "b", table, pointing.uri, SubjectColumn("subject_id"), who)
     return [set(one.keys) for one in pending(pointing.services, "b")]
 
 
@@ -47,6 +48,37 @@ def test_objects_of_rows_that_others_deleted_first_go_too(pointing):
     (done,) = pointing.erase()
     assert done.erased == 2
     assert not pointing.there() & {key_of(3), key_of(70)}
+
+
+def test_what_earlier_weights_learned_counts_while_it_can_be_read(pointing):
+    DeltaTable(pointing.uri).delete(f"subject_id = '{subject(3)}'")
+    later = enrollment(
+        dataset=photo_spec(pointing.uri, pointing.prefix),
+        holdout=f"{pointing.uri}-holdout",
+        version=2,
+        digest="d2",
+        dataset_version=1,
+    )
+    record_enrollment(pointing.services.journal, later)
+    assert note(pointing, [3]) == [{key_of(3)}]
+
+
+def test_a_batch_stops_if_the_prefix_holds_nobodys_objects(pointing, tmp_path):
+    for number in (3, 70):
+        (tmp_path / "photos" / key_of(number)).unlink()
+    assert pointing.check() is None  # theirs alone may have gone before
+    shutil.move(tmp_path / "photos", tmp_path / "elsewhere")
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(DataError, match=r"Nothing that rows of .* point to"):
+        pointing.check()
+
+
+def test_a_batch_stops_if_others_point_to_an_object_that_bears_an_erased_id(pointing):
+    pointing.point(900, key_of(3))
+    with pytest.raises(DataError, match=r"1 objects below .* bear the id") as refused:
+        pointing.check()
+    assert MARK not in str(refused.value)
+    assert DeltaTable(pointing.uri).count() == 81
 
 
 def test_a_table_that_is_away_may_point_to_the_objects_so_nothing_is_deleted(pointing, tmp_path):

@@ -58,7 +58,9 @@ def test_a_folder_below_a_table_has_one_spelling_and_the_table_itself_is_none():
             own_folder(name)
 
 
-@pytest.mark.parametrize("text", ["photo", "=s3://lake/people", "photo=", "photo=/", "p=ftp://x/y"])
+@pytest.mark.parametrize(
+    "text", ["photo", "=s3://lake/people", "photo=", "photo=/", "p=ftp://x/y", "p=s3://b"]
+)
 def test_a_column_is_named_with_an_address_below_which_something_can_lie(text):
     with pytest.raises(SettingsError, match="objects is"):
         column_below(text)

@@ -39,7 +39,7 @@ BUCKET, FOLDER = "s3://lake/people/my%20photos", "file:///lake/people/my%20photo
         (FOLDER, "s3://lake/people/my photos/a.png", None),
         *((place, odd, None) for place in (BUCKET, FOLDER) for odd in (
             "", ".", "..", "../a.png", "a/../b.png", "a//b.png", "a/", "a/./b", "a\0b", "x" * 1100,
-            "file:a.png", "s3:///a.png",
+            "file:a.png", "s3:///a.png", "t/_delta_log/0.json", "m/MLmodel",
         )),
     ],
 )  # fmt: skip
