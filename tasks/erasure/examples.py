@@ -18,7 +18,7 @@ from tasks.journal.events.statements import (
     ExamplesCleared,
     ExamplesCompared,
 )
-from tasks.journal.reading import enrolled_models
+from tasks.journal.reading import enrolled_models, ever_enrolled
 from tasks.registry import examples, model_versions
 from tasks.registry.services import Services
 from tasks.tables.delta import arrow_schema, is_readable, open_table
@@ -131,8 +131,8 @@ class _Examples:
 
         So no example of theirs that tells anything stays.
         """
-        enrolled = enrolled_models(self._services.journal)
-        return {e.model for e in enrolled if e.dataset.types and self._rows.uri in e.tables}
+        ever = ever_enrolled(self._services.journal)
+        return {e.model for e in ever if e.dataset.types and self._rows.uri in e.tables}
 
     def _read(self, place: str) -> dict[str, object]:
         return examples.read_examples(self._services.registry, place)
@@ -197,14 +197,15 @@ def _vectors(example: object, spec: DatasetSpec) -> Iterator[list[float]]:
 
 
 def _specs(services: Services, rows: BatchRows) -> Iterator[tuple[DatasetSpec, float]]:
-    """How the table's rows may stand in an example, by each model's features that it has."""
-    enrolled = [*enrolled_models(services.journal)]
-    own = next((e.dataset for e in enrolled if rows.uri in e.tables), None)
+    """How the table's rows may stand in an example, by features that a model has, or had of it."""
+    schema = arrow_schema(open_table(services.settings, rows.uri))
+    now, ever = ([*one(services.journal)] for one in (enrolled_models, ever_enrolled))
+    tied = [e.dataset for e in (*now, *ever) if rows.uri in e.tables]
+    own = next((one for one in tied if one.label in schema.names), None)
     if own is None:
         return
     bare = replace(own, subject=rows.column, types=(), scale=1.0, slices=(), tokenizer="", whole=())
-    schema = arrow_schema(open_table(services.settings, rows.uri))
-    numeric = [e.dataset for e in enrolled if not e.dataset.types]
+    numeric = [one for one in (*(e.dataset for e in now), *tied) if not one.types]
     there = [one for one in numeric if set(one.features) <= set(schema.names)]
     known = {(o.features, o.scale, o.inputs, o.preparation, o.shape, o.objects) for o in there}
     for features, scale, inputs, preparation, shape, objects in sorted(known, key=repr):

@@ -70,6 +70,17 @@ def test_an_example_of_somebody_in_the_holdout_is_replaced_and_the_certificate_s
     assert (table["examples_compared"], table["examples_left"]) == (3, [])
 
 
+def test_an_example_of_somebody_in_a_former_holdout_is_replaced_too(world):
+    folder = serve_with_example(world, np.stack([features(HELD_OUT)] * 2))
+    other = f"file://{world.folder}/other"
+    write_deltalake(other, rows(200, first=7000, seed=9))
+    enroll.enroll_version(world.services, world.source(holdout=other), None, trust_pickle=False)
+    world.submit("H", [HELD_OUT])
+    world.run()
+    assert world.requests()["H-245"].status == "erased"
+    assert all(not one.any() for one in values(folder))
+
+
 def test_an_example_of_somebody_else_stays(world):
     folder = serve_with_example(world, np.stack([features(HELD_OUT + 1)] * 2))
     world.submit("H", [HELD_OUT])
