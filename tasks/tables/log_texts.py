@@ -79,9 +79,10 @@ def compared(text: str, column: str) -> Iterator[str]:
 def mentions(text: str, column: str, *, is_ours: bool = False) -> bool:
     """Whether the text says anything of the column but that it is like the same one elsewhere.
 
-    So merges do, which say of each row which other one it is; ours compare it with our own ids.
+    So merges do, which say of each row which other one it is; ours compare it with our own ids. A
+    bare name, as in a schema, tells of nobody.
     """
-    return any(
+    return not _is_name_of(text.strip(), column) and any(
         not facing
         or any(not (_is_name_of(one, column) or (is_ours and one == _OUR_IDS)) for one in facing)
         for facing in _places(text, column)

@@ -40,6 +40,7 @@ def test_a_value_is_told_wherever_and_however_it_is_compared(told, found):
         ("who IS NULL", True),
         ("starts_with(who, 'a')", True),
         ("whole = 'a'", False),
+        (" `who` ", False),
     ],
 )
 def test_a_text_mentions_a_column_unless_it_says_only_that_two_are_alike(text, is_told):

@@ -178,6 +178,13 @@ def test_what_somebody_wrote_beside_an_operation_names_people(table, one):
     assert not told_of("someone-else", one)
 
 
+def test_a_log_that_tells_how_a_table_was_made_names_nobody(tmp_path):
+    fields = pa.schema([("subject_id", pa.string()), ("label", pa.int64())])
+    table = DeltaTable.create((tmp_path / "new").as_uri(), fields)
+    assert "subject_id" in json.dumps(table.history()[0])
+    assert not names_people(table.table_uri)
+
+
 def test_a_trimmed_log_is_not_trimmed_for_what_its_own_commit_says(table):
     ids = [*"0123456789", "Append", "WRITE", "expunge"]
     assert not transaction_log.names_people(load_settings(), quiet(table), "Append", ids)
