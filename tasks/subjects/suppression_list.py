@@ -1,7 +1,7 @@
 """The suppression list: who was erased, by keyed hash, so that nobody learns from them again.
 
 One create-only object per batch, suppression/<batch>.json, written before its rows are erased. A
-backup that is restored, or a row that is delivered once more, is recognised by it.
+restored backup, a row that is delivered again, or one that was out of reach, is recognised by it.
 
 What changes between that moment and the deletion is in create-only objects of its own: whom a hold
 took out of the batch, or another batch took over from it, in suppression/without/<batch>/; which
@@ -158,7 +158,7 @@ def load(services: Services, *, ever: bool = False) -> SuppressionList:
 
 
 def earlier_requests(services: Services, batch: str) -> dict[str, list[str]]:
-    """By pseudonym, the requests by which subjects of the batch had been erased before it."""
+    """By pseudonym, the requests that put subjects of the batch on the list before it did."""
     mine = [record["earlier"] for record in _records(services) if record["batch"] == batch]
     return {who: names for earlier in mine for who, names in earlier.items()}
 
