@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from tasks.foreign_errors import translated
 from tasks.store.objects import ObjectStore
+from unlearning.errors import DataError
 
 if TYPE_CHECKING:
     from tasks.store.files import FileStore
@@ -27,9 +28,18 @@ def versions_left(store: ObjectStore, key: str) -> int:
 
 
 def erase(store: ObjectStore, key: str) -> None:
-    """Remove an object with all its versions, and with the parts of uploads never finished."""
+    """Remove an object with all its versions, and with the parts of uploads never finished.
+
+    Raises:
+        DataError: it is no file, so that something else may go with it.
+    """
     if _is_bucket(store):
         cast("S3Store", store).abort_uploads(key)
+    elif strangers(store, [key]) or is_linked(store, key):
+        raise DataError(
+            f"An object of {store.uri} was replaced by a link, a folder or a pipe just now; put "
+            "the file itself there."
+        )
     store.delete(key)
 
 

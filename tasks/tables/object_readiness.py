@@ -1,6 +1,9 @@
 """Whether objects could be erased for good, and nothing but them: tried before any is deleted."""
 
+import os
 from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from tasks.store.address import canonical
 from tasks.store.kept_versions import locked, locks_all, strangers
@@ -31,13 +34,14 @@ def refuse_overlap(prefix: str, others: Mapping[str, str]) -> None:
 
 
 def refuse_other_contents(place: ObjectPlace) -> None:
-    """Refuse a prefix below which a table or the files of a model lie.
+    """Refuse a prefix below which a table, the files of a model or a link lie.
 
-    Cost: a listing.
+    By a link another row may name the same object in other words. Cost: a listing.
 
     Raises:
-        DataError: one does.
+        DataError: one does, or a link leads to the prefix itself.
     """
+    _refuse_links(place)
     with unnamed():
         for info in place.store.list_objects(""):
             parts = info.key.split("/")
@@ -48,6 +52,22 @@ def refuse_other_contents(place: ObjectPlace) -> None:
                     "address in a row; keep the objects in a folder of their own.",
                     line="--objects COLUMN=PREFIX",
                 )
+
+
+@unnamed()
+def _refuse_links(place: ObjectPlace) -> None:
+    top = None if place.store.uri.startswith("s3:") else url2pathname(urlsplit(place.prefix).path)
+    if top and os.path.realpath(top) != top:
+        raise DataError(
+            f"A link leads to {place.prefix}, so that other objects may lie there tomorrow; name "
+            "the folder itself.",
+            line="--objects COLUMN=PREFIX",
+        )
+    if links := sum(info.is_link for info in place.store.list_objects("")) if top else 0:
+        raise DataError(
+            f"{links} links lie below {place.prefix}, so that rows may name one object in several "
+            "ways; put the files themselves there."
+        )
 
 
 @unnamed()

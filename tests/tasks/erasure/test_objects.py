@@ -129,21 +129,22 @@ def test_a_folder_or_a_loop_stops_a_batch_before_a_row_is_deleted(pointing, tmp_
     loop = tmp_path / "photos" / f"{MARK}.png"
     loop.symlink_to(loop.name)
     pointing.point(3, loop.name)
-    with pytest.raises(DataError, match=r"1 objects below .* are reached by a link") as refused:
+    with pytest.raises(DataError, match=r"1 links lie below") as refused:
         pointing.erase()
     assert MARK not in str(refused.value)
     assert read_batch(pointing.services.journal, "b").tables == {}
     assert "album/x.png" in pointing.there()
 
 
-def test_a_link_stops_a_batch_before_a_row_is_deleted(pointing, tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "photo.png").touch()
-    (tmp_path / "photos" / "link").symlink_to(tmp_path / "elsewhere")
-    pointing.point(3, "link/photo.png")
-    with pytest.raises(DataError, match=r"1 objects below .* are reached by a link"):
+def test_a_link_by_which_rows_of_others_name_an_object_stops_a_batch(pointing, tmp_path):
+    pointing.objects.put("album/both.png", b"x")
+    (tmp_path / "photos" / "link").symlink_to("album")
+    pointing.point(3, "album/both.png")
+    pointing.point(900, "link/both.png")
+    with pytest.raises(DataError, match=r"1 links lie below"):
         pointing.erase()
-    assert (tmp_path / "elsewhere" / "photo.png").exists()
+    assert read_batch(pointing.services.journal, "b").tables == {}
+    assert "album/both.png" in pointing.there()
 
 
 def test_every_version_in_a_bucket_goes(pointing_to_bucket):

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tasks.store.kept_versions import is_linked, locked, locks_all, strangers, versions_left
-from unlearning.errors import ExpungeError
+from tasks.store.kept_versions import erase, is_linked, locked, locks_all, strangers, versions_left
+from unlearning.errors import DataError, ExpungeError
 
 
 def test_an_object_is_left_until_it_is_deleted_and_its_neighbour_does_not_count(any_store):
@@ -44,6 +44,10 @@ def test_what_is_no_file_is_counted_as_such(store):
     (place / "link").symlink_to("pipe")
     keys = ["folder", "folder/a", "pipe", "link", "absent", "folder/a/b", "x" * 300]
     assert strangers(store, keys) == 2
+    for key in ("folder", "pipe", "link"):
+        with pytest.raises(DataError, match="the file itself"):
+            erase(store, key)
+    erase(store, "absent")
     assert [versions_left(store, key) for key in keys] == [1, 1, 1, 1, 0, 0, 0]
 
 

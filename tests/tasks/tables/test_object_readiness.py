@@ -35,11 +35,25 @@ def test_a_table_or_a_model_below_a_prefix_is_found(tmp_path):
     (tmp_path / "photos" / "MLmodel.png").touch()
     refuse_other_contents(place)
     (tmp_path / "photos" / "MLmodel").touch()
-    with pytest.raises(DataError, match="the files of a model"):
+    with pytest.raises(DataError, match="the files of a model") as refused:
         refuse_other_contents(place)
+    assert refused.value.line == "--objects COLUMN=PREFIX"
     write_deltalake(tmp_path / "a" / "b", rows(2))
     with pytest.raises(DataError, match="a Delta table"):
         refuse_other_contents(place)
+
+
+def test_links_to_a_prefix_and_below_it_are_refused(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "link").symlink_to("photos")
+    with pytest.raises(DataError, match="A link leads to"):
+        refuse_other_contents(ObjectPlace(load_settings(), (tmp_path / "link").as_uri()))
+    (tmp_path / "photos" / "loop").symlink_to("loop")
+    place = ObjectPlace(load_settings(), (tmp_path / "photos").as_uri())
+    with pytest.raises(DataError, match="1 links lie below"):
+        refuse_other_contents(place)
+    with pytest.raises(DataError, match=r"1 objects below .* are reached by a link"):
+        refuse_undeletable(place, ["loop", "absent"])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
