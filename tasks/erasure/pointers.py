@@ -32,12 +32,15 @@ def shared(
     for uri, table, columns in pointing_tables(services):
         where = _others(table, *but[uri]) if but and uri in but else None
         for column in sorted({one.column for one in columns}):
-            declared = [one for one in columns if one.column == column]
-            places = [ObjectPlace(services.settings, one.prefix) for one in declared]
-            there = addresses_in(table, column, places, where)
-            refuse_outside(uri, declared[-1], there.outside)
-            found |= wanted.keys() & there.addresses
+            found |= wanted.keys() & _there(services, uri, table, column, columns, where)
     return {wanted[address] for address in found}
+
+
+def refuse_unread_pointers(services: Services) -> None:
+    """Stop if nobody can tell what some row points to, whoever is erased; raises as `shared`."""
+    for uri, table, columns in pointing_tables(services):
+        for column in sorted({one.column for one in columns}):
+            _there(services, uri, table, column, columns)
 
 
 def versions_of(services: Services) -> dict[str, int]:
@@ -71,6 +74,21 @@ def pointing_tables(
         needed = object_columns(services.journal, uri) if uri in searched else ()
         names = arrow_schema(table).names
         yield uri, table, [one for one in columns if one in needed or one.column in names]
+
+
+def _there(
+    services: Services,
+    uri: str,
+    table: DeltaTable,
+    column: str,
+    columns: list[ObjectColumn],
+    where: ds.Expression | None = None,
+) -> set[str]:
+    declared = [one for one in columns if one.column == column]
+    places = [ObjectPlace(services.settings, one.prefix) for one in declared]
+    there = addresses_in(table, column, places, where)
+    refuse_outside(uri, declared[-1], there.outside)
+    return there.addresses
 
 
 def _open_closed(services: Services, uri: str) -> DeltaTable | None:

@@ -1,11 +1,15 @@
 """A batch's rows gone from a table, and the row arithmetic that says so."""
 
 import logging
+from collections.abc import Collection
+from functools import partial
 
 from tasks.attempts.unhindered import counting
 from tasks.erasure.addresses import note_addresses, refuse_undeletable_objects
 from tasks.erasure.batch_rows import BatchRows, table_history
 from tasks.erasure.former_versions import note_former
+from tasks.erasure.pointers import refuse_unread_pointers
+from tasks.erasure.telling_apart import in_the_way
 from tasks.intake import batches
 from tasks.journal.effects import once
 from tasks.journal.events import ids
@@ -98,11 +102,18 @@ def refuse_unready_tables(services: Services, batch: str) -> None:
     for found in _wanted(services, batch):
         is_there = not found.is_closed and is_table(services.settings, found.uri)
         if is_there or found.uri in enrolled:
+            rows = BatchRows(services, batch, found.uri)
             try:
-                _refuse_unready(services, batch, BatchRows(services, batch, found.uri))
+                _refuse_unready_table(services, batch, rows)
             except DataError as error:
                 troubles.append(error)
                 staying |= found.rows.keys()
+                continue
+            try:
+                _refuse_unready_objects(services, batch, rows, rows.subjects)
+            except DataError as error:
+                troubles.append(error)
+                staying |= _held_by_objects(services, batch, rows, found.rows)
     if troubles:
         going = {d.record_id for d in batches.accepted(services, batch)} - staying
         send(services, batch, going, counting(services, batch, going))
@@ -128,6 +139,24 @@ def _wanted(services: Services, batch: str) -> list[TableMatches]:
 
 
 def _refuse_unready(services: Services, batch: str, rows: BatchRows) -> None:
+    _refuse_unready_table(services, batch, rows)
+    _refuse_unready_objects(services, batch, rows, rows.subjects)
+
+
+def _held_by_objects(
+    services: Services, batch: str, rows: BatchRows, found: Collection[str]
+) -> set[str]:
+    """Records whose objects are in the way; all that have rows, if it is nobody's of them alone."""
+    try:
+        refuse_unread_pointers(services)
+    except DataError:
+        return set(found)
+    by_record = batches.subjects_by_record(services, batch, rows.kind)
+    subjects = {record: by_record[record] for record in found if record in by_record}
+    return in_the_way(partial(_refuse_unready_objects, services, batch, rows), subjects)
+
+
+def _refuse_unready_table(services: Services, batch: str, rows: BatchRows) -> None:
     refuse_unready(
         services.settings,
         rows.uri,
@@ -137,16 +166,17 @@ def _refuse_unready(services: Services, batch: str, rows: BatchRows) -> None:
     refuse_full(services.settings, rows.uri, rows.column, rows.subjects)
     everybody = batches.subjects(services, batch, rows.kind)  # as the search afterwards
     refuse_lasting_ids(services.settings, rows.uri, rows.column, everybody, rows.subjects)
-    but = {
-        uri: (column.name, _located(services, batch, rows, column.kind))
-        for uri, column in ever_columns(services.journal).items()
-    }
-    column = SubjectColumn(rows.column, rows.kind)
-    refuse_undeletable_objects(services, rows.uri, column, rows.subjects, but)
 
 
-def _located(services: Services, batch: str, rows: BatchRows, kind: str) -> list[str]:
-    return rows.subjects if kind == rows.kind else located_subjects(services, batch, kind)
+def _refuse_unready_objects(
+    services: Services, batch: str, rows: BatchRows, subjects: Collection[str]
+) -> None:
+    column, ever = SubjectColumn(rows.column, rows.kind), ever_columns(services.journal)
+    kinds = {one.kind for one in ever.values()} - {rows.kind}
+    located = {kind: located_subjects(services, batch, kind) for kind in kinds}
+    whose = {**located, rows.kind: subjects}
+    but = {uri: (one.name, whose[one.kind]) for uri, one in ever.items()}
+    refuse_undeletable_objects(services, rows.uri, column, subjects, but)
 
 
 def _is_gone(services: Services, batch: str, uri: str, *, is_closed: bool) -> bool:

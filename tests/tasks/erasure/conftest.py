@@ -1,6 +1,7 @@
 """A batch with rows in one table, without requests and without a model."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from deltalake import write_deltalake
@@ -86,6 +87,13 @@ class PointingBatch:
 @pytest.fixture
 def pointing(batch, tmp_path):
     return PointingBatch(batch, (tmp_path / "t").as_uri(), (tmp_path / "photos").as_uri())
+
+
+@pytest.fixture
+def unasked(services, tmp_path):
+    """Rows that point to objects, and nobody who asked for anything."""
+    nobody = SimpleNamespace(services=services, of=lambda _: None)
+    return PointingBatch(nobody, (tmp_path / "t").as_uri(), (tmp_path / "photos").as_uri())
 
 
 @pytest.fixture
