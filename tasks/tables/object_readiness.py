@@ -41,9 +41,11 @@ def refuse_other_contents(place: ObjectPlace) -> None:
     Raises:
         DataError: one does, or a link leads to the prefix itself.
     """
-    _refuse_links(place)
+    _refuse_link_to(place)
+    links = 0
     with unnamed():
         for info in place.store.list_objects(""):
+            links += info.is_link
             parts = info.key.split("/")
             if LOG in parts or parts[-1] == MODEL:
                 what = "a Delta table" if LOG in parts else "the files of a model"
@@ -52,21 +54,21 @@ def refuse_other_contents(place: ObjectPlace) -> None:
                     "address in a row; keep the objects in a folder of their own.",
                     line="--objects COLUMN=PREFIX",
                 )
+    if links:
+        raise DataError(
+            f"{links} links lie below {place.prefix}, so that rows may name one object in several "
+            "ways; put the files themselves there."
+        )
 
 
 @unnamed()
-def _refuse_links(place: ObjectPlace) -> None:
+def _refuse_link_to(place: ObjectPlace) -> None:
     top = None if place.store.uri.startswith("s3:") else url2pathname(urlsplit(place.prefix).path)
     if top and os.path.realpath(top) != top:
         raise DataError(
             f"A link leads to {place.prefix}, so that other objects may lie there tomorrow; name "
             "the folder itself.",
             line="--objects COLUMN=PREFIX",
-        )
-    if links := sum(info.is_link for info in place.store.list_objects("")) if top else 0:
-        raise DataError(
-            f"{links} links lie below {place.prefix}, so that rows may name one object in several "
-            "ways; put the files themselves there."
         )
 
 
