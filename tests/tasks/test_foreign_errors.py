@@ -72,6 +72,7 @@ def client_error(code, status):
         (OSError("tcp connect error: Connection refused"), TransientError),
         (OSError(errno.EROFS, "Read-only file system"), DataError),
         (OSError(errno.EPERM, "Operation not permitted"), DataError),
+        (OSError(errno.EISDIR, "Is a directory"), DataError),
         (OSError(errno.EIO, "Input/output error"), TransientError),
         (CommitFailedError("Unsupported table features required: [ColumnMapping]"), DataError),
         (CommitFailedError("a concurrent transaction deleted the same data"), TransientError),
