@@ -40,9 +40,9 @@ def resolve(services: Services, batch: str) -> dict[str, int]:
     """Look for the subjects in every table of every enrolment there ever was; returns counts only.
 
     What was found stands, and a new search only adds to it. Searched again are tables that have
-    changed since: for everybody until the batch begins to erase, then for those who have no rows
-    anywhere yet; and tables that models were enrolled on since, be it on an older version of them.
-    All until it begins to certify.
+    changed since: for everybody until the batch begins to erase, then for those who have no rows in
+    that table yet, for the batch erases them there, too; and tables that models were enrolled on
+    since, be it on an older version of them. All until it begins to certify.
 
     Raises:
         DataError: no model is enrolled, so there is no table to look in.
@@ -66,10 +66,9 @@ def _outdated(services: Services, batch: str) -> dict[str, SubjectColumn]:
     if read_batch(services.journal, batch).is_search_closed:
         return {}
     wanted = _unsearched(services, batch)
-    if not read_batch(services.journal, batch).is_suppressed or _missing(services, batch):
-        for found in matches(services, batch):
-            if found.uri in columns and _version(services, found.uri) != found.version:
-                wanted[found.uri] = columns[found.uri]
+    for found in matches(services, batch):
+        if found.uri in columns and _version(services, found.uri) != found.version:
+            wanted[found.uri] = columns[found.uri]
     return wanted
 
 
@@ -184,7 +183,6 @@ def _search(
 ) -> list[TableMatches]:
     is_late = bool(searches(services, batch)) and read_batch(services.journal, batch).is_suppressed
     known = {m.uri: m for m in matches(services, batch)} if is_late else {}
-    located = {record for m in known.values() for record in m.rows}
     ties, still = learned(services), searched_columns(services)
     found: list[TableMatches] = []
     for uri, (column, kind) in sorted(columns.items()):
@@ -198,8 +196,7 @@ def _search(
             away = replace(away, is_closed=uri not in still)
             found.append(_by_rosters(services, batch, away))
             continue
-        done = located if before and not _missed_snapshots(services, ties, before) else stated
-        asked = {r: s for r, s in by_record.items() if r not in done}
+        asked = {r: s for r, s in by_record.items() if r not in stated}
         wanted = set(asked.values())
         counts = count_by_subject(table, column, wanted)
         pinned = readable_versions(services, ties, uri, table.version(), kind)

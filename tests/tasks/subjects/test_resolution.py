@@ -174,7 +174,7 @@ def test_an_older_version_found_late_is_searched_for_who_is_known_elsewhere_too(
     assert sorted(train.rows.values()) == [0, 1]
 
 
-def test_once_rows_may_be_deleted_only_who_has_none_is_looked_for(searched):
+def test_once_rows_may_be_deleted_only_who_has_none_there_is_looked_for(searched):
     searched.resolve()
     suppression_list.suppress(searched.services, searched.batch)
     write_deltalake(searched.train, rows(1, first=900), mode="overwrite")
@@ -184,7 +184,19 @@ def test_once_rows_may_be_deleted_only_who_has_none_is_looked_for(searched):
     (train,) = (m for m in matches(searched.services, searched.batch) if m.uri == searched.train)
     assert list(train.rows.values()) == [1, 1]  # that of R-3 may be deleted by the batch itself
     write_deltalake(searched.train, rows(2, first=900), mode="append")
-    assert searched.resolve()[1] == []
+    assert searched.resolve()[1] == ["train"]
+    (train,) = (m for m in matches(searched.services, searched.batch) if m.uri == searched.train)
+    assert list(train.rows.values()) == [1, 1]
+
+
+def test_a_row_that_comes_while_a_batch_erases_is_found_of_who_has_rows_elsewhere_too(searched):
+    searched.enroll_photos()
+    searched.resolve()
+    suppression_list.suppress(searched.services, searched.batch)
+    assert searched.located() == {("R-3", "train"), ("R-900", "photos")}
+    write_deltalake(searched.train, rows(1, first=900), mode="append")
+    searched.resolve()
+    assert ("R-900", "train") in searched.located()
 
 
 def test_who_is_found_in_a_table_that_is_new_by_then_is_put_on_the_suppression_list(searched):
