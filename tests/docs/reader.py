@@ -1,6 +1,6 @@
 """A reader who types every command of every page: one process that imports once, then only forks.
 
-Called by test_commands.py with a folder and a place for the results.
+Called by test_commands.py with a folder, a place for the results, and the pages.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from docs.commands import PAGES, Typed, scenes, typed
+from docs.commands import Typed, scenes, typed
 from docs.prose import ROOT
 from matrix import zygote
 
@@ -85,10 +85,11 @@ def _parsed(words: list[str]) -> int:
     return 0
 
 
-def prepare(live: Path, kept: Path) -> None:
+def prepare(live: Path, kept: Path, pages: list[Path]) -> None:
     """Make every world that the pages need, each in a process of its own."""
-    wanted = {world for page in PAGES for world, _ in scenes(page)}
-    wanted |= {worlds.WORLDS[name][0] for name in wanted} - {""} | {"tables"}
+    wanted = {world for page in pages for world, _ in scenes(page)} | {"tables"}
+    while more := {worlds.WORLDS[name][0] for name in wanted} - wanted - {""}:
+        wanted |= more
     for name, (parent, make) in worlds.WORLDS.items():
         if name not in wanted:
             continue
@@ -116,15 +117,15 @@ def _put_back(live: Path, world: Path | None) -> None:
     shutil.copy(os.environ["TEST_MLFLOW"], live / ".expunge/mlflow.db")
 
 
-def read_all(base: Path) -> list[dict[str, Any]]:
-    """Every scene of every page with what came of its commands.
+def read_all(base: Path, pages: list[Path]) -> list[dict[str, Any]]:
+    """Every scene of the pages with what came of its commands.
 
     Where an earlier page types the same from the same world on, nothing else can come of it.
     """
     live, kept = base / "live", base / "kept"
-    prepare(live, kept)
+    prepare(live, kept, pages)
     found: list[dict[str, Any]] = []
-    for page in PAGES:
+    for page in pages:
         for world, lines in scenes(page):
             if before := next((one for one in found if _begins_with(one, world, lines)), None):
                 same = {"page": str(page.relative_to(ROOT)), "lines": lines}
@@ -156,4 +157,5 @@ def _begins_with(scene: dict[str, Any], world: str, lines: list[str]) -> bool:
 
 if __name__ == "__main__":
     zygote.import_everything()
-    Path(sys.argv[2]).write_text(json.dumps(read_all(Path(sys.argv[1])), default=str))
+    read = read_all(Path(sys.argv[1]), [ROOT / name for name in sys.argv[3:]])
+    Path(sys.argv[2]).write_text(json.dumps(read, default=str))

@@ -1,7 +1,9 @@
+import functools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from docs.commands import PAGES, blocks, scenes, typed
@@ -15,9 +17,18 @@ NOT_RUN_COMMANDS = 9
 """Commands in them: they are only parsed here, and the tests of the commands run them."""
 
 
+WITH_COMMANDS = [str(page.relative_to(ROOT)) for page in PAGES if scenes(page)]
+OF_RECIPES = ["docs/how-to/other-libraries.md", "docs/how-to/recipe.md"]
+"""Whose enrolments train a model many times, each in a process that imports everything anew."""
+QUICK = [name for name in WITH_COMMANDS if name not in OF_RECIPES]
+
+Read = dict[str, list[dict]]
+"""What came of every command, by page."""
+
+
 @pytest.fixture(scope="module")
-def read(tmp_path_factory, prefect_api, s3_endpoint, mlflow_template) -> dict[str, list[dict]]:
-    """What came of every command, by page."""
+def read(tmp_path_factory, prefect_api, s3_endpoint, mlflow_template) -> Callable[..., Read]:
+    """Types every command of the pages that it is given, once."""
     import boto3
     import servers
 
@@ -25,7 +36,6 @@ def read(tmp_path_factory, prefect_api, s3_endpoint, mlflow_template) -> dict[st
     secrets = {name.lower(): value for name, value in keys.items()}
     client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1", **secrets)
     client.create_bucket(Bucket="pages")
-    folder = tmp_path_factory.mktemp("reader")
     environment = {n: v for n, v in os.environ.items() if not n.startswith("EXPUNGE_")}
     environment |= {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
@@ -35,37 +45,54 @@ def read(tmp_path_factory, prefect_api, s3_endpoint, mlflow_template) -> dict[st
         "TEST_MLFLOW": str(mlflow_template),
         **keys,
     }
-    results = folder / "results.json"
-    command = [sys.executable, "-m", "docs.reader", str(folder), str(results)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    log = folder / "log"
-    assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
-    found: dict[str, list[dict]] = {}
-    for scene in json.loads(results.read_text()):
-        found.setdefault(scene["page"], []).append(scene)
-    return found
+
+    @functools.cache
+    def of(*pages: str) -> Read:
+        folder = tmp_path_factory.mktemp("reader")
+        results = folder / "results.json"
+        command = [sys.executable, "-m", "docs.reader", str(folder), str(results), *pages]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        log = folder / "log"
+        assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
+        found: Read = {}
+        for scene in json.loads(results.read_text()):
+            found.setdefault(scene["page"], []).append(scene)
+        return found
+
+    return of
 
 
-WITH_COMMANDS = [str(page.relative_to(ROOT)) for page in PAGES if scenes(page)]
-
-
-@pytest.mark.integration
-@pytest.mark.parametrize("page", WITH_COMMANDS)
-def test_every_command_of_the_page_does_what_it_says(read, page):
-    for scene in read[page]:
+def all_went_well(typed_scenes: list[dict]) -> bool:
+    """Whether every command of these scenes ended as it should; what was said if not."""
+    for scene in typed_scenes:
         assert scene["status"] == 0, scene["said"]
         assert len(scene["typed"]) == len(scene["lines"])
         failed = [one for one in scene["typed"] if one["status"] != 0]
         assert failed == [], scene["said"]
+    return bool(typed_scenes)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("page", QUICK)
+def test_every_command_of_the_page_does_what_it_says(read, page):
+    assert all_went_well(read(*QUICK)[page])
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+@pytest.mark.parametrize("page", OF_RECIPES)
+def test_every_command_of_a_page_on_recipes_does_what_it_says(read, page):
+    assert all_went_well(read(*OF_RECIPES)[page])
 
 
 @pytest.mark.integration
 def test_the_commands_were_typed_and_not_only_parsed(read):
-    kinds = [one["kind"] for scenes in read.values() for scene in scenes for one in scene["typed"]]
+    scenes = [scene for page in read(*QUICK).values() for scene in page]
+    kinds = [one["kind"] for scene in scenes for one in scene["typed"]]
     assert kinds.count("expunge") >= 25
-    assert kinds.count("python") == 2
+    assert kinds.count("python") == 1
     assert kinds.count("prefect") == 2
     assert kinds.count("parsed") == 1  # torchrun: its passes have tests of their own
 
