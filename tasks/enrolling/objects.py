@@ -96,12 +96,15 @@ def refuse_unfit_place(services: Services, place: ObjectPlace) -> None:
 def _refuse_overlaps(services: Services, spec: DatasetSpec, holdout: str) -> None:
     """Also where objects of any enrolment lie, or once lay, and a table is added there."""
     ever = [*ever_enrolled(services.journal)]
+    prefixes = {*spec.prefixes}.union(*(one.dataset.prefixes for one in ever))
+    if not prefixes:
+        return
     others = {
         **dict.fromkeys((uri for one in ever for uri in one.tables), "a table"),
         **dict.fromkeys((spec.uri, holdout), "its table"),
         **_ours(services),
     }
-    for prefix in sorted({*spec.prefixes}.union(*(one.dataset.prefixes for one in ever))):
+    for prefix in sorted(prefixes):
         refuse_overlap(prefix, others)
 
 

@@ -32,7 +32,7 @@ def shared(
     for uri, table, columns in pointing_tables(services):
         where = _others(table, *but[uri]) if but and uri in but else None
         for column in sorted({one.column for one in columns}):
-            found |= wanted.keys() & _there(services, uri, table, column, columns, where)
+            found |= _there(services, uri, table, column, columns, wanted.keys(), where)
     return {wanted[address] for address in found}
 
 
@@ -40,7 +40,7 @@ def refuse_unread_pointers(services: Services) -> None:
     """Stop if nobody can tell what some row points to, whoever is erased; raises as `shared`."""
     for uri, table, columns in pointing_tables(services):
         for column in sorted({one.column for one in columns}):
-            _there(services, uri, table, column, columns)
+            _there(services, uri, table, column, columns, ())
 
 
 def versions_of(services: Services) -> dict[str, int]:
@@ -82,11 +82,12 @@ def _there(
     table: DeltaTable,
     column: str,
     columns: list[ObjectColumn],
+    wanted: Collection[str],
     where: ds.Expression | None = None,
 ) -> set[str]:
     declared = [one for one in columns if one.column == column]
     places = [ObjectPlace(services.settings, one.prefix) for one in declared]
-    there = addresses_in(table, column, places, where)
+    there = addresses_in(table, column, places, wanted, where)
     refuse_outside(uri, declared[-1], there.outside)
     return there.addresses
 

@@ -5,9 +5,10 @@ does is let through.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os.path import realpath
 from urllib.parse import unquote, urlsplit
 
 import pyarrow.dataset as ds
@@ -26,6 +27,8 @@ from unlearning.errors import DataError, ExpungeError, UnfitRowsError
 _FILE = re.compile(r"file:(?://(?:localhost)?)?/(.+)", re.DOTALL)
 LOG, MODEL = "_delta_log", "MLmodel"
 """Names in keys that tell of a table or of a model: no object of anybody's row has one."""
+_NO_ADDRESS = ""
+_PERHAPS, _PERHAPS_MORE = re.compile(r"[%?#\s]"), re.compile(r"[?#]")
 _BUCKET = re.compile(r"s3[an]?://([^/]+)/(.+)", re.DOTALL)
 MOST_BYTES = 1 << 28
 """Most bytes of an object that is read as a feature."""
@@ -41,6 +44,7 @@ class ObjectPlace:
         self._bucket = parts.netloc
         top = unquote(parts.path).strip("/")
         self._top = f"{top}/" if top else ""
+        self._real = self._top if self._bucket else f"{realpath(f'/{top}')[1:]}/"
 
     def key(self, address: str) -> str | None:
         """The key of an object below the prefix by a URI, a path or that key; None if elsewhere.
@@ -56,8 +60,11 @@ class ObjectPlace:
         return None if is_odd else key
 
     def address(self, key: str) -> str:
-        """The one address of an object, below whichever prefix it was found."""
-        return f"{self._bucket}/{self._top}{key}"
+        """The one address of an object, below whichever prefix it was found.
+
+        That of a directory is where it lies, whatever links its prefix leads through by now.
+        """
+        return f"{self._bucket}/{self._real}{key}"
 
     def is_linked(self, key: str) -> bool:
         """Whether a link leads to the file, so that it may lie anywhere."""
@@ -136,7 +143,7 @@ def pointed(
 
 @dataclass(slots=True)
 class Addresses:
-    """The one address each of all objects that rows of a table may point to by a column."""
+    """What rows of a table may point to by a column."""
 
     addresses: set[str] = field(default_factory=set)
     outside: int = 0
@@ -147,13 +154,15 @@ def addresses_in(
     table: DeltaTable,
     column: str,
     places: Sequence[ObjectPlace],
+    wanted: Collection[str],
     where: ds.Expression | None = None,
 ) -> Addresses:
-    """Addresses of objects that rows may point to: whatever an address may mean is among them.
+    """Which of the wanted objects rows may point to: whatever an address may mean counts.
 
-    A key is one below each of the prefixes that were declared, and `%20` may be a blank, too.
+    A key is one below each of the prefixes that were declared; `%20` may be a blank, too, and what
+    follows a `?` or a `#` no part of it.
 
-    Cost: a pass over the column; memory for the addresses.
+    Cost: a pass over the column.
 
     Raises:
         DataError: the table has no such column any more.
@@ -161,12 +170,18 @@ def addresses_in(
     found = Addresses()
     for address in _addresses(table, column, where):
         keys = [(place, place.key(address)) for place in places]
-        may_mean = {place.address(key) for place, key in keys if key is not None}
-        found.outside += not may_mean
-        found.addresses |= may_mean
-        if "%" in address:
-            found.addresses.update(map(unquote, may_mean))
+        of_keys = {place.address(key) for place, key in keys if key is not None}
+        found.outside += not of_keys
+        found.addresses.update(one for one in _meanings(of_keys) if one in wanted)
     return found
+
+
+def _meanings(addresses: Collection[str]) -> Iterator[str]:
+    for one in addresses:
+        yield one
+        if _PERHAPS.search(one):
+            cut = _PERHAPS_MORE.split(one, maxsplit=1)[0]
+            yield from (text for some in (one, cut) for text in (some.strip(), unquote(some)))
 
 
 def _addresses(table: DeltaTable, column: str, where: ds.Expression | None = None) -> Iterator[str]:
@@ -177,7 +192,8 @@ def _addresses(table: DeltaTable, column: str, where: ds.Expression | None = Non
         )
     with translated("table"):
         for batch in arrow_dataset(table).to_batches(columns=[column], filter=where):
-            yield from map(str, batch.column(0).drop_null().to_pylist())
+            for address in batch.column(0).drop_null().to_pylist():
+                yield address if isinstance(address, str) else _NO_ADDRESS
 
 
 def refuse_outside(uri: str, one: ObjectColumn, count: int) -> None:

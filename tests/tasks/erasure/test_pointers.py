@@ -2,18 +2,22 @@
 
 import shutil
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from factories import enrollment
 from object_world import key_of, photo_spec
 from small_tables import rows, subject
 
+from tasks.enrolling.objects import refuse_unfit_place
 from tasks.erasure.objects import erase_objects
 from tasks.erasure.pointers import shared, versions_of
 from tasks.journal.reading import record_enrollment
 from tasks.subjects.tied_tables import close_table
 from tasks.tables.object_places import ObjectPlace
 from unlearning.errors import DataError
+
+GONE = [subject(3), subject(70)]
 
 
 def moved(pointing, tmp_path):
@@ -65,10 +69,39 @@ def test_rows_of_a_table_that_was_closed_keep_their_objects_while_it_is_there(po
 
 
 def test_an_address_counts_for_all_that_it_may_mean(pointing):
-    pointing.point(900, "of%20two.png")
+    pointing.point(900, "of%20two.png?versionId=1")
     place = ObjectPlace(pointing.services.settings, pointing.prefix)
     keys = {"of two.png", "of%20two.png", "of one.png"}
     assert shared(pointing.services, place, keys) == keys - {"of one.png"}
+
+
+def test_rows_below_a_link_point_to_the_same_objects_and_nothing_is_deleted_through_it(
+    pointing, tmp_path
+):
+    (tmp_path / "photos-2").symlink_to(tmp_path / "photos")
+    linked = f"{pointing.prefix}-2"
+    for name in ("other", "other-h"):
+        shutil.copytree(tmp_path / "t-holdout", tmp_path / name)
+        row = rows(1, first=900, seed=9).drop_columns("features")
+        write_deltalake(
+            tmp_path / name, row.append_column("photo", [[key_of(3)]]), mode="overwrite"
+        )
+    spec = photo_spec((tmp_path / "other").as_uri(), linked)
+    known = enrollment(model="other", dataset=spec, holdout=(tmp_path / "other-h").as_uri())
+    record_enrollment(pointing.services.journal, known)
+    place = ObjectPlace(pointing.services.settings, pointing.prefix)
+    assert shared(pointing.services, place, {key_of(3)}, {pointing.uri: ("subject_id", GONE)})
+    with pytest.raises(DataError, match="link"):
+        refuse_unfit_place(pointing.services, ObjectPlace(pointing.services.settings, linked))
+
+
+def test_a_column_that_holds_no_texts_any_more_stops_a_batch(pointing):
+    table = DeltaTable(pointing.uri).to_pyarrow_table()
+    where, photos = table.column_names.index("photo"), table["photo"].cast(pa.binary())
+    changed = table.set_column(where, "photo", photos)
+    write_deltalake(pointing.uri, changed, mode="overwrite", schema_mode="overwrite")
+    with pytest.raises(DataError, match=r"rows of .* not below"):
+        pointing.erase()
 
 
 def test_rows_that_the_batch_deletes_are_not_those_of_others(pointing):

@@ -43,8 +43,8 @@ def test_many_in_the_way_cost_no_more_looks_and_whoever_is_unclear_stays():
 
 def test_who_has_an_object_that_cannot_be_deleted_holds_up_nobody_else(unasked, tmp_path):
     services, photo = unasked.services, tmp_path / "photos" / key_of(2)
-    photo.rename(tmp_path / "aside")
-    photo.symlink_to(tmp_path / "aside")
+    photo.unlink()
+    photo.mkdir()
     asked = [
         {"request_id": f"R-{n}", "subject_id": subject(n), "received_at": "2026-01-02T03:04:05Z"}
         for n in (1, 2, 3)
@@ -52,6 +52,6 @@ def test_who_has_an_object_that_cannot_be_deleted_holds_up_nobody_else(unasked, 
     services.store.put("requests/incoming/one.jsonl", "\n".join(map(json.dumps, asked)).encode())
     batch = validated(services)
     resolution.resolve(services, batch)
-    with pytest.raises(DataError, match=r"1 objects below .* are reached by a link"):
+    with pytest.raises(DataError, match=r"1 addresses below .* are those of a folder"):
         rows.refuse_unready_tables(services, batch)
     assert [d.request_id for d in batches.accepted(services, batch)] == ["R-2"]
