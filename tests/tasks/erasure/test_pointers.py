@@ -10,9 +10,11 @@ from object_world import key_of, photo_spec
 from small_tables import rows, subject
 
 from tasks.enrolling.objects import refuse_unfit_place
+from tasks.erasure import objects
 from tasks.erasure.objects import erase_objects
 from tasks.erasure.pointers import shared, versions_of
 from tasks.journal.reading import record_enrollment
+from tasks.store.files import FileStore
 from tasks.subjects.tied_tables import close_table
 from tasks.tables.object_places import ObjectPlace
 from unlearning.errors import DataError
@@ -136,3 +138,19 @@ def test_a_table_that_lost_its_column_stops_a_batch_while_it_has_its_rows(pointi
     with pytest.raises(DataError, match="has no column 'photo' any more"):
         pointing.erase()
     assert DeltaTable(pointing.uri).count() == 80
+
+
+def test_a_row_that_is_written_between_two_deletions_keeps_its_object(pointing, monkeypatch):
+    pointing.batch.erase()
+    real = FileStore.delete
+
+    def delete(store, key):
+        real(store, key)
+        if key == key_of(3):
+            pointing.point(900, key_of(70))
+
+    monkeypatch.setattr(objects, "_AT_A_TIME", 1)
+    monkeypatch.setattr(FileStore, "delete", delete)
+    erase_objects(pointing.services, "b")
+    assert key_of(70) in pointing.there()
+    assert key_of(3) not in pointing.there()
