@@ -110,10 +110,10 @@ def check_successor(terminal, images, form):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_model_that_can_be_neither_updated_nor_retrained_ends_without_its_alias(terminal):
+def test_a_model_that_nothing_helps_ends_without_its_alias_where_its_owner_chose_that(terminal):
     model, images = trained(terminal.train_table), rows_of(terminal.train_table)[0]
     register(terminal, model, images[:2].numpy(), form="pt2")
-    options = ["--shape", "1", "5", "8", "--scale", "2"]
+    options = ["--shape", "1", "5", "8", "--scale", "2", "--last-resort", "withdraw"]
     source = terminal.source("budget.max_updates = 0")
     terminal.expunge("enroll", "photos", *source, *options)
     terminal.submit("overdue.jsonl", [request(i) for i in range(150)])
