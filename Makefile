@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The lock files are complete, and pip's own resolver fails over extras when it wants hashes.
@@ -53,7 +53,8 @@ fix: $(STAMP)    ## Format and apply safe lint fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# In the order of their names: the flow tests, which take longest, begin first.
+# In the order of their names: the flow tests, which take longest, begin first. Three of them keep two
+# cores at work, for each waits for servers now and then.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 test: $(STAMP)   ## All tests that need neither a GPU nor many minutes
 	$(PYTEST) -m "not slow and not gpu and not models" $(ARGS)
